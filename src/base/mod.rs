@@ -1,0 +1,11 @@
+//! What every room stands on and that knows nothing of surveillance: clocks, tasks, links, back-off, telemetry.
+//!
+//! Imports no room. `tasks` is the only place in the crate that starts a thread or an async task.
+
+pub mod backoff;
+pub mod clock;
+pub mod colour;
+pub mod cpu;
+pub mod link;
+pub mod tasks;
+pub mod telemetry;

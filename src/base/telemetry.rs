@@ -1,0 +1,234 @@
+//! Log and metrics. Every metric's name is in this file and nowhere else.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use parking_lot::Mutex;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+
+/// How the log is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogStyle {
+    /// Filter, such as `info` or `lares=debug`.
+    pub filter: String,
+    /// JSON lines instead of text.
+    pub json: bool,
+}
+
+/// Starts the log on stderr. A second call does nothing.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn start_log(style: &LogStyle) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::builder().parse(&style.filter)?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::NONE)
+        .with_writer(std::io::stderr);
+    let _ = if style.json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder.with_target(false).try_init()
+    };
+    Ok(())
+}
+
+/// Label set of one camera.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct CameraLabel {
+    /// Camera id.
+    pub camera: String,
+}
+
+/// Label set of one camera's stage, stream or link.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct CameraPartLabel {
+    /// Camera id.
+    pub camera: String,
+    /// Which part.
+    pub part: &'static str,
+}
+
+/// Label set of one sink.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct SinkLabel {
+    /// `mqtt`, `upload`.
+    pub sink: &'static str,
+}
+
+/// All metrics of the agent.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    /// 1 while pictures arrive.
+    pub camera_up: Family<CameraLabel, Gauge>,
+    /// Sessions begun with the camera.
+    pub camera_sessions: Family<CameraLabel, Counter>,
+    /// Access units received, by stream.
+    pub packets: Family<CameraPartLabel, Counter>,
+    /// Bytes received, by stream.
+    pub received_bytes: Family<CameraPartLabel, Counter>,
+    /// Items lost because a link was full, by link.
+    pub dropped: Family<CameraPartLabel, Counter>,
+    /// Pictures decoded.
+    pub frames_decoded: Family<CameraLabel, Counter>,
+    /// Looks, by model.
+    pub looks: Family<CameraPartLabel, Counter>,
+    /// Incidents begun.
+    pub incidents: Family<CameraLabel, Counter>,
+    /// Seconds from a picture's arrival to the broker's acknowledgement of the alert that it confirmed.
+    pub alert_latency: Histogram,
+    /// Seconds from a keyframe's arrival at a sleeping camera to the end of its look.
+    pub wake_latency: Histogram,
+    /// Outbox rows waiting, by sink.
+    pub outbox_waiting: Family<SinkLabel, Gauge>,
+    /// Rows delivered, by sink.
+    pub delivered: Family<SinkLabel, Counter>,
+    /// Payload bytes delivered, by sink.
+    pub delivered_bytes: Family<SinkLabel, Counter>,
+    /// Failed tries, by sink.
+    pub delivery_failures: Family<SinkLabel, Counter>,
+    /// Bytes of clips and pictures on disk.
+    pub stored_bytes: Gauge<i64, std::sync::atomic::AtomicI64>,
+    /// Free share of the data disk, 0..1.
+    pub disk_free: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        let latency = || Histogram::new(exponential_buckets(0.01, 1.6, 16));
+        let metrics = Self {
+            registry: Mutex::new(Registry::with_prefix("lares")),
+            camera_up: Family::default(),
+            camera_sessions: Family::default(),
+            packets: Family::default(),
+            received_bytes: Family::default(),
+            dropped: Family::default(),
+            frames_decoded: Family::default(),
+            looks: Family::default(),
+            incidents: Family::default(),
+            alert_latency: latency(),
+            wake_latency: latency(),
+            outbox_waiting: Family::default(),
+            delivered: Family::default(),
+            delivered_bytes: Family::default(),
+            delivery_failures: Family::default(),
+            stored_bytes: Gauge::default(),
+            disk_free: Gauge::default(),
+        };
+        {
+            let mut r = metrics.registry.lock();
+            r.register(
+                "camera_up",
+                "1 while pictures arrive",
+                metrics.camera_up.clone(),
+            );
+            r.register(
+                "camera_sessions",
+                "Sessions begun with the camera",
+                metrics.camera_sessions.clone(),
+            );
+            r.register("packets", "Access units received", metrics.packets.clone());
+            r.register(
+                "received_bytes",
+                "Encoded bytes received",
+                metrics.received_bytes.clone(),
+            );
+            r.register(
+                "dropped",
+                "Items lost because a link was full",
+                metrics.dropped.clone(),
+            );
+            r.register(
+                "frames_decoded",
+                "Pictures decoded",
+                metrics.frames_decoded.clone(),
+            );
+            r.register("looks", "Model runs", metrics.looks.clone());
+            r.register("incidents", "Incidents begun", metrics.incidents.clone());
+            r.register(
+                "alert_latency_seconds",
+                "Picture received to alert acknowledged",
+                metrics.alert_latency.clone(),
+            );
+            r.register(
+                "wake_latency_seconds",
+                "Keyframe received asleep to look done",
+                metrics.wake_latency.clone(),
+            );
+            r.register(
+                "outbox_waiting",
+                "Outbox rows waiting",
+                metrics.outbox_waiting.clone(),
+            );
+            r.register(
+                "delivered",
+                "Outbox rows delivered",
+                metrics.delivered.clone(),
+            );
+            r.register(
+                "delivered_bytes",
+                "Payload bytes delivered",
+                metrics.delivered_bytes.clone(),
+            );
+            r.register(
+                "delivery_failures",
+                "Failed tries to deliver",
+                metrics.delivery_failures.clone(),
+            );
+            r.register(
+                "stored_bytes",
+                "Bytes of clips and pictures on disk",
+                metrics.stored_bytes.clone(),
+            );
+            r.register(
+                "disk_free_ratio",
+                "Free share of the data disk",
+                metrics.disk_free.clone(),
+            );
+        }
+        Arc::new(metrics)
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    ///
+    /// # Errors
+    /// Never in practice: writing to a string does not fail.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry.lock())?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_render_with_their_labels() {
+        let metrics = Metrics::new();
+        let camera = CameraLabel {
+            camera: "door".to_owned(),
+        };
+        metrics.frames_decoded.get_or_create(&camera).inc_by(3);
+        let text = metrics.render().unwrap();
+        assert!(
+            text.contains("lares_frames_decoded_total{camera=\"door\"} 3"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,290 @@
+//! The configuration: the tree with its defaults, the units it is written in, and the check that finds all problems at once.
+//!
+//! In: the text of `lares.toml` and the environment. Out: a [`Config`] that is known to be sound.
+//! Never opens a camera, a socket or a model: `lares check` does that with the rooms themselves.
+//! Imports `flow` and `base` only.
+
+mod units;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+pub use units::{BitRate, ByteSize, Secret, parse_duration};
+
+use crate::flow::{CameraId, Label, Mode, Polygon, SiteId};
+
+/// Everything that `lares run` needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The household; made at first start and kept in `data_dir` where absent.
+    pub site: Option<SiteId>,
+    /// Where clips, the outbox and the site's id live.
+    pub data_dir: PathBuf,
+    /// Cameras, at least one.
+    pub cameras: Vec<CameraConfig>,
+    /// Models and the inference library.
+    pub models: ModelsConfig,
+    /// Broker for alerts; none: alerts stay in the outbox.
+    pub mqtt: Option<MqttConfig>,
+    /// Where clips go; none: they stay on disk.
+    pub upload: Option<UploadConfig>,
+    /// Outbox and disk.
+    pub outbox: OutboxConfig,
+    /// The agent's own HTTP.
+    pub web: WebConfig,
+    /// Log.
+    pub log: LogConfig,
+    /// How long stopping in good order may take.
+    pub stop_grace: Duration,
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraConfig {
+    /// Permanent id.
+    pub id: CameraId,
+    /// Name for people.
+    pub name: String,
+    /// The watched stream.
+    pub source: SourceConfig,
+    /// A second stream of full quality, kept for clips.
+    pub main: Option<SourceConfig>,
+    /// Mode at first start.
+    pub mode: Mode,
+    /// Longest time between two looks while asleep.
+    pub wake_within: Duration,
+    /// What to look for, motion and where.
+    pub detect: DetectConfig,
+    /// When incidents end and what is recorded.
+    pub incident: IncidentConfig,
+    /// Clip cutting.
+    pub clip: ClipConfig,
+    /// Painted black on each picture straight after decoding.
+    pub privacy_mask: Vec<Polygon>,
+}
+
+/// Where a stream comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceConfig {
+    /// `rtsp://` or `rtsps://` address, or a file's path as `file:///...`; never holds a password.
+    pub url: url::Url,
+    /// User for the camera.
+    pub user: Option<String>,
+    /// Password for the camera.
+    pub password: Option<Secret>,
+    /// A stream that stays silent for this long counts as stalled.
+    pub stall_after: Duration,
+}
+
+/// What to look for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DetectConfig {
+    /// Classes that make incidents.
+    pub labels: Vec<Label>,
+    /// Looks a second while awake, at most.
+    pub looks_per_second: f64,
+    /// Score from which one look is a sighting; none: the model card's.
+    pub score: Option<f32>,
+    /// Smallest motion that wakes: share of the picture, 0..1.
+    pub motion_area: f32,
+    /// How long a scene must be quiet before decoding stops.
+    pub awake_hold: Duration,
+    /// Motion in here wakes nothing and persons in here count for nothing.
+    pub motion_mask: Vec<Polygon>,
+    /// Named places. Where there is one with `required`, only visits that enter such a zone are reported.
+    pub zones: Vec<ZoneConfig>,
+}
+
+/// A named place in the picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ZoneConfig {
+    /// Name in alerts.
+    pub name: String,
+    /// Where feet must stand.
+    pub area: Polygon,
+    /// Only visits that enter a required zone are reported.
+    pub required: bool,
+}
+
+/// The life of an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncidentConfig {
+    /// It ends this long after its last track left through the picture's edge.
+    pub end_after_left: Duration,
+    /// It ends this long after its last track was lost inside the picture.
+    pub end_after_lost: Duration,
+    /// Recording stops after this long ...
+    pub record_max: Duration,
+    /// ... and resumes for this long when a new track appears.
+    pub record_resume: Duration,
+}
+
+/// The clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipConfig {
+    /// What is kept from before the incident's start, at least.
+    pub pre_roll: Duration,
+    /// What is kept after its end.
+    pub post_roll: Duration,
+    /// Most bytes of the pre-roll ring, for each stream.
+    pub pre_roll_bytes: ByteSize,
+    /// A segment is cut at the first keyframe after this long ...
+    pub segment_target: Duration,
+    /// ... or, keyframe or not, after this long ...
+    pub segment_max: Duration,
+    /// ... or about this many bytes.
+    pub segment_bytes: ByteSize,
+}
+
+/// Models.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelsConfig {
+    /// Folder of models and cards.
+    pub dir: PathBuf,
+    /// Card of the motion model.
+    pub motion: String,
+    /// Card of the person model.
+    pub person: String,
+    /// The ONNX Runtime library; none: `ORT_DYLIB_PATH`, then `vendor/`, then the system's.
+    pub onnxruntime: Option<PathBuf>,
+    /// Threads of one look.
+    pub threads: usize,
+}
+
+/// Broker for alerts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MqttConfig {
+    /// `mqtt://host:port` or `mqtts://host:port`; never holds a password.
+    pub url: url::Url,
+    /// User.
+    pub user: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// PEM file of certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Keep-alive.
+    pub keep_alive: Duration,
+}
+
+/// Where clips and pictures go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UploadConfig {
+    /// `s3://bucket/prefix`, or `file:///folder` for a disk or a NAS.
+    pub url: url::Url,
+    /// S3 endpoint where it is not Amazon's.
+    pub endpoint: Option<url::Url>,
+    /// S3 region.
+    pub region: String,
+    /// S3 access key.
+    pub access_key: Option<String>,
+    /// S3 secret key.
+    pub secret_key: Option<Secret>,
+    /// PEM file of certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Outbox and disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxConfig {
+    /// Clips, pictures and rows are deleted when they are this old (at most 30 days).
+    pub retention: Duration,
+    /// Most bytes of clips and pictures on disk.
+    pub quota: ByteSize,
+    /// Purpose written in each alert, for the household's records.
+    pub purpose: String,
+}
+
+/// The agent's own HTTP: health and metrics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WebConfig {
+    /// Where to listen; none: nowhere.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogConfig {
+    /// Filter, such as `info` or `lares=debug`.
+    pub level: String,
+    /// JSON lines instead of text.
+    pub json: bool,
+}
+
+impl Default for DetectConfig {
+    fn default() -> Self {
+        Self {
+            labels: vec![Label::Person],
+            looks_per_second: 5.0,
+            score: None,
+            motion_area: 0.0008,
+            awake_hold: Duration::from_secs(6),
+            motion_mask: Vec::new(),
+            zones: Vec::new(),
+        }
+    }
+}
+
+impl Default for IncidentConfig {
+    fn default() -> Self {
+        Self {
+            end_after_left: Duration::from_secs(2),
+            end_after_lost: Duration::from_secs(10),
+            record_max: Duration::from_secs(60),
+            record_resume: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for ClipConfig {
+    fn default() -> Self {
+        Self {
+            pre_roll: Duration::from_secs(5),
+            post_roll: Duration::from_secs(5),
+            pre_roll_bytes: ByteSize::mb(24),
+            segment_target: Duration::from_secs(2),
+            segment_max: Duration::from_secs(4),
+            segment_bytes: ByteSize::kb(512),
+        }
+    }
+}
+
+impl Default for ModelsConfig {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("models"),
+            motion: "motion".to_owned(),
+            person: "person".to_owned(),
+            onnxruntime: None,
+            threads: 1,
+        }
+    }
+}
+
+impl Default for OutboxConfig {
+    fn default() -> Self {
+        Self {
+            retention: Duration::from_secs(7 * 24 * 3600),
+            quota: ByteSize::mb(2_000),
+            purpose: "home security".to_owned(),
+        }
+    }
+}
+
+impl Default for WebConfig {
+    fn default() -> Self {
+        Self {
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 8088))),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+            json: false,
+        }
+    }
+}
+
+/// Environment variables, as a seam for tests.
+pub type Environment = BTreeMap<String, String>;

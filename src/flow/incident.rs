@@ -1,0 +1,135 @@
+//! One visit, from the moment it is believed to its end; and what the pipeline asks of the decoder.
+
+use std::{str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CameraId, IncidentId, Label, MediaTime, NormRect};
+
+/// Whether a camera watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Watches and reports.
+    Armed,
+    /// Nothing is decoded or kept.
+    Disarmed,
+}
+
+impl Mode {
+    /// The name in configuration and on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Armed => "armed",
+            Self::Disarmed => "disarmed",
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "armed" => Ok(Self::Armed),
+            "disarmed" => Ok(Self::Disarmed),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Where an incident is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IncidentState {
+    /// Just believed: the alert that matters.
+    Began,
+    /// Something worth telling changed.
+    Updated,
+    /// Over.
+    Ended,
+}
+
+impl IncidentState {
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Began => "began",
+            Self::Updated => "updated",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Why it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndReason {
+    /// The last one left through the picture's edge.
+    Left,
+    /// The last one was lost inside the picture and did not come back.
+    Lost,
+    /// The camera was disarmed.
+    Disarmed,
+    /// The camera's stream ended or stayed away.
+    Stream,
+    /// The agent stopped in good order.
+    Stopped,
+    /// The agent was cut off; closed at the next start.
+    Interrupted,
+}
+
+/// The state of one visit. Each change carries all of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incident {
+    /// Which.
+    pub id: IncidentId,
+    /// Where.
+    pub camera: CameraId,
+    /// What kind of thing came.
+    pub label: Label,
+    /// First sight of the first one.
+    pub start: MediaTime,
+    /// When the last one was last seen, once ended.
+    pub end: Option<MediaTime>,
+    /// Life.
+    pub state: IncidentState,
+    /// Why it ended, once ended.
+    pub end_reason: Option<EndReason>,
+    /// Best score of any of its tracks, 0..1.
+    pub score: f32,
+    /// Names of the zones entered, in order of entry.
+    pub zones: Vec<String>,
+    /// Confirmed tracks so far.
+    pub tracks: u32,
+    /// Mode in force when it began.
+    pub mode: Mode,
+    /// Made by a test, not by a visitor.
+    pub test: bool,
+}
+
+/// What an event step says happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncidentChange {
+    /// State after the change.
+    pub incident: Incident,
+    /// Whether the clip should be recording from now on.
+    pub recording: bool,
+    /// Box of the one to show in the picture of this change, where one is in view.
+    pub subject: Option<NormRect>,
+}
+
+/// What the rules ask of the decoder: the only arrow that points back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodeDemand {
+    /// Nothing: disarmed.
+    Off,
+    /// Keyframes only (or a look each `wake_within` where keyframes are rarer).
+    Asleep,
+    /// Every picture, with a look each `every`.
+    Awake {
+        /// Time between looks.
+        every: Duration,
+    },
+}

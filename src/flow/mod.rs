@@ -1,0 +1,28 @@
+//! The nouns that pass between rooms. One file each, plain data, no I/O, imports nothing of this crate.
+//!
+//! Units are in the types: [`MediaTime`] apart from [`WallTime`], [`NormRect`] for anything in a picture.
+//! A bare number never crosses a room.
+
+mod detection;
+mod frame;
+mod geometry;
+mod ids;
+mod incident;
+mod motion;
+mod packet;
+mod segment;
+mod status;
+mod time;
+mod track;
+
+pub use detection::{Detection, Label};
+pub use frame::{ColourMatrix, ColourRange, Frame, PixelLayout, Plane};
+pub use geometry::{NormPoint, NormRect, Polygon, Size};
+pub use ids::{CameraId, IncidentId, SiteId, TrackId};
+pub use incident::{DecodeDemand, EndReason, Incident, IncidentChange, IncidentState, Mode};
+pub use motion::{MotionRegion, MotionReport};
+pub use packet::{Codec, Packet, StreamFormat, StreamRole};
+pub use segment::{MediaFile, MediaKind, Rendition};
+pub use status::{CameraState, Problem};
+pub use time::{ClockState, MediaTime, WallTime};
+pub use track::{Track, TrackState};
