@@ -4,10 +4,14 @@
 //! Never opens a camera, a socket or a model: `lares check` does that with the rooms themselves.
 //! Imports `flow` and `base` only.
 
+mod load;
+mod read;
 mod units;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use load::ConfigError;
+pub use read::ConfigProblem;
 pub use units::{BitRate, ByteSize, Secret, parse_duration};
 
 use crate::flow::{CameraId, Label, Mode, Polygon, SiteId};
@@ -285,6 +289,9 @@ impl Default for LogConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Environment variables, as a seam for tests.
 pub type Environment = BTreeMap<String, String>;

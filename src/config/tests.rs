@@ -1,0 +1,148 @@
+use std::path::Path;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, Vec<String>> {
+    let environment = Environment::from([("CAM_PASSWORD".to_owned(), "s3cret".to_owned())]);
+    Config::parse(text, Path::new("/etc/lares"), &environment)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn one_camera_url_is_enough() {
+    let config = Config::for_camera("rtsp://10.0.0.2/live", &Environment::new()).unwrap();
+    assert_eq!(config.cameras.len(), 1);
+    assert_eq!(config.cameras[0].id.as_str(), "camera1");
+    assert_eq!(config.cameras[0].clip, ClipConfig::default());
+    assert!(config.mqtt.is_none() && config.upload.is_none());
+}
+
+#[test]
+fn the_shipped_sample_shows_the_defaults() {
+    let sample = include_str!("../../deploy/lares.sample.toml");
+    let config = parse(sample).unwrap();
+    let camera = &config.cameras[0];
+    assert_eq!(camera.detect, DetectConfig::default());
+    assert_eq!(camera.incident, IncidentConfig::default());
+    assert_eq!(camera.clip, ClipConfig::default());
+    assert_eq!(config.outbox, OutboxConfig::default());
+    assert_eq!(config.web, WebConfig::default());
+    assert_eq!(config.log, LogConfig::default());
+    let plain = Config::for_camera("rtsp://10.0.0.2/live", &Environment::new()).unwrap();
+    assert_eq!(config.models, plain.models);
+    assert_eq!(config.stop_grace, plain.stop_grace);
+    assert_eq!(camera.wake_within, plain.cameras[0].wake_within);
+    assert_eq!(
+        camera.source.stall_after,
+        plain.cameras[0].source.stall_after
+    );
+}
+
+/// Every key that the sample shows switched off must be a real key too.
+#[test]
+fn the_samples_commented_keys_are_known() {
+    let sample = include_str!("../../deploy/lares.sample.toml");
+    let uncommented: String = sample
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.starts_with('[') || rest.split(" = ").next().is_some_and(is_key) => {
+                rest
+            }
+            _ => line,
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    // Secrets name files that do not exist here, and one address is given twice on purpose.
+    let once = uncommented.replacen("url = \"file:///mnt/nas/lares\"\n", "", 1);
+    for problem in parse(&once).err().unwrap_or_default() {
+        assert!(
+            problem.contains("cannot read") || problem.contains("_env: "),
+            "{problem}"
+        );
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+}
+
+#[test]
+fn all_problems_come_at_once_with_line_and_hint() {
+    let problems = parse(
+        "version = 1\n\
+         siet = \"x\"\n\
+         [[cameras]]\n\
+         id = \"Front Door\"\n\
+         url = \"http://10.0.0.2/\"\n\
+         wake_whithin = \"2 s\"\n\
+         [cameras.clip]\n\
+         pre_roll = 5\n\
+         [upload]\n\
+         url = \"s3://user:pw@bucket/x\"\n\
+         [web]\n\
+         listen = \"0.0.0.0:80\"\n",
+    )
+    .unwrap_err();
+    let expect = [
+        ("line 2", "did you mean \"site\""),
+        ("line 4", "1 to 32 of a-z"),
+        ("line 5", "use rtsp://"),
+        ("line 6", "did you mean \"wake_within\""),
+        ("line 8", "should be text in quotes"),
+        ("line 10", "holds a password"),
+        ("line 12", "is not on loopback"),
+    ];
+    assert_eq!(problems.len(), expect.len(), "{problems:#?}");
+    for (problem, (line, hint)) in problems.iter().zip(expect) {
+        assert!(
+            problem.starts_with(line) && problem.contains(hint),
+            "{problem}"
+        );
+    }
+    assert!(
+        !problems.iter().any(|p| p.contains(":pw@")),
+        "a password is shown"
+    );
+}
+
+#[test]
+fn logins_leave_the_address() {
+    let config = parse(
+        "version = 1\n[[cameras]]\nurl = \"rtsp://ann:p%40ss+1@10.0.0.2/live\"\n\
+         [[cameras]]\nurl = \"rtsp://10.0.0.3/\"\nuser = \"bob\"\npassword_env = \"CAM_PASSWORD\"\n",
+    )
+    .unwrap();
+    let (first, second) = (&config.cameras[0].source, &config.cameras[1].source);
+    assert_eq!(first.url.as_str(), "rtsp://10.0.0.2/live");
+    assert_eq!(first.user.as_deref(), Some("ann"));
+    assert_eq!(first.password.as_ref().map(Secret::expose), Some("p@ss+1"));
+    assert_eq!(second.password.as_ref().map(Secret::expose), Some("s3cret"));
+    assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_newer_version_a_missing_one_and_no_toml_are_told_apart() {
+    let camera = "[[cameras]]\nurl = \"rtsp://10.0.0.2/\"\n";
+    assert!(parse(&format!("version = 2\n{camera}")).unwrap_err()[0].contains("update Lares"));
+    assert!(parse(camera).unwrap_err()[0].contains("write version = 1"));
+    assert!(parse("version = = 1").unwrap_err()[0].contains("is not TOML"));
+    assert!(parse("version = 1").unwrap_err()[0].contains("no camera"));
+}
+
+#[test]
+fn two_cameras_with_one_id_are_refused() {
+    let problems = parse(
+        "version = 1\n[[cameras]]\nid = \"a\"\nurl = \"rtsp://h/1\"\n[[cameras]]\nid = \"a\"\nurl = \"rtsp://h/2\"\n",
+    )
+    .unwrap_err();
+    assert!(
+        problems[0].contains("two cameras have the id"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn a_missing_file_says_how_to_start() {
+    let error = Config::load(Path::new("/nowhere/lares.toml"), &Environment::new()).unwrap_err();
+    assert!(error.to_string().contains("deploy/lares.sample.toml"));
+}
