@@ -3,6 +3,7 @@
 //! Imports no room. `tasks` is the only place in the crate that starts a thread or an async task.
 
 pub mod backoff;
+pub mod board;
 pub mod clock;
 pub mod colour;
 pub mod cpu;

@@ -1,6 +1,7 @@
 //! Log and metrics. Every metric's name is in this file and nowhere else.
 
 use std::{
+    collections::VecDeque,
     fmt,
     sync::{Arc, atomic::AtomicU64},
 };
@@ -68,6 +69,40 @@ pub struct SinkLabel {
     pub sink: &'static str,
 }
 
+/// Times of one kind: a histogram for the metrics page, and the newest ones exactly, for a bench.
+#[derive(Clone)]
+pub struct Latency {
+    histogram: Histogram,
+    recent: Arc<Mutex<VecDeque<f64>>>,
+}
+
+impl Latency {
+    const KEPT: usize = 4096;
+
+    fn new() -> Self {
+        Self {
+            histogram: Histogram::new(exponential_buckets(0.01, 1.6, 16)),
+            recent: Arc::default(),
+        }
+    }
+
+    /// Notes one time in seconds.
+    pub fn observe(&self, seconds: f64) {
+        self.histogram.observe(seconds);
+        let mut recent = self.recent.lock();
+        if recent.len() == Self::KEPT {
+            recent.pop_front();
+        }
+        recent.push_back(seconds);
+    }
+
+    /// The newest times in seconds, at most a few thousand, oldest first.
+    #[must_use]
+    pub fn recent(&self) -> Vec<f64> {
+        self.recent.lock().iter().copied().collect()
+    }
+}
+
 /// All metrics of the agent.
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -88,9 +123,9 @@ pub struct Metrics {
     /// Incidents begun.
     pub incidents: Family<CameraLabel, Counter>,
     /// Seconds from a picture's arrival to the broker's acknowledgement of the alert that it confirmed.
-    pub alert_latency: Histogram,
+    pub alert_latency: Latency,
     /// Seconds from a keyframe's arrival at a sleeping camera to the end of its look.
-    pub wake_latency: Histogram,
+    pub wake_latency: Latency,
     /// Outbox rows waiting, by sink.
     pub outbox_waiting: Family<SinkLabel, Gauge>,
     /// Rows delivered, by sink.
@@ -109,7 +144,6 @@ impl Metrics {
     /// All metrics at zero.
     #[must_use]
     pub fn new() -> Arc<Self> {
-        let latency = || Histogram::new(exponential_buckets(0.01, 1.6, 16));
         let metrics = Self {
             registry: Mutex::new(Registry::with_prefix("lares")),
             camera_up: Family::default(),
@@ -120,8 +154,8 @@ impl Metrics {
             frames_decoded: Family::default(),
             looks: Family::default(),
             incidents: Family::default(),
-            alert_latency: latency(),
-            wake_latency: latency(),
+            alert_latency: Latency::new(),
+            wake_latency: Latency::new(),
             outbox_waiting: Family::default(),
             delivered: Family::default(),
             delivered_bytes: Family::default(),
@@ -162,12 +196,12 @@ impl Metrics {
             r.register(
                 "alert_latency_seconds",
                 "Picture received to alert acknowledged",
-                metrics.alert_latency.clone(),
+                metrics.alert_latency.histogram.clone(),
             );
             r.register(
                 "wake_latency_seconds",
                 "Keyframe received asleep to look done",
-                metrics.wake_latency.clone(),
+                metrics.wake_latency.histogram.clone(),
             );
             r.register(
                 "outbox_waiting",

@@ -1,0 +1,98 @@
+//! The board where every part writes how it is doing and from which health pages are read.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::flow::{CameraId, CameraState, Problem};
+
+/// How a camera is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CameraStatus {
+    /// One word.
+    pub state: CameraState,
+    /// What is wrong, if anything.
+    pub problem: Option<Problem>,
+}
+
+/// How a sink or the disk is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartStatus {
+    /// Whether it works.
+    pub up: bool,
+    /// What is wrong, if anything.
+    pub problem: Option<Problem>,
+}
+
+/// All of it at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct BoardView {
+    /// Cameras by id.
+    pub cameras: BTreeMap<CameraId, CameraStatus>,
+    /// Sinks (`mqtt`, `upload`) and the `disk`, by name.
+    pub parts: BTreeMap<&'static str, PartStatus>,
+}
+
+impl BoardView {
+    /// Whether nothing is wrong; a suspended camera is not wrong.
+    #[must_use]
+    pub fn healthy(&self) -> bool {
+        self.cameras.values().all(|c| c.problem.is_none()) && self.parts.values().all(|p| p.up)
+    }
+}
+
+/// The board; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Mutex<BoardView>>);
+
+impl Board {
+    /// An empty board.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Writes a camera's state. True when that is news.
+    pub fn camera(&self, id: &CameraId, state: CameraState, problem: Option<Problem>) -> bool {
+        let status = CameraStatus { state, problem };
+        let mut view = self.0.lock();
+        view.cameras.insert(id.clone(), status.clone()) != Some(status)
+    }
+
+    /// Writes a part's state; none means that it works. True when that is news.
+    pub fn part(&self, name: &'static str, problem: Option<Problem>) -> bool {
+        let status = PartStatus {
+            up: problem.is_none(),
+            problem,
+        };
+        let mut view = self.0.lock();
+        view.parts.insert(name, status.clone()) != Some(status)
+    }
+
+    /// All of it now.
+    #[must_use]
+    pub fn view(&self) -> BoardView {
+        self.0.lock().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_changes_are_news() {
+        let board = Board::new();
+        let door: CameraId = "door".parse().unwrap();
+        assert!(board.camera(&door, CameraState::Online, None));
+        assert!(!board.camera(&door, CameraState::Online, None));
+        let problem = Problem {
+            message: "the broker is away".to_owned(),
+            hint: "start it".to_owned(),
+        };
+        assert!(board.view().healthy());
+        assert!(board.part("mqtt", Some(problem)));
+        assert!(!board.view().healthy());
+    }
+}
