@@ -1,1 +1,269 @@
-//! To come.
+//! The story of one camera: its source feeds two lanes.
+//!
+//! ```text
+//!             ┌─► watch lane:  decode on demand ─► motion ─► person ─► track ─► incident ─┐
+//! source ─► packets                                                                       │ report
+//!             └─► record lane: pre-roll ring ─► segments on disk ◄────────────────────────┘
+//! ```
+//!
+//! In: a camera's configuration and handles to what it shares with others. Out: alerts, pictures and segments, as rows
+//! of the outbox. An alert's row is written by the watch lane before the record lane hears of it, so it never waits for
+//! a clip. Packets never wait for a model: the links here drop whole GOPs, and count them, before they hold up a source.
+//!
+//! Live, each lane is a thread ([`Camera::start`]). In replay the same [`Watch`] and [`Record`] are called in lock-step,
+//! one unit after the other.
+
+mod links;
+mod record;
+mod view;
+mod watch;
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+pub use record::Record;
+pub use view::{Report, View};
+pub use watch::{Pace, Watch};
+
+use self::links::{PacketFeed, packet_link};
+use crate::{
+    base::{
+        board::Board,
+        clock::Clock,
+        cpu::StageCpu,
+        link::{Bell, Receiver, Sender, WhenFull, link},
+        tasks::Tasks,
+        telemetry::Metrics,
+    },
+    config::CameraConfig,
+    flow::{CameraId, EndReason, Mode, Packet, StreamRole},
+    infer::Infer,
+    ingest::rtsp::RtspSource,
+    outbox::{LiveState, Outbox},
+};
+
+/// How often a lane looks at the clock when nothing arrives.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What a camera shares with the others.
+#[derive(Clone)]
+pub struct Shared {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Models.
+    pub infer: Arc<Infer>,
+    /// Where everything flagged goes.
+    pub outbox: Arc<Outbox>,
+    /// What is true now, for the broker.
+    pub live: LiveState,
+    /// Where states are written.
+    pub board: Board,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// CPU time by stage.
+    pub stages: StageCpu,
+}
+
+/// A wish that reaches a lane from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Watch, or stop watching.
+    Mode(Mode),
+    /// The camera's pictures stay away.
+    Away,
+}
+
+/// What the record lane is told.
+enum Note {
+    /// An incident changed.
+    Report(Box<Report>),
+    /// Somebody is in view: a candidate for a better picture.
+    View(View),
+    /// The pre-roll must go.
+    Clear,
+}
+
+/// A running camera.
+pub struct Camera {
+    id: CameraId,
+    orders: Sender<Order>,
+    sources: Tasks,
+    watching: Tasks,
+    recording: Tasks,
+}
+
+impl Camera {
+    /// Starts the source, or sources, and the two lanes.
+    ///
+    /// # Errors
+    /// When the system has no thread to give, or the camera's models cannot be prepared.
+    pub fn start(config: CameraConfig, mode: Mode, shared: &Shared, tasks: &Tasks) -> anyhow::Result<Self> {
+        let id = config.id.clone();
+        let (watch_bell, record_bell) = (Bell::new(), Bell::new());
+        let (orders_tx, orders) = link(16, WhenFull::Wait, &watch_bell);
+        let (notes_tx, notes) = link(64, WhenFull::Wait, &record_bell);
+        let (to_watch, watch_packets) = packet_link(&watch_bell);
+        let (to_record, record_packets) = packet_link(&record_bell);
+        let camera = Self {
+            id: id.clone(),
+            orders: orders_tx.clone(),
+            sources: tasks.child(),
+            watching: tasks.child(),
+            recording: tasks.child(),
+        };
+
+        let record = Record::new(&config, shared.outbox.clone(), shared.board.clone(), shared.stages.clone());
+        let clock = shared.clock.clone();
+        let stop = camera.recording.token().clone();
+        camera.recording.thread(&format!("rec-{id}"), move || {
+            record_lane(record, &record_packets, &notes, &record_bell, &*clock, &stop);
+        })?;
+
+        let watch = Watch::new(&config, mode, Pace::OnDemand, shared, &watch_bell)?;
+        let lane = WatchLane {
+            watch,
+            packets: watch_packets,
+            orders,
+            notes: notes_tx,
+            bell: watch_bell,
+            shared: shared.clone(),
+            stop: camera.watching.token().clone(),
+        };
+        camera.watching.thread(&format!("watch-{id}"), move || lane.run())?;
+
+        for (role, source) in [(StreamRole::Sub, Some(config.source)), (StreamRole::Main, config.main)] {
+            let Some(source) = source else { continue };
+            let feed = PacketFeed::new(
+                id.clone(),
+                role,
+                shared,
+                (role == StreamRole::Sub).then(|| to_watch.clone()),
+                to_record.clone(),
+                orders_tx.clone(),
+            );
+            let source = RtspSource::new(source, role, shared.clock.clone(), shared.stages.clone());
+            let stop = camera.sources.token().clone();
+            let name = format!("{}-{id}", if role == StreamRole::Sub { "sub" } else { "main" });
+            camera.sources.thread(&name, move || source.run(Box::new(feed), stop))?;
+        }
+        Ok(camera)
+    }
+
+    /// Which camera.
+    #[must_use]
+    pub fn id(&self) -> &CameraId {
+        &self.id
+    }
+
+    /// Arms or disarms.
+    pub fn set_mode(&self, mode: Mode) {
+        self.orders.send(Order::Mode(mode));
+    }
+
+    /// Stops in order: sources, then the watch lane (open incidents end), then the record lane (clips are closed).
+    /// Returns the names of what has not ended within `grace`.
+    pub fn stop(&self, grace: Duration) -> Vec<String> {
+        let deadline = Instant::now() + grace;
+        [&self.sources, &self.watching, &self.recording]
+            .into_iter()
+            .flat_map(|part| part.close(deadline.saturating_duration_since(Instant::now())))
+            .collect()
+    }
+}
+
+/// The watch lane: packets become frames, frames are looked at, looks become incidents.
+struct WatchLane {
+    watch: Watch,
+    packets: Receiver<Packet>,
+    orders: Receiver<Order>,
+    notes: Sender<Note>,
+    bell: Bell,
+    shared: Shared,
+    stop: CancellationToken,
+}
+
+impl WatchLane {
+    fn run(mut self) {
+        while !self.stop.is_cancelled() {
+            self.bell.wait(Some(Instant::now() + TICK));
+            while let Some(order) = self.orders.try_recv() {
+                self.obey(order);
+            }
+            while let Some(packet) = self.packets.try_recv() {
+                self.watch.packet(packet);
+                self.watch.collect();
+                self.tell();
+            }
+            self.watch.collect();
+            self.watch.tick(self.shared.clock.now());
+            self.tell();
+        }
+        self.watch.finish(EndReason::Stopped);
+        self.tell();
+    }
+
+    fn obey(&mut self, order: Order) {
+        let now = self.shared.clock.now();
+        match order {
+            Order::Mode(mode) => {
+                self.watch.set_mode(mode, now);
+                self.tell();
+                if mode == Mode::Disarmed {
+                    self.notes.send(Note::Clear);
+                }
+            }
+            Order::Away => self.watch.finish(EndReason::Stream),
+        }
+    }
+
+    /// Alerts become rows first; then the record lane hears of them.
+    fn tell(&mut self) {
+        for report in self.watch.take_reports() {
+            report.commit(&self.shared.outbox, &self.shared.live);
+            self.notes.send(Note::Report(Box::new(report)));
+        }
+        if let Some(view) = self.watch.take_view() {
+            self.notes.send(Note::View(view));
+        }
+    }
+}
+
+/// The record lane: packets wait in the pre-roll ring, and become segments while an incident is open.
+fn record_lane(
+    mut record: Record,
+    packets: &Receiver<Packet>,
+    notes: &Receiver<Note>,
+    bell: &Bell,
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+) {
+    loop {
+        let stopping = stop.is_cancelled();
+        if !stopping {
+            bell.wait(Some(Instant::now() + TICK));
+        }
+        while let Some(note) = notes.try_recv() {
+            match note {
+                Note::Report(report) => record.report(&report),
+                Note::View(view) => record.view(view),
+                Note::Clear => record.clear(),
+            }
+        }
+        while let Some(packet) = packets.try_recv() {
+            record.packet(&packet);
+        }
+        record.tick(clock.now());
+        if stopping {
+            record.finish();
+            return;
+        }
+    }
+}
+
+/// Folder of an incident's files, as the outbox lays it out.
+pub(crate) type IncidentDir = PathBuf;

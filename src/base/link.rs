@@ -57,8 +57,9 @@ pub enum WhenFull<T> {
     Wait,
     /// The newest wins: everything older goes.
     NewestWins,
-    /// Asked to make room in the queue (oldest item first); returns how many items it threw away, at least one.
-    DropOldest(fn(&mut VecDeque<T>) -> usize),
+    /// Asked to make room in the queue (oldest item first) for the item that comes; returns how many it threw away,
+    /// at least one.
+    DropOldest(fn(&mut VecDeque<T>, &mut T) -> usize),
 }
 
 struct Inner<T> {
@@ -104,7 +105,7 @@ impl<T> Sender<T> {
     }
 
     /// Puts an item in; the receiver finds it when something else wakes it.
-    pub fn send_quietly(&self, item: T) {
+    pub fn send_quietly(&self, mut item: T) {
         let inner = &*self.0;
         let mut queue = inner.queue.lock();
         if queue.len() >= inner.capacity {
@@ -121,7 +122,7 @@ impl<T> Sender<T> {
                     queue.clear();
                     lost
                 }
-                WhenFull::DropOldest(make_room) => make_room(&mut queue),
+                WhenFull::DropOldest(make_room) => make_room(&mut queue, &mut item),
             };
             inner.dropped.fetch_add(lost as u64, Ordering::Relaxed);
         }
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn make_room_decides_what_goes() {
-        let drop_two = |queue: &mut VecDeque<u32>| {
+        let drop_two = |queue: &mut VecDeque<u32>, _: &mut u32| {
             queue.drain(..2);
             2
         };

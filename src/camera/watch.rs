@@ -1,0 +1,364 @@
+//! The watch lane's steps: a packet in, reports out. No thread, no clock: the caller brings both.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+
+use super::{
+    Shared,
+    view::{Report, View},
+};
+use crate::{
+    base::{
+        cpu::{Stage, StageCpu},
+        link::Bell,
+        telemetry::{CameraLabel, CameraPartLabel, Metrics},
+    },
+    config::CameraConfig,
+    event::{Events, Step},
+    flow::{
+        CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentState, MediaTime, Mode, MotionReport, Packet, Track,
+    },
+    infer::{CameraInfer, Look, Seen},
+    ingest::ondemand::OnDemand,
+    outbox::LiveState,
+    track::Tracker,
+};
+
+/// Which pictures are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As the rules demand: keyframes while nothing happens.
+    OnDemand,
+    /// A grid fixed beforehand from the first picture on, each with a person look: for scoring.
+    Every(Duration),
+    /// Every picture, each with a person look: for scoring.
+    All,
+}
+
+/// What one person look saw, for scoring.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// Presentation time of the picture.
+    pub time: MediaTime,
+    /// All boxes, doubtful ones too.
+    pub detections: Vec<Detection>,
+    /// Tracks after the look.
+    pub tracks: Vec<Track>,
+}
+
+/// One camera's eyes and judgement.
+pub struct Watch {
+    id: CameraId,
+    pace: Pace,
+    decoder: OnDemand,
+    eyes: CameraInfer,
+    tracker: Tracker,
+    events: Events,
+    demand: DecodeDemand,
+    next_look: Option<MediaTime>,
+    newest: MediaTime,
+    /// The open incident and the quality of its best view so far.
+    open: Option<(crate::flow::IncidentId, f32)>,
+    reports: Vec<Report>,
+    view: Option<View>,
+    sightings: Vec<Sighting>,
+    live: LiveState,
+    metrics: Arc<Metrics>,
+    stages: StageCpu,
+    /// The clock, for the time a look took since its picture was received.
+    clock: Arc<dyn crate::base::clock::Clock>,
+    decoded: u64,
+}
+
+impl Watch {
+    /// A lane for the camera `config`, in mode `mode`. `bell` is rung when a look is done.
+    ///
+    /// # Errors
+    /// When the models cannot take this camera.
+    pub fn new(config: &CameraConfig, mode: Mode, pace: Pace, shared: &Shared, bell: &Bell) -> anyhow::Result<Self> {
+        let eyes = shared
+            .infer
+            .camera(&config.id, &config.detect, bell)
+            .with_context(|| format!("camera {}", config.id))?;
+        let tracker = Tracker::new(crate::track::TrackerConfig::for_score(eyes.threshold()));
+        let events = Events::new(config.id.clone(), config.detect.clone(), config.incident.clone(), mode);
+        let demand = events.demand();
+        Ok(Self {
+            id: config.id.clone(),
+            pace,
+            decoder: OnDemand::new(config.wake_within, config.privacy_mask.clone(), shared.stages.clone()),
+            eyes,
+            tracker,
+            events,
+            demand,
+            next_look: None,
+            newest: MediaTime::ZERO,
+            open: None,
+            reports: Vec::new(),
+            view: None,
+            sightings: Vec::new(),
+            live: shared.live.clone(),
+            metrics: shared.metrics.clone(),
+            stages: shared.stages.clone(),
+            clock: shared.clock.clone(),
+            decoded: 0,
+        })
+    }
+
+    /// Takes one access unit of the watched stream.
+    pub fn packet(&mut self, packet: Packet) {
+        self.newest = self.newest.max(packet.time);
+        let demand = match self.pace {
+            Pace::OnDemand => self.demand,
+            Pace::Every(_) | Pace::All => DecodeDemand::Awake { every: Duration::ZERO },
+        };
+        let wanted = self.next_look.unwrap_or(packet.time);
+        match self.decoder.push(packet, demand, wanted) {
+            Ok(frames) => {
+                self.decoded += frames.len() as u64;
+                for frame in frames {
+                    self.frame(frame);
+                }
+            }
+            Err(error) => tracing::warn!(camera = %self.id, %error, "a picture could not be decoded"),
+        }
+    }
+
+    fn frame(&mut self, frame: Frame) {
+        let every = match (self.pace, self.demand) {
+            (Pace::All, _) => Duration::ZERO,
+            (Pace::Every(every), _) => every,
+            (Pace::OnDemand, DecodeDemand::Awake { every }) => every,
+            (Pace::OnDemand, DecodeDemand::Asleep) => Duration::ZERO,
+            (Pace::OnDemand, DecodeDemand::Off) => return,
+        };
+        if self.next_look.is_some_and(|at| frame.time < at) {
+            return;
+        }
+        self.next_look = Some(next_on_grid(self.next_look, frame.time, every));
+        self.look(frame);
+    }
+
+    /// Motion first; persons where it matters.
+    fn look(&mut self, frame: Frame) {
+        let asleep = self.demand == DecodeDemand::Asleep;
+        let report = match self.eyes.motion(&frame) {
+            Ok(report) => report,
+            Err(error) => {
+                tracing::error!(camera = %self.id, %error, "the motion model failed");
+                return;
+            }
+        };
+        self.looked("motion");
+        self.live.motion(&self.id, report.moving());
+        let wants = self.pace != Pace::OnDemand || self.events.wants_person(&report);
+        let step = self.judge(|events| events.motion(&report));
+        self.follow(step, None, None);
+        if asleep {
+            let waited = self.clock.now().since(frame.arrived);
+            self.metrics.wake_latency.observe(waited.as_secs_f64());
+        }
+        if wants {
+            self.eyes.offer(Look { crops: crops(&report), frame });
+        }
+    }
+
+    /// Takes the person looks that are done, without waiting.
+    pub fn collect(&mut self) {
+        while let Some(seen) = self.eyes.take() {
+            self.seen(seen);
+        }
+    }
+
+    /// Takes the person looks that are asked for, and waits for them: lock-step.
+    pub fn settle(&mut self) {
+        while self.eyes.pending() {
+            match self.eyes.wait(Duration::from_secs(30)) {
+                Some(seen) => self.seen(seen),
+                None => {
+                    tracing::error!(camera = %self.id, "the person model gave no answer in 30 s");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn seen(&mut self, seen: Seen) {
+        let detections = match seen.detections {
+            Ok(detections) => detections,
+            Err(error) => {
+                tracing::error!(camera = %self.id, %error, "the person model failed");
+                return;
+            }
+        };
+        self.looked("person");
+        let time = seen.frame.time;
+        let tracks = self
+            .stages
+            .time(Stage::Track, || self.tracker.step(time, &detections).to_vec());
+        let step = self.judge(|events| events.seen(time, &tracks));
+        self.follow(step, Some(&seen.frame), Some(&tracks));
+        self.offer_view(&seen.frame, &tracks);
+        if self.pace != Pace::OnDemand {
+            self.sightings.push(Sighting {
+                time,
+                detections,
+                tracks,
+            });
+        }
+    }
+
+    /// A clearly better view of an open incident goes to the record lane.
+    fn offer_view(&mut self, frame: &Frame, tracks: &[Track]) {
+        const CLEARLY_BETTER: f32 = 1.25;
+        let Some((incident, best)) = &mut self.open else {
+            return;
+        };
+        let view = View::best(*incident, frame, tracks);
+        if let Some(view) = view.filter(|view| view.quality > *best * CLEARLY_BETTER) {
+            *best = view.quality;
+            self.view = Some(view);
+        }
+    }
+
+    fn judge(&mut self, rule: impl FnOnce(&mut Events) -> Step) -> Step {
+        self.stages.time(Stage::Track, || rule(&mut self.events))
+    }
+
+    /// Does what the rules say: the new demand, and the changes of incidents.
+    fn follow(&mut self, step: Step, frame: Option<&Frame>, tracks: Option<&[Track]>) {
+        if step.demand != self.demand {
+            tracing::debug!(camera = %self.id, from = ?self.demand, to = ?step.demand, "decoder");
+            self.demand = step.demand;
+            self.next_look = None;
+        }
+        for change in step.changes {
+            let incident = &change.incident;
+            let view = frame
+                .zip(tracks)
+                .and_then(|(frame, tracks)| View::best(incident.id, frame, tracks));
+            match incident.state {
+                IncidentState::Began => {
+                    self.metrics.incidents.get_or_create(&self.label()).inc();
+                    let quality = view.as_ref().map_or(0.0, |view| view.quality);
+                    self.open = Some((incident.id, quality));
+                    tracing::info!(camera = %self.id, incident = %incident.id, score = incident.score, "{} seen", incident.label);
+                }
+                IncidentState::Updated => {}
+                IncidentState::Ended => {
+                    self.open = None;
+                    tracing::info!(camera = %self.id, incident = %incident.id, reason = ?incident.end_reason, "incident ended");
+                }
+            }
+            self.reports.push(Report {
+                view: view.filter(|_| incident.state == IncidentState::Began),
+                confirmed_by: frame.map(|frame| frame.arrived),
+                newest: self.newest,
+                change,
+            });
+        }
+    }
+
+    fn label(&self) -> CameraLabel {
+        CameraLabel {
+            camera: self.id.to_string(),
+        }
+    }
+
+    fn looked(&self, part: &'static str) {
+        let label = CameraPartLabel {
+            camera: self.id.to_string(),
+            part,
+        };
+        self.metrics.looks.get_or_create(&label).inc();
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now: MediaTime) {
+        let step = self.judge(|events| events.tick(now));
+        self.follow(step, None, None);
+    }
+
+    /// Arms or disarms.
+    pub fn set_mode(&mut self, mode: Mode, now: MediaTime) {
+        let step = self.judge(|events| events.set_mode(mode, now));
+        self.follow(step, None, None);
+    }
+
+    /// Ends what is open.
+    pub fn finish(&mut self, reason: EndReason) {
+        let newest = self.newest;
+        let step = self.judge(|events| events.finish(newest, reason));
+        self.follow(step, None, None);
+    }
+
+    /// The changes since the last call, in order.
+    pub fn take_reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
+
+    /// The newest better view since the last call.
+    pub fn take_view(&mut self) -> Option<View> {
+        self.view.take()
+    }
+
+    /// What the person looks saw since the last call; only with a fixed grid.
+    pub fn take_sightings(&mut self) -> Vec<Sighting> {
+        std::mem::take(&mut self.sightings)
+    }
+
+    /// Pictures decoded so far.
+    #[must_use]
+    pub fn decoded(&self) -> u64 {
+        self.decoded
+    }
+}
+
+/// The next time on a grid of `every` that began with the first look, after `now`.
+fn next_on_grid(planned: Option<MediaTime>, now: MediaTime, every: Duration) -> MediaTime {
+    let from = planned.unwrap_or(now);
+    let step = i64::try_from(every.as_nanos()).unwrap_or(i64::MAX);
+    if step == 0 {
+        return now + Duration::from_nanos(1);
+    }
+    let steps = (now - from).max(0) / step + 1;
+    MediaTime::from_nanos(from.nanos() + steps * step)
+}
+
+/// Where the person model should look closer: nowhere yet, the whole picture is one look.
+fn crops(_: &MotionReport) -> Vec<crate::flow::NormRect> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: f64) -> MediaTime {
+        MediaTime::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn looks_keep_to_their_grid_at_any_frame_rate() {
+        let every = Duration::from_millis(200);
+        for fps in [5.0, 10.0, 12.5, 25.0, 30.0] {
+            let mut planned = None;
+            let mut looks = 0;
+            for frame in 0..(fps * 60.0) as u32 {
+                let time = at(f64::from(frame) / fps);
+                if planned.is_none_or(|p| time >= p) {
+                    planned = Some(next_on_grid(planned, time, every));
+                    looks += 1;
+                }
+            }
+            assert!((298..=300).contains(&looks), "{looks} looks in 60 s at {fps} fps");
+        }
+    }
+
+    #[test]
+    fn a_late_picture_skips_the_looks_it_missed() {
+        let every = Duration::from_millis(200);
+        assert_eq!(next_on_grid(Some(at(1.0)), at(1.75), every), at(1.8));
+    }
+}
