@@ -21,18 +21,24 @@ version_at_least() {
     [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
 }
 
+is_root() { [ "$(id -u)" = 0 ]; }
+
 # as_root COMMAND...: runs it as root, by sudo where we are not.
 as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif have sudo; then
-        sudo "$@"
-    else
-        fail "root rights are needed and sudo is not installed: run as root: $*"
-    fi
+    if is_root; then "$@"; else sudo "$@"; fi
 }
 
 apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l \
         apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -qq "$@" </dev/null
+}
+
+# make_scratch: sets $scratch to an empty folder, on the checkout's own disk so that what was made
+# there can be moved into place in one step. It is removed when the set-up ends, however it ends.
+scratch=
+make_scratch() {
+    [ -z "$scratch" ] || return 0
+    mkdir -p vendor
+    scratch=$(mktemp -d "$PWD/vendor/.setup.XXXXXX")
+    trap 'rm -rf "$scratch"' EXIT
 }

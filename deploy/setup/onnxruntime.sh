@@ -2,7 +2,7 @@
 # ONNX Runtime's shared library, out of the wheel of the Python package index, into vendor/.
 
 install_onnxruntime() {
-    local arch wanted target=vendor/onnxruntime library cache wheel
+    local arch wanted target=vendor/onnxruntime library wheel
     library="libonnxruntime.so.$onnxruntime_version"
     arch=$(uname -m)
     case "$arch" in
@@ -17,28 +17,20 @@ install_onnxruntime() {
     fi
 
     say "ONNX Runtime $onnxruntime_version: fetching the wheel for $arch (about 28 MB)"
-    mkdir -p vendor
-    cache=$(mktemp -d vendor/fetch.XXXXXX)
+    make_scratch
     .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-input \
         --no-deps --only-binary=:all: --implementation cp --python-version 3.11 \
-        --platform "manylinux_2_28_$arch" --dest "$cache" "onnxruntime==$onnxruntime_version" || {
-        rm -rf "$cache"
+        --platform "manylinux_2_28_$arch" --dest "$scratch" "onnxruntime==$onnxruntime_version" ||
         fail "ONNX Runtime could not be fetched: check the network (pip's own proxy and index settings are honoured), then run this again"
-    }
-    wheel=$(find "$cache" -name '*.whl')
-    has_sha256 "$wheel" "$wanted" || {
-        rm -rf "$cache"
+    wheel=$(find "$scratch" -name 'onnxruntime-*.whl')
+    has_sha256 "$wheel" "$wanted" ||
         fail "the ONNX Runtime wheel is not the one that deploy/setup/pins.sh names: do not use it, and check which package index pip asks"
-    }
-    unpack_onnxruntime "$wheel" "$cache/unpacked" "$library" || {
-        rm -rf "$cache"
+    unpack_onnxruntime "$wheel" "$scratch/onnxruntime" "$library" ||
         fail "the ONNX Runtime wheel could not be unpacked: is the disk full?"
-    }
-    printf '%s\n' "$wanted" >"$cache/unpacked/wheel.sha256"
+    printf '%s\n' "$wanted" >"$scratch/onnxruntime/wheel.sha256"
     # Last, and whole: an interrupted set-up leaves no half library behind.
     rm -rf "$target"
-    mv "$cache/unpacked" "$target"
-    rm -rf "$cache"
+    mv "$scratch/onnxruntime" "$target"
 }
 
 unpack_onnxruntime() {

@@ -39,18 +39,22 @@ missing_tools() {
 # /run (which a reboot clears, should we be interrupted) while the package is configured, then
 # disabled. A broker that was installed before is never touched.
 hold_mosquitto_service() {
-    [ -d /run/systemd/system ] || return 0
-    as_root systemctl mask --runtime --quiet mosquitto.service
+    systemd_runs || return 0
+    as_root systemctl mask --runtime --quiet mosquitto.service ||
+        say "mosquitto's own service could not be held back: it may run for a moment"
 }
 
 release_mosquitto_service() {
-    if [ -d /run/systemd/system ]; then
-        as_root systemctl unmask --runtime --quiet mosquitto.service
-        as_root systemctl disable --quiet mosquitto.service
+    if systemd_runs; then
+        { as_root systemctl unmask --runtime --quiet mosquitto.service &&
+            as_root systemctl disable --now --quiet mosquitto.service; } ||
+            say "mosquitto's own service is not needed: 'systemctl disable --now mosquitto' removes it from boot"
     else
         as_root service mosquitto stop >/dev/null 2>&1 || true
     fi
 }
+
+systemd_runs() { [ -d /run/systemd/system ]; }
 
 install_debian_packages() {
     local missing new_broker=no status=0
@@ -60,6 +64,8 @@ install_debian_packages() {
         return
     fi
     say "system packages to install with apt: ${missing[*]}"
+    is_root || have sudo ||
+        fail "that needs root rights and sudo is not installed: run as root: apt-get install ${missing[*]}"
     case " ${missing[*]} " in *" mosquitto "*) new_broker=yes ;; esac
     apt_get update || fail "apt-get update failed: check the network and /etc/apt, then run this again"
     if [ $new_broker = yes ]; then hold_mosquitto_service; fi
