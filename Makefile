@@ -1,0 +1,62 @@
+# Everything here works from a fresh clone: each target does the set-up it needs, and skips what is done.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Where rustup puts cargo, for a shell that has not been opened anew since.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+LARES := $(TARGET)/release/lares
+PYTHON := .venv/bin/python
+FOR ?= 60s
+
+# One profile for tests, lint and demo, so that the dependencies are compiled once.
+CARGO_FLAGS := --release --locked
+
+.PHONY: help
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+.PHONY: demo
+demo: build samples ## a virtual camera, the agent and what receives, on this machine; FOR=60s sets how long
+	$(LARES) demo --for $(FOR)
+
+.PHONY: test
+test: setup samples ## every test: unit, whole-pipeline, end-to-end, documentation
+ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)
+	cargo nextest run $(CARGO_FLAGS) --no-fail-fast
+	cargo test $(CARGO_FLAGS) --doc
+else
+	cargo test $(CARGO_FLAGS) --no-fail-fast
+endif
+
+.PHONY: lint
+lint: setup ## formatting and clippy, warnings are errors
+	cargo fmt --check
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+
+.PHONY: build
+build: setup ## the release binary, at target/release/lares
+	cargo build $(CARGO_FLAGS)
+
+.PHONY: bench
+bench: setup samples ## what Lares costs on this machine
+	cargo bench --locked
+
+.PHONY: models
+models: setup ## make models/*.onnx again from their published weights
+	models/recipe/make.sh
+
+.PHONY: samples
+samples: setup ## make the sample videos (about four minutes, once)
+	@$(PYTHON) samples/recipe/make.py
+
+.PHONY: setup
+setup: ## install what is missing: packages, ONNX Runtime, Python environment
+	@deploy/setup/setup.sh
+
+.PHONY: clean
+clean: ## remove what cargo built and the sample videos; keeps what set-up fetched
+	cargo clean
+	rm -rf samples/video samples/odd
