@@ -1,1 +1,293 @@
-//! To come.
+//! The composer: configuration to rooms to lanes, and the order in which they stop.
+//!
+//! In: a checked [`Config`]. Out: a running agent. The only module beside [`crate::camera`] that knows what comes after
+//! what. Owns the root token; nothing here looks at a picture or a message.
+
+use std::{collections::BTreeMap, fs, io::Write, path::Path, sync::Arc, time::Duration, time::Instant};
+
+use anyhow::Context;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    base::{
+        board::Board,
+        clock::{Clock, SystemClock},
+        cpu::StageCpu,
+        tasks::Tasks,
+        telemetry::Metrics,
+    },
+    camera::{Camera, Shared},
+    config::{Config, OutboxConfig},
+    flow::{CameraId, CameraState, Mode, Problem, SiteId},
+    infer::Infer,
+    ingest,
+    outbox::{self, HubCommand, HubLink, LiveState, Outbox},
+    web,
+};
+
+/// How often old clips are looked for, and the disk is measured.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+/// A running agent.
+pub struct App {
+    cameras: Arc<Mutex<BTreeMap<CameraId, Camera>>>,
+    /// Cameras, then deliveries, then models and pages: the order of stopping.
+    lanes: Tasks,
+    deliveries: Tasks,
+    services: Tasks,
+    shared: Shared,
+    site: SiteId,
+    grace: Duration,
+}
+
+impl App {
+    /// Starts everything. What a box cannot do without (data folder, models, outbox) fails here, in one sentence; what
+    /// may come later (cameras, broker, store, the health page) does not.
+    ///
+    /// # Errors
+    /// See above.
+    pub async fn start(config: Config, runtime: Handle) -> anyhow::Result<Self> {
+        ingest::init()?;
+        let root = Tasks::new(runtime, CancellationToken::new());
+        let (lanes, deliveries, services) = (root.child(), root.child(), root.child());
+        let clock: Arc<dyn Clock> = SystemClock::start();
+        let (metrics, board, stages) = (Metrics::new(), Board::new(), StageCpu::default());
+        prepare_data_dir(&config.data_dir)?;
+        let site = site_id(&config)?;
+
+        let infer = Infer::start(&config.models, &services, stages.clone(), metrics.clone())?;
+        let outbox = Outbox::open(
+            &config.data_dir,
+            site.clone(),
+            clock.clone(),
+            config.outbox.clone(),
+            metrics.clone(),
+        )?;
+        let HubLink { live, commands } = outbox::start(&outbox, &config, &deliveries, &board)?;
+        let shared = Shared {
+            clock,
+            infer: Arc::new(infer),
+            outbox,
+            live,
+            board,
+            metrics,
+            stages,
+        };
+
+        if let Some(address) = config.web.listen {
+            let handles = web::Handles {
+                board: shared.board.clone(),
+                metrics: shared.metrics.clone(),
+            };
+            match web::bind(address).await {
+                Ok(listener) => {
+                    tracing::info!(%address, "health and metrics");
+                    services.spawn("web", web::serve(listener, handles, services.token().clone()));
+                }
+                Err(error) => tracing::error!("{error}"),
+            }
+        }
+
+        let cameras = Arc::new(Mutex::new(BTreeMap::new()));
+        for camera in config.cameras {
+            let id = camera.id.clone();
+            let mode = shared.outbox.mode(&id)?.unwrap_or(camera.mode);
+            announce_mode(&shared, &id, mode);
+            let started = Camera::start(camera, mode, &shared, &lanes)?;
+            cameras.lock().insert(id, started);
+        }
+        spawn_commands(&lanes, commands, cameras.clone(), shared.clone());
+        spawn_housekeeping(&lanes, &shared, config.data_dir.clone(), &config.outbox);
+        tracing::info!(%site, cameras = cameras.lock().len(), version = env!("CARGO_PKG_VERSION"), "watching");
+        Ok(Self {
+            cameras,
+            lanes,
+            deliveries,
+            services,
+            shared,
+            site,
+            grace: config.stop_grace,
+        })
+    }
+
+    /// What the rooms share, for commands that watch an agent from inside.
+    #[must_use]
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The household's id.
+    #[must_use]
+    pub fn site(&self) -> &SiteId {
+        &self.site
+    }
+
+    /// Stops in order, within the configured grace: sources and lanes of each camera (incidents end, clips close, rows
+    /// are on disk), then deliveries, then models and pages. Blocks; not for an async task.
+    pub fn stop(self) {
+        tracing::info!("stopping");
+        let deadline = Instant::now() + self.grace;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let mut stubborn: Vec<String> = Vec::new();
+        let cameras = std::mem::take(&mut *self.cameras.lock());
+        for camera in cameras.values() {
+            stubborn.extend(camera.stop(left()));
+        }
+        stubborn.extend(self.lanes.close(left()));
+        // What has become ready may leave while there is time; the rest waits in the outbox.
+        stubborn.extend(self.deliveries.close(left()));
+        stubborn.extend(self.services.close(left()));
+        if stubborn.is_empty() {
+            tracing::info!("stopped");
+        } else {
+            tracing::warn!(
+                parts = stubborn.join(", "),
+                "stopped before these had ended: give more time with stop_grace"
+            );
+        }
+    }
+}
+
+/// Tells broker and board what a camera's mode is.
+fn announce_mode(shared: &Shared, camera: &CameraId, mode: Mode) {
+    shared.live.mode(camera, mode);
+    let state = match mode {
+        Mode::Armed => CameraState::Offline,
+        Mode::Disarmed => CameraState::Suspended,
+    };
+    shared.board.camera(camera, state, None);
+}
+
+/// Obeys what the hub asks, one command at a time.
+fn spawn_commands(
+    tasks: &Tasks,
+    mut commands: tokio::sync::mpsc::Receiver<HubCommand>,
+    cameras: Arc<Mutex<BTreeMap<CameraId, Camera>>>,
+    shared: Shared,
+) {
+    let stop = tasks.token().clone();
+    tasks.spawn("commands", async move {
+        loop {
+            let command = tokio::select! {
+                command = commands.recv() => command,
+                () = stop.cancelled() => None,
+            };
+            let Some(command) = command else { return };
+            if let Err(error) = obey(&command, &cameras, &shared) {
+                tracing::warn!(?command, %error, "a command could not be carried out");
+            }
+        }
+    });
+}
+
+fn obey(
+    command: &HubCommand,
+    cameras: &Mutex<BTreeMap<CameraId, Camera>>,
+    shared: &Shared,
+) -> Result<(), outbox::OutboxError> {
+    match command {
+        HubCommand::SetMode { camera, mode } => {
+            if let Some(running) = cameras.lock().get(camera) {
+                shared.outbox.set_mode(camera, *mode)?;
+                running.set_mode(*mode);
+                shared.live.mode(camera, *mode);
+                tracing::info!(%camera, mode = mode.as_str(), "mode set");
+            } else {
+                tracing::warn!(%camera, "a mode was set for a camera that is not here");
+            }
+            Ok(())
+        }
+        HubCommand::Resend { from } => shared.outbox.resend(*from).map(drop),
+        HubCommand::Retry { id } => shared.outbox.retry(id).map(drop),
+    }
+}
+
+/// Retention, quota and free space, once a minute.
+fn spawn_housekeeping(tasks: &Tasks, shared: &Shared, dir: std::path::PathBuf, settings: &OutboxConfig) {
+    let (stop, shared, quota) = (tasks.token().clone(), shared.clone(), settings.quota);
+    tasks.spawn("housekeeping", async move {
+        loop {
+            if let Err(error) = shared.outbox.sweep() {
+                tracing::warn!(%error, "old clips could not be removed");
+            }
+            if let Ok(disk) = rustix::fs::statvfs(&dir) {
+                let free = disk.f_bavail as f64 / disk.f_blocks.max(1) as f64;
+                shared.metrics.disk_free.set(free);
+                if disk.f_bavail.saturating_mul(disk.f_frsize) < quota.0 / 50 {
+                    let problem = Problem {
+                        message: format!("the disk of {} is nearly full", dir.display()),
+                        hint: "free some space or lower [outbox] quota".to_owned(),
+                    };
+                    if shared.board.part("disk", Some(problem)) {
+                        tracing::warn!(dir = %dir.display(), "the data disk is nearly full: free some space or lower [outbox] quota");
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HOUSEKEEPING) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    });
+}
+
+fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
+    let advice = || {
+        format!(
+            "cannot write to the data folder {}: make it writable for this user, or choose another with data_dir",
+            dir.display()
+        )
+    };
+    fs::create_dir_all(dir).with_context(advice)?;
+    tempfile::tempfile_in(dir).with_context(advice)?;
+    Ok(())
+}
+
+/// The configured site, or the one made at first start.
+fn site_id(config: &Config) -> anyhow::Result<SiteId> {
+    if let Some(site) = &config.site {
+        return Ok(site.clone());
+    }
+    let path = config.data_dir.join("site");
+    match fs::read_to_string(&path) {
+        Ok(text) => text
+            .trim()
+            .parse()
+            .with_context(|| format!("{} holds no site id: set site in the configuration", path.display())),
+        Err(_) => {
+            let random = uuid::Uuid::now_v7().simple().to_string();
+            let site: SiteId = format!("home-{}", &random[20..]).parse().expect("a valid id");
+            let mut file = tempfile::NamedTempFile::new_in(&config.data_dir)?;
+            writeln!(file, "{site}")?;
+            file.as_file().sync_all()?;
+            file.persist(&path)
+                .with_context(|| format!("cannot keep the site id in {}", path.display()))?;
+            Ok(site)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    #[test]
+    fn a_site_id_is_made_once_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::for_camera("rtsp://h/", &Environment::new()).unwrap();
+        config.data_dir = dir.path().to_owned();
+        let first = site_id(&config).unwrap();
+        assert_eq!(site_id(&config).unwrap(), first);
+        config.site = Some("given".parse().unwrap());
+        assert_eq!(site_id(&config).unwrap().as_str(), "given");
+    }
+
+    #[test]
+    fn a_data_folder_that_cannot_be_made_is_told() {
+        let error = prepare_data_dir(Path::new("/proc/lares")).unwrap_err().to_string();
+        assert!(error.contains("data_dir"), "{error}");
+    }
+}

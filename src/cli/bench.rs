@@ -1,0 +1,407 @@
+//! `lares bench`: what watching costs on this machine, on virtual RTSP cameras in real time.
+//!
+//! The agent runs in this process; cameras, broker and the plain GStreamer pipelines it is compared with are processes of
+//! their own. CPU is read from `/proc` and counted after a warm-up.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::{
+    environment,
+    neighbours::{Broker, CameraProcess, Neighbour},
+    stop,
+};
+use crate::{
+    app::App,
+    base::{cpu::{self, Stage}, telemetry::{CameraPartLabel, Latency, SinkLabel}},
+    camera::Shared,
+    config::{Config, MqttConfig, UploadConfig},
+};
+
+/// Not counted: sessions begin, backgrounds are learnt.
+const WARM_UP: Duration = Duration::from_secs(10);
+
+const EXAMPLES: &str = "\
+Examples:
+  lares bench --idle                      one camera on which nothing happens
+  lares bench --visits --cameras 8        eight cameras with visits
+  lares bench --main m.mp4 --sub s.mp4    one camera with two streams
+  lares bench --json --seconds 60 my.mp4  for programs";
+
+/// Measure what watching costs on this machine.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct BenchArgs {
+    /// Virtual cameras
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=200))]
+    cameras: u32,
+    /// Seconds to measure, after 10 s of warm-up
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(5..=86400))]
+    seconds: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// samples/video/idle.mp4
+    #[arg(long, group = "what")]
+    idle: bool,
+    /// samples/video/vtest-h264.mp4
+    #[arg(long, group = "what")]
+    busy: bool,
+    /// samples/video/visits.mp4 [default]
+    #[arg(long, group = "what")]
+    visits: bool,
+    /// A stream of full quality for each camera ...
+    #[arg(long, value_name = "FILE", group = "what")]
+    main: Option<PathBuf>,
+    /// ... beside this one, which is watched
+    #[arg(long, value_name = "FILE", requires = "main")]
+    sub: Option<PathBuf>,
+    /// Videos, shared out to the cameras in turn
+    #[arg(value_name = "VIDEO", group = "what")]
+    videos: Vec<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    v: u32,
+    cameras: u32,
+    seconds: u64,
+    cpu_s_per_camera_s: f64,
+    stage_cpu_s: BTreeMap<&'static str, f64>,
+    limits: Limits,
+    alert_latency_ms: Percentiles,
+    wake_ms: Percentiles,
+    rss_mb: u64,
+    dropped: Dropped,
+    source_bytes: u64,
+    stored_bytes: u64,
+    upload_bytes: u64,
+}
+
+/// Plain GStreamer pipelines without our code, on the first camera's watched stream, in the same run.
+#[derive(Debug, Serialize)]
+struct Limits {
+    receive: f64,
+    keyframes: f64,
+    full_decode: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Percentiles {
+    p50: Option<u64>,
+    p95: Option<u64>,
+    n: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Dropped {
+    packets: u64,
+    frames: u64,
+}
+
+impl Percentiles {
+    fn of(latency: &Latency) -> Self {
+        let mut times = latency.recent();
+        times.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let rank = (share * times.len() as f64).ceil() as usize;
+            times.get(rank.max(1) - 1).map(|seconds| (seconds * 1000.0).round() as u64)
+        };
+        Self {
+            p50: at(0.5),
+            p95: at(0.95),
+            n: times.len(),
+        }
+    }
+}
+
+/// What a camera shows: the watched stream, and the one of full quality.
+type Streams = (PathBuf, Option<PathBuf>);
+
+impl BenchArgs {
+    fn streams(&self) -> anyhow::Result<Vec<Streams>> {
+        let sample = |name: &str| (Path::new("samples/video").join(name), None);
+        let shown = match (&self.main, &self.sub) {
+            (Some(main), Some(sub)) => vec![(sub.clone(), Some(main.clone()))],
+            (Some(_), None) => bail!("--main needs the watched stream beside it: add --sub FILE"),
+            _ if self.idle => vec![sample("idle.mp4")],
+            _ if self.busy => vec![sample("vtest-h264.mp4")],
+            _ if self.videos.is_empty() => vec![sample("visits.mp4")],
+            _ => self.videos.iter().map(|video| (video.clone(), None)).collect(),
+        };
+        Ok((0..self.cameras as usize).map(|n| shown[n % shown.len()].clone()).collect())
+    }
+}
+
+/// Runs the bench.
+///
+/// # Errors
+/// When a part cannot be started.
+pub fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let streams = args.streams()?;
+    let scratch = tempfile::tempdir()?;
+    let store = scratch.path().join("store");
+    fs::create_dir(&store)?;
+    let broker = Broker::start(scratch.path())?;
+    let videos: Vec<_> = streams
+        .iter()
+        .flat_map(|(sub, main)| std::iter::once(sub.clone()).chain(main.clone()))
+        .collect();
+    let cameras = CameraProcess::start(&videos)?;
+
+    let config = config(&streams, &cameras.urls, &broker, &scratch.path().join("agent"), &store)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
+    let shared = app.shared().clone();
+    let plain = PlainPipelines::start(&cameras.urls[0], &streams[0].0)?;
+
+    let total = WARM_UP + Duration::from_secs(args.seconds);
+    let bar = if !args.json && io::stderr().is_terminal() {
+        ProgressBar::new(total.as_secs())
+    } else {
+        ProgressBar::hidden()
+    };
+    wait(WARM_UP, &bar);
+    let before = Reading::take(&shared, &plain)?;
+    wait(Duration::from_secs(args.seconds), &bar);
+    let after = Reading::take(&shared, &plain)?;
+    bar.finish_and_clear();
+
+    let mut figures = after.since(&before, args, &shared, &streams)?;
+    drop(plain);
+    stop::in_good_order(app, &runtime);
+    figures.stored_bytes = u64::try_from(shared.metrics.stored_bytes.get()).unwrap_or(0);
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&figures)?)?;
+    } else {
+        table(&figures, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn wait(duration: Duration, bar: &ProgressBar) {
+    let end = Instant::now() + duration;
+    while Instant::now() < end {
+        let left = end.saturating_duration_since(Instant::now());
+        std::thread::sleep(left.min(Duration::from_secs(1)));
+        bar.inc(1);
+    }
+}
+
+fn config(streams: &[Streams], urls: &[String], broker: &Broker, data: &Path, store: &Path) -> anyhow::Result<Config> {
+    let mut text = String::from("version = 1\nsite = \"bench\"\n[web]\nlisten = \"off\"\n");
+    let mut urls = urls.iter();
+    for (_, main) in streams {
+        let url = urls.next().context("the virtual camera serves too few streams")?;
+        text += &format!("[[cameras]]\nurl = \"{url}\"\n");
+        if main.is_some() {
+            let url = urls.next().context("the virtual camera serves too few streams")?;
+            text += &format!("main_url = \"{url}\"\n");
+        }
+    }
+    let mut config = Config::parse(&text, Path::new(""), &environment())
+        .map_err(|problems| anyhow::anyhow!("the bench's own configuration: {problems:?}"))?;
+    config.data_dir = data.to_owned();
+    config.mqtt = Some(MqttConfig {
+        url: format!("mqtt://127.0.0.1:{}", broker.port).parse()?,
+        user: None,
+        password: None,
+        ca_file: None,
+        keep_alive: Duration::from_secs(120),
+    });
+    config.upload = Some(UploadConfig {
+        url: url::Url::from_directory_path(store).map_err(|()| anyhow::anyhow!("{} is no path", store.display()))?,
+        endpoint: None,
+        region: String::new(),
+        access_key: None,
+        secret_key: None,
+        ca_file: None,
+    });
+    Ok(config)
+}
+
+/// Three `gst-launch-1.0` processes on the same stream: receive; and decode keyframes; and decode everything.
+struct PlainPipelines([Neighbour; 3]);
+
+impl PlainPipelines {
+    fn start(url: &str, video: &Path) -> anyhow::Result<Self> {
+        let h265 = is_h265(video)?;
+        let (depay, parse, decode) = if h265 {
+            ("rtph265depay", "h265parse", "avdec_h265")
+        } else {
+            ("rtph264depay", "h264parse", "avdec_h264")
+        };
+        let receive = format!("rtspsrc location={url} protocols=tcp latency=0 ! {depay} ! {parse}");
+        let start = |tail: &str| {
+            let mut command = Command::new("gst-launch-1.0");
+            command
+                .arg("-q")
+                .args(format!("{receive} ! {tail}").split_whitespace())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            Neighbour::spawn(&mut command, "gst-launch-1.0", "Install it: apt install gstreamer1.0-tools")
+        };
+        Ok(Self([
+            start("fakesink sync=false")?,
+            start(&format!(
+                "identity drop-buffer-flags=delta-unit ! {decode} max-threads=1 ! fakesink sync=false"
+            ))?,
+            start(&format!("{decode} max-threads=1 ! fakesink sync=false"))?,
+        ]))
+    }
+
+    fn cpu(&self) -> anyhow::Result<[f64; 3]> {
+        let mut spent = [0.0; 3];
+        for (spent, process) in spent.iter_mut().zip(&self.0) {
+            *spent = cpu_of(process.id())?;
+        }
+        Ok(spent)
+    }
+}
+
+/// Whether the file's sample entry says HEVC: the bench only needs to pick a decoder.
+fn is_h265(video: &Path) -> anyhow::Result<bool> {
+    crate::ingest::file::FileSource::open(video, crate::flow::StreamRole::Sub, cpu::StageCpu::default())
+        .map(|source| source.format().codec == crate::flow::Codec::H265)
+        .with_context(|| format!("{}", video.display()))
+}
+
+/// User and system seconds of a process, from `/proc/PID/stat` (proc(5), fields 14 and 15).
+fn cpu_of(pid: u32) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))
+        .context("a plain pipeline ended: run it by hand to see why (gst-launch-1.0)")?;
+    let fields: Vec<_> = stat
+        .rsplit_once(')')
+        .map_or("", |(_, rest)| rest)
+        .split_whitespace()
+        .collect();
+    let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok());
+    let (user, system) = ticks(11).zip(ticks(12)).context("cannot read /proc/PID/stat")?;
+    Ok((user + system) / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// Resident memory of this process in MB, from `/proc/self/status`.
+fn resident_mb() -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kb: u64 = line
+        .and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok())
+        .context("cannot read VmRSS")?;
+    Ok(kb / 1024)
+}
+
+/// Counters at one moment.
+struct Reading {
+    agent: f64,
+    plain: [f64; 3],
+    stages: [Duration; 6],
+    source_bytes: u64,
+    upload_bytes: u64,
+}
+
+impl Reading {
+    fn take(shared: &Shared, plain: &PlainPipelines) -> anyhow::Result<Self> {
+        let metrics = &shared.metrics;
+        Ok(Self {
+            agent: cpu::process().as_secs_f64(),
+            plain: plain.cpu()?,
+            stages: Stage::ALL.map(|stage| shared.stages.get(stage)),
+            source_bytes: 0,
+            upload_bytes: ["mqtt", "upload"]
+                .into_iter()
+                .map(|sink| metrics.delivered_bytes.get_or_create(&SinkLabel { sink }).get())
+                .sum(),
+        })
+    }
+
+    fn since(&self, before: &Self, args: &BenchArgs, shared: &Shared, streams: &[Streams]) -> anyhow::Result<Figures> {
+        let seconds = args.seconds as f64;
+        let rounded = |x: f64| (x * 100_000.0).round() / 100_000.0;
+        let spent = self.agent - before.agent;
+        let mut stage_cpu: BTreeMap<_, _> = Stage::ALL
+            .iter()
+            .zip(self.stages.iter().zip(before.stages))
+            .map(|(stage, (after, before))| (stage.as_str(), rounded(after.saturating_sub(before).as_secs_f64())))
+            .collect();
+        let known: f64 = stage_cpu.values().sum();
+        stage_cpu.insert("other", rounded((spent - known).max(0.0)));
+        let plain = |at: usize| rounded((self.plain[at] - before.plain[at]) / seconds);
+        let (mut packets, mut source_bytes) = (0, 0);
+        for (camera, _) in streams.iter().enumerate() {
+            for part in ["sub", "main"] {
+                let label = CameraPartLabel {
+                    camera: format!("camera{}", camera + 1),
+                    part,
+                };
+                packets += shared.metrics.dropped.get_or_create(&label).get();
+                source_bytes += shared.metrics.received_bytes.get_or_create(&label).get();
+            }
+        }
+        Ok(Figures {
+            v: 1,
+            cameras: args.cameras,
+            seconds: args.seconds,
+            cpu_s_per_camera_s: rounded(spent / seconds / f64::from(args.cameras)),
+            stage_cpu_s: stage_cpu,
+            limits: Limits {
+                receive: plain(0),
+                keyframes: plain(1),
+                full_decode: plain(2),
+            },
+            alert_latency_ms: Percentiles::of(&shared.metrics.alert_latency),
+            wake_ms: Percentiles::of(&shared.metrics.wake_latency),
+            rss_mb: resident_mb()?,
+            dropped: Dropped {
+                packets,
+                frames: shared.infer.dropped(),
+            },
+            source_bytes,
+            stored_bytes: 0,
+            upload_bytes: self.upload_bytes,
+        })
+    }
+}
+
+fn table(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
+    let percentiles = |p: &Percentiles| match (p.p50, p.p95) {
+        (Some(p50), Some(p95)) => format!("{p50} ms median, {p95} ms p95 ({} times)", p.n),
+        _ => "none".to_owned(),
+    };
+    writeln!(out, "{} camera(s), {} s", figures.cameras, figures.seconds)?;
+    writeln!(out, "  CPU seconds per camera second   {:.4}", figures.cpu_s_per_camera_s)?;
+    for (stage, seconds) in &figures.stage_cpu_s {
+        let share = seconds / figures.seconds as f64 / f64::from(figures.cameras);
+        writeln!(out, "    {stage:8}                      {share:.4}")?;
+    }
+    writeln!(out, "  plain GStreamer, same stream")?;
+    writeln!(out, "    receive                       {:.4}", figures.limits.receive)?;
+    writeln!(out, "    and decode keyframes          {:.4}", figures.limits.keyframes)?;
+    writeln!(out, "    and decode everything         {:.4}", figures.limits.full_decode)?;
+    writeln!(out, "  alert latency                   {}", percentiles(&figures.alert_latency_ms))?;
+    writeln!(out, "  wake-up                         {}", percentiles(&figures.wake_ms))?;
+    writeln!(out, "  memory                          {} MB", figures.rss_mb)?;
+    writeln!(
+        out,
+        "  dropped                         {} packets, {} frames",
+        figures.dropped.packets, figures.dropped.frames
+    )?;
+    writeln!(
+        out,
+        "  bytes                           {} received, {} stored, {} sent",
+        figures.source_bytes, figures.stored_bytes, figures.upload_bytes
+    )
+}

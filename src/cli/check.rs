@@ -1,0 +1,267 @@
+//! `lares check`: what works and what does not, in plain words, each with what to do next.
+
+use std::{
+    io::Write,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::{ConfigArg, environment};
+use crate::{
+    base::{
+        clock::SystemClock,
+        cpu::StageCpu,
+        tasks::Tasks,
+        telemetry::Metrics,
+    },
+    config::{ByteSize, CameraConfig, Config, SourceConfig},
+    flow::{MediaTime, Packet, Problem, StreamFormat, StreamRole},
+    infer::Infer,
+    ingest::{self, PacketSink, RtspSource, SourceState},
+    outbox::probe,
+};
+
+/// How long a camera may take to show two keyframes.
+const CAMERA_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Say in plain words what works and what to do about what does not.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Check this one camera without a configuration, such as rtsp://10.0.0.2/live
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    camera: Option<String>,
+}
+
+/// Writes one line for each thing checked, and remembers whether any failed.
+struct Findings<'a> {
+    out: &'a mut dyn Write,
+    problems: u32,
+}
+
+impl Findings<'_> {
+    fn ok(&mut self, what: &str, detail: &str) -> anyhow::Result<()> {
+        writeln!(self.out, "ok       {what}: {detail}")?;
+        Ok(self.out.flush()?)
+    }
+
+    fn advice(&mut self, what: &str, detail: &str) -> anyhow::Result<()> {
+        writeln!(self.out, "advice   {what}: {detail}")?;
+        Ok(self.out.flush()?)
+    }
+
+    fn problem(&mut self, what: &str, detail: &str) -> anyhow::Result<()> {
+        self.problems += 1;
+        writeln!(self.out, "problem  {what}: {detail}")?;
+        Ok(self.out.flush()?)
+    }
+
+    fn result(&mut self, what: &str, result: Result<String, String>) -> anyhow::Result<()> {
+        match result {
+            Ok(detail) => self.ok(what, &detail),
+            Err(detail) => self.problem(what, &detail),
+        }
+    }
+}
+
+/// Checks everything that the configuration names. The exit status is 1 where anything does not work.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let mut findings = Findings { out, problems: 0 };
+    let config = match &args.camera {
+        Some(url) => Config::for_camera(url, &environment())
+            .map(Some)
+            .map_err(|problems| anyhow::anyhow!("{}", problems.iter().map(|p| p.message.clone()).collect::<Vec<_>>().join("; "))),
+        None => args.config.load(),
+    };
+    match config {
+        Ok(Some(config)) => {
+            findings.ok("configuration", &format!("{} camera(s)", config.cameras.len()))?;
+            check(&config, &mut findings)?;
+        }
+        Ok(None) => findings.problem(
+            "configuration",
+            "there is none: start from deploy/lares.sample.toml as lares.toml, or give one camera with --camera URL",
+        )?,
+        Err(error) => findings.problem("configuration", &format!("{error:#}"))?,
+    }
+    if findings.problems == 0 {
+        writeln!(findings.out, "\nEverything works.")?;
+        Ok(ExitCode::SUCCESS)
+    } else {
+        writeln!(findings.out, "\n{} problem(s): see above what to do.", findings.problems)?;
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
+    findings.result("data folder", data_folder(&config.data_dir))?;
+    let models = Infer::start(&config.models, &tasks, StageCpu::default(), Metrics::new())
+        .map(|infer| format!("loaded, {}", infer.describe()))
+        .map_err(|error| error.to_string());
+    findings.result("models", models)?;
+    match ingest::init() {
+        Ok(()) => {
+            for camera in &config.cameras {
+                check_camera(camera, &tasks, findings)?;
+            }
+        }
+        Err(error) => findings.problem("GStreamer", &error.to_string())?,
+    }
+    match &config.mqtt {
+        None => findings.advice("broker", "none is set: alerts stay on this box, see [mqtt]")?,
+        Some(mqtt) => {
+            let site = config.site.clone().unwrap_or_else(|| "check".parse().expect("a valid id"));
+            let probed = runtime
+                .block_on(probe::mqtt(mqtt, &site))
+                .map(|()| format!("{} takes messages", mqtt.url));
+            findings.result("broker", probed.map_err(|error| error.to_string()))?;
+        }
+    }
+    match &config.upload {
+        None => findings.advice("store", "none is set: clips stay on this box, see [upload]")?,
+        Some(upload) => {
+            let probed = runtime
+                .block_on(probe::store(upload))
+                .map(|()| format!("{} takes objects", upload.url));
+            findings.result("store", probed.map_err(|error| error.to_string()))?;
+        }
+    }
+    let _ = tasks.close(Duration::from_secs(5));
+    Ok(())
+}
+
+fn data_folder(dir: &Path) -> Result<String, String> {
+    let advice = format!(
+        "cannot write to {}: make it writable for this user, or choose another with data_dir",
+        dir.display()
+    );
+    std::fs::create_dir_all(dir).map_err(|error| format!("{advice} ({error})"))?;
+    tempfile::tempfile_in(dir).map_err(|error| format!("{advice} ({error})"))?;
+    let disk = rustix::fs::statvfs(dir).map_err(|error| error.to_string())?;
+    let free = ByteSize(disk.f_bavail.saturating_mul(disk.f_frsize));
+    if free < ByteSize::mb(200) {
+        return Err(format!("{} has only {free} left: free some space", dir.display()));
+    }
+    Ok(format!("{}, {free} free", dir.display()))
+}
+
+fn check_camera(camera: &CameraConfig, tasks: &Tasks, findings: &mut Findings<'_>) -> anyhow::Result<()> {
+    let streams = [
+        (StreamRole::Sub, "", Some(&camera.source)),
+        (StreamRole::Main, " (main stream)", camera.main.as_ref()),
+    ];
+    for (role, suffix, source) in streams {
+        let Some(source) = source else { continue };
+        let what = format!("camera {}{suffix}", camera.id);
+        match watch(source, role, tasks)? {
+            Err(problem) => findings.problem(&what, &format!("{}. {}", problem.message, problem.hint))?,
+            Ok(seen) => {
+                let interval = seen.keyframe_interval.map_or_else(
+                    || format!("no second keyframe in {} s", CAMERA_PATIENCE.as_secs()),
+                    |interval| format!("a keyframe each {:.1} s", interval.as_secs_f64()),
+                );
+                findings.ok(&what, &format!("{:?}, {interval}", seen.format))?;
+                let rare = seen.keyframe_interval.is_none_or(|i| i > camera.wake_within + Duration::from_millis(100));
+                if role == StreamRole::Sub && rare {
+                    findings.advice(
+                        &what,
+                        "its keyframes are rarer than wake_within, so nearly every picture must be decoded even while nothing happens: \
+                         set the camera's \"I-frame interval\" (or \"GOP length\") to 1 or 2 seconds",
+                    )?;
+                }
+                if !seen.format.codec.fits_cmaf() {
+                    findings.problem(
+                        &what,
+                        &format!("{} cannot be kept as a clip: set the camera to H.264 or H.265", seen.format.codec_name),
+                    )?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a camera showed.
+struct Shown {
+    format: Arc<StreamFormat>,
+    keyframe_interval: Option<Duration>,
+}
+
+enum Sign {
+    Format(Arc<StreamFormat>),
+    Key(MediaTime),
+    Away(Problem),
+}
+
+struct Scout(mpsc::Sender<Sign>);
+
+impl PacketSink for Scout {
+    fn packet(&mut self, packet: Packet) {
+        if packet.key {
+            let _ = self.0.send(Sign::Format(packet.format));
+            let _ = self.0.send(Sign::Key(packet.time));
+        }
+    }
+
+    fn state(&mut self, state: SourceState) {
+        if let SourceState::Away { problem, .. } = state {
+            let _ = self.0.send(Sign::Away(problem));
+        }
+    }
+}
+
+/// Opens a stream until its second keyframe, its first problem, or the end of patience.
+fn watch(source: &SourceConfig, role: StreamRole, tasks: &Tasks) -> anyhow::Result<Result<Shown, Problem>> {
+    let (sender, signs) = mpsc::channel();
+    let scouting = tasks.child();
+    let token = scouting.token().clone();
+    let rtsp = RtspSource::new(source.clone(), role, SystemClock::start(), StageCpu::default());
+    scouting.thread("check", move || rtsp.run(Box::new(Scout(sender)), token))?;
+    let deadline = Instant::now() + CAMERA_PATIENCE;
+    let (mut format, mut first_key) = (None, None);
+    let outcome = loop {
+        match signs.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(Sign::Format(new)) => format = Some(new),
+            Ok(Sign::Key(time)) => match (first_key, &format) {
+                (Some(first), Some(format)) => {
+                    break Ok(Shown {
+                        format: format.clone(),
+                        keyframe_interval: Some(time.since(first)),
+                    });
+                }
+                _ => first_key = Some(time),
+            },
+            Ok(Sign::Away(problem)) => break Err(problem),
+            Err(_) => {
+                break match format.take() {
+                    Some(format) => Ok(Shown {
+                        format,
+                        keyframe_interval: None,
+                    }),
+                    None => Err(Problem {
+                        message: format!("no picture came within {} s", CAMERA_PATIENCE.as_secs()),
+                        hint: "check that the address plays in another player".to_owned(),
+                    }),
+                };
+            }
+        }
+    };
+    if !scouting.close(Duration::from_secs(5)).is_empty() {
+        return Err(anyhow::anyhow!("the camera's session does not end")).context("check");
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,457 @@
+//! `lares replay`: recordings through the very same lanes as live cameras, in lock-step.
+//!
+//! One access unit passes decoding, models, tracker and rules before the next is read; time is the recording's own. Two
+//! replays of a file give the same answers, but for ids.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufWriter, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{ConfigArg, environment};
+use crate::{
+    base::{
+        board::Board,
+        clock::{Clock, SimClock, SystemClock},
+        cpu::{self, Stage, StageCpu},
+        link::Bell,
+        tasks::Tasks,
+        telemetry::{CameraPartLabel, Metrics},
+    },
+    camera::{ClipSummary, Pace, Record, Report, Shared, Sighting, Watch},
+    config::{CameraConfig, Config},
+    flow::{EndReason, IncidentId, IncidentState, MediaTime, Mode, SiteId, Size, StreamRole},
+    infer::Infer,
+    ingest::{self, file::FileSource},
+    outbox::{LiveState, Outbox},
+};
+
+/// Looks a second on the grid that scoring uses.
+const SCORING_LOOKS: Duration = Duration::from_millis(200);
+
+const EXAMPLES: &str = "\
+Examples:
+  lares replay evening.mp4                       a line for each visit
+  lares replay --json *.mp4 > visits.jsonl       the same for programs
+  lares replay --out clips evening.mp4           keep the clips and pictures it would have sent
+  lares replay --mot boxes.txt evening.mp4       every person on 5 pictures a second, for scoring";
+
+/// Run recordings through the very same lanes.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Which of the configuration's cameras to be [default: the first]
+    #[arg(long, value_name = "ID")]
+    camera: Option<String>,
+    /// Print JSON lines: an event for each incident, a summary for each video
+    #[arg(long)]
+    json: bool,
+    /// Write every person seen as MOT lines (frame, id, x, y, w, h, score, -1, -1, -1), on a fixed grid of pictures
+    #[arg(long, value_name = "FILE")]
+    mot: Option<PathBuf>,
+    /// Look at every picture instead of 5 a second; with --mot
+    #[arg(long, requires = "mot")]
+    every_frame: bool,
+    /// Say why motion became no incident
+    #[arg(long)]
+    explain: bool,
+    /// Keep clips and pictures in this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The recordings: MP4, MKV, AVI or TS
+    #[arg(required = true, value_name = "VIDEO")]
+    videos: Vec<PathBuf>,
+}
+
+/// One incident, when it has ended and its clip is closed.
+#[derive(Debug, Serialize)]
+struct Event<'a> {
+    v: u32,
+    r#type: &'static str,
+    video: &'a str,
+    id: IncidentId,
+    camera: String,
+    label: &'static str,
+    start_s: f64,
+    end_s: f64,
+    first_alert_s: f64,
+    top_score: f64,
+    tracks: u32,
+    segments: u32,
+    clip_start_s: f64,
+    clip_end_s: f64,
+    clip_bytes: u64,
+}
+
+/// One video, when it has ended.
+#[derive(Debug, Serialize)]
+struct Summary<'a> {
+    v: u32,
+    r#type: &'static str,
+    video: &'a str,
+    video_s: f64,
+    wall_s: f64,
+    cpu_s: f64,
+    source_bytes: u64,
+    upload_bytes: u64,
+    frames: Frames,
+    stage_cpu_s: BTreeMap<&'static str, f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Frames {
+    received: u64,
+    decoded: u64,
+    motion: u64,
+    person_runs: u64,
+}
+
+/// Milliseconds are plenty for people and programs, and keep JSON short.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+/// Replays all videos.
+///
+/// # Errors
+/// When the configuration, the models or the output cannot be used. A video that cannot be read is told, the others go
+/// on, and the exit status is 1.
+pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    ingest::init()?;
+    let config = match args.config.load()? {
+        Some(config) => config,
+        None => Config::for_camera("rtsp://replay/", &environment()).expect("the address is sound"),
+    };
+    let camera = match &args.camera {
+        None => config.cameras.first(),
+        Some(id) => config.cameras.iter().find(|camera| camera.id.as_str() == id),
+    };
+    let camera = camera.with_context(|| {
+        let known: Vec<_> = config.cameras.iter().map(|camera| camera.id.as_str()).collect();
+        format!("no such camera: the configuration has {}", known.join(", "))
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
+    let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
+    let stages = StageCpu::default();
+    let metrics = Metrics::new();
+    let infer = Infer::start(&config.models, &tasks, stages.clone(), metrics)?;
+    let mut replay = Replay {
+        args,
+        config: &config,
+        camera: single_stream(camera),
+        infer: Arc::new(infer),
+        stages,
+        mot: match &args.mot {
+            Some(path) => Some(BufWriter::new(
+                File::create(path).with_context(|| format!("cannot write {}", path.display()))?,
+            )),
+            None => None,
+        },
+    };
+    let mut code = ExitCode::SUCCESS;
+    for video in &args.videos {
+        if let Err(error) = replay.video(video, out) {
+            if super::is_broken_pipe(&error) {
+                return Err(error);
+            }
+            let _ = writeln!(io::stderr(), "lares: {error:#}");
+            code = ExitCode::FAILURE;
+        }
+    }
+    if let Some(mut mot) = replay.mot.take() {
+        mot.flush()?;
+    }
+    drop(replay);
+    let _ = tasks.close(Duration::from_secs(5));
+    Ok(code)
+}
+
+/// A recording is one stream, whatever the camera has.
+fn single_stream(camera: &CameraConfig) -> CameraConfig {
+    CameraConfig {
+        main: None,
+        ..camera.clone()
+    }
+}
+
+struct Replay<'a> {
+    args: &'a ReplayArgs,
+    config: &'a Config,
+    camera: CameraConfig,
+    infer: Arc<Infer>,
+    stages: StageCpu,
+    mot: Option<BufWriter<File>>,
+}
+
+/// What is known of an incident until it is told.
+struct Visit {
+    report: Report,
+    first_alert: MediaTime,
+}
+
+impl Replay<'_> {
+    fn pace(&self) -> Pace {
+        match (&self.args.mot, self.args.every_frame) {
+            (None, _) => Pace::OnDemand,
+            (Some(_), false) => Pace::Every(SCORING_LOOKS),
+            (Some(_), true) => Pace::All,
+        }
+    }
+
+    fn video(&mut self, path: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+        let name = path.display().to_string();
+        let (wall, cpu) = (Instant::now(), cpu::process());
+        let before: Vec<_> = Stage::ALL.iter().map(|stage| self.stages.get(*stage)).collect();
+        let mut source = FileSource::open(path, StreamRole::Sub, self.stages.clone())?;
+
+        let folder = self.folder(path)?;
+        let clock = SimClock::new(SystemClock::start().wall());
+        let metrics = Metrics::new();
+        let site: SiteId = "replay".parse().expect("a valid id");
+        let outbox = Outbox::open(
+            folder.path(),
+            self.config.site.clone().unwrap_or(site),
+            clock.clone(),
+            self.config.outbox.clone(),
+            metrics.clone(),
+        )?;
+        let shared = Shared {
+            clock: clock.clone(),
+            infer: self.infer.clone(),
+            outbox: outbox.clone(),
+            live: LiveState::default(),
+            board: Board::new(),
+            metrics: metrics.clone(),
+            stages: self.stages.clone(),
+        };
+        let mut watch = Watch::new(&self.camera, Mode::Armed, self.pace(), &shared, &Bell::new())?;
+        let mut record = Record::new(&self.camera, outbox.clone(), shared.board.clone(), self.stages.clone());
+        let mut lanes = Lanes {
+            name: &name,
+            json: self.args.json,
+            watch: &mut watch,
+            record: &mut record,
+            outbox: &outbox,
+            live: &shared.live,
+            visits: BTreeMap::new(),
+        };
+
+        let bar = progress(self.args.json, source.duration());
+        let mut received = 0u64;
+        let mut end = MediaTime::ZERO;
+        let mut size = Size::default();
+        while let Some(packet) = source.next()? {
+            received += 1;
+            size = packet.format.size;
+            end = end.max(packet.time + packet.duration.unwrap_or_default());
+            clock.advance_to(packet.arrived);
+            lanes.record.packet(&packet);
+            lanes.watch.packet(packet);
+            lanes.watch.settle();
+            lanes.tell(out)?;
+            for sighting in lanes.watch.take_sightings() {
+                write_mot(self.mot.as_mut(), &sighting, size, source.frame_number(sighting.time))?;
+            }
+            if received.is_multiple_of(50) {
+                bar.set_position(u64::try_from(end.nanos() / 1_000_000).unwrap_or(0));
+            }
+        }
+        lanes.watch.finish(EndReason::Stream);
+        lanes.tell(out)?;
+        lanes.record.finish();
+        lanes.tell(out)?;
+        bar.finish_and_clear();
+
+        let looks = |part| {
+            let camera = self.camera.id.to_string();
+            metrics.looks.get_or_create(&CameraPartLabel { camera, part }).get()
+        };
+        let spent = cpu::process().saturating_sub(cpu).as_secs_f64();
+        let mut stage_cpu: BTreeMap<_, _> = Stage::ALL
+            .iter()
+            .zip(before)
+            .map(|(stage, before)| (stage.as_str(), self.stages.get(*stage).saturating_sub(before).as_secs_f64()))
+            .collect();
+        let known: f64 = stage_cpu.values().sum();
+        stage_cpu.insert("other", (spent - known).max(0.0));
+        stage_cpu.values_mut().for_each(|seconds| *seconds = rounded(*seconds));
+        let summary = Summary {
+            v: 1,
+            r#type: "summary",
+            video: &name,
+            video_s: rounded(end.secs_f64()),
+            wall_s: rounded(wall.elapsed().as_secs_f64()),
+            cpu_s: rounded(spent),
+            source_bytes: record.received_bytes(),
+            upload_bytes: outbox.upload_bytes()?,
+            frames: Frames {
+                received,
+                decoded: watch.decoded(),
+                motion: looks("motion"),
+                person_runs: looks("person"),
+            },
+            stage_cpu_s: stage_cpu,
+        };
+        if self.args.json {
+            writeln!(out, "{}", serde_json::to_string(&summary)?)?;
+        } else {
+            writeln!(
+                out,
+                "{name}: {:.1} s watched in {:.1} CPU s; {} of {received} pictures decoded, {} person looks; {} of {} bytes would leave the house",
+                summary.video_s,
+                summary.cpu_s,
+                summary.frames.decoded,
+                summary.frames.person_runs,
+                summary.upload_bytes,
+                summary.source_bytes,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The outbox of one video: in `--out`, or a folder that goes away.
+    fn folder(&self, video: &Path) -> anyhow::Result<Folder> {
+        match &self.args.out {
+            None => Ok(Folder::Temporary(tempfile::tempdir()?)),
+            Some(out) => {
+                let stem = video.file_stem().unwrap_or_default();
+                let folder = out.join(stem);
+                std::fs::create_dir_all(&folder)
+                    .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+                Ok(Folder::Kept(folder))
+            }
+        }
+    }
+}
+
+enum Folder {
+    Temporary(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
+}
+
+/// Both lanes of one video, and what has not been told yet.
+struct Lanes<'a> {
+    name: &'a str,
+    json: bool,
+    watch: &'a mut Watch,
+    record: &'a mut Record,
+    outbox: &'a Arc<Outbox>,
+    live: &'a LiveState,
+    visits: BTreeMap<IncidentId, Visit>,
+}
+
+impl Lanes<'_> {
+    /// Hands what the watch lane found to the record lane, and prints what is over.
+    fn tell(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
+        for report in self.watch.take_reports() {
+            report.commit(self.outbox, self.live);
+            self.record.report(&report);
+            let id = report.change.incident.id;
+            let first_alert = self.visits.get(&id).map_or(report.newest, |visit| visit.first_alert);
+            self.visits.insert(id, Visit { report, first_alert });
+        }
+        if let Some(view) = self.watch.take_view() {
+            self.record.view(view);
+        }
+        for clip in self.record.take_closed() {
+            let ended = |visit: &Visit| visit.report.change.incident.state == IncidentState::Ended;
+            if self.visits.get(&clip.incident).is_some_and(ended)
+                && let Some(visit) = self.visits.remove(&clip.incident)
+            {
+                self.print(&visit, &clip, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&self, visit: &Visit, clip: &ClipSummary, out: &mut dyn Write) -> anyhow::Result<()> {
+        let incident = &visit.report.change.incident;
+        let event = Event {
+            v: 1,
+            r#type: "event",
+            video: self.name,
+            id: incident.id,
+            camera: incident.camera.to_string(),
+            label: incident.label.as_str(),
+            start_s: rounded(incident.start.secs_f64()),
+            end_s: rounded(incident.end.unwrap_or(incident.start).secs_f64()),
+            first_alert_s: rounded(visit.first_alert.secs_f64()),
+            top_score: rounded(f64::from(incident.score)),
+            tracks: incident.tracks,
+            segments: clip.segments,
+            clip_start_s: rounded(clip.start.secs_f64()),
+            clip_end_s: rounded(clip.end.secs_f64()),
+            clip_bytes: clip.bytes,
+        };
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string(&event)?)?;
+        } else {
+            writeln!(
+                out,
+                "{}  {:7.1} s to {:7.1} s  {}  score {:.2}  alert at {:.1} s  clip {} segments, {} bytes",
+                self.name,
+                event.start_s,
+                event.end_s,
+                event.label,
+                event.top_score,
+                event.first_alert_s,
+                event.segments,
+                event.clip_bytes,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Lines of the MOT challenge's format, in pixels of the source, frames from 1.
+fn write_mot(mot: Option<&mut BufWriter<File>>, seen: &Sighting, size: Size, frame: u64) -> io::Result<()> {
+    let Some(mot) = mot else { return Ok(()) };
+    let (w, h) = (size.width as f32, size.height as f32);
+    for detection in &seen.detections {
+        let track = seen.tracks.iter().find(|track| track.seen == Some(detection.rect));
+        let id = track.map_or(-1, |track| i64::try_from(track.id.0).unwrap_or(-1));
+        let rect = detection.rect;
+        writeln!(
+            mot,
+            "{frame},{id},{:.2},{:.2},{:.2},{:.2},{:.4},-1,-1,-1",
+            rect.x0 * w,
+            rect.y0 * h,
+            rect.width() * w,
+            rect.height() * h,
+            detection.score,
+        )?;
+    }
+    Ok(())
+}
+
+fn progress(json: bool, length: Option<Duration>) -> ProgressBar {
+    let Some(length) = length.filter(|_| !json && io::stderr().is_terminal()) else {
+        return ProgressBar::hidden();
+    };
+    let bar = ProgressBar::new(u64::try_from(length.as_millis()).unwrap_or(0));
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3} %  {elapsed} of about {duration}") {
+        bar.set_style(style);
+    }
+    bar
+}

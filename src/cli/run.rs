@@ -1,0 +1,53 @@
+//! `lares run`: the agent, until it is told to stop.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use tokio_util::sync::CancellationToken;
+
+use super::{ConfigArg, environment, stop};
+use crate::{app::App, config::Config};
+
+/// Watch the cameras until stopped.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub(super) config: ConfigArg,
+    /// Watch this one camera without a configuration, such as rtsp://10.0.0.2/live
+    #[arg(long, value_name = "URL", conflicts_with = "config", env = "LARES_CAMERA", hide_env_values = true)]
+    camera: Option<String>,
+}
+
+impl RunArgs {
+    fn config(&self) -> anyhow::Result<Config> {
+        if let Some(url) = &self.camera {
+            return Config::for_camera(url, &environment()).map_err(|problems| {
+                let lines: Vec<_> = problems.iter().map(|problem| problem.message.clone()).collect();
+                anyhow::anyhow!("--camera: {}", lines.join("; "))
+            });
+        }
+        match self.config.load()? {
+            Some(config) => Ok(config),
+            None => bail!(
+                "no configuration: start from deploy/lares.sample.toml as lares.toml, name one with --config, or give one camera with --camera URL"
+            ),
+        }
+    }
+}
+
+/// Runs the agent until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When the configuration cannot be used, or what the agent cannot do without is missing.
+pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let config = args.config()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("lares-async")
+        .enable_all()
+        .build()?;
+    let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
+    runtime.block_on(stop::asked(CancellationToken::new()))?;
+    stop::in_good_order(app, &runtime);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,41 @@
+//! Ctrl-C and SIGTERM: the first asks to stop in good order, the second exits at once.
+
+use std::time::Duration;
+
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{app::App, base::tasks::Tasks};
+
+/// Exit status after a second signal.
+const IMPATIENT: i32 = 130;
+
+/// Waits for the first signal, or until `token` is cancelled by something else.
+///
+/// # Errors
+/// When the system lets nobody listen for signals.
+pub(super) async fn asked(token: CancellationToken) -> std::io::Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = token.cancelled() => {}
+    }
+    Ok(())
+}
+
+/// Stops the agent; from now on any signal exits at once.
+pub(super) fn in_good_order(app: App, runtime: &Runtime) {
+    let impatience = Tasks::new(runtime.handle().clone(), CancellationToken::new());
+    let token = impatience.token().clone();
+    impatience.spawn("second signal", async move {
+        if asked(token.clone()).await.is_ok() && !token.is_cancelled() {
+            std::process::exit(IMPATIENT);
+        }
+    });
+    app.stop();
+    let _ = impatience.close(Duration::from_millis(100));
+}
