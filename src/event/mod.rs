@@ -1,1 +1,284 @@
-//! To come.
+//! Tracks and motion become incidents, and say how awake the decoder must be.
+//!
+//! In: each answer of the motion model, all tracks after each look for persons, time, the mode. Out: what happened to
+//! the incident ([`IncidentChange`]), what the decoder should do ([`DecodeDemand`], the only arrow that points back),
+//! and why something became no incident ([`Refusal`]).
+//! Pure: no I/O, no clock, no threads; time comes in with each call and never goes back. Never sees a picture.
+//! Imports `flow` and `config` only.
+//!
+//! # What is an incident
+//! One visit. It begins when a track of a wanted kind is believed, has moved of its own, stands outside the motion mask
+//! and, where a zone is required, has entered one. Whoever comes while it is open joins it. It ends `end_after_left`
+//! after its last visitor left through the picture's edge, or `end_after_lost` after the last one was lost inside it,
+//! but never before a look has missed that visitor. Nobody is reported for merely being there: not a poster, not a
+//! resident asleep in a chair when the camera is armed.
+
+mod demand;
+mod machine;
+mod reasons;
+mod visitor;
+mod zones;
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    config::{DetectConfig, IncidentConfig},
+    flow::{
+        CameraId, DecodeDemand, EndReason, IncidentChange, IncidentId, Label, MediaTime, Mode,
+        MotionReport, Track,
+    },
+};
+use demand::Wakefulness;
+use machine::Machine;
+pub use reasons::{Reason, Refusal, Refused};
+use visitor::Visitor;
+use zones::Places;
+
+/// What one call brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What happened to the incident, in order.
+    pub changes: Vec<IncidentChange>,
+    /// What the decoder should do from now on.
+    pub demand: DecodeDemand,
+    /// What was found to be no incident.
+    pub refusals: Vec<Refusal>,
+}
+
+/// The rules of one camera.
+pub struct Events {
+    labels: Vec<Label>,
+    motion_area: f32,
+    places: Places,
+    mode: Mode,
+    machine: Machine,
+    wakefulness: Wakefulness,
+    visitors: Vec<Visitor>,
+    /// Motion of the newest look.
+    report: Option<MotionReport>,
+    now: MediaTime,
+    /// When the watch began: start, arming, or the last end of the stream.
+    since: MediaTime,
+    /// Newest look for persons since the watch began, and whether one was made with a settled background.
+    last_look: Option<MediaTime>,
+    looked_settled: bool,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events")
+            .field("now", &self.now)
+            .field("mode", &self.mode)
+            .field("open", &self.machine.is_open())
+            .field("visitors", &self.visitors)
+            .field("wakefulness", &self.wakefulness)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Events {
+    /// The rules of one camera, with nothing seen yet. `new_id` names each new incident.
+    #[must_use]
+    pub fn new(
+        camera: CameraId,
+        detect: &DetectConfig,
+        incident: &IncidentConfig,
+        mode: Mode,
+        new_id: impl FnMut() -> IncidentId + Send + 'static,
+    ) -> Self {
+        let every = Duration::from_secs_f64(1.0 / detect.looks_per_second.max(0.1));
+        Self {
+            labels: detect.labels.clone(),
+            motion_area: detect.motion_area,
+            places: Places::new(detect),
+            mode,
+            machine: Machine::new(camera, incident.clone(), Box::new(new_id)),
+            wakefulness: Wakefulness::new(detect.awake_hold, every, MediaTime::ZERO),
+            visitors: Vec::new(),
+            report: None,
+            now: MediaTime::ZERO,
+            since: MediaTime::ZERO,
+            last_look: None,
+            looked_settled: false,
+        }
+    }
+
+    /// Mode in force.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether an incident is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.machine.is_open()
+    }
+
+    /// Whether this motion is enough to be looked into.
+    #[must_use]
+    pub fn is_motion(&self, report: &MotionReport) -> bool {
+        report.settled && report.regions.iter().any(|r| r.score >= self.motion_area)
+    }
+
+    /// Whether the person model should look at the picture of this report: something moves in it; or somebody is being
+    /// followed, who may stand still; or it is not yet known who was there when the watch began.
+    #[must_use]
+    pub fn wants_person(&self, report: &MotionReport) -> bool {
+        let who_is_there = self.last_look.is_none() || (report.settled && !self.looked_settled);
+        let followed = |v: &Visitor| v.first_seen().is_some() && !v.resting(report.time);
+        self.mode == Mode::Armed
+            && (who_is_there
+                || self.visitors.iter().any(followed)
+                || self.machine.is_open()
+                || self.is_motion(report))
+    }
+
+    /// Takes in a look of the motion model, whether or not the person model will look at the same picture.
+    pub fn motion(&mut self, report: &MotionReport) -> Step {
+        self.advance(report.time);
+        if self.mode == Mode::Armed {
+            if self.is_motion(report) {
+                self.wakefulness.motion(self.now);
+            }
+            self.report = Some(report.clone());
+        }
+        self.step(Vec::new())
+    }
+
+    /// Takes in all live tracks after a look of the person model at `time`.
+    pub fn seen(&mut self, time: MediaTime, tracks: &[Track]) -> Step {
+        self.advance(time);
+        if self.mode == Mode::Disarmed {
+            return self.step(Vec::new());
+        }
+        self.last_look = Some(self.now);
+        let foreground = match &self.report {
+            Some(report) if report.time == time => {
+                self.looked_settled |= report.settled;
+                report.regions.as_slice()
+            }
+            _ => &[],
+        };
+
+        for track in tracks.iter().filter(|t| self.labels.contains(&t.label)) {
+            let known = self.visitors.iter().position(|v| v.id == track.id);
+            let index = match known {
+                Some(index) => index,
+                // Whoever was already lost is no visitor until seen again.
+                None if track.seen.is_none() => continue,
+                None => {
+                    self.visitors
+                        .push(Visitor::new(track, &self.places, self.since));
+                    self.visitors.len() - 1
+                }
+            };
+            let visitor = &mut self.visitors[index];
+            visitor.look(self.now, track, foreground, &self.places);
+            if visitor.present().is_some() && !visitor.resting(self.now) {
+                self.wakefulness.person(self.now);
+            }
+        }
+        let mut refusals = Vec::new();
+        self.visitors.retain_mut(|visitor| {
+            if tracks.iter().any(|t| t.id == visitor.id) {
+                return true;
+            }
+            visitor.gone_from_look();
+            if !visitor.joined {
+                refusals.push(refuse(visitor, self.now));
+            }
+            visitor.joined
+        });
+        self.step(refusals)
+    }
+
+    /// Time passes without a look.
+    pub fn tick(&mut self, now: MediaTime) -> Step {
+        self.advance(now);
+        self.step(Vec::new())
+    }
+
+    /// Arms or disarms. Disarming ends the open incident; arming begins a new watch, in which those who are already
+    /// there are no visitors until they move.
+    pub fn set_mode(&mut self, mode: Mode, now: MediaTime) -> Step {
+        self.advance(now);
+        let mut changes = Vec::new();
+        let mut refusals = Vec::new();
+        if mode != self.mode {
+            self.mode = mode;
+            (changes, refusals) = self.begin_anew(EndReason::Disarmed);
+        }
+        let mut step = self.step(refusals);
+        step.changes.splice(0..0, changes);
+        step
+    }
+
+    /// Ends the open incident: the stream ended, or the agent stops. If pictures come again, a new watch begins.
+    pub fn finish(&mut self, now: MediaTime, reason: EndReason) -> Step {
+        self.advance(now);
+        let (changes, refusals) = self.begin_anew(reason);
+        let mut step = self.step(refusals);
+        step.changes.splice(0..0, changes);
+        step
+    }
+
+    fn begin_anew(&mut self, reason: EndReason) -> (Vec<IncidentChange>, Vec<Refusal>) {
+        let changes = self.machine.end(reason).into_iter().collect();
+        let refusals = self
+            .visitors
+            .drain(..)
+            .filter(|v| !v.joined)
+            .map(|v| refuse(&v, self.now))
+            .collect();
+        self.wakefulness = self.wakefulness.asleep_again(self.now);
+        self.report = None;
+        self.since = self.now;
+        self.last_look = None;
+        self.looked_settled = false;
+        (changes, refusals)
+    }
+
+    fn advance(&mut self, to: MediaTime) {
+        self.now = self.now.max(to);
+    }
+
+    /// Whatever follows from the state as it is now.
+    fn step(&mut self, mut refusals: Vec<Refusal>) -> Step {
+        let last_look = self.last_look.unwrap_or(self.since);
+        let changes = self
+            .machine
+            .step(self.now, last_look, &mut self.visitors, &self.places);
+        let open = self.machine.is_open();
+        if let Some(spell) = self.wakefulness.settle(self.now, open)
+            && !spell.person
+        {
+            refusals.push(Refusal {
+                what: Refused::Motion,
+                reason: Reason::NoPerson,
+                from: spell.from,
+                to: self.now,
+                score: 0.0,
+            });
+        }
+        let demand = match self.mode {
+            Mode::Disarmed => DecodeDemand::Off,
+            Mode::Armed => self.wakefulness.demand(self.now, open),
+        };
+        Step {
+            changes,
+            demand,
+            refusals,
+        }
+    }
+}
+
+fn refuse(visitor: &Visitor, now: MediaTime) -> Refusal {
+    Refusal {
+        what: Refused::Track(visitor.id),
+        reason: visitor.reason(),
+        from: visitor.first_seen().unwrap_or(now),
+        to: visitor.last_seen().unwrap_or(now),
+        score: visitor.top_score,
+    }
+}

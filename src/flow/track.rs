@@ -40,8 +40,11 @@ pub struct Track {
     pub last_seen: MediaTime,
     /// Box of the first detection.
     pub first_rect: NormRect,
-    /// How far its centre has been from where it was first seen, at most, in its own heights.
+    /// How far it has been, as a whole, from where it was first seen, at most, in its own heights. A box that only
+    /// grows or shrinks, because the detector sees more or less of the same thing, has not travelled.
     pub travelled: f32,
     /// Velocity of the centre, share of the picture's width and height a second.
     pub velocity: (f32, f32),
+    /// Where it was last seen and how it moved there took it out through the picture's edge.
+    pub leaving: bool,
 }

@@ -1,0 +1,138 @@
+//! How awake the decoder must be.
+//!
+//! Asleep, only keyframes are looked at. The rules:
+//! - motion wakes, and so does a person seen in a keyframe;
+//! - while an incident is open the camera stays awake, with sparser looks once nothing has moved for a while;
+//! - it falls asleep when nothing has moved and nobody was seen for `awake_hold`;
+//! - it also falls asleep when it has been kept awake by motion alone for longer than its patience (rain, leaves, a
+//!   flag). It is then weary: motion no longer wakes it, though keyframes with motion are still searched for persons,
+//!   and one who is found wakes it. It stops being weary when a person is found, or when the scene was quiet for
+//!   `awake_hold`. Each disappointment halves the patience, down to `awake_hold`; a person, or a long sleep, restores it.
+//!
+//! So a scene that always moves costs its keyframes and one person look for each, and a person there is found at the
+//! next keyframe instead of at once.
+
+use std::time::Duration;
+
+use crate::flow::{DecodeDemand, MediaTime};
+
+/// How long motion alone keeps the camera awake: somebody who comes from afar is seen within that time.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A sleep of this length restores patience.
+const RESTING: Duration = Duration::from_secs(120);
+/// With an incident open and nothing moving for this long, looks become sparse ...
+const SPARSE_AFTER: Duration = Duration::from_secs(10);
+/// ... but not so sparse that somebody at rest could get up and leave unseen between two of them.
+const SPARSE_EVERY: Duration = Duration::from_millis(500);
+
+/// Whether and why the camera is awake.
+#[derive(Debug)]
+pub(super) struct Wakefulness {
+    hold: Duration,
+    every: Duration,
+    awake_since: Option<MediaTime>,
+    asleep_since: MediaTime,
+    last_motion: Option<MediaTime>,
+    last_person: Option<MediaTime>,
+    patience: Duration,
+    weary: bool,
+}
+
+/// How one spell of being awake ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spell {
+    pub(super) from: MediaTime,
+    /// Whether a person was seen in it.
+    pub(super) person: bool,
+}
+
+impl Wakefulness {
+    /// Asleep from `now` on.
+    pub(super) fn new(hold: Duration, every: Duration, now: MediaTime) -> Self {
+        Self {
+            hold,
+            every,
+            awake_since: None,
+            asleep_since: now,
+            last_motion: None,
+            last_person: None,
+            patience: PATIENCE.max(hold),
+            weary: false,
+        }
+    }
+
+    /// The same camera at the beginning of a new watch.
+    pub(super) fn asleep_again(&self, now: MediaTime) -> Self {
+        Self::new(self.hold, self.every, now)
+    }
+
+    /// Something moved.
+    pub(super) fn motion(&mut self, now: MediaTime) {
+        let quiet_before = self.last_motion.is_none_or(|t| now.since(t) >= self.hold);
+        if quiet_before {
+            self.weary = false;
+        }
+        self.last_motion = Some(now);
+        if !self.weary {
+            self.wake(now);
+        }
+    }
+
+    /// Somebody was seen who is not known to be at rest.
+    pub(super) fn person(&mut self, now: MediaTime) {
+        self.last_person = Some(now);
+        self.patience = PATIENCE.max(self.hold);
+        self.weary = false;
+        self.wake(now);
+    }
+
+    fn wake(&mut self, now: MediaTime) {
+        if self.awake_since.is_none() {
+            self.awake_since = Some(now);
+            if now.since(self.asleep_since) >= RESTING {
+                self.patience = PATIENCE.max(self.hold);
+            }
+        }
+    }
+
+    /// Falls asleep if there is no reason to be awake any more; returns the spell that ended.
+    pub(super) fn settle(&mut self, now: MediaTime, open: bool) -> Option<Spell> {
+        let from = self.awake_since?;
+        if open {
+            return None;
+        }
+        let newest = self.last_motion.max(self.last_person).unwrap_or(from);
+        let fruitful = self.last_person.map_or(from, |person| person.max(from));
+        let quiet = now.since(newest) >= self.hold;
+        let disappointed = now.since(fruitful) >= self.patience;
+        if !quiet && !disappointed {
+            return None;
+        }
+        if !quiet {
+            self.weary = true;
+            self.patience = (self.patience / 2).max(self.hold);
+        }
+        self.awake_since = None;
+        self.asleep_since = now;
+        Some(Spell {
+            from,
+            person: self.last_person.is_some_and(|person| person >= from),
+        })
+    }
+
+    /// What the decoder should do.
+    pub(super) fn demand(&self, now: MediaTime, open: bool) -> DecodeDemand {
+        if self.awake_since.is_none() {
+            return DecodeDemand::Asleep;
+        }
+        let still = self
+            .last_motion
+            .is_none_or(|t| now.since(t) >= SPARSE_AFTER);
+        let every = if open && still {
+            self.every.max(SPARSE_EVERY)
+        } else {
+            self.every
+        };
+        DecodeDemand::Awake { every }
+    }
+}

@@ -1,0 +1,262 @@
+//! The life of an incident: one at a time, begun and ended exactly once.
+//!
+//! ```text
+//!   none ──(a visitor counts)──► open ──(the last one is gone for long enough, disarmed, stopped)──► none
+//!                                 │ ▲
+//!                                 └─┘ another visitor, a zone entered, a clearly better score: updated
+//! ```
+
+use std::time::Duration;
+
+use super::{visitor::Visitor, zones::Places};
+use crate::{
+    config::IncidentConfig,
+    flow::{
+        CameraId, EndReason, Incident, IncidentChange, IncidentId, IncidentState, MediaTime, Mode,
+        NormRect,
+    },
+};
+
+/// Updates come no faster than this, so that a crowd is not a flood.
+const UPDATE_EVERY: Duration = Duration::from_secs(3);
+/// A score better by this much than the one told is worth an update.
+const CLEARLY_BETTER: f32 = 0.15;
+/// A visit starts at most this long before its first movement: somebody who sat there for an hour and gets up is not
+/// a visit of an hour.
+const LOOK_BACK: Duration = Duration::from_secs(10);
+
+/// The open incident and what of it has been told.
+#[derive(Debug)]
+struct Open {
+    incident: Incident,
+    /// When the last one so far was last seen, and how that one went.
+    last_out: (MediaTime, EndReason),
+    record_until: MediaTime,
+    recording: bool,
+    told_at: MediaTime,
+    told_score: f32,
+    /// Something other than the score changed since.
+    untold: bool,
+}
+
+/// Makes incidents of visitors.
+pub(super) struct Machine {
+    camera: CameraId,
+    config: IncidentConfig,
+    new_id: Box<dyn FnMut() -> IncidentId + Send>,
+    open: Option<Open>,
+    /// End of the incident before; the next one starts no earlier.
+    last_end: Option<MediaTime>,
+}
+
+impl Machine {
+    pub(super) fn new(
+        camera: CameraId,
+        config: IncidentConfig,
+        new_id: Box<dyn FnMut() -> IncidentId + Send>,
+    ) -> Self {
+        Self {
+            camera,
+            config,
+            new_id,
+            open: None,
+            last_end: None,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Brings the incident up to date with the visitors as they are at `now`. `last_look` is the time of the newest look
+    /// for persons: nobody is gone who was not looked for.
+    pub(super) fn step(
+        &mut self,
+        now: MediaTime,
+        last_look: MediaTime,
+        visitors: &mut Vec<Visitor>,
+        places: &Places,
+    ) -> Vec<IncidentChange> {
+        let mut changes = Vec::new();
+        self.forget_gone(now, last_look, visitors);
+        if let Some(open) = &self.open
+            && !visitors.iter().any(|v| v.joined)
+        {
+            let reason = open.last_out.1;
+            changes.extend(self.end(reason));
+        }
+        changes.extend(self.admit(now, visitors, places));
+        changes.extend(self.update(now, visitors, places));
+        changes
+    }
+
+    /// Ends the open incident, if there is one.
+    pub(super) fn end(&mut self, reason: EndReason) -> Option<IncidentChange> {
+        let Open {
+            mut incident,
+            last_out,
+            ..
+        } = self.open.take()?;
+        incident.end = Some(last_out.0);
+        incident.state = IncidentState::Ended;
+        incident.end_reason = Some(reason);
+        self.last_end = incident.end;
+        Some(IncidentChange {
+            incident,
+            recording: false,
+            subject: None,
+        })
+    }
+
+    /// Drops the visitors of the open incident that are gone for good, and notes who was last.
+    fn forget_gone(&mut self, now: MediaTime, last_look: MediaTime, visitors: &mut Vec<Visitor>) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        let IncidentConfig {
+            end_after_left,
+            end_after_lost,
+            ..
+        } = self.config;
+        visitors.retain(|visitor| {
+            let Some(last) = visitor.last_seen().filter(|_| visitor.joined) else {
+                return true;
+            };
+            let (reason, wait) = if visitor.leaving {
+                (EndReason::Left, end_after_left)
+            } else {
+                (EndReason::Lost, end_after_lost)
+            };
+            if last >= open.last_out.0 {
+                open.last_out = (last, reason);
+            }
+            let looked_for = last_look > last || now.since(last_look) >= end_after_lost;
+            !(looked_for && now.since(last) >= wait)
+        });
+    }
+
+    /// Lets visitors who count join the open incident, or begins one.
+    fn admit(
+        &mut self,
+        now: MediaTime,
+        visitors: &mut [Visitor],
+        places: &Places,
+    ) -> Option<IncidentChange> {
+        let mut began = false;
+        for visitor in visitors
+            .iter_mut()
+            .filter(|v| !v.joined && v.present().is_some() && v.counts(places))
+        {
+            visitor.joined = true;
+            if let Some(open) = &mut self.open {
+                open.incident.tracks += 1;
+                open.untold = true;
+                open.record_until = open.record_until.max(now + self.config.record_resume);
+            } else {
+                self.begin(now, visitor);
+                began = true;
+            }
+        }
+        if !began {
+            return None;
+        }
+        let open = self.open.as_mut()?;
+        open.note(visitors, places);
+        Some(open.tell(now, IncidentState::Began, visitors))
+    }
+
+    fn begin(&mut self, now: MediaTime, visitor: &Visitor) {
+        let moved = visitor.moved().unwrap_or(now);
+        let start = visitor
+            .first_seen()
+            .unwrap_or(now)
+            .max(moved.before(LOOK_BACK))
+            .max(self.last_end.unwrap_or(MediaTime::from_nanos(i64::MIN)));
+        let incident = Incident {
+            id: (self.new_id)(),
+            camera: self.camera.clone(),
+            label: visitor.label,
+            start,
+            end: None,
+            state: IncidentState::Began,
+            end_reason: None,
+            score: visitor.top_score,
+            zones: Vec::new(),
+            tracks: 1,
+            mode: Mode::Armed,
+            test: false,
+        };
+        self.open = Some(Open {
+            incident,
+            last_out: (now, EndReason::Lost),
+            record_until: now + self.config.record_max,
+            recording: false,
+            told_at: now,
+            told_score: 0.0,
+            untold: false,
+        });
+    }
+
+    /// Tells what is worth telling, and switches recording.
+    fn update(
+        &mut self,
+        now: MediaTime,
+        visitors: &[Visitor],
+        places: &Places,
+    ) -> Option<IncidentChange> {
+        let open = self.open.as_mut()?;
+        if open.note(visitors, places) {
+            open.untold = true;
+            open.record_until = open.record_until.max(now + self.config.record_resume);
+        }
+        let switched = open.recording != (now < open.record_until);
+        let better = open.incident.score >= open.told_score + CLEARLY_BETTER;
+        let due = now.since(open.told_at) >= UPDATE_EVERY && (open.untold || better);
+        (switched || due).then(|| open.tell(now, IncidentState::Updated, visitors))
+    }
+}
+
+impl Open {
+    /// Takes over the best score and the zones of all visitors; true if a zone is new.
+    fn note(&mut self, visitors: &[Visitor], places: &Places) -> bool {
+        let mut entered = false;
+        for visitor in visitors.iter().filter(|v| v.joined) {
+            self.incident.score = self.incident.score.max(visitor.top_score);
+            for &zone in &visitor.zones {
+                let name = places.name(zone);
+                if !self.incident.zones.iter().any(|known| known == name) {
+                    self.incident.zones.push(name.to_owned());
+                    entered = true;
+                }
+            }
+        }
+        entered
+    }
+
+    fn tell(
+        &mut self,
+        now: MediaTime,
+        state: IncidentState,
+        visitors: &[Visitor],
+    ) -> IncidentChange {
+        self.incident.state = state;
+        self.recording = now < self.record_until;
+        self.told_at = now;
+        self.told_score = self.incident.score;
+        self.untold = false;
+        IncidentChange {
+            incident: self.incident.clone(),
+            recording: self.recording,
+            subject: subject(visitors),
+        }
+    }
+}
+
+/// The box of the one who shows best in the newest look.
+fn subject(visitors: &[Visitor]) -> Option<NormRect> {
+    visitors
+        .iter()
+        .filter(|v| v.joined)
+        .max_by(|a, b| a.prominence().total_cmp(&b.prominence()))
+        .and_then(Visitor::present)
+}

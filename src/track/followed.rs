@@ -1,0 +1,222 @@
+//! One track: its filter, its history, and whether it is walking out of the picture.
+
+use std::time::Duration;
+
+use super::{
+    TrackerConfig,
+    kalman::{BoxFilter, Shape},
+};
+use crate::flow::{Detection, MediaTime, NormPoint, NormRect, Track, TrackId, TrackState};
+
+/// Unseen, a track is taken to walk on for this long, then to wait.
+const COAST: Duration = Duration::from_secs(1);
+/// A box whose side is this near to the picture's edge touches it; detectors miss the edge by about a hundredth.
+const EDGE: f32 = 0.02;
+/// Slowest way out through the left or right edge, own heights a second: a box cut by the edge moves at half the
+/// walker's speed.
+const LEAST_SPEED_OUT: f32 = 0.1;
+/// As far ahead one looks to see whether a walker not yet at the edge was on the way out.
+const LOOK_AHEAD: f32 = 1.0;
+/// Less than this share of the box being in the picture is being out of it.
+const OUT: f32 = 0.5;
+
+/// A track in the tracker's hands.
+#[derive(Debug, Clone)]
+pub(super) struct Followed {
+    pub(super) track: Track,
+    filter: BoxFilter,
+    /// Box of the first sight in picture heights: left, top, right, bottom.
+    origin: [f32; 4],
+    /// Sightings, that is boxes of a high score.
+    pub(super) sightings: u32,
+    /// Looks without it since it was last seen.
+    pub(super) misses: u32,
+    predicted_to: MediaTime,
+}
+
+impl Followed {
+    pub(super) fn new(id: TrackId, time: MediaTime, seen: &Detection, aspect: f32) -> Self {
+        let rect = seen.rect;
+        Self {
+            track: Track {
+                id,
+                label: seen.label,
+                state: TrackState::Tentative,
+                rect,
+                seen: Some(rect),
+                score: seen.score,
+                top_score: seen.score,
+                evidence: seen.score,
+                hits: 1,
+                first_seen: time,
+                last_seen: time,
+                first_rect: rect,
+                travelled: 0.0,
+                velocity: (0.0, 0.0),
+                leaving: false,
+            },
+            filter: BoxFilter::new(shape(&rect, aspect)),
+            origin: sides(&rect, aspect),
+            sightings: 1,
+            misses: 0,
+            predicted_to: time,
+        }
+    }
+
+    /// Moves the prediction on to `time`.
+    pub(super) fn predict(&mut self, time: MediaTime, aspect: f32) {
+        let coasted = |at: MediaTime| at.since(self.track.last_seen).min(COAST).as_secs_f32();
+        let moving = coasted(time) - coasted(self.predicted_to);
+        let dt = time.since(self.predicted_to).as_secs_f32();
+        self.filter.predict(dt, moving);
+        self.predicted_to = self.predicted_to.max(time);
+        self.track.rect = rect(self.filter.shape(), aspect);
+    }
+
+    /// It was seen in this look.
+    pub(super) fn seen(
+        &mut self,
+        time: MediaTime,
+        detection: &Detection,
+        aspect: f32,
+        config: &TrackerConfig,
+    ) {
+        let sighting = detection.score >= config.sighting_score;
+        self.filter
+            .update(shape(&detection.rect, aspect), !sighting);
+        self.misses = 0;
+        self.sightings += u32::from(sighting);
+
+        let track = &mut self.track;
+        track.rect = rect(self.filter.shape(), aspect);
+        track.seen = Some(detection.rect);
+        track.score = detection.score;
+        track.top_score = track.top_score.max(detection.score);
+        track.evidence += detection.score;
+        track.hits += 1;
+        track.last_seen = track.last_seen.max(time);
+        let believed = track.state != TrackState::Tentative
+            || (track.evidence >= config.confirm_evidence
+                && self.sightings >= config.confirm_sightings);
+        if believed {
+            track.state = TrackState::Tracked;
+        }
+        let (vx, vy) = self.filter.velocity();
+        track.velocity = (vx / aspect, vy);
+        track.travelled = track
+            .travelled
+            .max(travelled(&self.origin, &sides(&track.rect, aspect)));
+        track.leaving = leaving(&detection.rect, (vx, vy), aspect);
+    }
+
+    /// How long it is remembered after it was last seen.
+    pub(super) fn keep(&self, config: &TrackerConfig) -> Duration {
+        if self.track.leaving {
+            config.left_keep
+        } else {
+            config.lost_keep
+        }
+    }
+
+    /// It was not seen in this look.
+    pub(super) fn missed(&mut self) {
+        self.filter.missed();
+        self.misses += 1;
+        self.track.seen = None;
+        if self.track.state == TrackState::Tracked {
+            self.track.state = TrackState::Lost;
+        }
+    }
+}
+
+/// Left, top, right and bottom in picture heights.
+fn sides(rect: &NormRect, aspect: f32) -> [f32; 4] {
+    [rect.x0 * aspect, rect.y0, rect.x1 * aspect, rect.y1]
+}
+
+fn shape(rect: &NormRect, aspect: f32) -> Shape {
+    let centre = rect.centre();
+    Shape {
+        cx: centre.x * aspect,
+        cy: centre.y,
+        height: rect.height(),
+        aspect: rect.width() * aspect / rect.height(),
+    }
+}
+
+fn rect(shape: Shape, aspect: f32) -> NormRect {
+    let centre = NormPoint {
+        x: shape.cx / aspect,
+        y: shape.cy,
+    };
+    NormRect::from_centre(centre, shape.height * shape.aspect / aspect, shape.height)
+}
+
+/// How far a box has moved as a whole, in its own heights. A side that stays, or goes the other way, means that the
+/// box was cut differently on that axis, which is no movement.
+fn travelled(from: &[f32; 4], to: &[f32; 4]) -> f32 {
+    let along = |low: usize, high: usize| -> f32 {
+        let (a, b) = (to[low] - from[low], to[high] - from[high]);
+        if a * b > 0.0 {
+            a.abs().min(b.abs())
+        } else {
+            0.0
+        }
+    };
+    let height = (from[3] - from[1]).max(to[3] - to[1]);
+    along(0, 2).hypot(along(1, 3)) / height
+}
+
+/// Whether a box last seen here, moving so (picture heights a second), went out through the picture's edge.
+///
+/// A box at the edge is on its way out if it moves outwards at all; people also stand with their head or their feet
+/// cut off, so at the top and at the bottom the way out must be the main part of the movement. A box not yet at the
+/// edge must get there within [`LOOK_AHEAD`].
+fn leaving(seen: &NormRect, (vx, vy): (f32, f32), aspect: f32) -> bool {
+    let least = LEAST_SPEED_OUT * seen.height();
+    let sideways = (seen.x0 <= EDGE && vx <= -least) || (seen.x1 >= 1.0 - EDGE && vx >= least);
+    let upright = vy.abs() >= vx.abs()
+        && ((seen.y0 <= EDGE && vy <= -least) || (seen.y1 >= 1.0 - EDGE && vy >= least));
+    let (dx, dy) = (vx / aspect * LOOK_AHEAD, vy * LOOK_AHEAD);
+    let ahead = NormRect::new(seen.x0 + dx, seen.y0 + dy, seen.x1 + dx, seen.y1 + dy);
+    let inside = ahead.intersection(&NormRect::FULL).area();
+    sideways || upright || inside < OUT * ahead.area()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDE: f32 = 16.0 / 9.0;
+
+    #[test]
+    fn a_box_that_is_cut_differently_has_not_travelled() {
+        let whole = [0.4, 0.2, 0.6, 0.8];
+        assert_eq!(travelled(&whole, &[0.4, 0.2, 0.6, 0.4]), 0.0);
+        assert_eq!(travelled(&whole, &[0.3, 0.1, 0.7, 0.9]), 0.0);
+        assert!((travelled(&whole, &[0.7, 0.2, 0.9, 0.8]) - 0.5).abs() < 1e-5);
+    }
+
+    #[test]
+    fn shape_and_back() {
+        let there = NormRect::new(0.1, 0.2, 0.3, 0.9);
+        let back = rect(shape(&there, WIDE), WIDE);
+        assert!(there.iou(&back) > 0.999);
+    }
+
+    #[test]
+    fn ways_out() {
+        let right_edge = NormRect::new(0.8, 0.1, 1.0, 0.9);
+        assert!(leaving(&right_edge, (0.3, 0.0), WIDE));
+        assert!(!leaving(&right_edge, (-0.3, 0.0), WIDE));
+        assert!(!leaving(&right_edge, (0.0, 0.0), WIDE));
+        // Close to the camera, head and feet cut off, walking across.
+        let close = NormRect::new(0.4, 0.0, 0.6, 1.0);
+        assert!(!leaving(&close, (0.4, 0.15), WIDE));
+        assert!(leaving(&close, (0.05, 0.15), WIDE));
+        // The detector loses a runner just before the edge.
+        let near = NormRect::new(0.8, 0.4, 0.9, 0.7);
+        assert!(leaving(&near, (0.5, 0.0), WIDE));
+        assert!(!leaving(&near, (0.1, 0.0), WIDE));
+    }
+}
