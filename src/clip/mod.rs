@@ -1,1 +1,28 @@
-//! To come.
+//! Packets become clips on disk: CMAF headers and media segments, cut from the pre-roll on, without re-encoding; and pictures.
+//!
+//! In: the packets of one stream, in decode order, and which incidents want a clip from when to when; decoded frames
+//! for the pictures. Out: [`ClipEvent`]s that name whole files, synced to disk before they are named, and JPEG bytes.
+//!
+//! A [`Recorder`] owns one stream of one camera. Incidents whose clips overlap share segments: each is written once,
+//! into the folder of the incident that needed it first.
+//!
+//! Never here: decoding or encoding of video, playlists, rows in the outbox, uploads, threads, clocks (the times come
+//! with the packets). Imports `flow`, `base` and `config`; `camera` drives it.
+
+mod boxes;
+mod error;
+mod files;
+mod fmp4;
+mod open;
+mod preroll;
+mod recorder;
+mod runs;
+mod segments;
+mod spool;
+
+pub use error::ClipError;
+pub use files::remove_leftovers;
+pub use recorder::{ClipEvent, Recorder};
+
+#[cfg(test)]
+mod real_streams;

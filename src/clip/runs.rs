@@ -1,0 +1,105 @@
+//! Where a stream's runs begin and end.
+//!
+//! In: packets as a source gives them. Out: [`Unit`]s, numbered without gaps, each of a run that begins with a
+//! keyframe and keeps one format and one time line. What cannot be decoded because no keyframe came yet is left out.
+
+use std::sync::Arc;
+
+use crate::flow::{MediaTime, Packet, StreamFormat};
+
+/// A gap longer than this is a break even where the source did not flag it.
+const LONGEST_GAP: i64 = 10_000_000_000;
+/// Pictures are never reordered further than this; a larger step back is a break.
+const LARGEST_STEP_BACK: i64 = 2_000_000_000;
+/// A keyframe whose corrected time has left the run's own time line this far behind begins a new run.
+const LARGEST_DRIFT: i64 = 1_000_000_000;
+
+/// A packet with its place in the stream.
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    /// Counts all units of a stream, in decode order.
+    pub(super) seq: u64,
+    /// Of which run.
+    pub(super) run: u64,
+    /// Presentation time on the box's time line: exact distances within a run.
+    pub(super) at: MediaTime,
+    /// The packet itself.
+    pub(super) packet: Packet,
+}
+
+/// Sorts packets into runs.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    units: u64,
+    runs: u64,
+    current: Option<Run>,
+}
+
+#[derive(Debug)]
+struct Run {
+    format: Arc<StreamFormat>,
+    first_pts: MediaTime,
+    first_time: MediaTime,
+    newest_pts: MediaTime,
+}
+
+impl Run {
+    fn starting_at(packet: &Packet) -> Self {
+        Self {
+            format: Arc::clone(&packet.format),
+            first_pts: packet.pts,
+            first_time: packet.time,
+            newest_pts: packet.pts,
+        }
+    }
+
+    fn at(&self, packet: &Packet) -> MediaTime {
+        MediaTime::from_nanos(self.first_time.nanos() + (packet.pts - self.first_pts))
+    }
+
+    fn continued_by(&self, packet: &Packet) -> bool {
+        let step = packet.pts - self.newest_pts;
+        !packet.discontinuity
+            && same_pictures(&self.format, &packet.format)
+            && (-LARGEST_STEP_BACK..=LONGEST_GAP).contains(&step)
+            && !(packet.key && (packet.time - self.at(packet)).abs() > LARGEST_DRIFT)
+    }
+}
+
+/// Whether two formats need the same header; what only the decoder cares for may differ.
+pub(super) fn same_pictures(a: &Arc<StreamFormat>, b: &Arc<StreamFormat>) -> bool {
+    Arc::ptr_eq(a, b) || (a.codec == b.codec && a.size == b.size && a.codec_data == b.codec_data)
+}
+
+impl Runs {
+    /// Number of the next unit.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.units
+    }
+
+    /// Ends the run: packets are missing here.
+    pub(super) fn interrupt(&mut self) {
+        self.current = None;
+    }
+
+    /// The packet's place, or none where it has none.
+    pub(super) fn admit(&mut self, packet: &Packet) -> Option<Unit> {
+        self.current.take_if(|run| !run.continued_by(packet));
+        if self.current.is_none() {
+            if !packet.key {
+                return None;
+            }
+            self.runs += 1;
+        }
+        let run = self.current.get_or_insert_with(|| Run::starting_at(packet));
+        run.newest_pts = run.newest_pts.max(packet.pts);
+        let unit = Unit {
+            seq: self.units,
+            run: self.runs,
+            at: run.at(packet),
+            packet: packet.clone(),
+        };
+        self.units += 1;
+        Some(unit)
+    }
+}
