@@ -51,7 +51,7 @@ pub enum VcamError {
         limit: ByteSize,
     },
     /// The file cannot be taken apart.
-    #[error("{} cannot be read as a video ({reason}): repair it with `ffmpeg -i \"{}\" -an -c copy repaired.mp4`", path.display(), path.display())]
+    #[error("{} cannot be read as a video ({reason}): name an MP4, MKV or TS file, or try to repair this one with `ffmpeg -i \"{}\" -an -c copy repaired.mp4`", path.display(), path.display())]
     Broken {
         /// The file.
         path: PathBuf,

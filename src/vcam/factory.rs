@@ -73,7 +73,6 @@ mod imp {
             let id = pacer.add(&video, source, Arc::clone(&mount.stalled));
             let starting = pacer.clone();
             media.connect_new_state(move |_, state| {
-                tracing::debug!(state, "new state");
                 if state == gst::State::Playing.into_glib() {
                     starting.start(id);
                 }
@@ -94,8 +93,6 @@ impl VcamFactory {
     pub(super) fn new(mount: Arc<Mount>) -> Self {
         let factory: Self = glib::Object::new();
         factory.set_shared(true);
-        // An abrupt end of the only client ends the session, so that the next one begins anew.
-        factory.set_stop_on_disconnect(true);
         let set = factory.imp().mount.set(mount);
         debug_assert!(set.is_ok(), "the factory is new");
         factory

@@ -90,8 +90,9 @@ impl Pacer {
         };
         match self.pace.running_since {
             None => {
-                // It waits, blocked, behind the payloader until the first client plays.
-                player.send(&self.pace);
+                // It waits, blocked, behind the payloader until the first client plays. Sent even by a stalled camera:
+                // a hung one still describes itself.
+                player.push(&self.pace);
             }
             Some(began) => player.join(&self.pace, began),
         }
@@ -184,11 +185,16 @@ impl Player {
 
     /// Sends the next unit, or loses it while the camera is stalled; false when the session takes no more.
     fn send(&mut self, pace: &Pace) -> bool {
-        let due = self.video.timeline.due(self.next);
-        self.next += 1;
         if self.stalled.load(Ordering::Relaxed) {
+            self.next += 1;
             return true;
         }
+        self.push(pace)
+    }
+
+    fn push(&mut self, pace: &Pace) -> bool {
+        let due = self.video.timeline.due(self.next);
+        self.next += 1;
         let unit = &self.video.units[due.index];
         // Shares the bytes; only the times are this session's own.
         let mut buffer = unit.data.copy();

@@ -86,6 +86,10 @@ impl VirtualCameras {
         let server = rtsp::RTSPServer::new();
         server.set_address(&options.listen.ip().to_string());
         server.set_service(&options.listen.port().to_string());
+        // A thread for each client: one that waits for its camera's first keyframe must not hold up the others.
+        let threads = rtsp::RTSPThreadPool::new();
+        threads.set_max_threads(-1);
+        server.set_thread_pool(Some(&threads));
         let sessions = rtsp::RTSPSessionPool::new();
         server.set_session_pool(Some(&sessions));
         if let Some(auth) = authentication(&options) {

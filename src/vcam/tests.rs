@@ -47,10 +47,10 @@ const H265: &[&str] = &[
     "keyint=10:log-level=error",
 ];
 
-/// What a client got: one line for each packet.
+/// What a client got. Its first picture has no time: ffmpeg learns the origin from it.
 #[derive(Debug)]
 struct Packet {
-    pts: f64,
+    pts: Option<f64>,
     key: bool,
 }
 
@@ -58,39 +58,24 @@ struct Packet {
 fn packets(url: &str, transport: &str, count: usize) -> Vec<Packet> {
     let read = format!("%+#{count}");
     let output = Command::new("timeout")
-        .args([
-            PATIENCE,
-            "ffprobe",
-            "-v",
-            "error",
-            "-rtsp_transport",
-            transport,
-        ])
-        .args([
-            "-fflags",
-            "nobuffer",
-            "-analyzeduration",
-            "0",
-            "-probesize",
-            "32",
-        ])
+        .args([PATIENCE, "ffprobe", "-v", "error"])
+        .args(["-rtsp_transport", transport, "-probesize", "32"])
         .args(["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"])
         .args(["-read_intervals", &read, url])
         .output()
         .expect("ffprobe is installed: apt-get install ffmpeg");
-    let said = String::from_utf8_lossy(&output.stderr);
     String::from_utf8_lossy(&output.stdout)
         .lines()
-        .filter_map(|line| {
-            let mut fields = line.split(',');
-            let pts = fields.next()?.parse();
-            let flags = fields.next()?;
-            Some(Packet {
-                pts: pts.unwrap_or_else(|_| panic!("{line}: {said}")),
-                key: flags.starts_with('K'),
-            })
+        .filter_map(|line| line.split_once(','))
+        .map(|(pts, flags)| Packet {
+            pts: pts.parse().ok(),
+            key: flags.starts_with('K'),
         })
         .collect()
+}
+
+fn times(packets: &[Packet]) -> Vec<f64> {
+    packets.iter().filter_map(|packet| packet.pts).collect()
 }
 
 /// Decodes `count` frames; what ffmpeg said, and whether it was content.
@@ -127,7 +112,7 @@ fn digest_and_basic_let_the_right_password_in_and_no_other() {
             authentication,
             ..CameraOptions::default()
         };
-        let cameras = VirtualCameras::serve(&[video.clone()], options).unwrap();
+        let cameras = VirtualCameras::serve(std::slice::from_ref(&video), options).unwrap();
         let url = cameras.url(0);
         let (content, said) = watch(&with_login(&url, "viewer%201:s3cret"), "5");
         assert!(content, "{said}");
@@ -150,9 +135,8 @@ fn a_loop_begins_with_a_keyframe_and_goes_on_without_a_jump() {
         "faster than real time"
     );
     assert!(got.len() >= 25, "{got:?}");
-    for pair in got.windows(2) {
-        let step = pair[1].pts - pair[0].pts;
-        assert!((step - 0.1).abs() < 0.002, "{got:?}");
+    for pair in times(&got).windows(2) {
+        assert!((pair[1] - pair[0] - 0.1).abs() < 0.002, "{got:?}");
     }
     for (n, packet) in got.iter().enumerate() {
         assert_eq!(packet.key, n % 5 == 0, "{n}: {got:?}");
@@ -165,7 +149,7 @@ fn reordered_pictures_keep_their_times_over_the_loop() {
     let video = video(dir.path(), "reordered.mkv", "1", H264_B);
     let cameras = VirtualCameras::serve(&[video], CameraOptions::default()).unwrap();
     let got = packets(&cameras.url(0), "tcp", 30);
-    let mut shown: Vec<f64> = got.iter().map(|packet| packet.pts).collect();
+    let mut shown = times(&got);
     assert!(
         shown.windows(2).any(|pair| pair[1] < pair[0]),
         "nothing is reordered: {got:?}"
@@ -239,6 +223,122 @@ fn a_video_played_once_ends_its_stream() {
 }
 
 #[test]
+fn a_camera_that_runs_unwatched_is_met_at_its_next_keyframe() {
+    let dir = tempfile::tempdir().unwrap();
+    // Ten seconds, keyframes at 0, 3, 6 and 9 s.
+    let encode = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "30"];
+    let video = video(dir.path(), "running.mp4", "10", &encode);
+    let options = CameraOptions {
+        begin: Begin::AtOnce,
+        ..CameraOptions::default()
+    };
+    let began = Instant::now();
+    let cameras = VirtualCameras::serve(&[video], options).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let got = packets(&cameras.url(0), "tcp", 5);
+    assert!(
+        began.elapsed() > Duration::from_secs(3),
+        "too early: {got:?}"
+    );
+    assert!(got[0].key, "{got:?}");
+}
+
+#[test]
+fn a_stalled_camera_keeps_its_connection_and_loses_what_falls_due() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = video(dir.path(), "hang.mp4", "1", H264);
+    let cameras = VirtualCameras::serve(&[video], CameraOptions::default()).unwrap();
+    let url = cameras.url(0);
+    #[allow(clippy::disallowed_methods)]
+    let watching = std::thread::spawn(move || packets(&url, "tcp", 25));
+    std::thread::sleep(Duration::from_millis(1500));
+    cameras.stall(0, true).unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(cameras.clients(), 1);
+    cameras.stall(0, false).unwrap();
+    let times = times(&watching.join().unwrap());
+    assert!(times.len() > 20, "{times:?}");
+    let gaps = times.windows(2).filter(|pair| pair[1] - pair[0] > 1.0);
+    assert_eq!(gaps.count(), 1, "{times:?}");
+    assert!(matches!(
+        cameras.stall(1, true),
+        Err(VcamError::NoSuchCamera(1))
+    ));
+}
+
+#[test]
+fn a_disconnected_client_is_gone_and_finds_the_swapped_video_when_it_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = video(dir.path(), "before.mp4", "1", H264);
+    let after = video(dir.path(), "after.mp4", "1", H265);
+    let cameras = VirtualCameras::serve(&[before], CameraOptions::default()).unwrap();
+    let url = cameras.url(0);
+    let began = Instant::now();
+    #[allow(clippy::disallowed_methods)]
+    let watching = std::thread::spawn(move || packets(&url, "tcp", 300));
+    std::thread::sleep(Duration::from_millis(1500));
+    cameras.swap(0, &after).unwrap();
+    cameras.disconnect_all();
+    let got = watching.join().unwrap();
+    assert!(
+        !got.is_empty() && began.elapsed() < Duration::from_secs(10),
+        "{got:?}"
+    );
+    assert_eq!(cameras.clients(), 0);
+    let (content, said) = watch(&cameras.url(0), "5");
+    assert!(content && said.contains("Video: hevc"), "{said}");
+}
+
+#[test]
+fn a_client_that_reads_nothing_holds_up_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    // About 3 MB a second of noise: sockets are full at once.
+    let noise = [
+        "-vf",
+        "noise=alls=100:allf=t",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-qp",
+        "4",
+        "-s",
+        "640x480",
+    ];
+    let video = video(dir.path(), "noise.mp4", "1", &noise);
+    let cameras = VirtualCameras::serve(&[video], CameraOptions::default()).unwrap();
+    let mut silent = std::net::TcpStream::connect(cameras.address()).unwrap();
+    let mut ask = |request: &str| {
+        use std::io::{Read, Write};
+        silent.write_all(request.as_bytes()).unwrap();
+        let mut answer = [0; 4096];
+        let length = silent.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    };
+    let url = cameras.url(0);
+    ask(&format!(
+        "DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
+    ));
+    let answer = ask(&format!(
+        "SETUP {url}/stream=0 RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n"
+    ));
+    let session = answer
+        .split("Session: ")
+        .nth(1)
+        .and_then(|rest| rest.split([';', '\r']).next());
+    let session = session.unwrap_or_else(|| panic!("{answer}"));
+    ask(&format!(
+        "PLAY {url} RTSP/1.0\r\nCSeq: 3\r\nSession: {session}\r\n\r\n"
+    ));
+    std::thread::sleep(Duration::from_secs(2));
+    let times = times(&packets(&url, "tcp", 30));
+    assert!(times.len() >= 28, "{times:?}");
+    for pair in times.windows(2) {
+        assert!((pair[1] - pair[0] - 0.1).abs() < 0.002, "{times:?}");
+    }
+}
+
+#[test]
 fn bad_files_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
@@ -273,7 +373,7 @@ fn bad_files_are_told_apart() {
         ("nowhere.mp4", "check the path"),
         (".", "it is not a file"),
         ("empty.mp4", "is empty"),
-        ("text.mp4", "no video in it"),
+        ("text.mp4", "cannot be read as a video"),
         ("tone.mp4", "no video in it"),
         ("old.mp4", "-c:v libx264"),
         ("stills.mkv", "-c:v libx264"),
@@ -294,7 +394,7 @@ fn bad_files_are_told_apart() {
 fn addresses_that_cannot_be_or_should_not_be_listened_on_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let video = video(dir.path(), "door.mp4", "1", H264);
-    let serve = |options| VirtualCameras::serve(&[video.clone()], options);
+    let serve = |options| VirtualCameras::serve(std::slice::from_ref(&video), options);
     let first = serve(CameraOptions::default()).unwrap();
     let taken = CameraOptions {
         listen: first.address(),

@@ -123,7 +123,8 @@ impl Video {
         let Some(codec) = harvest.codec else {
             return Err(match (harvest.other_codec, harvest.problem) {
                 (Some(codec), _) => VcamError::Codec { path, codec },
-                (None, _) => VcamError::NoVideo { path },
+                (None, Some(reason)) => VcamError::Broken { path, reason },
+                (None, None) => VcamError::NoVideo { path },
             });
         };
         if let Some(reason) = harvest.problem {
@@ -341,7 +342,9 @@ fn run(pipeline: &gst::Pipeline, harvest: &Mutex<Harvest>) -> Result<(), String>
             bus.timed_pop_filtered(STEP, &[gst::MessageType::Eos, gst::MessageType::Error])
         {
             return match message.view() {
-                gst::MessageView::Error(error) => Err(error.error().to_string()),
+                gst::MessageView::Error(error) => {
+                    Err(error.error().message().trim_end_matches('.').to_owned())
+                }
                 _ => Ok(()),
             };
         }
