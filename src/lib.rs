@@ -29,7 +29,7 @@
 //! | [`camera`] | the story of one camera: its two lanes, top to bottom | the stages |
 //! | [`app`] | the composer: config to rooms to lanes, and the order of stopping | everything |
 //! | [`cli`] | one file per command | everything |
-//! | [`vcam`] | virtual RTSP cameras for demo, bench and tests (GStreamer) | `flow`, `base` |
+//! | [`vcam`] | virtual RTSP cameras for demo, bench and tests (GStreamer) | `flow`, `base`, `config` |
 //! | [`testing`] | helpers for tests and benches | everything |
 //!
 //! Stages never import each other; only [`camera`] and [`app`] know their order.
