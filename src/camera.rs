@@ -19,16 +19,15 @@ mod view;
 mod watch;
 
 use std::{
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use tokio_util::sync::CancellationToken;
 
-pub use record::Record;
+pub use record::{ClipSummary, Record};
 pub use view::{Report, View};
-pub use watch::{Pace, Watch};
+pub use watch::{Pace, Sighting, Watch};
 
 use self::links::{PacketFeed, packet_link};
 use crate::{
@@ -43,7 +42,7 @@ use crate::{
     config::CameraConfig,
     flow::{CameraId, EndReason, Mode, Packet, StreamRole},
     infer::Infer,
-    ingest::rtsp::RtspSource,
+    ingest::RtspSource,
     outbox::{LiveState, Outbox},
 };
 
@@ -124,7 +123,7 @@ impl Camera {
             record_lane(record, &record_packets, &notes, &record_bell, &*clock, &stop);
         })?;
 
-        let watch = Watch::new(&config, mode, Pace::OnDemand, shared, &watch_bell)?;
+        let watch = Watch::new(&config, mode, Pace::OnDemand, shared, &watch_bell);
         let lane = WatchLane {
             watch,
             packets: watch_packets,
@@ -264,6 +263,3 @@ fn record_lane(
         }
     }
 }
-
-/// Folder of an incident's files, as the outbox lays it out.
-pub(crate) type IncidentDir = PathBuf;

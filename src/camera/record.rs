@@ -8,9 +8,12 @@ use crate::{
         board::Board,
         cpu::{Stage, StageCpu},
     },
-    clip::{ClipError, ClipEvent, Recorder, picture},
+    clip::{ClipEvent, Recorder, picture},
     config::{CameraConfig, ClipConfig},
-    flow::{CameraId, Incident, IncidentId, IncidentState, MediaTime, Packet, Problem, StreamRole},
+    flow::{
+        CameraId, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Packet, Problem, Rendition,
+        StreamRole,
+    },
     outbox::{Outbox, PictureKind},
 };
 
@@ -25,6 +28,36 @@ pub struct Record {
     board: Board,
     stages: StageCpu,
     bytes: u64,
+    summaries: BTreeMap<IncidentId, ClipSummary>,
+    closed: Vec<ClipSummary>,
+    refusal_told: bool,
+}
+
+/// A closed clip of the watched stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClipSummary {
+    /// Whose.
+    pub incident: IncidentId,
+    /// Media segments.
+    pub segments: u32,
+    /// Bytes of segments and headers.
+    pub bytes: u64,
+    /// Time of the first picture.
+    pub start: MediaTime,
+    /// End of the last picture.
+    pub end: MediaTime,
+}
+
+impl ClipSummary {
+    fn new(incident: IncidentId) -> Self {
+        Self {
+            incident,
+            segments: 0,
+            bytes: 0,
+            start: MediaTime::ZERO,
+            end: MediaTime::ZERO,
+        }
+    }
 }
 
 impl Record {
@@ -38,13 +71,16 @@ impl Record {
             streams: roles
                 .into_iter()
                 .flatten()
-                .map(|role| (role, Recorder::new(role, config.clip.clone())))
+                .map(|role| (role, Recorder::new(role, &config.clip)))
                 .collect(),
             open: BTreeMap::new(),
             outbox,
             board,
             stages,
             bytes: 0,
+            summaries: BTreeMap::new(),
+            closed: Vec::new(),
+            refusal_told: false,
         }
     }
 
@@ -55,7 +91,7 @@ impl Record {
             if role == packet.stream {
                 recorder.packet(packet)
             } else {
-                Ok(Vec::new())
+                Vec::new()
             }
         });
     }
@@ -129,10 +165,7 @@ impl Record {
 
     /// Disarmed: the pre-roll is emptied, and no later clip reaches back before now.
     pub fn clear(&mut self) {
-        self.on_streams(|_, recorder| {
-            recorder.clear();
-            Ok(Vec::new())
-        });
+        self.on_streams(|_, recorder| recorder.clear());
     }
 
     /// Closes every clip with what has come so far.
@@ -146,43 +179,78 @@ impl Record {
         self.bytes
     }
 
+    /// Clips closed since the last call, of the watched stream.
+    pub fn take_closed(&mut self) -> Vec<ClipSummary> {
+        std::mem::take(&mut self.closed)
+    }
+
     /// Runs `step` on each stream's recorder, and enters what it finished in the outbox.
-    fn on_streams(
-        &mut self,
-        mut step: impl FnMut(StreamRole, &mut Recorder) -> Result<Vec<ClipEvent>, ClipError>,
-    ) {
+    fn on_streams(&mut self, mut step: impl FnMut(StreamRole, &mut Recorder) -> Vec<ClipEvent>) {
         let stages = self.stages.clone();
-        let mut outcomes = Vec::new();
         stages.time(Stage::Clip, || {
-            for (role, recorder) in &mut self.streams {
-                outcomes.push(step(*role, recorder));
-            }
-            for outcome in outcomes.drain(..) {
-                match outcome {
-                    Ok(events) => events.into_iter().for_each(|event| self.enter(event)),
-                    Err(error) => self.disk_problem(&error.to_string()),
-                }
-            }
+            let events: Vec<_> = self
+                .streams
+                .iter_mut()
+                .flat_map(|(role, recorder)| step(*role, recorder))
+                .collect();
+            events.into_iter().for_each(|event| self.enter(event));
         });
     }
 
-    fn enter(&self, event: ClipEvent) {
+    fn enter(&mut self, event: ClipEvent) {
         let entered = match event {
             ClipEvent::File(file) => {
                 self.board.part("disk", None);
+                self.sum_up(file.incident, &file);
                 self.outbox.media(&file)
             }
-            ClipEvent::Uses { incident, file } => self.outbox.uses(incident, &file),
+            ClipEvent::Uses { incident, file } => {
+                self.sum_up(incident, &file);
+                self.outbox.uses(incident, &file)
+            }
             ClipEvent::Closed {
-                incident, rendition, ..
-            } => self.outbox.clip_closed(incident, rendition),
-            ClipEvent::Refused { incident, reason } => {
-                tracing::warn!(camera = %self.id, %incident, "{reason}");
-                self.outbox.clip_refused(incident, &reason)
+                incident,
+                rendition,
+                span,
+            } => {
+                if rendition == Rendition::Sub {
+                    let mut summary = self.summaries.remove(&incident).unwrap_or(ClipSummary::new(incident));
+                    (summary.start, summary.end) = span.unwrap_or_default();
+                    self.closed.push(summary);
+                }
+                self.outbox.clip_closed(incident, rendition)
+            }
+            ClipEvent::Refused {
+                incident,
+                rendition,
+                error,
+            } => {
+                if rendition == Rendition::Sub {
+                    self.closed.push(ClipSummary::new(incident));
+                }
+                if !std::mem::replace(&mut self.refusal_told, true) {
+                    tracing::warn!(camera = %self.id, "{error}");
+                }
+                self.outbox.clip_refused(incident, &error.to_string())
+            }
+            ClipEvent::Trouble { incident, error, lost } => {
+                if lost {
+                    tracing::error!(camera = %self.id, %incident, "a part of the clip was given up: {error}");
+                }
+                self.disk_problem(&error.to_string());
+                return;
             }
         };
         if let Err(error) = entered {
             self.disk_problem(&error.to_string());
+        }
+    }
+
+    fn sum_up(&mut self, incident: IncidentId, file: &MediaFile) {
+        if file.rendition == Rendition::Sub {
+            let summary = self.summaries.entry(incident).or_insert(ClipSummary::new(incident));
+            summary.bytes += file.bytes;
+            summary.segments += u32::from(file.kind == MediaKind::Media);
         }
     }
 

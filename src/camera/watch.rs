@@ -2,27 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
-
 use super::{
     Shared,
     view::{Report, View},
 };
 use crate::{
     base::{
+        clock::Clock,
         cpu::{Stage, StageCpu},
         link::Bell,
-        telemetry::{CameraLabel, CameraPartLabel, Metrics},
+        telemetry::{CameraLabel, Metrics},
     },
     config::CameraConfig,
-    event::{Events, Step},
+    event::{Events, Refusal, Step},
     flow::{
-        CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentState, MediaTime, Mode, MotionReport, Packet, Track,
+        CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentId, IncidentState, MediaTime, Mode, MotionReport, NormRect, Packet, Track,
     },
-    infer::{CameraInfer, Look, Seen},
-    ingest::ondemand::OnDemand,
+    infer::{CameraInfer, Look, Seen, Trigger},
+    ingest::OnDemand,
     outbox::LiveState,
-    track::Tracker,
+    track::{Tracker, TrackerConfig},
 };
 
 /// Which pictures are looked at.
@@ -59,7 +58,7 @@ pub struct Watch {
     next_look: Option<MediaTime>,
     newest: MediaTime,
     /// The open incident and the quality of its best view so far.
-    open: Option<(crate::flow::IncidentId, f32)>,
+    open: Option<(IncidentId, f32)>,
     reports: Vec<Report>,
     view: Option<View>,
     sightings: Vec<Sighting>,
@@ -67,24 +66,28 @@ pub struct Watch {
     metrics: Arc<Metrics>,
     stages: StageCpu,
     /// The clock, for the time a look took since its picture was received.
-    clock: Arc<dyn crate::base::clock::Clock>,
-    decoded: u64,
+    clock: Arc<dyn Clock>,
+    refusals: Vec<Refusal>,
 }
 
 impl Watch {
     /// A lane for the camera `config`, in mode `mode`. `bell` is rung when a look is done.
-    ///
-    /// # Errors
-    /// When the models cannot take this camera.
-    pub fn new(config: &CameraConfig, mode: Mode, pace: Pace, shared: &Shared, bell: &Bell) -> anyhow::Result<Self> {
-        let eyes = shared
-            .infer
-            .camera(&config.id, &config.detect, bell)
-            .with_context(|| format!("camera {}", config.id))?;
-        let tracker = Tracker::new(crate::track::TrackerConfig::for_score(eyes.threshold()));
-        let events = Events::new(config.id.clone(), config.detect.clone(), config.incident.clone(), mode);
-        let demand = events.demand();
-        Ok(Self {
+    #[must_use]
+    pub fn new(config: &CameraConfig, mode: Mode, pace: Pace, shared: &Shared, bell: &Bell) -> Self {
+        let eyes = shared.infer.camera(&config.id, &config.detect, bell);
+        let tracker = Tracker::new(TrackerConfig {
+            sighting_score: eyes.threshold(),
+            ..TrackerConfig::default()
+        });
+        let mut events = Events::new(
+            config.id.clone(),
+            &config.detect,
+            &config.incident,
+            mode,
+            IncidentId::new,
+        );
+        let demand = events.tick(MediaTime::ZERO).demand;
+        Self {
             id: config.id.clone(),
             pace,
             decoder: OnDemand::new(config.wake_within, config.privacy_mask.clone(), shared.stages.clone()),
@@ -98,12 +101,12 @@ impl Watch {
             reports: Vec::new(),
             view: None,
             sightings: Vec::new(),
+            refusals: Vec::new(),
             live: shared.live.clone(),
             metrics: shared.metrics.clone(),
             stages: shared.stages.clone(),
             clock: shared.clock.clone(),
-            decoded: 0,
-        })
+        }
     }
 
     /// Takes one access unit of the watched stream.
@@ -116,7 +119,6 @@ impl Watch {
         let wanted = self.next_look.unwrap_or(packet.time);
         match self.decoder.push(packet, demand, wanted) {
             Ok(frames) => {
-                self.decoded += frames.len() as u64;
                 for frame in frames {
                     self.frame(frame);
                 }
@@ -150,7 +152,6 @@ impl Watch {
                 return;
             }
         };
-        self.looked("motion");
         self.live.motion(&self.id, report.moving());
         let wants = self.pace != Pace::OnDemand || self.events.wants_person(&report);
         let step = self.judge(|events| events.motion(&report));
@@ -160,7 +161,16 @@ impl Watch {
             self.metrics.wake_latency.observe(waited.as_secs_f64());
         }
         if wants {
-            self.eyes.offer(Look { crops: crops(&report), frame });
+            let trigger = match (self.pace, asleep) {
+                (Pace::OnDemand, true) => Trigger::Wake,
+                (Pace::OnDemand, false) => Trigger::Watch,
+                _ => Trigger::Fixed,
+            };
+            self.eyes.offer(Look {
+                crops: crops(&report),
+                frame,
+                trigger,
+            });
         }
     }
 
@@ -192,8 +202,8 @@ impl Watch {
                 return;
             }
         };
-        self.looked("person");
         let time = seen.frame.time;
+        self.tracker.set_picture(seen.frame.size);
         let tracks = self
             .stages
             .time(Stage::Track, || self.tracker.step(time, &detections).to_vec());
@@ -233,6 +243,7 @@ impl Watch {
             self.demand = step.demand;
             self.next_look = None;
         }
+        self.refusals.extend(step.refusals);
         for change in step.changes {
             let incident = &change.incident;
             let view = frame
@@ -264,14 +275,6 @@ impl Watch {
         CameraLabel {
             camera: self.id.to_string(),
         }
-    }
-
-    fn looked(&self, part: &'static str) {
-        let label = CameraPartLabel {
-            camera: self.id.to_string(),
-            part,
-        };
-        self.metrics.looks.get_or_create(&label).inc();
     }
 
     /// Time passes.
@@ -311,7 +314,12 @@ impl Watch {
     /// Pictures decoded so far.
     #[must_use]
     pub fn decoded(&self) -> u64 {
-        self.decoded
+        self.decoder.decoded()
+    }
+
+    /// What became no incident, and why, since the last call.
+    pub fn take_refusals(&mut self) -> Vec<Refusal> {
+        std::mem::take(&mut self.refusals)
     }
 }
 
@@ -327,7 +335,7 @@ fn next_on_grid(planned: Option<MediaTime>, now: MediaTime, every: Duration) -> 
 }
 
 /// Where the person model should look closer: nowhere yet, the whole picture is one look.
-fn crops(_: &MotionReport) -> Vec<crate::flow::NormRect> {
+fn crops(_: &MotionReport) -> Vec<NormRect> {
     Vec::new()
 }
 
