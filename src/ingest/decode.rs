@@ -65,6 +65,7 @@ pub struct Decoder {
     stages: StageCpu,
     pending: VecDeque<Pending>,
     geometry: Option<(gst::Caps, gst_video::VideoInfo)>,
+    feed: Feed,
 }
 
 /// What a frame takes over from its unit.
@@ -111,6 +112,7 @@ impl Decoder {
             stages,
             pending: VecDeque::new(),
             geometry: None,
+            feed: Feed::Running,
         })
     }
 
@@ -122,6 +124,7 @@ impl Decoder {
 
     /// Forgets what it holds; the next unit must be a keyframe.
     pub fn restart(&mut self, feed: Feed) {
+        self.feed = feed;
         self.line.flush();
         self.pending.clear();
         // With these flags a decoder gives each picture at once, and forgets it.
@@ -140,6 +143,11 @@ impl Decoder {
     pub fn decode(&mut self, packet: &Packet) -> Result<Vec<Frame>, DecodeError> {
         let stages = self.stages.clone();
         stages.time(Stage::Decode, || {
+            if self.feed == Feed::KeysAlone {
+                // Else the decoder of an open GOP (H.264 with recovery points) takes the distance to the key before for
+                // lost pictures and makes them up.
+                self.restart(Feed::KeysAlone);
+            }
             if self.pending.len() == PENDING {
                 self.pending.pop_front();
             }

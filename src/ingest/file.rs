@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -219,7 +220,7 @@ impl FileSource {
                 _ => IngestError::Damaged { path },
             });
         }
-        if failure.is_some() || !self.appsink.is_eos() {
+        if failure.is_some() || !self.appsink.is_eos() || is_cut(&self.path) {
             let readable = self.last_end.map_or(0, |end| end - self.zero);
             let sentence = format!(
                 "{} is damaged after {:.1} s: what came before is used, the rest is left out; copy it again from where it was recorded",
@@ -341,6 +342,38 @@ fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestError> {
     Ok((pipeline, appsink, found))
 }
 
+/// Whether the file is shorter than its outermost boxes (MP4) or chunks (AVI) say. Their demuxers take that for the end.
+fn is_cut(path: &Path) -> bool {
+    let walk = || -> std::io::Result<bool> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut at = 0;
+        while at < length {
+            let mut head = [0; 16];
+            file.seek(SeekFrom::Start(at))?;
+            let read = file.read(&mut head)?;
+            let (size, kind) = (word(head, 0, u32::from_be_bytes), &head[4..8]);
+            let size = match (&head[..4], size) {
+                (b"RIFF", _) => 8 + word(head, 4, u32::from_le_bytes),
+                (_, _) if at == 0 && kind != b"ftyp" => return Ok(false),
+                (_, 0) => return Ok(false),
+                (_, 1) => u64::from_be_bytes(head[8..16].try_into().unwrap_or_default()),
+                (_, size) => size,
+            };
+            if read < 8 || size < 8 || at + size > length {
+                return Ok(true);
+            }
+            at += size;
+        }
+        Ok(false)
+    };
+    walk().unwrap_or(false)
+}
+
+fn word(head: [u8; 16], at: usize, read: fn([u8; 4]) -> u32) -> u64 {
+    u64::from(read([head[at], head[at + 1], head[at + 2], head[at + 3]]))
+}
+
 /// Reads a "missing-plugin" message, whose structure `gstpbutils` documents.
 fn missing_plugin(structure: &gst::StructureRef) -> Option<IngestError> {
     if structure.name() != "missing-plugin" {
@@ -368,7 +401,7 @@ mod tests {
     #[test]
     fn every_container_gives_every_picture_once() {
         let studio = Studio::new();
-        let audio = "-f lavfi -i sine=frequency=440:duration=3 -shortest";
+        let audio = "-f lavfi -i sine=duration=3 -map 0:v -map 1:a";
         for (name, options, codec, keys) in [
             ("a.mp4", x264(10, 0), Codec::H264, 3),
             ("b.mp4", x264(10, 2), Codec::H264, 3),
@@ -380,17 +413,8 @@ mod tests {
             ("h.avi", "-c:v msmpeg4 -g 10".to_owned(), Codec::Other, 3),
             ("i.avi", "-c:v mjpeg".to_owned(), Codec::Other, 30),
             ("j.mp4", "-c:v mpeg4 -g 10".to_owned(), Codec::Other, 3),
-            (
-                "k.mp4",
-                format!("{audio} -map 0:v -map 1:a {}", x264(10, 0)),
-                Codec::H264,
-                3,
-            ),
+            ("k.mp4", format!("{audio} {}", x264(10, 0)), Codec::H264, 3),
         ] {
-            let options = match options.split_once(" -map") {
-                Some((inputs, rest)) => format!("{inputs} -map{rest}"),
-                None => options,
-            };
             let path = studio.video(name, 30, &options);
             let packets = packets(&path);
             assert_eq!(packets.len(), 30, "{name}");

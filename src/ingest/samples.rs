@@ -23,11 +23,8 @@ impl Studio {
 
     /// A moving test picture of `frames` frames at 10 a second, encoded by ffmpeg with `options`.
     pub(super) fn video(&self, name: &str, frames: u32, options: &str) -> PathBuf {
-        let picture = "testsrc2=size=192x128:rate=10";
-        self.ffmpeg(
-            name,
-            &format!("-f lavfi -i {picture} -frames:v {frames} {options}"),
-        )
+        let picture = "-f lavfi -i testsrc2=size=192x128:rate=10";
+        self.ffmpeg(name, &format!("{picture} {options} -frames:v {frames}"))
     }
 
     /// Runs ffmpeg with `arguments`, split at spaces, to make the file `name`.
