@@ -1,1 +1,123 @@
-//! To come.
+//! Ingest: cameras and files become packets, packets become pictures when somebody asks for them.
+//!
+//! In: an RTSP session or a video file, and the [`DecodeDemand`](crate::flow::DecodeDemand) of the rules.
+//! Out: [`Packet`]s in decode order on the box's own time line, [`SourceState`]s as sentences for people, and
+//! [`Frame`](crate::flow::Frame)s in presentation order.
+//!
+//! Never looks into a picture, never writes to disk, never re-encodes, never waits for whoever takes its packets.
+//! It starts no thread of its own but those that GStreamer's live and file elements bring; parsers and decoders run
+//! on the caller's thread ([`Decoder`]). Imports `flow`, `base` and `config`; only this room and `vcam` name GStreamer.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `setup` | starts GStreamer, names what is missing |
+//! | `line` | a chain of elements that works synchronously |
+//! | `nal` | what the headers of NAL units say; pure |
+//! | `parse` | access units out of a demuxer's or depayloader's buffers |
+//! | `gate` | where a run may begin; pure |
+//! | `meter` | CPU time of GStreamer's threads |
+//! | `timeline` | the box's time for each timestamp; pure |
+//! | `file`, `rtsp` | the sources |
+//! | `decode`, `mask` | one decoder; privacy masks |
+//! | `ondemand` | decides what is decoded, and when |
+
+mod decode;
+mod file;
+mod gate;
+mod line;
+mod mask;
+mod meter;
+mod nal;
+mod parse;
+#[cfg(test)]
+mod samples;
+mod setup;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+pub use decode::{DecodeError, Decoder, Feed};
+pub use file::FileSource;
+pub use setup::init;
+
+use crate::flow::{Packet, Problem, StreamFormat};
+
+/// Why packets cannot be had. Each text is one sentence and what to do next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IngestError {
+    /// GStreamer itself does not start.
+    #[error("GStreamer does not start ({detail}): install it with `apt install libgstreamer1.0-0`")]
+    Start {
+        /// What the library says.
+        detail: String,
+    },
+    /// A plugin is not installed.
+    #[error(
+        "GStreamer's element \"{element}\" is missing: install it with `apt install {package}`"
+    )]
+    MissingElement {
+        /// Name of the element.
+        element: String,
+        /// Debian's package that holds it.
+        package: String,
+    },
+    /// No decoder for what the stream holds.
+    #[error("no decoder for {codec} is installed: install one with `apt install {package}`")]
+    MissingDecoder {
+        /// The codec's name for people.
+        codec: String,
+        /// Debian's package that most likely holds one.
+        package: &'static str,
+    },
+    /// The file cannot be opened.
+    #[error("cannot read {path}: {reason}; check the path and its permissions")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// The file holds nothing.
+    #[error("{path} is empty: the recording or copy did not finish, make it again")]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// There is something in the file, but no pictures.
+    #[error("{path} holds no video stream: give a file with video in it")]
+    NoVideo {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Not a video file, or damaged from the start.
+    #[error(
+        "{path} cannot be read as video, it is damaged or of an unknown kind: try to play it, or convert it with `ffmpeg -i FILE -c copy new.mp4`"
+    )]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+/// How a live source is doing.
+#[derive(Debug, Clone)]
+pub enum SourceState {
+    /// The first try is under way.
+    Connecting,
+    /// Pictures arrive, in this format.
+    Online(Arc<StreamFormat>),
+    /// No pictures. Told once for each problem, not at each try.
+    Away {
+        /// What is wrong and what to do.
+        problem: Problem,
+        /// Time to the next try.
+        retry_in: Duration,
+    },
+}
+
+/// Where a live source puts what it receives. Called on the source's own threads; must not block.
+pub trait PacketSink: Send {
+    /// One access unit, in decode order; the first of a session is a keyframe.
+    fn packet(&mut self, packet: Packet);
+    /// The source's state has changed.
+    fn state(&mut self, state: SourceState);
+}

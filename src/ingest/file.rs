@@ -1,0 +1,486 @@
+//! Video files as a source: pulled packet by packet, so that replay runs in lock-step.
+//!
+//! The demuxer runs in threads of GStreamer and stops when a few units wait. Media time zero is the first picture that
+//! is presented; `arrived` is the file's own time: the latest presentation time so far.
+
+use std::{
+    collections::VecDeque,
+    io::{Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use gst::prelude::*;
+use parking_lot::Mutex;
+use tracing::warn;
+
+use super::{
+    IngestError,
+    gate::StartGate,
+    meter::ThreadMeter,
+    parse::{self, Parser, Unit},
+    setup,
+};
+use crate::{
+    base::cpu::{Stage, StageCpu},
+    flow::{Codec, MediaTime, Packet, StreamFormat, StreamRole},
+};
+
+/// Units that wait between the demuxer and the caller.
+const WAITING: u32 = 16;
+/// A file from which nothing comes for this long is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Units among which the first presented picture is: no codec reorders farther (H.264, A.3.1: max_dec_frame_buffering).
+const REORDER: usize = 16;
+/// For a file that says neither when a picture is shown nor for how long.
+const USUAL_DURATION: Duration = Duration::from_millis(40);
+
+/// A video file being read.
+pub struct FileSource {
+    path: PathBuf,
+    role: StreamRole,
+    stages: StageCpu,
+    pipeline: gst::Pipeline,
+    appsink: gst_app::AppSink,
+    found: Arc<Mutex<Found>>,
+    parser: Option<Parser>,
+    caps: Option<gst::Caps>,
+    gate: StartGate,
+    ready: VecDeque<Unit>,
+    ended: bool,
+    damage: Option<String>,
+    zero: MediaTime,
+    format: Option<Arc<StreamFormat>>,
+    newest: MediaTime,
+    last_end: Option<MediaTime>,
+}
+
+impl FileSource {
+    /// Opens the first video stream of the file at `path`. The CPU time of demuxing and parsing is added to `stages`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is empty, holds no video, or GStreamer lacks a plugin.
+    pub fn open(path: &Path, role: StreamRole, stages: StageCpu) -> Result<Self, IngestError> {
+        setup::init()?;
+        check_readable(path)?;
+        let (pipeline, appsink, found) = pipeline(path, &stages)?;
+        let mut source = Self {
+            path: path.to_owned(),
+            role,
+            stages,
+            pipeline,
+            appsink,
+            found,
+            parser: None,
+            caps: None,
+            gate: StartGate::default(),
+            ready: VecDeque::new(),
+            ended: false,
+            damage: None,
+            zero: MediaTime::ZERO,
+            format: None,
+            newest: MediaTime::ZERO,
+            last_end: None,
+        };
+        // A failure to start is told on the bus, where the reason is.
+        let _ = source.pipeline.set_state(gst::State::Playing);
+        while !source.ended && source.ready.len() <= REORDER {
+            source.read()?;
+        }
+        let first = source.ready.iter().filter_map(|unit| unit.pts).min();
+        source.zero = first.ok_or(IngestError::Damaged {
+            path: path.to_owned(),
+        })?;
+        source.format = source.ready.front().map(|unit| Arc::clone(&unit.format));
+        Ok(source)
+    }
+
+    /// The format in force at the first packet.
+    #[must_use]
+    pub fn format(&self) -> &Arc<StreamFormat> {
+        self.format
+            .as_ref()
+            .expect("a source opens only once its first unit, which has a format, was read")
+    }
+
+    /// The next packet in decode order, `None` at the end. Waits for the disk.
+    ///
+    /// # Errors
+    /// None once the file is open: what cannot be read in its middle ends it, see [`damage`](Self::damage).
+    pub fn next(&mut self) -> Result<Option<Packet>, IngestError> {
+        while self.ready.is_empty() && !self.ended {
+            self.read()?;
+        }
+        let Some(unit) = self.ready.pop_front() else {
+            return Ok(None);
+        };
+        let pts = unit
+            .pts
+            .expect("a unit without a time gets one when it is read");
+        let time = MediaTime::from_nanos(pts - self.zero);
+        self.newest = self.newest.max(time);
+        let changed = !self
+            .format
+            .as_ref()
+            .is_some_and(|f| Arc::ptr_eq(f, &unit.format));
+        if changed {
+            self.format = Some(Arc::clone(&unit.format));
+        }
+        Ok(Some(Packet {
+            stream: self.role,
+            format: unit.format,
+            time,
+            pts,
+            duration: unit.duration,
+            key: unit.key,
+            droppable: unit.facts.droppable,
+            discontinuity: unit.discontinuity || changed,
+            data: unit.data,
+            arrived: self.newest,
+        }))
+    }
+
+    /// One sentence about where the file could not be read to its end, once [`next`](Self::next) has given `None`.
+    #[must_use]
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
+    }
+
+    /// Reads one buffer of the demuxer.
+    fn read(&mut self) -> Result<(), IngestError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let slice = gst::ClockTime::from_mseconds(50);
+            if let Some(sample) = self.appsink.try_pull_sample(slice) {
+                return self.take(sample);
+            }
+            let failure = self.failure();
+            if self.appsink.is_eos() || failure.is_some() || Instant::now() > deadline {
+                // What was on its way when the demuxer gave up still counts.
+                while let Some(sample) = self.appsink.try_pull_sample(gst::ClockTime::ZERO) {
+                    self.take(sample)?;
+                }
+                return self.end(failure);
+            }
+        }
+    }
+
+    fn take(&mut self, sample: gst::Sample) -> Result<(), IngestError> {
+        let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps_owned()) else {
+            return Ok(());
+        };
+        let before = crate::base::cpu::thread();
+        let changed = self.caps.as_ref() != Some(&caps);
+        let mut units = Vec::new();
+        match &mut self.parser {
+            Some(parser) if changed => parser.set_caps(&caps),
+            Some(_) => {}
+            None => self.parser = Some(Parser::new(&caps)?),
+        }
+        if let Some(parser) = &mut self.parser {
+            units = parser.push(buffer, &caps);
+        }
+        self.caps = Some(caps);
+        self.stages
+            .add(Stage::Ingest, crate::base::cpu::thread() - before);
+        self.keep(units);
+        Ok(())
+    }
+
+    fn keep(&mut self, units: Vec<Unit>) {
+        for mut unit in units {
+            let pts = match (unit.pts, self.last_end) {
+                (Some(pts), _) => pts,
+                (None, Some(end)) => end,
+                (None, None) => MediaTime::ZERO,
+            };
+            unit.pts = Some(pts);
+            self.last_end = Some(pts + unit.duration.unwrap_or(USUAL_DURATION));
+            if self.gate.lets_in(&unit) {
+                self.ready.push_back(unit);
+            }
+        }
+    }
+
+    fn end(&mut self, failure: Option<Failure>) -> Result<(), IngestError> {
+        self.ended = true;
+        let left = self.parser.as_mut().map_or_else(Vec::new, Parser::finish);
+        self.keep(left);
+        let path = self.path.clone();
+        if self.last_end.is_none() {
+            return Err(match failure {
+                Some(Failure::Missing(error)) => error,
+                _ if self.found.lock().other && self.parser.is_none() => {
+                    IngestError::NoVideo { path }
+                }
+                _ => IngestError::Damaged { path },
+            });
+        }
+        if failure.is_some() || !self.appsink.is_eos() || is_cut(&self.path) {
+            let readable = self.last_end.map_or(0, |end| end - self.zero);
+            let sentence = format!(
+                "{} is damaged after {:.1} s: what came before is used, the rest is left out; copy it again from where it was recorded",
+                path.display(),
+                readable as f64 / 1e9
+            );
+            warn!("{sentence}");
+            self.damage = Some(sentence);
+        }
+        Ok(())
+    }
+
+    /// What the elements complain about, if they do.
+    fn failure(&self) -> Option<Failure> {
+        let bus = self.pipeline.bus()?;
+        let mut failure = None;
+        while let Some(message) = bus.pop() {
+            match message.view() {
+                gst::MessageView::Element(m) => {
+                    if let Some(missing) = m.structure().and_then(missing_plugin) {
+                        failure = Some(Failure::Missing(missing));
+                    }
+                }
+                gst::MessageView::Error(_) => return failure.or(Some(Failure::Broken)),
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+impl Drop for FileSource {
+    fn drop(&mut self) {
+        // Stopping a file pipeline cannot fail, and there is nothing to be done if it does.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+/// Why the elements stopped before the end.
+enum Failure {
+    /// They lack a plugin.
+    Missing(IngestError),
+    /// They do not understand the file any more.
+    Broken,
+}
+
+/// What the demuxer has found so far.
+#[derive(Default)]
+struct Found {
+    video: bool,
+    other: bool,
+}
+
+fn check_readable(path: &Path) -> Result<(), IngestError> {
+    let unreadable = |error: std::io::Error| IngestError::Unreadable {
+        path: path.to_owned(),
+        reason: match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            _ => error.to_string(),
+        },
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(unreadable(std::io::Error::other("it is a folder")));
+    }
+    match metadata.len() {
+        0 => Err(IngestError::Empty {
+            path: path.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+type Reader = (gst::Pipeline, gst_app::AppSink, Arc<Mutex<Found>>);
+
+fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestError> {
+    let filesrc = setup::element("filesrc")?;
+    filesrc.set_property("location", path);
+    let parsebin = setup::element("parsebin")?;
+    // Our own parser comes after the demuxer for what can enter a clip; GStreamer chooses one for the rest.
+    parsebin.connect("autoplug-continue", false, |args| {
+        let caps = args[2].get::<gst::Caps>().ok()?;
+        Some((parse::codec_of(&caps) == Codec::Other).to_value())
+    });
+    let appsink = gst_app::AppSink::builder()
+        .sync(false)
+        .max_buffers(WAITING)
+        .wait_on_eos(false)
+        .build();
+    let pipeline = gst::Pipeline::new();
+    let built = pipeline
+        .add_many([&filesrc, &parsebin, appsink.upcast_ref()])
+        .and_then(|()| filesrc.link(&parsebin));
+    built.expect("new elements of known kinds can be joined");
+
+    let entry = appsink
+        .static_pad("sink")
+        .expect("an appsink has a sink pad");
+    let meter = ThreadMeter::new(stages.clone());
+    entry.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        meter.tick();
+        gst::PadProbeReturn::Ok
+    });
+    let found = Arc::new(Mutex::new(Found::default()));
+    let seen = Arc::clone(&found);
+    parsebin.connect_pad_added(move |_, pad| {
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let name = caps.structure(0).map_or("", |s| s.name().as_str());
+        let video = name.starts_with("video/") || name.starts_with("image/");
+        let mut seen = seen.lock();
+        if video && !seen.video {
+            seen.video = pad.link(&entry).is_ok();
+        } else {
+            seen.other = true;
+        }
+    });
+    Ok((pipeline, appsink, found))
+}
+
+/// Whether the file is shorter than its outermost boxes (MP4) or chunks (AVI) say. Their demuxers take that for the end.
+fn is_cut(path: &Path) -> bool {
+    let walk = || -> std::io::Result<bool> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut at = 0;
+        while at < length {
+            let mut head = [0; 16];
+            file.seek(SeekFrom::Start(at))?;
+            let read = file.read(&mut head)?;
+            let (size, kind) = (word(head, 0, u32::from_be_bytes), &head[4..8]);
+            let size = match (&head[..4], size) {
+                (b"RIFF", _) => 8 + word(head, 4, u32::from_le_bytes),
+                (_, _) if at == 0 && kind != b"ftyp" => return Ok(false),
+                (_, 0) => return Ok(false),
+                (_, 1) => u64::from_be_bytes(head[8..16].try_into().unwrap_or_default()),
+                (_, size) => size,
+            };
+            if read < 8 || size < 8 || at + size > length {
+                return Ok(true);
+            }
+            at += size;
+        }
+        Ok(false)
+    };
+    walk().unwrap_or(false)
+}
+
+fn word(head: [u8; 16], at: usize, read: fn([u8; 4]) -> u32) -> u64 {
+    u64::from(read([head[at], head[at + 1], head[at + 2], head[at + 3]]))
+}
+
+/// Reads a "missing-plugin" message, whose structure `gstpbutils` documents.
+fn missing_plugin(structure: &gst::StructureRef) -> Option<IngestError> {
+    if structure.name() != "missing-plugin" {
+        return None;
+    }
+    let caps = structure.get::<gst::Caps>("detail").ok()?;
+    let codec = parse::codec_name(caps.structure(0)?);
+    let package = "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav";
+    Some(IngestError::MissingDecoder { codec, package })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{Studio, packets, x264, x265};
+    use super::*;
+
+    fn open(path: &Path) -> Result<FileSource, IngestError> {
+        FileSource::open(path, StreamRole::Sub, StageCpu::default())
+    }
+
+    fn refusal(path: &Path) -> IngestError {
+        open(path).err().expect("the file is refused")
+    }
+
+    #[test]
+    fn every_container_gives_every_picture_once() {
+        let studio = Studio::new();
+        let audio = "-f lavfi -i sine=duration=3 -map 0:v -map 1:a";
+        for (name, options, codec, keys) in [
+            ("a.mp4", x264(10, 0), Codec::H264, 3),
+            ("b.mp4", x264(10, 2), Codec::H264, 3),
+            ("c.mkv", x264(10, 2), Codec::H264, 3),
+            ("d.ts", x264(10, 2), Codec::H264, 3),
+            ("e.avi", x264(10, 0), Codec::H264, 3),
+            ("f.mp4", x265(10, true), Codec::H265, 3),
+            ("g.mkv", x265(10, false), Codec::H265, 3),
+            ("h.avi", "-c:v msmpeg4 -g 10".to_owned(), Codec::Other, 3),
+            ("i.avi", "-c:v mjpeg".to_owned(), Codec::Other, 30),
+            ("j.mp4", "-c:v mpeg4 -g 10".to_owned(), Codec::Other, 3),
+            ("k.mp4", format!("{audio} {}", x264(10, 0)), Codec::H264, 3),
+        ] {
+            let path = studio.video(name, 30, &options);
+            let packets = packets(&path);
+            assert_eq!(packets.len(), 30, "{name}");
+            assert_eq!(packets.iter().filter(|p| p.key).count(), keys, "{name}");
+            assert!(packets[0].key && packets[0].format.codec == codec, "{name}");
+            assert_eq!(packets[0].format.size.width, 192, "{name}");
+            let mut times: Vec<_> = packets.iter().map(|p| p.time.secs_f64()).collect();
+            times.sort_by(f64::total_cmp);
+            for (n, time) in times.iter().enumerate() {
+                assert!((time - n as f64 / 10.0).abs() < 0.002, "{name}: {times:?}");
+            }
+            assert!(packets.is_sorted_by_key(|p| p.arrived), "{name}");
+            assert!(packets.iter().all(|p| p.arrived >= p.time), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_in_one_sentence() {
+        let studio = Studio::new();
+        let missing = studio.path("missing.mp4");
+        assert!(matches!(refusal(&missing), IngestError::Unreadable { .. }));
+        let empty = studio.path("empty.mp4");
+        std::fs::write(&empty, []).unwrap();
+        assert!(matches!(refusal(&empty), IngestError::Empty { .. }));
+        let noise = studio.path("noise.mp4");
+        std::fs::write(&noise, vec![0xa5; 20_000]).unwrap();
+        assert!(matches!(refusal(&noise), IngestError::Damaged { .. }));
+        let text = studio.path("text.mp4");
+        std::fs::write(&text, "This is not a video.\n".repeat(100)).unwrap();
+        assert!(matches!(
+            refusal(&text),
+            IngestError::NoVideo { .. } | IngestError::Damaged { .. }
+        ));
+        let sound = studio.ffmpeg("sound.mp4", "-f lavfi -i sine=duration=1");
+        assert!(
+            matches!(refusal(&sound), IngestError::NoVideo { .. }),
+            "{}",
+            refusal(&sound)
+        );
+        for path in [&missing, &empty, &noise, &sound] {
+            let text = refusal(path).to_string();
+            assert!(text.contains(&path.display().to_string()) && text.lines().count() == 1);
+        }
+    }
+
+    #[test]
+    fn a_cut_file_gives_what_it_has() {
+        let studio = Studio::new();
+        let whole = studio.video("whole.mkv", 40, &x264(10, 0));
+        let bytes = std::fs::read(&whole).unwrap();
+        let cut = studio.path("cut.mkv");
+        std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+        let got = packets(&cut).len();
+        assert!((5..35).contains(&got), "{got}");
+        // The index of an MP4 comes first here, so that its demuxer knows that something is missing.
+        let whole = studio.video(
+            "whole.mp4",
+            40,
+            &format!("{} -movflags +faststart", x264(10, 0)),
+        );
+        let bytes = std::fs::read(&whole).unwrap();
+        let cut = studio.path("cut.mp4");
+        std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+        let mut source = open(&cut).unwrap();
+        let got = std::iter::from_fn(|| source.next().unwrap()).count();
+        assert!((5..35).contains(&got), "{got}");
+        assert!(source.damage().is_some_and(|text| text.contains("cut.mp4")));
+    }
+}
