@@ -1,1 +1,3 @@
-//! To come.
+//! Helpers for tests and benches.
+
+pub mod models;
