@@ -120,6 +120,8 @@ pub struct Metrics {
     pub frames_decoded: Family<CameraLabel, Counter>,
     /// Looks, by model.
     pub looks: Family<CameraPartLabel, Counter>,
+    /// Looks that failed, by model.
+    pub look_failures: Family<CameraPartLabel, Counter>,
     /// Incidents begun.
     pub incidents: Family<CameraLabel, Counter>,
     /// Seconds from a picture's arrival to the broker's acknowledgement of the alert that it confirmed.
@@ -153,6 +155,7 @@ impl Metrics {
             dropped: Family::default(),
             frames_decoded: Family::default(),
             looks: Family::default(),
+            look_failures: Family::default(),
             incidents: Family::default(),
             alert_latency: Latency::new(),
             wake_latency: Latency::new(),
@@ -192,6 +195,11 @@ impl Metrics {
                 metrics.frames_decoded.clone(),
             );
             r.register("looks", "Model runs", metrics.looks.clone());
+            r.register(
+                "look_failures",
+                "Model runs that failed",
+                metrics.look_failures.clone(),
+            );
             r.register("incidents", "Incidents begun", metrics.incidents.clone());
             r.register(
                 "alert_latency_seconds",

@@ -1,1 +1,26 @@
-//! To come.
+//! Models: what moves in a picture, and who is in it.
+//!
+//! In: decoded [`Frame`](crate::flow::Frame)s. Out: [`MotionReport`](crate::flow::MotionReport)s and
+//! [`Detection`](crate::flow::Detection)s in places of the whole picture. In between: model cards, sessions of ONNX
+//! Runtime (one thread owns each; cameras take turns), the way from pixels to tensors, and the heads that read answers.
+//!
+//! It never decides what a sighting means, follows nothing from picture to picture but the motion model's background,
+//! and never keeps a picture longer than its look. No frame is queued: a camera's newer look replaces its older one.
+//! The only room that names `ort`. Imports `flow`, `base`, `config`.
+
+pub mod card;
+mod desk;
+mod error;
+mod heads;
+mod model;
+mod motion;
+mod nms;
+mod person;
+mod prepare;
+mod regions;
+mod runtime;
+mod service;
+
+pub use card::{Card, Precision, Task};
+pub use error::InferError;
+pub use service::{CameraInfer, Infer, Look, Seen, Trigger};

@@ -1,3 +1,4 @@
 //! Helpers for tests and benches.
 
 pub mod encoded;
+pub mod models;

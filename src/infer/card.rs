@@ -1,0 +1,614 @@
+//! Model cards: the small TOML file beside each model that says what it is and how to feed and read it.
+//!
+//! A card names its file and the file's sha256; a model is only ever loaded from bytes that were checked against it.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{InferError, heads, motion};
+use crate::flow::{Label, Size};
+
+const VERSION: u32 = 1;
+
+/// What a model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Foreground against a background that is learnt as it goes.
+    Motion,
+    /// Boxes of persons and other classes.
+    Person,
+}
+
+/// What a model computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 8-bit integers: fast where the processor has dot products for them.
+    Int8,
+    /// 32-bit floats.
+    Float,
+}
+
+/// Order of the colour planes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Colour {
+    Bgr,
+    Rgb,
+    Luma,
+}
+
+/// Type of the input's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Element {
+    Float32,
+    Uint8,
+}
+
+/// How a picture becomes as large as the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resize {
+    /// Its aspect ratio is kept, the rest is padded.
+    Letterbox,
+    /// It fills the input.
+    Stretch,
+}
+
+/// Where a letterboxed picture lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Anchor {
+    #[default]
+    TopLeft,
+    Centre,
+}
+
+/// Order of the input's axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// Batch, plane, row, column.
+    Nchw,
+}
+
+/// The input that takes the picture.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Its name in the graph.
+    pub name: String,
+    /// Order of axes.
+    pub layout: Layout,
+    /// Order of planes.
+    pub colour: Colour,
+    /// Type of numbers.
+    #[serde(rename = "type")]
+    pub element: Element,
+    /// Width and height of each size that the model may be run at; see [`Input::size_for`].
+    pub sizes: Vec<[u32; 2]>,
+    /// How a picture is fitted.
+    pub resize: Resize,
+    /// Where a letterboxed picture lies.
+    #[serde(default)]
+    pub anchor: Anchor,
+    /// Value of every plane in the padding, 0..255, before normalisation.
+    #[serde(default)]
+    pub pad: u8,
+    /// Subtracted from each plane, 0..255, in the order of `colour`.
+    #[serde(default)]
+    pub mean: [f32; 3],
+    /// Each plane is divided by it after that.
+    #[serde(default = "ones")]
+    pub std: [f32; 3],
+}
+
+fn ones() -> [f32; 3] {
+    [1.0; 3]
+}
+
+impl Input {
+    /// The size nearest in aspect ratio to a picture (by the ratio of the ratios).
+    #[must_use]
+    pub fn size_for(&self, picture: Size) -> Size {
+        let misfit = |size: &Size| (size.aspect() / picture.aspect()).ln().abs();
+        self.sizes()
+            .min_by(|a, b| misfit(a).total_cmp(&misfit(b)))
+            .expect("a card that was read has at least one size")
+    }
+
+    /// All sizes.
+    pub fn sizes(&self) -> impl Iterator<Item = Size> {
+        self.sizes
+            .iter()
+            .map(|&[width, height]| Size::new(width, height))
+    }
+}
+
+/// How to read the outputs. Which of the settings a head needs is the head's business (see `infer::heads`).
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadCard {
+    /// Name in the table of heads, or `motion`.
+    pub kind: String,
+    /// Names in the graph, in the head's order.
+    pub outputs: Vec<String>,
+    /// Input pixels from cell to cell, for each scale.
+    #[serde(default)]
+    pub strides: Vec<u32>,
+    /// Bins of a distance's distribution.
+    #[serde(default)]
+    pub bins: usize,
+    /// Motion: noise variance assumed at the first look.
+    pub initial_spread: Option<f32>,
+    /// Motion: seconds in which the background follows the picture.
+    pub tau_s: Option<f32>,
+    /// Motion: share of foreground from which the scene counts as a new one.
+    pub new_scene: Option<f32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Labels {
+    names: Vec<String>,
+}
+
+/// Where detections begin and when two are one.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// Score from which one look is a sighting, 0..1.
+    pub score: f32,
+    /// Overlap (intersection over union) above which the weaker of two boxes of a class goes.
+    pub nms_iou: f32,
+}
+
+/// A model's card. Unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    version: u32,
+    /// Name in the configuration; the card is `NAME.toml`.
+    pub name: String,
+    /// What for.
+    pub task: Task,
+    /// The model's file, beside the card.
+    pub file: String,
+    sha256: String,
+    /// Where it comes from, for people.
+    pub origin: String,
+    /// Its licence (SPDX expression).
+    pub licence: String,
+    /// What it computes with.
+    pub precision: Precision,
+    /// Card of the same model in the other precision.
+    pub sibling: Option<String>,
+    /// How to feed it.
+    pub input: Input,
+    /// How to read it.
+    pub head: HeadCard,
+    #[serde(default)]
+    labels: Labels,
+    thresholds: Option<Thresholds>,
+    #[serde(skip)]
+    dir: PathBuf,
+}
+
+impl Card {
+    /// Reads and checks the card `name` in the folder `dir`.
+    ///
+    /// # Errors
+    /// When there is no such card or it is not valid.
+    pub fn read(dir: &Path, name: &str) -> Result<Self, InferError> {
+        let path = dir.join(format!("{name}.toml"));
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let names = names(dir).join(", ");
+                let known = if names.is_empty() {
+                    "(there is none)".to_owned()
+                } else {
+                    names
+                };
+                return Err(InferError::NoCard { path, known });
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                return Err(InferError::BadCard { path, reason });
+            }
+        };
+        Self::parse(dir, name, &text).map_err(|reason| InferError::BadCard { path, reason })
+    }
+
+    fn parse(dir: &Path, name: &str, text: &str) -> Result<Self, String> {
+        let mut card: Self = toml::from_str(text)
+            .map_err(|error| error.to_string().trim_end().replace('\n', " "))?;
+        dir.clone_into(&mut card.dir);
+        card.check(name)?;
+        Ok(card)
+    }
+
+    fn check(&self, name: &str) -> Result<(), String> {
+        let fail = |reason: &str| Err(reason.to_owned());
+        if self.version != VERSION {
+            return Err(format!(
+                "version is {}, this program reads {VERSION}",
+                self.version
+            ));
+        }
+        if self.name != name {
+            return Err(format!(
+                "name is \"{}\", but the file's name says \"{name}\"",
+                self.name
+            ));
+        }
+        if Path::new(&self.file).components().count() != 1 || self.file.starts_with('.') {
+            return fail("file must be a plain name beside the card");
+        }
+        if self.sha256.len() != 64
+            || !self
+                .sha256
+                .bytes()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        {
+            return fail("sha256 must be 64 of 0-9 and a-f");
+        }
+        let input = &self.input;
+        let sound =
+            |size: Size| (16..=4096).contains(&size.width) && (16..=4096).contains(&size.height);
+        if input.sizes.is_empty() || !input.sizes().all(sound) {
+            return fail("input.sizes must hold at least one [width, height] of 16 to 4096 each");
+        }
+        if !input.mean.iter().all(|m| m.is_finite())
+            || !input.std.iter().all(|s| s.is_finite() && *s > 0.0)
+        {
+            return fail("input.mean must be finite and input.std above zero");
+        }
+        if input.element == Element::Uint8 && (input.mean != [0.0; 3] || input.std != [1.0; 3]) {
+            return fail("an input of type uint8 cannot have mean and std");
+        }
+        match self.task {
+            Task::Motion => self.check_motion(),
+            Task::Person => self.check_person(),
+        }
+    }
+
+    fn check_motion(&self) -> Result<(), String> {
+        let (input, head) = (&self.input, &self.head);
+        if (input.colour, input.element, input.resize)
+            != (Colour::Luma, Element::Uint8, Resize::Stretch)
+        {
+            return Err(
+                "a motion model takes colour \"luma\", type \"uint8\", resize \"stretch\""
+                    .to_owned(),
+            );
+        }
+        if head.kind != "motion" {
+            return Err("a motion model's head must be of kind \"motion\"".to_owned());
+        }
+        for name in [motion::BACKGROUND_OUT, motion::SPREAD_OUT, motion::MASK] {
+            if !head.outputs.iter().any(|output| output == name) {
+                return Err(format!("a motion head needs the output \"{name}\""));
+            }
+        }
+        let positive = |value: Option<f32>| value.is_some_and(|v| v.is_finite() && v > 0.0);
+        if !(positive(head.initial_spread) && positive(head.tau_s) && positive(head.new_scene)) {
+            return Err(
+                "a motion head needs initial_spread, tau_s and new_scene above zero".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    fn check_person(&self) -> Result<(), String> {
+        if self.input.colour == Colour::Luma {
+            return Err("a person model takes colour \"bgr\" or \"rgb\"".to_owned());
+        }
+        let Some(thresholds) = self.thresholds else {
+            return Err("a person model needs [thresholds]".to_owned());
+        };
+        let share = |value: f32| value > 0.0 && value < 1.0;
+        if !share(thresholds.score) || !share(thresholds.nms_iou) {
+            return Err("thresholds must lie between 0 and 1".to_owned());
+        }
+        if !self.classes().contains(&Some(Label::Person)) {
+            return Err("labels.names must hold \"person\"".to_owned());
+        }
+        let head = heads::by_name(&self.head.kind)
+            .ok_or_else(|| format!("head.kind must be one of: {}", heads::names()))?;
+        (head.check)(&self.head)?;
+        if let Some(size) = self.input.sizes().find(|size| {
+            let uneven = |stride: &u32| size.width % stride != 0 || size.height % stride != 0;
+            self.head.strides.iter().any(uneven)
+        }) {
+            return Err(format!(
+                "input size {}x{} is not a multiple of every stride",
+                size.width, size.height
+            ));
+        }
+        Ok(())
+    }
+
+    /// The label of each class; none for a class that is of no use here.
+    #[must_use]
+    pub fn classes(&self) -> Vec<Option<Label>> {
+        self.labels
+            .names
+            .iter()
+            .map(|name| name.parse().ok())
+            .collect()
+    }
+
+    /// Where detections begin and when two are one; a person model's card always has them.
+    #[must_use]
+    pub fn thresholds(&self) -> Option<Thresholds> {
+        self.thresholds
+    }
+
+    /// Where the model's file is.
+    #[must_use]
+    pub fn model_path(&self) -> PathBuf {
+        self.dir.join(&self.file)
+    }
+
+    /// The model's bytes, checked against the card.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not the one that the card tells of.
+    pub fn model(&self) -> Result<Vec<u8>, InferError> {
+        let path = self.model_path();
+        let bytes = fs::read(&path).map_err(|error| InferError::NoModel {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        let found = hex::encode(Sha256::digest(&bytes));
+        if found == self.sha256 {
+            Ok(bytes)
+        } else {
+            Err(InferError::Mismatch { path, found })
+        }
+    }
+}
+
+impl fmt::Display for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (task, precision) = match (self.task, self.precision) {
+            (Task::Motion, _) => ("motion", ""),
+            (Task::Person, Precision::Int8) => ("person", ", int8"),
+            (Task::Person, Precision::Float) => ("person", ", float"),
+        };
+        write!(f, "{} ({task}{precision}, {})", self.name, self.licence)
+    }
+}
+
+/// Names of the cards in a folder, sorted.
+fn names(dir: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|file| file.strip_suffix(".toml").map(str::to_owned))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Every card in a folder by name, with what is wrong with it or with its model's file.
+#[must_use]
+pub fn list(dir: &Path) -> Vec<(String, Result<Card, InferError>)> {
+    let verified = |name: &str| {
+        let card = Card::read(dir, name)?;
+        card.model()?;
+        Ok(card)
+    };
+    names(dir)
+        .into_iter()
+        .map(|name| {
+            let card = verified(&name);
+            (name, card)
+        })
+        .collect()
+}
+
+/// The card to use where `name` is configured: itself, or its float sibling where it is of integers and this
+/// processor has no dot products for them.
+///
+/// # Errors
+/// When a card is missing, not valid, or of another task.
+pub(super) fn choose(dir: &Path, name: &str, task: Task) -> Result<Card, InferError> {
+    choose_for(dir, name, task, has_int8_dot_products())
+}
+
+fn choose_for(dir: &Path, name: &str, task: Task, int8: bool) -> Result<Card, InferError> {
+    let card = Card::read(dir, name)?;
+    if card.task != task {
+        return Err(InferError::BadCard {
+            path: dir.join(format!("{name}.toml")),
+            reason: format!("its task is not \"{task:?}\"").to_lowercase(),
+        });
+    }
+    match &card.sibling {
+        Some(sibling) if card.precision == Precision::Int8 && !int8 => {
+            let other = Card::read(dir, sibling)?;
+            Ok(
+                if other.task == task && other.precision == Precision::Float {
+                    other
+                } else {
+                    card
+                },
+            )
+        }
+        _ => Ok(card),
+    }
+}
+
+/// Whether this processor multiplies and adds 8-bit integers in one instruction (VNNI on x86, dot product on Arm).
+fn has_int8_dot_products() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        std::arch::is_x86_feature_detected!("avx512vnni")
+            || std::arch::is_x86_feature_detected!("avxvnni")
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        std::arch::is_aarch64_feature_detected!("dotprod")
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERSON: &str = r#"
+version = 1
+name = "person"
+task = "person"
+file = "person.onnx"
+sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+origin = "a test"
+licence = "MIT"
+precision = "int8"
+sibling = "person-f32"
+[input]
+name = "input"
+layout = "nchw"
+colour = "bgr"
+type = "float32"
+sizes = [[416, 256], [320, 320], [256, 416]]
+resize = "letterbox"
+[head]
+kind = "nanodet"
+strides = [8, 16]
+bins = 11
+outputs = ["a", "b", "c", "d"]
+[labels]
+names = ["person", "toaster", "dog"]
+[thresholds]
+score = 0.4
+nms_iou = 0.5
+"#;
+
+    fn folder() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("person.toml"), PERSON).unwrap();
+        fs::write(dir.path().join("person.onnx"), "abc").unwrap();
+        let float = PERSON
+            .replace("\"person\"\ntask", "\"person-f32\"\ntask")
+            .replace("int8", "float");
+        fs::write(dir.path().join("person-f32.toml"), float).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_card_is_read_and_its_file_checked() {
+        let dir = folder();
+        let card = Card::read(dir.path(), "person").unwrap();
+        assert_eq!(card.model().unwrap(), b"abc");
+        assert_eq!(
+            card.classes(),
+            [Some(Label::Person), None, Some(Label::Dog)]
+        );
+        assert_eq!(
+            card.input.size_for(Size::new(1920, 1080)),
+            Size::new(416, 256)
+        );
+        assert_eq!(
+            card.input.size_for(Size::new(500, 560)),
+            Size::new(320, 320)
+        );
+        assert_eq!(
+            card.input.size_for(Size::new(360, 640)),
+            Size::new(256, 416)
+        );
+
+        fs::write(dir.path().join("person.onnx"), "abd").unwrap();
+        let text = card.model().unwrap_err().to_string();
+        assert!(
+            text.contains("does not match its card") && text.contains("make models"),
+            "{text}"
+        );
+        fs::remove_file(dir.path().join("person.onnx")).unwrap();
+        assert!(matches!(card.model(), Err(InferError::NoModel { .. })));
+        let listed = list(dir.path());
+        assert_eq!(listed.len(), 2);
+        assert!(listed.iter().all(|(_, card)| card.is_err()));
+    }
+
+    #[test]
+    fn a_missing_card_names_those_that_are_there() {
+        let dir = folder();
+        let text = Card::read(dir.path(), "persom").unwrap_err().to_string();
+        assert!(
+            text.contains("persom.toml") && text.ends_with("person, person-f32"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn every_mistake_in_a_card_is_named() {
+        let parse = |from: &str, to: &str| {
+            assert!(PERSON.contains(from), "{from}");
+            Card::parse(Path::new("."), "person", &PERSON.replacen(from, to, 1)).unwrap_err()
+        };
+        for (from, to, expected) in [
+            ("version = 1", "version = 2", "version"),
+            ("origin", "orgin", "orgin"),
+            ("layout", "layuot", "layuot"),
+            ("strides = [8, 16]", "strides = [8, 17]", "stride"),
+            ("strides = [8, 16]", "strides = [0, 16]", "stride"),
+            ("bins = 11", "bins = 1", "bins"),
+            ("bins = 11", "bins = 11\ntau = 3", "tau"),
+            ("[\"a\", \"b\", \"c\", \"d\"]", "[\"a\"]", "outputs"),
+            ("nanodet", "nanodot", "nanodet, yolox, yolov8"),
+            ("[[416, 256], [320, 320], [256, 416]]", "[]", "sizes"),
+            ("\"person.onnx\"", "\"../person.onnx\"", "plain name"),
+            ("ba7816bf", "BA7816BF", "sha256"),
+            ("0.5", "1.5", "thresholds"),
+            ("\"person\", \"toaster\"", "\"toaster\"", "person"),
+            ("float32", "float16", "float16"),
+            ("\"bgr\"", "\"luma\"", "bgr"),
+            (
+                "resize = \"letterbox\"",
+                "resize = \"letterbox\"\nstd = [0.0, 1.0, 1.0]",
+                "std",
+            ),
+        ] {
+            let reason = parse(from, to);
+            assert!(reason.contains(expected), "{to}: {reason}");
+        }
+        let wrong_name = Card::parse(Path::new("."), "other", PERSON).unwrap_err();
+        assert!(wrong_name.contains("other"), "{wrong_name}");
+    }
+
+    #[test]
+    fn without_integer_dot_products_the_float_sibling_is_taken() {
+        let dir = folder();
+        let name = |name, int8| {
+            choose_for(dir.path(), name, Task::Person, int8)
+                .unwrap()
+                .name
+        };
+        assert_eq!(name("person", true), "person");
+        assert_eq!(name("person", false), "person-f32");
+        assert_eq!(name("person-f32", true), "person-f32");
+        let text = choose_for(dir.path(), "person", Task::Motion, true)
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("motion"), "{text}");
+    }
+}

@@ -1,0 +1,319 @@
+//! A desk: one worker, one seat for each client. The newest question of a client replaces its older one; seats are
+//! served in turn, so that no camera can starve another.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex};
+use tokio_util::sync::CancellationToken;
+
+use crate::base::{link::Bell, tasks::Tasks};
+
+struct Place<Q, A> {
+    number: u64,
+    question: Option<Q>,
+    /// The worker has a question of this seat in hand.
+    busy: bool,
+    answer: Option<A>,
+    bell: Bell,
+}
+
+struct State<Q, A> {
+    places: Vec<Place<Q, A>>,
+    /// Index of the seat whose turn is next.
+    turn: usize,
+    seats_so_far: u64,
+    open: bool,
+}
+
+struct Inner<Q, A> {
+    state: Mutex<State<Q, A>>,
+    asked: Condvar,
+    answered: Condvar,
+}
+
+/// Where questions are put. Cheap to clone.
+pub(super) struct Desk<Q, A>(Arc<Inner<Q, A>>);
+
+impl<Q, A> Clone for Desk<Q, A> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
+    /// Starts the worker thread `name`. `work` answers a question; where it panics, `sorry` does. The thread and the
+    /// desk end with `tasks`.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(super) fn start(
+        name: &str,
+        tasks: &Tasks,
+        mut work: impl FnMut(&mut Q) -> A + Send + 'static,
+        sorry: impl Fn(Q) -> A + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let desk = Self(Arc::new(Inner {
+            state: Mutex::new(State {
+                places: Vec::new(),
+                turn: 0,
+                seats_so_far: 0,
+                open: true,
+            }),
+            asked: Condvar::new(),
+            answered: Condvar::new(),
+        }));
+        let worker = desk.clone();
+        tasks.thread(name, move || {
+            while let Some((number, mut question)) = worker.next() {
+                let answer = catch_unwind(AssertUnwindSafe(|| work(&mut question)));
+                let answer = answer.unwrap_or_else(|_| sorry(question));
+                worker.answer(number, answer);
+            }
+        })?;
+        let closing = desk.clone();
+        let token: CancellationToken = tasks.token().clone();
+        tasks.spawn(&format!("{name}-stop"), async move {
+            token.cancelled().await;
+            closing.close();
+        });
+        Ok(desk)
+    }
+
+    /// A new seat; `bell` is rung at each answer.
+    pub(super) fn seat(&self, bell: &Bell) -> Seat<Q, A> {
+        let mut state = self.0.state.lock();
+        let number = state.seats_so_far;
+        state.seats_so_far += 1;
+        state.places.push(Place {
+            number,
+            question: None,
+            busy: false,
+            answer: None,
+            bell: bell.clone(),
+        });
+        Seat {
+            desk: self.clone(),
+            number,
+        }
+    }
+
+    /// Waits for a question; none when the desk has closed.
+    fn next(&self) -> Option<(u64, Q)> {
+        let mut state = self.0.state.lock();
+        loop {
+            if !state.open {
+                return None;
+            }
+            let (count, turn) = (state.places.len(), state.turn);
+            for step in 0..count {
+                let index = (turn + step) % count;
+                let place = &mut state.places[index];
+                if let Some(question) = place.question.take() {
+                    place.busy = true;
+                    let number = place.number;
+                    state.turn = (index + 1) % count;
+                    return Some((number, question));
+                }
+            }
+            self.0.asked.wait(&mut state);
+        }
+    }
+
+    fn answer(&self, number: u64, answer: A) {
+        let mut state = self.0.state.lock();
+        // The seat may have been given up meanwhile.
+        if let Some(place) = state.place(number) {
+            place.busy = false;
+            place.answer = Some(answer);
+            place.bell.ring();
+            self.0.answered.notify_all();
+        }
+    }
+
+    fn close(&self) {
+        let mut state = self.0.state.lock();
+        state.open = false;
+        for place in &state.places {
+            place.bell.ring();
+        }
+        self.0.asked.notify_all();
+        self.0.answered.notify_all();
+    }
+}
+
+impl<Q, A> State<Q, A> {
+    fn place(&mut self, number: u64) -> Option<&mut Place<Q, A>> {
+        self.places.iter_mut().find(|place| place.number == number)
+    }
+
+    fn mine(&mut self, number: u64) -> &mut Place<Q, A> {
+        self.place(number)
+            .expect("a seat's place is there until the seat is given up")
+    }
+}
+
+/// One client's seat. Giving it up forgets its question and its answer.
+pub(super) struct Seat<Q, A> {
+    desk: Desk<Q, A>,
+    number: u64,
+}
+
+impl<Q, A> Seat<Q, A> {
+    /// Puts a question; an older one that nobody took up is returned.
+    pub(super) fn ask(&self, question: Q) -> Option<Q> {
+        let mut state = self.desk.0.state.lock();
+        let replaced = state.mine(self.number).question.replace(question);
+        self.desk.0.asked.notify_one();
+        replaced
+    }
+
+    /// The answer, if there is one.
+    pub(super) fn take(&self) -> Option<A> {
+        self.desk.0.state.lock().mine(self.number).answer.take()
+    }
+
+    /// Waits for the answer, at most until `deadline`; none when nothing was asked or the desk has closed.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> Option<A> {
+        let inner = &*self.desk.0;
+        let mut state = inner.state.lock();
+        loop {
+            let open = state.open;
+            let place = state.mine(self.number);
+            if let Some(answer) = place.answer.take() {
+                return Some(answer);
+            }
+            if !(place.busy || open && place.question.is_some()) {
+                return None;
+            }
+            match deadline {
+                None => inner.answered.wait(&mut state),
+                Some(deadline) => {
+                    if inner.answered.wait_until(&mut state, deadline).timed_out() {
+                        return state.mine(self.number).answer.take();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a question is open or its answer has not been taken.
+    pub(super) fn pending(&self) -> bool {
+        let mut state = self.desk.0.state.lock();
+        let open = state.open;
+        let place = state.mine(self.number);
+        place.busy || place.answer.is_some() || open && place.question.is_some()
+    }
+}
+
+impl<Q, A> Drop for Seat<Q, A> {
+    fn drop(&mut self) {
+        let mut state = self.desk.0.state.lock();
+        state.places.retain(|place| place.number != self.number);
+        if state.turn >= state.places.len() {
+            state.turn = 0;
+        }
+    }
+}
+
+/// `timeout` from now, or never where that is too far away to tell.
+pub(super) fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn tasks() -> (tokio::runtime::Runtime, Tasks) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
+        (runtime, tasks)
+    }
+
+    /// A desk whose worker tells what it takes up and waits for leave to answer.
+    struct Slow {
+        desk: Desk<&'static str, String>,
+        taken: mpsc::Receiver<&'static str>,
+        leave: mpsc::Sender<()>,
+    }
+
+    fn slow(tasks: &Tasks) -> Slow {
+        let (tell, taken) = mpsc::channel();
+        let (leave, wait) = mpsc::channel();
+        let work = move |question: &mut &'static str| {
+            tell.send(*question).unwrap();
+            let _ = wait.recv();
+            question.to_uppercase()
+        };
+        let desk = Desk::start("slow", tasks, work, str::to_owned).unwrap();
+        Slow { desk, taken, leave }
+    }
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn the_newest_question_wins_and_the_bell_rings() {
+        let (_runtime, tasks) = tasks();
+        let slow = slow(&tasks);
+        let bell = Bell::new();
+        let seat = slow.desk.seat(&bell);
+        assert!(!seat.pending() && seat.wait(None).is_none());
+        assert_eq!(seat.ask("a"), None);
+        assert_eq!(slow.taken.recv_timeout(SOON).unwrap(), "a");
+        assert_eq!(seat.ask("b"), None);
+        assert_eq!(seat.ask("c"), Some("b"));
+        assert!(seat.pending() && seat.take().is_none());
+        assert!(seat.wait(deadline(Duration::from_millis(1))).is_none());
+        slow.leave.send(()).unwrap();
+        assert!(bell.wait(deadline(SOON)));
+        assert_eq!(seat.take().unwrap(), "A");
+        slow.leave.send(()).unwrap();
+        assert_eq!(seat.wait(deadline(SOON)).unwrap(), "C");
+        assert!(!seat.pending());
+    }
+
+    #[test]
+    fn seats_are_served_in_turn() {
+        let (_runtime, tasks) = tasks();
+        let slow = slow(&tasks);
+        let seats = [(); 3].map(|()| slow.desk.seat(&Bell::new()));
+        seats[1].ask("b1");
+        let mut order = vec![slow.taken.recv_timeout(SOON).unwrap()];
+        for (seat, question) in seats.iter().zip(["a", "b2", "c"]) {
+            seat.ask(question);
+        }
+        for _ in 0..3 {
+            slow.leave.send(()).unwrap();
+            order.push(slow.taken.recv_timeout(SOON).unwrap());
+        }
+        assert_eq!(order, ["b1", "c", "a", "b2"]);
+        drop(seats);
+        drop(slow.leave);
+        assert!(tasks.close(SOON).is_empty());
+    }
+
+    #[test]
+    fn a_panic_is_one_bad_answer_and_closing_frees_those_who_wait() {
+        let (_runtime, tasks) = tasks();
+        let work = |question: &mut u32| 100u32.checked_div(*question).expect("asked for it");
+        let desk = Desk::start("panics", &tasks, work, |question| question).unwrap();
+        let seat = desk.seat(&Bell::new());
+        seat.ask(0);
+        assert_eq!(seat.wait(deadline(SOON)), Some(0));
+        seat.ask(4);
+        assert_eq!(seat.wait(deadline(SOON)), Some(25));
+        assert!(tasks.close(SOON).is_empty());
+        seat.ask(5);
+        assert_eq!(seat.wait(None), None);
+        assert!(!seat.pending());
+    }
+}

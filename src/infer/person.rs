@@ -1,0 +1,204 @@
+//! The person model: boxes in a picture, looked for in the whole of it or in parts at full resolution.
+
+use std::path::Path;
+
+use ort::{environment::Environment, session::SessionInputValue, value::TensorRef};
+
+use super::{
+    InferError,
+    card::{Card, Element, Task, Thresholds},
+    heads::{self, Candidates, Head, Outputs},
+    model::{self, Model, failed},
+    nms,
+    prepare::{Mapping, Preparer},
+};
+use crate::flow::{Detection, Frame, Label, NormRect, Size};
+
+/// Detections are kept down to this score: weak ones help to go on with a track.
+const FLOOR: f32 = 0.05;
+
+/// The person model with its session.
+pub(super) struct PersonModel {
+    model: Model,
+    head: Head,
+    classes: Vec<Option<Label>>,
+    thresholds: Thresholds,
+    preparer: Preparer,
+    floats: Vec<f32>,
+    bytes: Vec<u8>,
+    candidates: Candidates,
+}
+
+impl PersonModel {
+    /// Loads the model `name` of the folder `dir` (or its sibling, see `infer::card`) and tries it once.
+    pub(super) fn open(
+        environment: &Environment,
+        dir: &Path,
+        name: &str,
+        threads: usize,
+    ) -> Result<Self, InferError> {
+        Self::of(model::open(environment, dir, name, Task::Person, threads)?)
+    }
+
+    /// Of a model that is loaded.
+    fn of(model: Model) -> Result<Self, InferError> {
+        let mut person = Self {
+            head: heads::by_name(&model.card.head.kind)
+                .expect("a card that was read has a known head"),
+            classes: model.card.classes(),
+            thresholds: model
+                .card
+                .thresholds()
+                .expect("a person card that was read has thresholds"),
+            model,
+            preparer: Preparer::new(),
+            floats: Vec::new(),
+            bytes: Vec::new(),
+            candidates: Candidates::default(),
+        };
+        person.try_once()?;
+        Ok(person)
+    }
+
+    /// The card in use.
+    pub(super) fn card(&self) -> &Card {
+        &self.model.card
+    }
+
+    /// Where detections begin, by the card.
+    pub(super) fn thresholds(&self) -> Thresholds {
+        self.thresholds
+    }
+
+    fn try_once(&mut self) -> Result<(), InferError> {
+        let size = self
+            .model
+            .card
+            .input
+            .sizes()
+            .next()
+            .expect("a card that was read has a size");
+        let numbers = 3 * size.width as usize * size.height as usize;
+        match self.model.card.input.element {
+            Element::Float32 => self.floats.resize(numbers, 0.0),
+            Element::Uint8 => self.bytes.resize(numbers, 0),
+        }
+        self.run(size).map_err(|error| match error {
+            InferError::Run { reason, .. } => self.model.interface(reason),
+            other => other,
+        })?;
+        Ok(())
+    }
+
+    /// Looks for things in the parts `regions` of a picture (in all of it where there is none) and returns what was
+    /// seen, best first, without doubles.
+    pub(super) fn look(
+        &mut self,
+        frame: &Frame,
+        regions: &[NormRect],
+    ) -> Result<Vec<Detection>, InferError> {
+        let mut found = Vec::new();
+        let whole = [NormRect::FULL];
+        for region in if regions.is_empty() { &whole } else { regions } {
+            let mapping = self.look_at(frame, *region)?;
+            let classes = &self.classes;
+            found.extend(self.candidates.drain().filter_map(|candidate| {
+                let rect = mapping.to_picture(candidate.edges);
+                let label = classes.get(candidate.class).copied().flatten()?;
+                let inside = rect.is_sound() && rect.intersection(&NormRect::FULL).area() > 0.0;
+                inside.then_some(Detection {
+                    rect,
+                    label,
+                    score: candidate.score,
+                })
+            }));
+        }
+        nms::suppress(&mut found, self.thresholds.nms_iou);
+        Ok(found)
+    }
+
+    fn look_at(&mut self, frame: &Frame, region: NormRect) -> Result<Mapping, InferError> {
+        let input = &self.model.card.input;
+        let pixels = |share: f32, all: u32| ((share * all as f32).round() as u32).max(1);
+        let part = region.clamped();
+        let size = input.size_for(Size::new(
+            pixels(part.width(), frame.size.width),
+            pixels(part.height(), frame.size.height),
+        ));
+        let mapping = match input.element {
+            Element::Float32 => self
+                .preparer
+                .colours(frame, region, input, size, &mut self.floats),
+            Element::Uint8 => self
+                .preparer
+                .colours(frame, region, input, size, &mut self.bytes),
+        }?;
+        self.run(size)?;
+        Ok(mapping)
+    }
+
+    /// Runs the model on what lies in its buffer and decodes its answer.
+    fn run(&mut self, size: Size) -> Result<(), InferError> {
+        let Self {
+            model,
+            floats,
+            bytes,
+            head,
+            classes,
+            candidates,
+            ..
+        } = self;
+        let name = model.card.name.clone();
+        let fail = |error: ort::Error| failed(&name, &error);
+        let shape = [1, 3, size.height as usize, size.width as usize];
+        let tensor: SessionInputValue<'_> = match model.card.input.element {
+            Element::Float32 => TensorRef::from_array_view((shape, &**floats))
+                .map_err(fail)?
+                .into(),
+            Element::Uint8 => TensorRef::from_array_view((shape, &**bytes))
+                .map_err(fail)?
+                .into(),
+        };
+        let card = model.card.head.clone();
+        let input = model.card.input.name.clone();
+        let outputs = model.run([(&*input, tensor)])?;
+        let mut tensors = Vec::with_capacity(card.outputs.len());
+        for (output, expected) in card
+            .outputs
+            .iter()
+            .zip((head.shapes)(&card, size, classes.len()))
+        {
+            let (shape, data) = outputs[output.as_str()]
+                .try_extract_tensor::<f32>()
+                .map_err(fail)?;
+            let fits = shape.len() == expected.len()
+                && shape
+                    .iter()
+                    .zip(expected)
+                    .all(|(have, want)| want.is_none_or(|want| *have == want as i64));
+            if !fits {
+                let expected = expected
+                    .map(|d| d.map_or("any".to_owned(), |d| d.to_string()))
+                    .join(", ");
+                return Err(failed(
+                    &name,
+                    &format!("output \"{output}\" has shape {shape:?}, not [{expected}]"),
+                ));
+            }
+            tensors.push(data);
+        }
+        let outputs = Outputs {
+            card: &card,
+            size,
+            classes: classes.len(),
+            tensors: &tensors,
+        };
+        candidates.clear();
+        (head.decode)(&outputs, FLOOR, candidates);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "person_tests.rs"]
+mod tests;

@@ -1,0 +1,343 @@
+//! The models at work: a thread for each, a seat for each camera.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use prometheus_client::metrics::counter::Counter;
+
+use super::{
+    InferError,
+    card::Card,
+    desk::{Desk, Seat, deadline},
+    motion::{MotionModel, MotionRules, MotionState},
+    person::PersonModel,
+    runtime,
+};
+use crate::{
+    base::{
+        cpu::{Stage, StageCpu},
+        link::Bell,
+        tasks::Tasks,
+        telemetry::{CameraPartLabel, Metrics},
+    },
+    config::{DetectConfig, ModelsConfig},
+    flow::{CameraId, Detection, Frame, Label, MotionReport, NormRect},
+};
+
+/// Why a picture is looked at. Comes back with what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Trigger {
+    /// Something moved at a sleeping camera.
+    Wake,
+    /// The camera is awake.
+    Watch,
+    /// The picture was chosen beforehand, whatever is in it.
+    Fixed,
+}
+
+/// A request to look for persons.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The picture.
+    pub frame: Frame,
+    /// Parts of it to look at; empty: the whole. The whole may be among them.
+    pub crops: Vec<NormRect>,
+    /// Why.
+    pub trigger: Trigger,
+}
+
+/// The answer to a [`Look`].
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The picture.
+    pub frame: Frame,
+    /// Why it was looked at.
+    pub trigger: Trigger,
+    /// Things of the camera's labels, best first, down to a score of 0.05: far below what makes an incident, see
+    /// [`CameraInfer::threshold`]. An error is no sign of an empty scene.
+    pub detections: Result<Vec<Detection>, InferError>,
+    /// From the request to the answer: waiting for the model's thread, and the look itself.
+    pub elapsed: Duration,
+}
+
+struct Question {
+    look: Look,
+    asked: Instant,
+}
+
+struct MotionQuestion {
+    frame: Frame,
+    rules: Arc<MotionRules>,
+    /// Goes there and back with the question.
+    state: Box<MotionState>,
+}
+
+struct MotionAnswer {
+    state: Box<MotionState>,
+    report: Result<MotionReport, InferError>,
+}
+
+/// Both models, loaded and waiting for pictures. Cheap to clone; they stop with the tasks that they were started with.
+#[derive(Clone)]
+pub struct Infer {
+    motion: Desk<MotionQuestion, MotionAnswer>,
+    person: Desk<Question, Seen>,
+    motion_card: Arc<Card>,
+    person_card: Arc<Card>,
+    score: f32,
+    metrics: Arc<Metrics>,
+}
+
+impl Infer {
+    /// Loads ONNX Runtime and both models, tries each model once, and starts a thread for each.
+    ///
+    /// # Errors
+    /// When the library, a card or a model is missing or does not fit, or the system has no thread to give.
+    pub fn start(
+        config: &ModelsConfig,
+        tasks: &Tasks,
+        stages: StageCpu,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, InferError> {
+        let environment = runtime::environment(config.onnxruntime.as_deref())?;
+        let motion = MotionModel::open(&environment, &config.dir, &config.motion)?;
+        let person = PersonModel::open(&environment, &config.dir, &config.person, config.threads)?;
+        let (motion_card, person_card) = (
+            Arc::new(motion.card().clone()),
+            Arc::new(person.card().clone()),
+        );
+        tracing::info!(motion = %motion_card, person = %person_card, "models loaded");
+        let score = person.thresholds().score;
+        let no_thread = |card: &Card, error: std::io::Error| InferError::Thread {
+            model: card.name.clone(),
+            reason: error.to_string(),
+        };
+        Ok(Self {
+            motion: start_motion(motion, tasks, stages.clone())
+                .map_err(|e| no_thread(&motion_card, e))?,
+            person: start_person(person, tasks, stages).map_err(|e| no_thread(&person_card, e))?,
+            motion_card,
+            person_card,
+            score,
+            metrics,
+        })
+    }
+
+    /// Card of the motion model in use.
+    #[must_use]
+    pub fn motion_card(&self) -> &Card {
+        &self.motion_card
+    }
+
+    /// Card of the person model in use: where this processor is too old for the one configured, its sibling.
+    #[must_use]
+    pub fn person_card(&self) -> &Card {
+        &self.person_card
+    }
+
+    /// A camera's seat at both models. `bell` is rung when a [`Seen`] is ready.
+    #[must_use]
+    pub fn camera(&self, camera: &CameraId, detect: &DetectConfig, bell: &Bell) -> CameraInfer {
+        let label = |part| CameraPartLabel {
+            camera: camera.to_string(),
+            part,
+        };
+        let (metrics, motion, person) = (&self.metrics, label("motion"), label("person"));
+        CameraInfer {
+            motion: self.motion.seat(&Bell::new()),
+            person: self.person.seat(bell),
+            state: Box::default(),
+            rules: Arc::new(MotionRules {
+                area: detect.motion_area,
+                mask: detect.motion_mask.clone(),
+            }),
+            labels: detect.labels.clone(),
+            threshold: detect.score.unwrap_or(self.score),
+            motion_counts: Counts {
+                looks: metrics.looks.get_or_create(&motion).clone(),
+                failures: metrics.look_failures.get_or_create(&motion).clone(),
+            },
+            person_counts: Counts {
+                looks: metrics.looks.get_or_create(&person).clone(),
+                failures: metrics.look_failures.get_or_create(&person).clone(),
+            },
+            replaced: metrics.dropped.get_or_create(&label("looks")).clone(),
+        }
+    }
+}
+
+fn start_motion(
+    mut model: MotionModel,
+    tasks: &Tasks,
+    stages: StageCpu,
+) -> std::io::Result<Desk<MotionQuestion, MotionAnswer>> {
+    let name = model.card().name.clone();
+    let mut trouble = Trouble::default();
+    let work = move |question: &mut MotionQuestion| {
+        let MotionQuestion {
+            frame,
+            rules,
+            state,
+        } = question;
+        let report = stages.time(Stage::Motion, || model.look(frame, rules, state));
+        trouble.note(&report);
+        MotionAnswer {
+            state: std::mem::take(state),
+            report,
+        }
+    };
+    // What a look that panicked left of the state cannot be trusted.
+    let sorry = move |_| MotionAnswer {
+        state: Box::default(),
+        report: Err(panicked(&name)),
+    };
+    Desk::start("motion", tasks, work, sorry)
+}
+
+fn start_person(
+    mut model: PersonModel,
+    tasks: &Tasks,
+    stages: StageCpu,
+) -> std::io::Result<Desk<Question, Seen>> {
+    let name = model.card().name.clone();
+    let mut trouble = Trouble::default();
+    let seen = |question: &Question, detections| Seen {
+        frame: question.look.frame.clone(),
+        trigger: question.look.trigger,
+        detections,
+        elapsed: question.asked.elapsed(),
+    };
+    let work = move |question: &mut Question| {
+        let Look { frame, crops, .. } = &question.look;
+        let detections = stages.time(Stage::Person, || model.look(frame, crops));
+        trouble.note(&detections);
+        seen(question, detections)
+    };
+    let sorry = move |question| seen(&question, Err(panicked(&name)));
+    Desk::start("person", tasks, work, sorry)
+}
+
+fn panicked(model: &str) -> InferError {
+    super::model::failed(
+        model,
+        &"it panicked; please report this with the lines before it",
+    )
+}
+
+/// Says once that looks fail, and once that they work again.
+#[derive(Default)]
+struct Trouble(bool);
+
+impl Trouble {
+    fn note<T>(&mut self, outcome: &Result<T, InferError>) {
+        match outcome {
+            Err(error) if !self.0 => tracing::warn!(%error, "looks fail"),
+            Ok(_) if self.0 => tracing::info!("looks work again"),
+            _ => {}
+        }
+        self.0 = outcome.is_err();
+    }
+}
+
+struct Counts {
+    looks: Counter,
+    failures: Counter,
+}
+
+impl Counts {
+    fn count<T>(&self, outcome: &Result<T, InferError>) {
+        self.looks.inc();
+        if outcome.is_err() {
+            self.failures.inc();
+        }
+    }
+}
+
+/// One camera's way to both models.
+pub struct CameraInfer {
+    motion: Seat<MotionQuestion, MotionAnswer>,
+    person: Seat<Question, Seen>,
+    state: Box<MotionState>,
+    rules: Arc<MotionRules>,
+    labels: Vec<Label>,
+    threshold: f32,
+    motion_counts: Counts,
+    person_counts: Counts,
+    replaced: Counter,
+}
+
+impl CameraInfer {
+    /// Score from which a detection is a sighting: the configuration's, or else the model card's.
+    #[must_use]
+    pub fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    /// Looks for motion and waits for the answer (below a millisecond, unless other cameras ask at the same time).
+    /// Pictures must come in the order of their times: each moves the camera's background on.
+    ///
+    /// # Errors
+    /// When the picture cannot be used, the model fails, or the models have been stopped.
+    pub fn motion(&mut self, frame: &Frame) -> Result<MotionReport, InferError> {
+        self.motion.ask(MotionQuestion {
+            frame: frame.clone(),
+            rules: Arc::clone(&self.rules),
+            state: std::mem::take(&mut self.state),
+        });
+        let answer = self.motion.wait(None).ok_or(InferError::Stopped)?;
+        self.state = answer.state;
+        self.motion_counts.count(&answer.report);
+        answer.report
+    }
+
+    /// Forgets the background: after a cut in the pictures, such as a camera that was turned.
+    pub fn forget_background(&mut self) {
+        *self.state = MotionState::default();
+    }
+
+    /// Asks for a look and returns at once. An older look that has not begun is replaced, and counted as dropped.
+    pub fn offer(&mut self, look: Look) {
+        if self
+            .person
+            .ask(Question {
+                look,
+                asked: Instant::now(),
+            })
+            .is_some()
+        {
+            self.replaced.inc();
+        }
+    }
+
+    /// What was seen, if a look has ended since the last call.
+    pub fn take(&mut self) -> Option<Seen> {
+        let seen = self.person.take();
+        seen.map(|seen| self.finish(seen))
+    }
+
+    /// Waits for what is seen, at most for `timeout`; none when nothing was offered or the models have been stopped.
+    pub fn wait(&mut self, timeout: Duration) -> Option<Seen> {
+        let seen = self.person.wait(deadline(timeout));
+        seen.map(|seen| self.finish(seen))
+    }
+
+    /// Whether a look is waiting, under way, or done and not taken.
+    #[must_use]
+    pub fn pending(&self) -> bool {
+        self.person.pending()
+    }
+
+    fn finish(&self, mut seen: Seen) -> Seen {
+        self.person_counts.count(&seen.detections);
+        if let Ok(detections) = &mut seen.detections {
+            detections.retain(|detection| self.labels.contains(&detection.label));
+        }
+        seen
+    }
+}
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;
