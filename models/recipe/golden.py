@@ -121,7 +121,7 @@ def _picture(models: Path, folder: Path) -> None:
         decoded = heads.nanodet(outputs, size, person.STRIDES, person.BINS, person.SCORE)
         boxes, scores, classes = heads.suppress(decoded, person.NMS_IOU)
         found[name] = _boxes((boxes / box.scale, scores, classes))
-    samples = {f"{c},{y},{x}": round(float(tensor[0, c, y, x]), 4)
+    samples = {f"{c},{y},{x}": int(tensor[0, c, y, x])
                for c, y, x in ((0, 10, 10), (1, 100, 200), (2, 150, 400), (0, size[1] - 1, size[0] - 1))}
     _save(folder / "person.json", {"picture": "picture.jpg", "size": size, "scale": box.scale, "tensor": samples, "expected": found})
 

@@ -53,10 +53,29 @@ class Graph:
         """Mean over all axes: a scalar, unless `keep`."""
         return self.op("ReduceMean", a, self.constant(list(axes), np.int64), keepdims=int(keep), **k)
 
-    def box(self, a, side: int, stride: int = 1) -> str:
-        """Mean over a square window, without the outside of the picture."""
-        pads = [side // 2] * 4 if stride == 1 else [0] * 4
-        return self.op("AveragePool", a, kernel_shape=[side] * 2, strides=[stride] * 2, pads=pads, count_include_pad=0)
+    def clip(self, a, low: float, high: float, **k) -> str:
+        return self.op("Clip", a, low, high, **k)
+
+    def ratio(self, a, b, prior: float) -> str:
+        """a / b, drawn to 1 by `prior` in both: defined where b is 0."""
+        return self.div(self.add(a, prior), self.add(b, prior))
+
+    def box(self, a, window: int | tuple[int, int], stride: int = 1) -> str:
+        """Mean over a window (side, or height and width), without the outside of the picture."""
+        height, width = (window, window) if isinstance(window, int) else window
+        pads = [height // 2, width // 2] * 2 if stride == 1 else [0] * 4
+        return self.op(
+            "AveragePool", a, kernel_shape=[height, width], strides=[stride] * 2, pads=pads, count_include_pad=0
+        )
+
+    def highest(self, a, side: int) -> str:
+        """Highest value in the square around each pixel; a dilation, where values are 0 and 1."""
+        return self.op("MaxPool", a, kernel_shape=[side] * 2, strides=[1, 1], pads=[side // 2] * 4)
+
+    def enlarge(self, a, factor: int) -> str:
+        """Bilinear enlargement."""
+        scales = self.constant([1, 1, factor, factor])
+        return self.op("Resize", a, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
 
     def model(self, name: str, inputs: dict, outputs: dict) -> onnx.ModelProto:
         """The checked model; `inputs` and `outputs` map a name to (element type, shape)."""

@@ -2,18 +2,18 @@
 
 Nothing in it is learned. One look compares the luma plane with a background that the caller keeps:
 
-1. light: one gain for the whole picture, found by reweighted means in which cells that do not fit (moving
-   things) or are saturated count little; then a smooth field of gains around it, for light that changes on one
-   side only;
-2. foreground: where the difference, averaged over 3x3 pixels, exceeds both a floor and a multiple of the noise
-   seen at that pixel so far;
-3. clean-up: a pixel stays if the majority of its 3x3 neighbours does (this keeps a person two pixels wide,
-   which an opening would not), then a closing joins limbs to bodies;
-4. update: background pixels follow the picture at `rate`, foreground pixels more slowly, so that a person who
-   stands still stays visible and a parked car becomes background in a minute or so. The noise estimate grows
-   slowly where things come and go (leaves in the wind) and falls more slowly than the background follows.
-   If more than half of the picture is foreground (infra-red switched on, camera turned), that look reports it
-   and takes the picture as the new background.
+1. light: one gain for the whole picture, found by reweighted means in which cells that do not fit (moving things) or
+   are saturated count little; then a field of gains around it, for sun on one side and for the rolling bands of
+   mains-driven lamps;
+2. foreground: where the difference, averaged over 3x3 pixels, exceeds both a floor and a multiple of the noise seen at
+   that pixel so far, for the majority of a 3x3 neighbourhood (which keeps a person two pixels wide, as an opening
+   would not);
+3. seeds: foreground stays only near pixels that differ from the whole range of the background around them. Leaves, rain
+   and a trembling camera move the picture by a pixel and have none; a closing then joins limbs to bodies;
+4. update: background pixels follow the picture at `rate`, foreground pixels more slowly, so that a person who stands
+   still stays visible and a parked car becomes background in a minute or so. The noise estimate grows slowly where
+   things come and go and falls more slowly than the background follows. If more than half of the picture is foreground
+   (infra-red switched on, camera turned), that look reports it and takes the picture as the new background.
 """
 
 from dataclasses import dataclass
@@ -26,18 +26,18 @@ from . import cards
 from .graph import Graph
 
 COARSE = 4
-"""Pixels per cell of the grid on which the gain is estimated."""
-FIELD = 4
+"""Pixels per cell of the grid on which light is estimated."""
+NODE = 4
 """Cells per node of the gain field."""
-MULTIPLE = COARSE * FIELD
+MULTIPLE = COARSE * NODE
 """Height and width must be multiples of this."""
-SIZES = [(256, 144), (192, 144), (144, 144), (144, 192), (144, 256), (320, 112)]
+SIZES = [(224, 128), (176, 128), (128, 128), (128, 176), (128, 224), (288, 96)]
 """Input sizes by aspect ratio: 16:9, 4:3, square, the first two upright, and two lenses side by side."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Levels are on the 0..255 scale of luma."""
+    """Levels are on the 0..255 scale of luma, times are multiples of `tau`."""
 
     black: float = 16.0
     """Black of video range: a gain acts on what is above it."""
@@ -47,41 +47,62 @@ class Settings:
     """Foreground starts at this many standard deviations..."""
     floor: float = 9.0
     """...and at this difference."""
+    seed_sigmas: float = 1.5
+    """A seed's difference from the range of the background around it starts at this many standard deviations..."""
+    seed_floor: float = 4.0
+    """...and at this difference."""
+    seed_reach: int = 9
+    """Side in pixels of the square around a seed in which foreground stays."""
     least_variance: float = 4.0
     most_variance: float = 400.0
     initial_variance: float = 16.0
     tau: float = 15.0
     """Seconds in which the background follows the picture: rate = 1 - exp(-dt / tau)."""
-    foreground_slowness: float = 4.0
+    foreground_slowness: float = 8.0
     """How many times slower foreground becomes background."""
     noise_fall_slowness: float = 8.0
     """How many times slower than the background the noise estimate falls..."""
-    noise_rise_slowness: float = 40.0
+    noise_rise_slowness: float = 150.0
     """...and how many times slower it takes in foreground."""
     least_gain: float = 0.3
     most_gain: float = 3.0
     field_range: float = 1.35
-    """The gain field stays within this factor of the global gain."""
+    """Either part of the gain field stays within this factor."""
     new_scene: float = 0.5
     """Fraction of foreground from which the picture becomes the background at once."""
+
+
+GLOBAL_TOLERANCES = (30.0, 15.0, 8.0)
+"""Misfit (beyond the noise) up to which a cell counts in each pass for the global gain."""
+FIELD_TOLERANCES = (15.0, 8.0)
+"""The same for the passes of the field."""
+FIELD_WINDOW = 3
+"""Side of the window of a node's gain, in nodes."""
+ROW_WINDOW = 3
+"""Height of the window of a row's gain, in cells."""
+FAINT = 0.01
+"""Weight of a cell that does not fit: keeps the means defined when none does."""
+ROW_PULL, NODE_PULL = 0.5, 10.0
+"""Strength, in levels times weight, that pulls each part of the field to the global gain where little fits."""
 
 
 def build(s: Settings = Settings()) -> onnx.ModelProto:
     """The graph, for any height and width that are multiples of `MULTIPLE`.
 
-    In: `luma` u8 (the decoder's Y plane), `background` and `spread` f32 (variance), all [1, 1, height, width];
-    `rate` f32 scalar. Out: `background_out`, `spread_out`, `mask` u8 (255 foreground), `score` f32 scalar
-    (fraction of foreground), `gain` f32 scalar (light compared with the background).
+    In: `luma` u8 (the decoder's Y plane), `background` and `spread` f32 (variance), all [1, 1, height, width]; `rate` f32
+    scalar. Out: `background_out`, `spread_out`, `mask` u8 (255 foreground), `score` f32 scalar (fraction of foreground),
+    `gain` f32 scalar (light compared with the background).
     """
     g = Graph()
     picture = g.op("Relu", g.sub(g.number("luma"), s.black))
     before = g.op("Relu", g.sub("background", s.black))
 
     gain, field = _light(g, s, picture, before)
-    square = g.op("Pow", g.box(_difference(g, s, picture, g.mul(before, field)), 3), 2.0)
     power = g.mul(gain, gain)
-    limit = g.op("Max", g.mul("spread", g.mul(power, s.sigmas**2)), s.floor**2)
-    mask, score = _clean(g, g.less(limit, square))
+    square, foreground = _foreground(g, s, picture, g.mul(before, field), g.mul("spread", power))
+    mask = g.sub(1.0, g.highest(g.sub(1.0, g.highest(foreground, 5)), 3))
+    g.op("Cast", g.mul(mask, 255.0), name="mask", to=TensorProto.UINT8)
+    score = g.mean(mask, name="score")
 
     new_scene = g.less(s.new_scene, score)
     rate = g.op("Max", "rate", new_scene)
@@ -99,7 +120,7 @@ def build(s: Settings = Settings()) -> onnx.ModelProto:
     learn = share(slower(s.noise_fall_slowness), slower(s.noise_rise_slowness))
     seen = g.add("spread", g.mul(learn, g.sub(g.div(square, power), "spread")))
     kept = g.add(seen, g.mul(new_scene, g.sub(s.initial_variance, seen)))
-    g.op("Clip", kept, s.least_variance, s.most_variance, name="spread_out")
+    g.clip(kept, s.least_variance, s.most_variance, name="spread_out")
 
     plane = [1, 1, "height", "width"]
     floats, bytes_ = (TensorProto.FLOAT, plane), (TensorProto.UINT8, plane)
@@ -117,42 +138,53 @@ def _difference(g: Graph, s: Settings, picture: str, expected: str) -> str:
     return g.sub(g.op("Min", picture, top), g.op("Min", expected, top))
 
 
+def _foreground(g: Graph, s: Settings, picture: str, expected: str, variance: str) -> tuple[str, str]:
+    """The squared smooth difference, and 1.0 where it is foreground near a seed."""
+
+    def beyond(reference: str, sigmas: float, floor: float) -> tuple[str, str]:
+        smooth = g.box(_difference(g, s, picture, reference), 3)
+        square = g.mul(smooth, smooth)
+        limit = g.op("Max", g.mul(variance, sigmas**2), floor**2)
+        return square, g.less(0.5, g.box(g.less(limit, square), 3))
+
+    lowest = g.op("Neg", g.highest(g.op("Neg", expected), 3))
+    within = g.op("Min", g.op("Max", picture, lowest), g.highest(expected, 3))
+    _, seeds = beyond(within, s.seed_sigmas, s.seed_floor)
+    square, found = beyond(expected, s.sigmas, s.floor)
+    return square, g.mul(found, g.highest(seeds, s.seed_reach))
+
+
 def _light(g: Graph, s: Settings, picture: str, before: str) -> tuple[str, str]:
     """The global gain (scalar) and the gain of each pixel."""
     now, then = g.box(picture, COARSE, COARSE), g.box(before, COARSE, COARSE)
     noise = g.mul(g.op("Sqrt", g.box("spread", COARSE, COARSE)), s.sigmas)
-    clip = lambda ratio, low, high, **k: g.op("Clip", ratio, low, high, **k)
 
-    gain = clip(g.div(g.add(g.mean(now), 1.0), g.add(g.mean(then), 1.0)), s.least_gain, s.most_gain)
-    for tolerance, last in ((30.0, False), (15.0, False), (8.0, True)):
-        fitted = g.mul(then, gain)
-        misfit = g.op("Abs", g.sub(now, fitted))
-        fits = g.less(misfit, g.add(noise, tolerance))
+    def weight(fitted: str, tolerance: float) -> str:
+        """One for cells that fit and are not saturated, `FAINT` more for all."""
+        fits = g.less(g.op("Abs", g.sub(now, fitted)), g.add(noise, tolerance))
         clear = g.less(g.op("Max", now, fitted), s.saturated - s.black)
-        # The small weight of all cells keeps the means defined when nothing fits.
-        weight = g.add(g.mul(fits, clear), 0.01)
-        seen, known = g.mul(weight, now), g.mul(weight, then)
-        ratio = g.div(g.add(g.mean(seen), 0.01), g.add(g.mean(known), 0.01))
-        gain = clip(ratio, s.least_gain, s.most_gain, **({"name": "gain"} if last else {}))
+        return g.add(g.mul(fits, clear), FAINT)
 
-    # The field: the same ratio over a window of 5x5 nodes, pulled towards the global gain where little fits.
-    around = lambda cells: g.box(g.box(cells, FIELD, FIELD), 5)
-    pull = 10.0
-    local = g.div(g.add(around(seen), pull), g.add(g.mul(around(known), gain), pull))
-    nodes = g.mul(clip(local, 1 / s.field_range, s.field_range), gain)
-    scales = g.constant([1, 1, MULTIPLE, MULTIPLE])
-    field = g.op("Resize", nodes, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
-    return gain, field
+    bound = lambda ratio, **k: g.clip(ratio, s.least_gain, s.most_gain, **k)
+    gain = bound(g.ratio(g.mean(now), g.mean(then), 1.0))
+    for tolerance in GLOBAL_TOLERANCES:
+        counted = weight(g.mul(then, gain), tolerance)
+        name = {"name": "gain"} if tolerance == GLOBAL_TOLERANCES[-1] else {}
+        gain = bound(g.ratio(g.mean(g.mul(counted, now)), g.mean(g.mul(counted, then)), FAINT), **name)
 
-
-def _clean(g: Graph, foreground: str) -> tuple[str, str]:
-    """Majority filter and closing; returns the mask as 0.0 or 1.0 and its mean. Also makes `mask`."""
-    pool = lambda a, side: g.op("MaxPool", a, kernel_shape=[side] * 2, strides=[1, 1], pads=[side // 2] * 4)
-    majority = g.less(0.5, g.box(foreground, 3))
-    closed = g.sub(1.0, pool(g.sub(1.0, pool(majority, 5)), 3))
-    g.op("Cast", g.mul(closed, 255.0), name="mask", to=TensorProto.UINT8)
-    return closed, g.mean(closed, name="score")
-
+    # The field: gains of rows and, beside them, of windows of nodes, each relative to the global gain.
+    near = lambda ratio: g.clip(ratio, 1 / s.field_range, s.field_range)
+    of_rows = lambda cells: g.box(g.mean(cells, axes=(3,), keep=True), (ROW_WINDOW, 1))
+    of_nodes = lambda cells: g.box(g.box(cells, NODE, NODE), FIELD_WINDOW)
+    level = g.mul(then, gain)
+    field = gain
+    for tolerance in FIELD_TOLERANCES:
+        counted = weight(g.mul(then, field), tolerance)
+        seen, known = g.mul(counted, now), g.mul(counted, level)
+        row = near(g.ratio(of_rows(seen), of_rows(known), ROW_PULL))
+        node = near(g.ratio(of_nodes(seen), of_nodes(g.mul(known, row)), NODE_PULL))
+        field = g.mul(g.mul(g.enlarge(node, NODE), row), gain)
+    return gain, g.enlarge(field, COARSE)
 
 
 def card(s: Settings = Settings()) -> dict:

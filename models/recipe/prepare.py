@@ -1,4 +1,4 @@
-"""Picture to input tensor, as the product does it: the reference for letterbox and normalisation."""
+"""Picture to input tensor, as the product does it: the reference for letterbox and layout."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 PAD = 114
-"""Grey of the empty part of a letterbox, before normalisation."""
+"""Grey of the empty part of a letterbox."""
 MEAN = (103.53, 116.28, 123.675)
 """Mean of blue, green and red over ImageNet, 0..255: what NanoDet was trained with."""
 STD = (57.375, 57.12, 58.395)
@@ -37,10 +37,8 @@ def letterbox(picture: Image.Image, size: tuple[int, int]) -> tuple[Image.Image,
 
 
 def tensor(picture: Image.Image) -> np.ndarray:
-    """[1, 3, height, width] float32, BGR, normalised."""
-    bgr = np.asarray(picture, np.float32)[:, :, ::-1]
-    normal = (bgr - np.float32(MEAN)) / np.float32(STD)
-    return np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
+    """[1, 3, height, width] uint8, BGR. The person models normalise inside."""
+    return np.ascontiguousarray(np.asarray(picture)[:, :, ::-1].transpose(2, 0, 1)[None])
 
 
 def nearest(source: tuple[int, int], sizes: list[tuple[int, int]]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What the motion model finds and what it should not: `python3 -m recipe score-motion`."""
+"""What the motion model finds and what it should not: `python3 -m recipe score-motion VIDEO TRUTH`."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from . import video
+from . import prepare, video
 from .motion import Settings
 from .score_person import session, truth
 
@@ -112,3 +112,34 @@ def absorption(watch: Watch, still: np.ndarray, contrast: float, per_second: flo
         if watch.look(plane, 1 / per_second).sum() < ENOUGH:
             return f"contrast {contrast:g}: {look / per_second:.0f} s"
     return f"contrast {contrast:g}: more than 240 s"
+
+
+def median(clip: Path, every: int) -> np.ndarray:
+    """The Y plane of the empty scene."""
+    planes = [plane for number, plane in enumerate(video.frames(clip, "gray")) if number % every == 0]
+    return np.median(planes, 0).astype(np.uint8)
+
+
+LIGHTS = {
+    "steady": lambda t: 1.0,
+    "rising 1 % a look": lambda t: 1 + 0.01 * t,
+    "flickering by a fifth": lambda t: 0.8 + 0.4 * (t * 0.618 % 1),
+    "in steps": lambda t: (1.0, 0.6, 1.4, 0.7)[t // 15 % 4],
+}
+
+
+def report(model_path: Path, clip: Path, truth_path: Path, sizes: list[tuple[int, int]]) -> None:
+    """Print what is found in a clip, given its boxes (MOT, .txt) or its visits (.csv), at 5 looks a second and at
+    one each 2 s; then what the empty scene does under changing light, and how long a thing that stays is seen."""
+    model = session(model_path)
+    fps = video.rate(clip)
+    size = prepare.nearest(video.size(clip), sizes)
+    still = median(clip, int(fps))
+    measure = visits if truth_path.suffix == ".csv" else persons
+    print(f"{model_path.name} {size[0]}x{size[1]}")
+    for seconds in (0.2, 2.0):
+        print(f"  each {seconds:g} s: {measure(Watch(model, size), clip, truth_path, fps, round(seconds * fps))}")
+    for name, light in LIGHTS.items():
+        print(f"  empty scene, light {name}: {false_looks(Watch(model, size), with_noise(still, 60, 4.0, light), 1.0)}")
+    for contrast in (25, 40, 80):
+        print(f"  stays in view, {absorption(Watch(model, size), still, contrast, 5.0)}")

@@ -1,4 +1,4 @@
-"""Average precision of a box detector on a video with MOT truth: `python3 -m recipe score-person`."""
+"""Average precision of the person models on a video with MOT truth: `python3 -m recipe score-person VIDEO TRUTH`."""
 
 import csv
 import time
@@ -9,14 +9,13 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from . import heads, prepare, video
+from . import heads, person, prepare, video
 
 MATCH = 0.5
 """Overlap from which a detection counts as the person."""
 FLOOR = 0.05
 """Lowest score that is looked at."""
-STRIDES = [8, 16, 32]
-BINS = 11
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5)
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:
@@ -43,9 +42,9 @@ def look(model: onnxruntime.InferenceSession, picture: Image.Image, size: tuple[
     began = time.perf_counter()
     outputs = dict(zip(names, model.run(names, {"input": tensor})))
     took = time.perf_counter() - began
-    boxes, scores, classes = heads.suppress(heads.nanodet(outputs, size, STRIDES, BINS, FLOOR), 0.5)
-    person = classes == 0
-    return (boxes[person] / box.scale, scores[person], classes[person]), took
+    boxes, scores, classes = heads.suppress(heads.nanodet(outputs, size, person.STRIDES, person.BINS, FLOOR), person.NMS_IOU)
+    people = classes == 0
+    return (boxes[people] / box.scale, scores[people], classes[people]), took
 
 
 def matches(decoded: heads.Decoded, counted: np.ndarray, ignored: np.ndarray) -> list[tuple[float, bool]]:
@@ -96,7 +95,7 @@ def report(model_path: Path, video_path: Path, truth_path: Path, sizes: list[tup
             times[size].append(took)
     for size in sizes:
         curve = "  ".join(
-            "{:.2f}: P {:.3f} R {:.3f}".format(t, *at_threshold(found[size], persons, t)) for t in (0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+            "{:.2f}: P {:.3f} R {:.3f}".format(t, *at_threshold(found[size], persons, t)) for t in THRESHOLDS
         )
         print(f"{model_path.name} {size[0]}x{size[1]}: AP@0.5 {average_precision(found[size], persons):.4f}, "
               f"{np.median(times[size]) * 1e3:.1f} ms;  {curve}")

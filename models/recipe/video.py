@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,24 @@ import numpy as np
 CHANNELS = {"rgb24": 3, "gray": 1}
 
 
+def _probe(path: Path, entry: str) -> dict:
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", f"stream={entry}", "-of", "json", str(path)]
+    try:
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SystemExit(f"ffprobe cannot read {path} ({error}): install ffmpeg and check the path.")
+    return json.loads(output)["streams"][0]
+
+
 def size(path: Path) -> tuple[int, int]:
     """Width and height."""
-    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=width,height", "-of", "json", str(path)]
-    stream = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["streams"][0]
+    stream = _probe(path, "width,height")
     return stream["width"], stream["height"]
+
+
+def rate(path: Path) -> float:
+    """Frames per second."""
+    return float(Fraction(_probe(path, "r_frame_rate")["r_frame_rate"]))
 
 
 def frames(path: Path, kind: str = "rgb24") -> Iterator[np.ndarray]:
