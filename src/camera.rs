@@ -43,7 +43,7 @@ use crate::{
     flow::{CameraId, EndReason, Mode, Packet, StreamRole},
     infer::Infer,
     ingest::RtspSource,
-    outbox::{LiveState, Outbox},
+    outbox::{Outbox, sinks::LiveState},
 };
 
 /// How often a lane looks at the clock when nothing arrives.

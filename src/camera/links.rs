@@ -11,7 +11,7 @@ use crate::{
     },
     flow::{CameraId, CameraState, Packet, StreamRole},
     ingest::{PacketSink, SourceState},
-    outbox::LiveState,
+    outbox::sinks::LiveState,
 };
 
 /// Access units that a lane may be behind: at 30 pictures a second about ten seconds, at 10 half a minute.
@@ -162,7 +162,7 @@ impl PacketSink for PacketFeed {
                     camera: self.id.to_string(),
                 })
                 .set(up);
-            self.live.camera_state(&self.id, camera_state);
+            self.live.camera_status(&self.id, camera_state);
             if camera_state == CameraState::Offline {
                 self.orders.send(Order::Away);
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     flow::{Frame, IncidentChange, IncidentId, IncidentState, MediaTime, NormRect, Track},
-    outbox::{LiveState, Outbox},
+    outbox::{Outbox, sinks::LiveState},
 };
 
 /// Somebody of an incident, in one picture.

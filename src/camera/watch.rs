@@ -20,7 +20,7 @@ use crate::{
     },
     infer::{CameraInfer, Look, Seen, Trigger},
     ingest::OnDemand,
-    outbox::LiveState,
+    outbox::sinks::LiveState,
     track::{Tracker, TrackerConfig},
 };
 

@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::Subcommand;
 
 use super::ConfigArg;
-use crate::{config::ModelsConfig, infer::card::ModelCard};
+use crate::{config::ModelsConfig, infer};
 
 /// List the models, or verify them against their cards.
 #[derive(Debug, Clone, clap::Args)]

@@ -32,8 +32,8 @@ use crate::{
     config::{CameraConfig, Config},
     flow::{EndReason, IncidentId, IncidentState, MediaTime, Mode, SiteId, Size, StreamRole},
     infer::Infer,
-    ingest::{self, file::FileSource},
-    outbox::{LiveState, Outbox},
+    ingest::{self, FileSource},
+    outbox::{Outbox, sinks::LiveState},
 };
 
 /// Looks a second on the grid that scoring uses.
@@ -146,13 +146,14 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     let stages = StageCpu::default();
     let metrics = Metrics::new();
-    let infer = Infer::start(&config.models, &tasks, stages.clone(), metrics)?;
+    let infer = Infer::start(&config.models, &tasks, stages.clone(), metrics.clone())?;
     let mut replay = Replay {
         args,
         config: &config,
         camera: single_stream(camera),
         infer: Arc::new(infer),
         stages,
+        metrics,
         mot: match &args.mot {
             Some(path) => Some(BufWriter::new(
                 File::create(path).with_context(|| format!("cannot write {}", path.display()))?,
@@ -192,6 +193,7 @@ struct Replay<'a> {
     camera: CameraConfig,
     infer: Arc<Infer>,
     stages: StageCpu,
+    metrics: Arc<Metrics>,
     mot: Option<BufWriter<File>>,
 }
 
@@ -214,33 +216,35 @@ impl Replay<'_> {
         let name = path.display().to_string();
         let (wall, cpu) = (Instant::now(), cpu::process());
         let before: Vec<_> = Stage::ALL.iter().map(|stage| self.stages.get(*stage)).collect();
+        let looks_before = self.looks();
         let mut source = FileSource::open(path, StreamRole::Sub, self.stages.clone())?;
 
         let folder = self.folder(path)?;
         let clock = SimClock::new(SystemClock::start().wall());
-        let metrics = Metrics::new();
-        let site: SiteId = "replay".parse().expect("a valid id");
+        let site = self.config.site.clone();
+        let site = site.unwrap_or_else(|| "replay".parse::<SiteId>().expect("a valid id"));
         let outbox = Outbox::open(
             folder.path(),
-            self.config.site.clone().unwrap_or(site),
+            site.clone(),
             clock.clone(),
             self.config.outbox.clone(),
-            metrics.clone(),
+            self.metrics.clone(),
         )?;
         let shared = Shared {
             clock: clock.clone(),
             infer: self.infer.clone(),
             outbox: outbox.clone(),
-            live: LiveState::default(),
+            live: LiveState::new(&site),
             board: Board::new(),
-            metrics: metrics.clone(),
+            metrics: self.metrics.clone(),
             stages: self.stages.clone(),
         };
-        let mut watch = Watch::new(&self.camera, Mode::Armed, self.pace(), &shared, &Bell::new())?;
+        let mut watch = Watch::new(&self.camera, Mode::Armed, self.pace(), &shared, &Bell::new());
         let mut record = Record::new(&self.camera, outbox.clone(), shared.board.clone(), self.stages.clone());
         let mut lanes = Lanes {
             name: &name,
             json: self.args.json,
+            explain: self.args.explain,
             watch: &mut watch,
             record: &mut record,
             outbox: &outbox,
@@ -274,10 +278,7 @@ impl Replay<'_> {
         lanes.tell(out)?;
         bar.finish_and_clear();
 
-        let looks = |part| {
-            let camera = self.camera.id.to_string();
-            metrics.looks.get_or_create(&CameraPartLabel { camera, part }).get()
-        };
+        let looks = self.looks();
         let spent = cpu::process().saturating_sub(cpu).as_secs_f64();
         let mut stage_cpu: BTreeMap<_, _> = Stage::ALL
             .iter()
@@ -295,12 +296,12 @@ impl Replay<'_> {
             wall_s: rounded(wall.elapsed().as_secs_f64()),
             cpu_s: rounded(spent),
             source_bytes: record.received_bytes(),
-            upload_bytes: outbox.upload_bytes()?,
+            upload_bytes: outbox.totals()?.upload_bytes,
             frames: Frames {
                 received,
                 decoded: watch.decoded(),
-                motion: looks("motion"),
-                person_runs: looks("person"),
+                motion: looks.0 - looks_before.0,
+                person_runs: looks.1 - looks_before.1,
             },
             stage_cpu_s: stage_cpu,
         };
@@ -319,6 +320,15 @@ impl Replay<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// Motion and person looks so far.
+    fn looks(&self) -> (u64, u64) {
+        let count = |part| {
+            let camera = self.camera.id.to_string();
+            self.metrics.looks.get_or_create(&CameraPartLabel { camera, part }).get()
+        };
+        (count("motion"), count("person"))
     }
 
     /// The outbox of one video: in `--out`, or a folder that goes away.
@@ -354,6 +364,7 @@ impl Folder {
 struct Lanes<'a> {
     name: &'a str,
     json: bool,
+    explain: bool,
     watch: &'a mut Watch,
     record: &'a mut Record,
     outbox: &'a Arc<Outbox>,
@@ -364,6 +375,20 @@ struct Lanes<'a> {
 impl Lanes<'_> {
     /// Hands what the watch lane found to the record lane, and prints what is over.
     fn tell(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
+        if self.explain {
+            for refusal in self.watch.take_refusals() {
+                writeln!(
+                    io::stderr(),
+                    "{}  {:7.1} s to {:7.1} s  {:?}: {} (score {:.2})",
+                    self.name,
+                    refusal.from.secs_f64(),
+                    refusal.to.secs_f64(),
+                    refusal.what,
+                    refusal.reason.as_str(),
+                    refusal.score,
+                )?;
+            }
+        }
         for report in self.watch.take_reports() {
             report.commit(self.outbox, self.live);
             self.record.report(&report);

@@ -1,0 +1,77 @@
+//! `lares outbox`: what waits to be delivered, and what was parked; and trying it again.
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use clap::Subcommand;
+use jiff::Timestamp;
+
+use super::{ConfigArg, environment};
+use crate::{config::Config, flow::IncidentId, outbox};
+
+/// List what waits to be delivered, or try it again.
+#[derive(Debug, Clone, clap::Args)]
+pub struct OutboxArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The data folder [default: the configuration's]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Action {
+    /// A line for each alert or object that waits or was refused
+    Ls,
+    /// Put what was refused back among what waits
+    Retry {
+        /// Only of this incident [default: everything]
+        incident: Option<IncidentId>,
+    },
+}
+
+/// Lists or retries; may be used while the agent runs.
+///
+/// # Errors
+/// When there is no outbox, or it cannot be used.
+pub fn run(args: &OutboxArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let dir = match (&args.data_dir, args.config.load()?) {
+        (Some(dir), _) => dir.clone(),
+        (None, Some(config)) => config.data_dir,
+        (None, None) => {
+            Config::for_camera("rtsp://unused/", &environment())
+                .expect("the address is sound")
+                .data_dir
+        }
+    };
+    match &args.action {
+        Action::Ls => {
+            let rows = outbox::list(&dir)?;
+            for row in &rows {
+                let since = Timestamp::from_millisecond(row.start.0).map_or_else(|_| "?".to_owned(), |t| t.to_string());
+                let state = if row.parked { "refused" } else { "waiting" };
+                let problem = row.problem.as_deref().unwrap_or("");
+                writeln!(
+                    out,
+                    "{since}  {state}  {} tries  {:>9}  {}  {problem}",
+                    row.attempts,
+                    row.bytes,
+                    if row.what.starts_with("alert") {
+                        format!("{} of {}", row.what, row.incident)
+                    } else {
+                        row.what.clone()
+                    },
+                )?;
+            }
+            if rows.is_empty() {
+                writeln!(out, "Nothing waits: everything has been delivered.")?;
+            }
+        }
+        Action::Retry { incident } => {
+            let rows = outbox::retry(&dir, *incident)?;
+            writeln!(out, "{rows} will be tried again.")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
