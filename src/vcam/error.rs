@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! What can go wrong, and what to do about it. Each message is whole: none has a source that would say it twice.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
@@ -11,12 +11,12 @@ pub enum VcamError {
     #[error("there is no video to serve: name at least one MP4, MKV or TS file")]
     NoVideos,
     /// The file is not there or may not be read.
-    #[error("{} cannot be read ({source}): check the path and its permissions", path.display())]
+    #[error("{} cannot be read ({reason}): check the path and its permissions", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file has no bytes.
     #[error("{} is empty: copy or record it again", path.display())]
@@ -94,7 +94,7 @@ pub enum VcamError {
     #[error(
         "the system gives no thread for the cameras ({0}): end other programs or raise the limit on processes"
     )]
-    Thread(#[from] io::Error),
+    Thread(io::Error),
     /// Speed zero, negative or not a number.
     #[error("{0} is no speed to play at: give a number from 0.01 to 100, 1 being real time")]
     Speed(f64),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -103,7 +103,9 @@ impl VirtualCameras {
         let port = u16::try_from(server.bound_port()).unwrap_or(options.listen.port());
 
         // Threads come from `Tasks`, which asks for a runtime; no async work runs on this one.
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(VcamError::Thread)?;
         let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
         let cameras = Self {
             server,
@@ -123,14 +125,17 @@ impl VirtualCameras {
 
     fn start(&self) -> Result<(), VcamError> {
         let (pacer, token) = (self.pacer.clone(), self.tasks.token().clone());
-        self.tasks.thread("vcam-pacer", move || pacer.run(&token))?;
+        self.tasks
+            .thread("vcam-pacer", move || pacer.run(&token))
+            .map_err(VcamError::Thread)?;
         let (context, main) = (self.context.clone(), self.main.clone());
-        self.tasks.thread("vcam-rtsp", move || {
-            if context.with_thread_default(|| main.run()).is_err() {
-                tracing::error!("the virtual cameras' context belongs to another thread");
-            }
-        })?;
-        Ok(())
+        self.tasks
+            .thread("vcam-rtsp", move || {
+                if context.with_thread_default(|| main.run()).is_err() {
+                    tracing::error!("the virtual cameras' context belongs to another thread");
+                }
+            })
+            .map_err(VcamError::Thread)
     }
 
     /// How many cameras there are.
@@ -352,7 +357,11 @@ fn listen(
     };
     let id = server
         .attach(Some(context))
-        .map_err(|error| failed(error.to_string()))?;
+        // The server does not say why; the system does when it is asked for the same.
+        .map_err(|error| match TcpListener::bind(address) {
+            Err(reason) => failed(reason.to_string()),
+            Ok(_) => failed(error.to_string()),
+        })?;
     let accept = context
         .find_source_by_id(&id)
         .ok_or_else(|| failed("the server did not start".to_owned()))?;

@@ -97,9 +97,9 @@ struct Raw {
 impl Video {
     /// Reads the file `path`.
     pub(super) fn load(path: &Path) -> Result<Self, VcamError> {
-        let unreadable = |source| VcamError::Unreadable {
+        let unreadable = |reason| VcamError::Unreadable {
             path: path.to_owned(),
-            source,
+            reason,
         };
         // Opened here first: the system's own words are clearer than a pipeline's.
         let file = fs::File::open(path).map_err(unreadable)?;
