@@ -359,10 +359,6 @@ mod tests {
         for (name, options) in [
             ("plain.mp4", x264(10, 0)),
             ("b.mp4", x264(10, 2)),
-            (
-                "open264.mp4",
-                format!("{} -x264-params open-gop=1", x264(10, 3)),
-            ),
             ("hevc.mp4", x265(10, false)),
             ("open.mp4", x265(10, true)),
             ("old.avi", "-c:v msmpeg4 -g 10".to_owned()),

@@ -52,6 +52,7 @@ pub struct FileSource {
     gate: StartGate,
     ready: VecDeque<Unit>,
     ended: bool,
+    missing: Option<IngestError>,
     damage: Option<String>,
     zero: MediaTime,
     format: Option<Arc<StreamFormat>>,
@@ -80,6 +81,7 @@ impl FileSource {
             gate: StartGate::default(),
             ready: VecDeque::new(),
             ended: false,
+            missing: None,
             damage: None,
             zero: MediaTime::ZERO,
             format: None,
@@ -159,7 +161,8 @@ impl FileSource {
                 return self.take(sample);
             }
             let failure = self.failure();
-            if self.appsink.is_eos() || failure.is_some() || Instant::now() > deadline {
+            let silent = self.found.lock().no_video_to_come() || Instant::now() > deadline;
+            if self.appsink.is_eos() || failure.is_some() || silent {
                 // What was on its way when the demuxer gave up still counts.
                 while let Some(sample) = self.appsink.try_pull_sample(gst::ClockTime::ZERO) {
                     self.take(sample)?;
@@ -214,9 +217,7 @@ impl FileSource {
         if self.last_end.is_none() {
             return Err(match failure {
                 Some(Failure::Missing(error)) => error,
-                _ if self.found.lock().other && self.parser.is_none() => {
-                    IngestError::NoVideo { path }
-                }
+                _ if self.found.lock().only_others() => IngestError::NoVideo { path },
                 _ => IngestError::Damaged { path },
             });
         }
@@ -234,17 +235,19 @@ impl FileSource {
     }
 
     /// What the elements complain about, if they do.
-    fn failure(&self) -> Option<Failure> {
+    fn failure(&mut self) -> Option<Failure> {
         let bus = self.pipeline.bus()?;
-        let mut failure = None;
         while let Some(message) = bus.pop() {
             match message.view() {
                 gst::MessageView::Element(m) => {
                     if let Some(missing) = m.structure().and_then(missing_plugin) {
-                        failure = Some(Failure::Missing(missing));
+                        self.missing = Some(missing);
                     }
                 }
-                gst::MessageView::Error(_) => return failure.or(Some(Failure::Broken)),
+                gst::MessageView::Error(_) => {
+                    let missing = self.missing.take().map(Failure::Missing);
+                    return missing.or(Some(Failure::Broken));
+                }
                 _ => {}
             }
         }
@@ -270,8 +273,19 @@ enum Failure {
 /// What the demuxer has found so far.
 #[derive(Default)]
 struct Found {
+    streams: usize,
     video: bool,
-    other: bool,
+    complete: bool,
+}
+
+impl Found {
+    fn only_others(&self) -> bool {
+        self.streams > 0 && !self.video
+    }
+
+    fn no_video_to_come(&self) -> bool {
+        self.complete && !self.video
+    }
 }
 
 fn check_readable(path: &Path) -> Result<(), IngestError> {
@@ -333,12 +347,19 @@ fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestError> {
         let name = caps.structure(0).map_or("", |s| s.name().as_str());
         let video = name.starts_with("video/") || name.starts_with("image/");
         let mut seen = seen.lock();
+        seen.streams += 1;
         if video && !seen.video {
             seen.video = pad.link(&entry).is_ok();
-        } else {
-            seen.other = true;
         }
     });
+    // A short file without video is sometimes at its end before it is known that no more streams come.
+    for signal in ["no-more-pads", "drained"] {
+        let seen = Arc::clone(&found);
+        parsebin.connect(signal, false, move |_| {
+            seen.lock().complete = true;
+            None
+        });
+    }
     Ok((pipeline, appsink, found))
 }
 
