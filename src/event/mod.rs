@@ -93,7 +93,7 @@ impl Events {
             places: Places::new(detect),
             mode,
             machine: Machine::new(camera, incident.clone(), Box::new(new_id)),
-            wakefulness: Wakefulness::new(detect.awake_hold, every, MediaTime::ZERO),
+            wakefulness: Wakefulness::new(detect.awake_hold, every),
             visitors: Vec::new(),
             report: None,
             now: MediaTime::ZERO,
@@ -146,7 +146,8 @@ impl Events {
         self.step(Vec::new())
     }
 
-    /// Takes in all live tracks after a look of the person model at `time`.
+    /// Takes in all live tracks after a look of the person model at a picture taken at `time`. Where the motion model
+    /// looked at the same picture, [`Self::motion`] comes first.
     pub fn seen(&mut self, time: MediaTime, tracks: &[Track]) -> Step {
         self.advance(time);
         if self.mode == Mode::Disarmed {
@@ -231,7 +232,7 @@ impl Events {
             .filter(|v| !v.joined)
             .map(|v| refuse(&v, self.now))
             .collect();
-        self.wakefulness = self.wakefulness.asleep_again(self.now);
+        self.wakefulness = self.wakefulness.asleep_again();
         self.report = None;
         self.since = self.now;
         self.last_look = None;
@@ -282,3 +283,6 @@ fn refuse(visitor: &Visitor, now: MediaTime) -> Refusal {
         score: visitor.top_score,
     }
 }
+
+#[cfg(test)]
+mod tests;

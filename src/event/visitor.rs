@@ -38,6 +38,8 @@ pub(super) struct Visitor {
     pub(super) leaving: bool,
     /// It was there before the watch began, so how far it went since its first sight says nothing.
     from_before: bool,
+    /// Where it was when the watch first knew of it.
+    origin: NormRect,
     own_foreground: f32,
     /// When it had moved of its own.
     moved: Option<MediaTime>,
@@ -50,6 +52,7 @@ pub(super) struct Visitor {
 
 impl Visitor {
     pub(super) fn new(track: &Track, places: &Places, watching_since: MediaTime) -> Self {
+        let from_before = track.first_seen < watching_since;
         Self {
             id: track.id,
             label: track.label,
@@ -59,7 +62,12 @@ impl Visitor {
             top_score: 0.0,
             confirmed: false,
             leaving: false,
-            from_before: track.first_seen < watching_since,
+            from_before,
+            origin: if from_before {
+                track.rect
+            } else {
+                track.first_rect
+            },
             own_foreground: 0.0,
             moved: None,
             zone_looks: vec![0; places.count()],
@@ -97,8 +105,8 @@ impl Visitor {
         };
         let travelled = !self.from_before && track.travelled >= still_needed;
         // Somebody who comes into the picture, or straight towards the camera, grows rather than travels.
-        let changed = self.own_foreground >= ENOUGH_FOREGROUND
-            && track.rect.iou(&track.first_rect) < SAME_PLACE;
+        let changed =
+            self.own_foreground >= ENOUGH_FOREGROUND && track.rect.iou(&self.origin) < SAME_PLACE;
         if self.moved.is_none() && (travelled || changed) {
             self.moved = Some(time);
         }
