@@ -17,6 +17,9 @@ use crate::{
     outbox::{Outbox, PictureKind},
 };
 
+/// Wide enough for a phone's screen.
+const THUMBNAIL_WIDTH: u32 = 640;
+
 /// One camera's memory: what was, and what is being kept.
 pub struct Record {
     id: CameraId,
@@ -147,7 +150,7 @@ impl Record {
         }
         *best = view.quality;
         let stored = self.stages.time(Stage::Clip, || -> anyhow::Result<()> {
-            let thumb = picture::thumbnail(&view.frame, Some(view.rect))?;
+            let thumb = picture::thumbnail(&view.frame, Some(view.rect), THUMBNAIL_WIDTH)?;
             self.outbox.picture(view.incident, PictureKind::Thumb, &thumb)?;
             let crop = picture::crop(&view.frame, view.rect)?;
             self.outbox.picture(view.incident, PictureKind::Crop, &crop)?;
