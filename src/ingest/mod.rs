@@ -19,6 +19,7 @@
 //! | `timeline` | the box's time for each timestamp; pure |
 //! | `file`, `rtsp` | the sources |
 //! | `decode`, `mask` | one decoder; privacy masks |
+//! | `ring` | the last groups of pictures; pure |
 //! | `ondemand` | decides what is decoded, and when |
 
 mod decode;
@@ -28,7 +29,9 @@ mod line;
 mod mask;
 mod meter;
 mod nal;
+mod ondemand;
 mod parse;
+mod ring;
 #[cfg(test)]
 mod samples;
 mod setup;
@@ -37,6 +40,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use decode::{DecodeError, Decoder, Feed};
 pub use file::FileSource;
+pub use ondemand::{LookBack, OnDemand};
 pub use setup::init;
 
 use crate::flow::{Packet, Problem, StreamFormat};
