@@ -173,7 +173,8 @@ impl Decoder {
             let shown = frames.last().map_or(start, |frame| frame.time);
             // Leading pictures of the first keyframe are left out for good reason, all others must come in order.
             let lost = |unit: &Pending| unit.time < shown && unit.time >= start;
-            if self.one_to_one && self.pending.iter().any(lost) {
+            let silent = self.feed == Feed::KeysAlone && frames.is_empty();
+            if self.one_to_one && (silent || self.pending.iter().any(lost)) {
                 return Err(DecodeError::Corrupt);
             }
             Ok(frames)

@@ -218,11 +218,12 @@ impl OnDemand {
     /// Decodes the current group as far as it has come, from where decoding has come so far, leaving out pictures that
     /// neither `wanted` nor another picture needs.
     fn run(&mut self, wanted: Wanted) -> Vec<Frame> {
-        if self.fed.is_none() && self.ring.current_is_whole() {
-            if let Some(decoder) = &mut self.decoder {
-                decoder.restart(Feed::Running);
-                self.fed = Some(0);
-            }
+        if self.fed.is_none()
+            && self.ring.current_is_whole()
+            && let Some(decoder) = &mut self.decoder
+        {
+            decoder.restart(Feed::Running);
+            self.fed = Some(0);
         }
         let Some(first) = self.fed else {
             return Vec::new();
