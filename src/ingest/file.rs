@@ -113,7 +113,7 @@ impl FileSource {
     ///
     /// # Errors
     /// None once the file is open: what cannot be read in its middle ends it, see [`damage`](Self::damage).
-    pub fn next(&mut self) -> Result<Option<Packet>, IngestError> {
+    pub fn next_packet(&mut self) -> Result<Option<Packet>, IngestError> {
         while self.ready.is_empty() && !self.ended {
             self.read()?;
         }
@@ -146,7 +146,7 @@ impl FileSource {
         }))
     }
 
-    /// One sentence about where the file could not be read to its end, once [`next`](Self::next) has given `None`.
+    /// One sentence about where the file could not be read to its end, once [`next_packet`](Self::next_packet) has given `None`.
     #[must_use]
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()
@@ -500,7 +500,7 @@ mod tests {
         let cut = studio.path("cut.mp4");
         std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
         let mut source = open(&cut).unwrap();
-        let got = std::iter::from_fn(|| source.next().unwrap()).count();
+        let got = std::iter::from_fn(|| source.next_packet().unwrap()).count();
         assert!((5..35).contains(&got), "{got}");
         assert!(source.damage().is_some_and(|text| text.contains("cut.mp4")));
     }
