@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use mp4_atom::{Any, ReadFrom};
 
-use super::{ClipEvent, Recorder, recorder::tests::config};
+use super::{ClipEvent, Recorder, scripted::config};
 use crate::{
     flow::{Codec, IncidentId, MediaFile, MediaKind, MediaTime, Packet, StreamRole},
     testing::encoded::Encoded,
@@ -113,7 +113,7 @@ fn parse(clip: &[u8], files: &[MediaFile], sent: Vec<i64>) {
                 assert_eq!(file.unwrap().frames as usize, samples.len());
                 let mut decode = start;
                 for sample in samples {
-                    let offset = i64::from(sample.cts.unwrap());
+                    let offset = sample.cts.unwrap();
                     shown.push(i64::try_from(decode).unwrap() + offset);
                     decode += u64::from(sample.duration.unwrap());
                 }

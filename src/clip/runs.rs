@@ -9,8 +9,8 @@ use crate::flow::{MediaTime, Packet, StreamFormat};
 
 /// A gap longer than this is a break even where the source did not flag it.
 const LONGEST_GAP: i64 = 10_000_000_000;
-/// Pictures are never reordered further than this; a larger step back is a break.
-const LARGEST_STEP_BACK: i64 = 2_000_000_000;
+/// Sixteen pictures, the deepest reordering there is, are shown in less than this; a larger step back is a break.
+const LARGEST_STEP_BACK: i64 = 5_000_000_000;
 /// A keyframe whose corrected time has left the run's own time line this far behind begins a new run.
 const LARGEST_DRIFT: i64 = 1_000_000_000;
 
