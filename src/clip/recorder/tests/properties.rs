@@ -95,16 +95,15 @@ proptest! {
     ) {
         let mut bench = Bench::new(gop);
         bench.run_to(10.0);
-        // Visits with the number of the last picture that belongs to each.
-        let mut visits: Vec<(IncidentId, f64, u64)> = Vec::new();
+        // Visits with the numbers of the picture at which each starts and of the last that belongs to it.
+        let mut visits: Vec<(IncidentId, u64, u64)> = Vec::new();
         for (pictures, post) in steps {
             let now = bench.camera.next;
-            let start = now as f64 / 10.0;
-            let visit = bench.start(start);
+            let visit = bench.start(now as f64 / 10.0);
             bench.run_to((now + pictures) as f64 / 10.0);
             // Every other visit ends, so that up to three are open at once.
             let ending = visits.len().saturating_sub(1) / 2 * 2;
-            visits.push((visit, start, u64::MAX));
+            visits.push((visit, now, u64::MAX));
             if visits[ending].2 == u64::MAX {
                 let until = bench.camera.next + post;
                 visits[ending].2 = until;
@@ -116,7 +115,7 @@ proptest! {
         for (visit, start, until) in visits {
             let numbers = bench.numbers(visit);
             let first = numbers[0];
-            prop_assert!(first % gop == 0 && first as f64 / 10.0 <= start - 5.0);
+            prop_assert!(first.is_multiple_of(gop) && first + 50 <= start);
             prop_assert_eq!(numbers, range(first, until.min(bench.camera.next - 1)));
         }
     }
