@@ -138,7 +138,13 @@ fn time_that_steps_back_does_not_overlap() {
     packets[10].discontinuity = true;
     let pieces = cut(rule(2.0, 4.0, 1 << 20), &packets);
     assert_eq!(pieces[1].0.decode_time, 90_000);
-    assert!(pieces[1].0.samples.iter().all(|sample| sample.duration == 9000));
+    assert!(
+        pieces[1]
+            .0
+            .samples
+            .iter()
+            .all(|sample| sample.duration == 9000)
+    );
 }
 
 #[test]
