@@ -20,6 +20,8 @@ mod prepare;
 mod regions;
 mod runtime;
 mod service;
+#[doc(hidden)]
+pub mod steps;
 
 pub use card::{Card, Precision, Task};
 pub use error::InferError;

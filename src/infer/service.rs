@@ -156,14 +156,14 @@ impl Infer {
             labels: detect.labels.clone(),
             threshold: detect.score.unwrap_or(self.score),
             motion_counts: Counts {
-                looks: metrics.looks.get_or_create(&motion).clone(),
-                failures: metrics.look_failures.get_or_create(&motion).clone(),
+                looks: metrics.looks.get_or_create_owned(&motion),
+                failures: metrics.look_failures.get_or_create_owned(&motion),
             },
             person_counts: Counts {
-                looks: metrics.looks.get_or_create(&person).clone(),
-                failures: metrics.look_failures.get_or_create(&person).clone(),
+                looks: metrics.looks.get_or_create_owned(&person),
+                failures: metrics.look_failures.get_or_create_owned(&person),
             },
-            replaced: metrics.dropped.get_or_create(&label("looks")).clone(),
+            replaced: metrics.dropped.get_or_create_owned(&label("looks")),
         }
     }
 }
