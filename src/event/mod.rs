@@ -7,8 +7,8 @@
 //! Imports `flow` and `config` only.
 //!
 //! # What is an incident
-//! One visit. It begins when a track of a wanted kind is believed, has moved of its own, stands outside the motion mask
-//! and, where a zone is required, has entered one. Whoever comes while it is open joins it. It ends `end_after_left`
+//! One visit. It begins when a track of a wanted kind is believed, has moved of its own (or stands where an earlier look
+//! found nobody), is outside the motion mask and, where a zone is required, has entered one. Whoever comes while it is open joins it. It ends `end_after_left`
 //! after its last visitor left through the picture's edge, or `end_after_lost` after the last one was lost inside it,
 //! but never before a look has missed that visitor. Nobody is reported for merely being there: not a poster, not a
 //! resident asleep in a chair when the camera is armed.
@@ -154,6 +154,8 @@ impl Events {
             return self.step(Vec::new());
         }
         self.last_look = Some(self.now);
+        // What appears while somebody is there may be a coat that was hung up; what the first look finds was there.
+        let newcomers = self.looked_settled && !self.machine.is_open();
         let foreground = match &self.report {
             Some(report) if report.time == time => {
                 self.looked_settled |= report.settled;
@@ -170,7 +172,7 @@ impl Events {
                 None if track.seen.is_none() => continue,
                 None => {
                     self.visitors
-                        .push(Visitor::new(track, &self.places, self.since));
+                        .push(Visitor::new(track, &self.places, self.since, newcomers));
                     self.visitors.len() - 1
                 }
             };

@@ -1,6 +1,7 @@
 //! Scripted visits, one for each rule.
 
 mod properties;
+mod scene;
 
 use std::collections::HashSet;
 
@@ -12,157 +13,7 @@ use crate::{
     },
 };
 
-fn at(seconds: f64) -> MediaTime {
-    MediaTime::from_secs_f64(seconds)
-}
-
-/// Box of a person 0.4 high who stands in the middle of the picture's height.
-fn body(x: f32) -> NormRect {
-    NormRect::new(x - 0.05, 0.3, x + 0.05, 0.7)
-}
-
-/// A believed track that came from the left edge and is at `x` now.
-fn walker(id: u64, first_seen: f64, now: f64, x: f32) -> Track {
-    Track {
-        id: TrackId(id),
-        label: Label::Person,
-        state: TrackState::Tracked,
-        rect: body(x),
-        seen: Some(body(x)),
-        score: 0.7,
-        top_score: 0.7,
-        evidence: 5.0,
-        hits: 7,
-        first_seen: at(first_seen),
-        last_seen: at(now),
-        first_rect: body(0.05),
-        travelled: (x - 0.05).abs() / 0.4,
-        velocity: (0.1, 0.0),
-        leaving: x > 0.9,
-    }
-}
-
-fn lost(mut track: Track) -> Track {
-    track.state = TrackState::Lost;
-    track.seen = None;
-    track
-}
-
-fn poster(now: f64) -> Track {
-    let mut track = walker(99, 0.0, now, 0.05);
-    track.travelled = 0.1;
-    track
-}
-
-fn square(x0: f32, x1: f32) -> Polygon {
-    let corner = |x, y| NormPoint { x, y };
-    Polygon(vec![
-        corner(x0, 0.0),
-        corner(x1, 0.0),
-        corner(x1, 1.0),
-        corner(x0, 1.0),
-    ])
-}
-
-fn zone(name: &str, x0: f32, x1: f32, required: bool) -> ZoneConfig {
-    ZoneConfig {
-        name: name.to_owned(),
-        area: square(x0, x1),
-        required,
-    }
-}
-
-/// Drives the rules by hand and keeps all that happened.
-struct Scene {
-    events: Events,
-    changes: Vec<(f64, IncidentChange)>,
-    refusals: Vec<Refusal>,
-    demand: DecodeDemand,
-}
-
-impl Scene {
-    fn new(detect: DetectConfig) -> Self {
-        let camera = "door".parse().unwrap();
-        let incident = IncidentConfig::default();
-        Self {
-            events: Events::new(camera, &detect, &incident, Mode::Armed, IncidentId::new),
-            changes: Vec::new(),
-            refusals: Vec::new(),
-            demand: DecodeDemand::Asleep,
-        }
-    }
-
-    fn plain() -> Self {
-        Self::new(DetectConfig::default())
-    }
-
-    fn take(&mut self, time: f64, step: Step) {
-        self.changes
-            .extend(step.changes.into_iter().map(|c| (time, c)));
-        self.refusals.extend(step.refusals);
-        self.demand = step.demand;
-    }
-
-    fn seen(&mut self, time: f64, tracks: &[Track]) {
-        let step = self.events.seen(at(time), tracks);
-        self.take(time, step);
-    }
-
-    /// Looks five times a second in `from..to`, with the tracks that `script` gives.
-    fn play(&mut self, from: f64, to: f64, script: impl Fn(f64) -> Vec<Track>) {
-        for look in 0..((to - from) * 5.0).round() as u32 {
-            let time = from + f64::from(look) / 5.0;
-            self.seen(time, &script(time));
-        }
-    }
-
-    fn motion(&mut self, time: f64, regions: &[NormRect]) {
-        let report = motion(time, regions);
-        let step = self.events.motion(&report);
-        self.take(time, step);
-    }
-
-    fn tick(&mut self, time: f64) {
-        let step = self.events.tick(at(time));
-        self.take(time, step);
-    }
-
-    fn states(&self) -> Vec<IncidentState> {
-        self.changes.iter().map(|(_, c)| c.incident.state).collect()
-    }
-
-    fn last(&self) -> &Incident {
-        &self.changes.last().unwrap().1.incident
-    }
-
-    fn recorded(&self) -> Vec<(f64, bool)> {
-        let mut flips: Vec<(f64, bool)> = Vec::new();
-        for (time, change) in &self.changes {
-            if flips.last().is_none_or(|(_, on)| *on != change.recording) {
-                flips.push((*time, change.recording));
-            }
-        }
-        flips
-    }
-}
-
-fn motion(time: f64, regions: &[NormRect]) -> MotionReport {
-    let regions: Vec<MotionRegion> = regions
-        .iter()
-        .map(|&rect| MotionRegion {
-            rect,
-            score: rect.area(),
-        })
-        .collect();
-    MotionReport {
-        time: at(time),
-        score: regions.iter().map(|r| r.score).sum(),
-        regions,
-        settled: true,
-    }
-}
-
-const LEAVES: NormRect = NormRect::new(0.8, 0.1, 0.9, 0.2);
+use scene::{LEAVES, Scene, at, body, lost, motion, poster, square, walker, zone};
 
 use IncidentState::{Began, Ended, Updated};
 
@@ -280,6 +131,48 @@ fn one_who_comes_straight_at_the_camera_moves_by_growing() {
         scene.seen(time, &[track]);
     }
     assert_eq!(scene.states(), [Began]);
+}
+
+/// Somebody who does not move, in a place that is foreground, from `from` on.
+fn standing(id: u64, from: f64, now: f64) -> Track {
+    let mut track = walker(id, from, now, 0.5);
+    (track.first_rect, track.travelled) = (body(0.5), 0.0);
+    track
+}
+
+#[test]
+fn one_who_was_not_there_before_need_not_walk() {
+    let appears_at = |from: f64| {
+        let mut scene = Scene::plain();
+        for look in 0..30_u8 {
+            let time = f64::from(look) / 5.0;
+            scene.motion(time, &[body(0.5)]);
+            let there = (time >= from).then(|| standing(1, from, time));
+            scene.seen(time, there.as_slice());
+        }
+        scene.states()
+    };
+    assert_eq!(appears_at(1.0), [Began]);
+    assert_eq!(appears_at(0.0), [], "the first look finds what was there");
+}
+
+#[test]
+fn a_coat_that_a_visitor_hung_up_is_no_visitor() {
+    let mut scene = Scene::plain();
+    for look in 0..200_u8 {
+        let time = f64::from(look) / 5.0;
+        let mut tracks = Vec::new();
+        if time < 4.0 {
+            tracks.push(walker(1, 0.0, time, 0.95));
+        }
+        if time >= 2.0 {
+            tracks.push(standing(2, 2.0, time));
+        }
+        scene.motion(time, &[body(0.5)]);
+        scene.seen(time, &tracks);
+    }
+    assert_eq!(scene.states(), [Began, Ended]);
+    assert_eq!(scene.last().tracks, 1);
 }
 
 #[test]

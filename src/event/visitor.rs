@@ -19,6 +19,9 @@ const COVERED: f32 = 0.3;
 const OWN: f32 = 0.5;
 /// Sum of scores over looks with foreground of its own: two clear looks or three doubtful ones.
 const ENOUGH_FOREGROUND: f32 = 1.2;
+/// The same for somebody who never changed place, but whose place was empty before: seen first when already standing
+/// there, because looks were rare.
+const APPEARED: f32 = 4.0;
 /// Looks in a zone that make an entry: a box that shakes over the border has not entered.
 const ENTRY: u32 = 2;
 
@@ -41,6 +44,8 @@ pub(super) struct Visitor {
     /// Where it was when the watch first knew of it.
     origin: NormRect,
     own_foreground: f32,
+    /// Whether its place is known to have been empty before, and nobody was near who could have put something there.
+    newcomer: bool,
     /// When it had moved of its own.
     moved: Option<MediaTime>,
     zone_looks: Vec<u32>,
@@ -51,7 +56,12 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    pub(super) fn new(track: &Track, places: &Places, watching_since: MediaTime) -> Self {
+    pub(super) fn new(
+        track: &Track,
+        places: &Places,
+        watching_since: MediaTime,
+        newcomer: bool,
+    ) -> Self {
         let from_before = track.first_seen < watching_since;
         Self {
             id: track.id,
@@ -69,6 +79,7 @@ impl Visitor {
                 track.first_rect
             },
             own_foreground: 0.0,
+            newcomer,
             moved: None,
             zone_looks: vec![0; places.count()],
             zones: Vec::new(),
@@ -107,7 +118,8 @@ impl Visitor {
         // Somebody who comes into the picture, or straight towards the camera, grows rather than travels.
         let changed =
             self.own_foreground >= ENOUGH_FOREGROUND && track.rect.iou(&self.origin) < SAME_PLACE;
-        if self.moved.is_none() && (travelled || changed) {
+        let appeared = self.newcomer && self.own_foreground >= APPEARED;
+        if self.moved.is_none() && (travelled || changed || appeared) {
             self.moved = Some(time);
         }
 

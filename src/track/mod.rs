@@ -6,7 +6,7 @@
 //!
 //! # How
 //! After ByteTrack (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022):
-//! each track predicts its box ([`kalman`]); sightings (boxes of a high score) are matched with tracks first, then the
+//! each track predicts its box (`kalman.rs`); sightings (boxes of a high score) are matched with tracks first, then the
 //! doubtful boxes with the tracks that were left over, so that a person half hidden is kept but never made from doubt
 //! alone; a track begins with a sighting that nobody claimed. Two things differ, because looks are far apart (0.2 s
 //! awake, up to seconds at wake-up): a small or fast person moves by more than its own width between looks, so where
