@@ -425,6 +425,23 @@ impl Tx<'_> {
                 let message = alerts::compose(self.db, uploading, row.facts, None, self.wall())?;
                 Body::Bytes(message.to_json().into())
             }
+            (Lane::Thumb | Lane::Crop, Some(sha256)) => {
+                // A picture may be replaced while it is on its way, so it is read here, while its row is held.
+                let path = self.outbox.path(&name);
+                match std::fs::read(&path) {
+                    Ok(jpeg) if <[u8; 32]>::from(Sha256::digest(&jpeg)) == sha256 => {
+                        Body::Bytes(jpeg.into())
+                    }
+                    Ok(_) => {
+                        self.park(object, "it has changed on disk since it was written")?;
+                        return Ok(None);
+                    }
+                    Err(error) => {
+                        self.park(object, &format!("it cannot be read from disk ({error})"))?;
+                        return Ok(None);
+                    }
+                }
+            }
             (_, Some(sha256)) => Body::File {
                 path: self.outbox.path(&name),
                 bytes: bytes as u64,
@@ -596,10 +613,11 @@ impl Outbox {
         let item = kind.item();
         let prefix = self.read(|db| Ok(alerts::known(db, incident)?.prefix))?;
         let dir = self.path(&prefix);
-        files::make_dir(&dir)?;
-        files::write(&dir.join(item.to_string()), jpeg, true)?;
         let sha256: [u8; 32] = Sha256::digest(jpeg).into();
+        files::make_dir(&dir)?;
+        // File and row change under one lock: whoever reads both sees a pair that fits.
         let mut state = self.state.lock();
+        files::write(&dir.join(item.to_string()), jpeg, true)?;
         self.write_in(&mut state, |tx| {
             tx.db
                 .prepare_cached(

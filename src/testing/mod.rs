@@ -1,1 +1,5 @@
-//! To come.
+//! Helpers for tests and benches: no part of the agent.
+//!
+//! May import every room; no room imports it outside its tests.
+
+pub mod broker;
