@@ -20,10 +20,7 @@ use rumqttc::{
         TlsError as TlsFailure,
         mqttbytes::{
             QoS,
-            v5::{
-                ConnAck, ConnectReturnCode, DisconnectReasonCode, LastWill, Packet, PubAck,
-                PubAckReason, Publish,
-            },
+            v5::{ConnAck, ConnectReturnCode, LastWill, Packet, PubAck, PubAckReason, Publish},
         },
     },
 };
@@ -136,7 +133,8 @@ impl MqttSink {
             connected,
             problem: Arc::clone(&problem),
             stop: tasks.token().clone(),
-            told: false,
+            told: None,
+            cut_short: 0,
         };
         tasks.spawn("mqtt", link.run(queue));
         Ok(Self {
@@ -272,6 +270,8 @@ struct End {
     reason: String,
     /// Trying again soon makes no sense.
     needs_a_person: bool,
+    /// It was made, and the broker ended it without a word.
+    closed_by_broker: bool,
 }
 
 /// Keeps a connection to the broker.
@@ -284,8 +284,10 @@ struct Link {
     connected: watch::Sender<bool>,
     problem: Arc<Mutex<Option<String>>>,
     stop: CancellationToken,
-    /// The log has said that the broker is away.
-    told: bool,
+    /// What the log has said was wrong, until a connection has proved good.
+    told: Option<String>,
+    /// Connections that the broker closed soon after they were made, one after the other.
+    cut_short: u32,
 }
 
 impl Link {
@@ -299,17 +301,31 @@ impl Link {
             self.connected.send_replace(false);
             // Whoever waits for an answer learns that there will be none.
             while queue.try_recv().is_ok() {}
-            let Some(end) = end else { return };
+            let Some(mut end) = end else { return };
+            if began.elapsed() >= GOOD_AFTER {
+                backoff.reset();
+                self.told = None;
+                self.cut_short = 0;
+            }
+            if end.closed_by_broker {
+                self.cut_short += 1;
+            }
+            // The client library cannot read mosquitto's reason for this, so it is told from what it looks like.
+            if self.cut_short >= 2 {
+                end.reason = format!(
+                    "the broker {} closes each connection soon after it was made: is a second Lares running with the \
+                     same site?",
+                    self.address
+                );
+            }
             *self.problem.lock() = Some(end.reason.clone());
-            if !std::mem::replace(&mut self.told, true) {
+            if self.told.as_ref() != Some(&end.reason) {
                 tracing::warn!(
                     broker = self.address,
                     "{}; alerts wait in the outbox and leave when it is back",
                     end.reason
                 );
-            }
-            if began.elapsed() >= GOOD_AFTER {
-                backoff.reset();
+                self.told = Some(end.reason);
             }
             let wait = if end.needs_a_person {
                 NEEDS_A_PERSON
@@ -381,10 +397,10 @@ impl Link {
         let _ = client.try_publish(self.topics.status(), QoS::AtMostOnce, true, "online");
         self.live.all_again();
         *self.problem.lock() = None;
-        if std::mem::take(&mut self.told) {
-            tracing::info!(broker = self.address, "the broker is back");
+        if self.cut_short >= 2 {
+            tracing::debug!(broker = self.address, "connected once more");
         } else {
-            tracing::info!(broker = self.address, "connected");
+            tracing::info!(broker = self.address, "connected to the broker");
         }
         self.connected.send_replace(true);
     }
@@ -507,6 +523,7 @@ impl Link {
         End {
             reason,
             needs_a_person: false,
+            closed_by_broker: false,
         }
     }
 
@@ -516,6 +533,7 @@ impl Link {
         let person = |reason| End {
             reason,
             needs_a_person: true,
+            closed_by_broker: false,
         };
         match error {
             ConnectionError::ConnectionRefused(
@@ -529,9 +547,9 @@ impl Link {
             ) => person(format!(
                 "the broker {address} does not speak MQTT 5: update it or use another"
             )),
-            ConnectionError::ConnectionRefused(code) => {
-                self.end(format!("the broker {address} refuses the connection ({code:?})"))
-            }
+            ConnectionError::ConnectionRefused(code) => self.end(format!(
+                "the broker {address} refuses the connection ({code:?})"
+            )),
             ConnectionError::Tls(TlsFailure::Io(error))
                 if error.kind() != std::io::ErrorKind::InvalidData =>
             {
@@ -541,26 +559,26 @@ impl Link {
                 "the broker {address} could not be trusted ({}): check mqtt.ca_file and the name in mqtt.url",
                 innermost(error)
             )),
-            ConnectionError::Timeout(_) => self.end(format!("the broker {address} does not answer")),
+            ConnectionError::Timeout(_) => {
+                self.end(format!("the broker {address} does not answer"))
+            }
             ConnectionError::Io(error) => {
                 self.end(format!("the broker {address} cannot be reached ({error})"))
             }
-            ConnectionError::MqttState(StateError::ServerDisconnect {
-                reason_code: DisconnectReasonCode::SessionTakenOver,
-                ..
-            }) => self.end(format!(
-                "another client took over this box's session at the broker {address}: is a second Lares running with \
-                 the same site?"
-            )),
-            ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
-                self.end(format!(
+            ConnectionError::MqttState(StateError::ConnectionAborted) => End {
+                closed_by_broker: true,
+                ..self.end(format!("the broker {address} closed the connection"))
+            },
+            ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => self
+                .end(format!(
                     "the broker {address} ended the connection ({reason_code:?})"
-                ))
-            }
+                )),
             ConnectionError::MqttState(StateError::AwaitPingResp) => {
                 self.end(format!("the broker {address} does not answer any more"))
             }
-            _ => self.end(format!("the connection to the broker {address} was lost")),
+            other => self.end(format!(
+                "the connection to the broker {address} was lost ({other})"
+            )),
         }
     }
 }
