@@ -2,3 +2,8 @@
 
 pub mod encoded;
 pub mod models;
+//! Helpers for tests and benches: no part of the agent.
+//!
+//! May import every room; no room imports it outside its tests.
+
+pub mod broker;
