@@ -230,7 +230,7 @@ fn watch(source: &SourceConfig, role: StreamRole, tasks: &Tasks) -> anyhow::Resu
     let scouting = tasks.child();
     let token = scouting.token().clone();
     let rtsp = RtspSource::new(source.clone(), role, SystemClock::start(), StageCpu::default());
-    scouting.thread("check", move || rtsp.run(Box::new(Scout(sender)), token))?;
+    scouting.thread("check", move || rtsp.run(Box::new(Scout(sender)), &token))?;
     let deadline = Instant::now() + CAMERA_PATIENCE;
     let (mut format, mut first_key) = (None, None);
     let outcome = loop {

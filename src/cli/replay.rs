@@ -257,7 +257,7 @@ impl Replay<'_> {
         let mut received = 0u64;
         let mut end = MediaTime::ZERO;
         let mut size = Size::default();
-        while let Some(packet) = source.next()? {
+        while let Some(packet) = source.next_packet()? {
             received += 1;
             size = packet.format.size;
             end = end.max(packet.time + packet.duration.unwrap_or_default());

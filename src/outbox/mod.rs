@@ -23,6 +23,7 @@ mod files;
 mod ledger;
 mod objects;
 pub mod plan;
+pub mod probe;
 mod pump;
 mod recover;
 mod retention;
