@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{InferError, heads, motion};
+use super::{InferError, heads, motion, shelf};
 use crate::flow::{Label, Size};
 
 const VERSION: u32 = 1;
@@ -214,7 +214,7 @@ impl Card {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let names = names(dir).join(", ");
+                let names = shelf::names(dir).join(", ");
                 let known = if names.is_empty() {
                     "(there is none)".to_owned()
                 } else {
@@ -391,85 +391,6 @@ impl fmt::Display for Card {
     }
 }
 
-/// Names of the cards in a folder, sorted.
-fn names(dir: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(dir) else {
-        return Vec::new();
-    };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter_map(|file| file.strip_suffix(".toml").map(str::to_owned))
-        .collect();
-    names.sort();
-    names
-}
-
-/// Every card in a folder by name, with what is wrong with it or with its model's file.
-#[must_use]
-pub fn list(dir: &Path) -> Vec<(String, Result<Card, InferError>)> {
-    let verified = |name: &str| {
-        let card = Card::read(dir, name)?;
-        card.model()?;
-        Ok(card)
-    };
-    names(dir)
-        .into_iter()
-        .map(|name| {
-            let card = verified(&name);
-            (name, card)
-        })
-        .collect()
-}
-
-/// The card to use where `name` is configured: itself, or its float sibling where it is of integers and this
-/// processor has no dot products for them.
-///
-/// # Errors
-/// When a card is missing, not valid, or of another task.
-pub(super) fn choose(dir: &Path, name: &str, task: Task) -> Result<Card, InferError> {
-    choose_for(dir, name, task, has_int8_dot_products())
-}
-
-fn choose_for(dir: &Path, name: &str, task: Task, int8: bool) -> Result<Card, InferError> {
-    let card = Card::read(dir, name)?;
-    if card.task != task {
-        return Err(InferError::BadCard {
-            path: dir.join(format!("{name}.toml")),
-            reason: format!("its task is not \"{task:?}\"").to_lowercase(),
-        });
-    }
-    match &card.sibling {
-        Some(sibling) if card.precision == Precision::Int8 && !int8 => {
-            let other = Card::read(dir, sibling)?;
-            Ok(
-                if other.task == task && other.precision == Precision::Float {
-                    other
-                } else {
-                    card
-                },
-            )
-        }
-        _ => Ok(card),
-    }
-}
-
-/// Whether this processor multiplies and adds 8-bit integers in one instruction (VNNI on x86, dot product on Arm).
-fn has_int8_dot_products() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        std::arch::is_x86_feature_detected!("avx512vnni")
-            || std::arch::is_x86_feature_detected!("avxvnni")
-    }
-    #[cfg(target_arch = "aarch64")]
-    {
-        std::arch::is_aarch64_feature_detected!("dotprod")
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    {
-        false
-    }
-}
-
 #[cfg(test)]
 #[path = "card_tests.rs"]
-mod tests;
+pub(super) mod tests;

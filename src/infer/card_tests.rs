@@ -31,7 +31,7 @@ score = 0.4
 nms_iou = 0.5
 "#;
 
-fn folder() -> tempfile::TempDir {
+pub(in crate::infer) fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("person.toml"), PERSON).unwrap();
     fs::write(dir.path().join("person.onnx"), "abc").unwrap();
@@ -72,7 +72,7 @@ fn a_card_is_read_and_its_file_checked() {
     );
     fs::remove_file(dir.path().join("person.onnx")).unwrap();
     assert!(matches!(card.model(), Err(InferError::NoModel { .. })));
-    let listed = list(dir.path());
+    let listed = shelf::list(dir.path());
     assert_eq!(listed.len(), 2);
     assert!(listed.iter().all(|(_, card)| card.is_err()));
 }
@@ -121,21 +121,4 @@ fn every_mistake_in_a_card_is_named() {
     }
     let wrong_name = Card::parse(Path::new("."), "other", PERSON).unwrap_err();
     assert!(wrong_name.contains("other"), "{wrong_name}");
-}
-
-#[test]
-fn without_integer_dot_products_the_float_sibling_is_taken() {
-    let dir = folder();
-    let name = |name, int8| {
-        choose_for(dir.path(), name, Task::Person, int8)
-            .unwrap()
-            .name
-    };
-    assert_eq!(name("person", true), "person");
-    assert_eq!(name("person", false), "person-f32");
-    assert_eq!(name("person-f32", true), "person-f32");
-    let text = choose_for(dir.path(), "person", Task::Motion, true)
-        .unwrap_err()
-        .to_string();
-    assert!(text.contains("motion"), "{text}");
 }

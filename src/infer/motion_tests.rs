@@ -211,3 +211,17 @@ fn pictures_out_of_order_do_no_harm() {
     assert!(drift < 1.0, "{drift}");
     assert!(scene.look(visitor((300, 100))).moving());
 }
+
+#[test]
+fn a_background_that_is_no_number_is_learnt_anew() {
+    let mut scene = Scene::new();
+    scene.settle();
+    scene.state.background[1000] = f32::NAN;
+    let frame = scene.painter.frame(MediaTime::from_secs_f64(2.5), |x, y| {
+        [garden(x, y), 128, 128]
+    });
+    let failed = scene.model.look(&frame, &scene.rules, &mut scene.state);
+    assert!(matches!(failed, Err(InferError::Run { .. })));
+    scene.looks = 5;
+    scene.settle();
+}

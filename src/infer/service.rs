@@ -278,6 +278,10 @@ impl CameraInfer {
     /// Looks for motion and waits for the answer (below a millisecond, unless other cameras ask at the same time).
     /// Pictures must come in the order of their times: each moves the camera's background on.
     ///
+    /// A report that is not settled (the first two looks, the two after a scene-wide change such as infra-red
+    /// switching on, the first after a gap of a minute) has no regions and says nothing about what is there: where
+    /// nobody may be missed, look for persons.
+    ///
     /// # Errors
     /// When the picture cannot be used, the model fails, or the models have been stopped.
     pub fn motion(&mut self, frame: &Frame) -> Result<MotionReport, InferError> {

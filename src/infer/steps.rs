@@ -3,7 +3,7 @@
 use super::{
     InferError, card,
     card::Element,
-    nms,
+    nms::{self, Found},
     prepare::{Mapping, Preparer},
 };
 use crate::flow::{Detection, Frame, NormRect, Size};
@@ -57,7 +57,12 @@ impl Prepare {
     }
 }
 
-/// Non-maximum suppression.
-pub fn suppress(detections: &mut Vec<Detection>, iou: f32) {
-    nms::suppress(detections, iou);
+/// One box for each thing, of boxes that all come from one look.
+#[must_use]
+pub fn suppress(detections: &[Detection], iou: f32) -> Vec<Detection> {
+    let whole = |detection: &Detection| Found {
+        detection: *detection,
+        cut: false,
+    };
+    nms::merge(detections.iter().map(whole).collect(), iou)
 }
