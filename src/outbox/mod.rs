@@ -7,8 +7,10 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `store` | the database file and its schema |
-//! | `alerts` | incidents and their alerts: one row for each change |
-//! | `objects` | pictures, segments, playlists; when a clip counts as begun and as complete |
+//! | `incidents` | one row for each visit, with its newest facts |
+//! | `alerts` | one row for each change of an incident |
+//! | `objects` | pictures, segments, playlists: what lies in an incident's folder |
+//! | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
 //! | [`plan`] | what goes next and what is evicted; pure |
 //! | `pump` | one worker for each sink: picks, delivers, backs off |
 //! | `recover` | what a cut left behind |
@@ -18,8 +20,10 @@
 //! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config` and `wire`.
 
 mod alerts;
+mod clips;
 mod error;
 mod files;
+mod incidents;
 mod ledger;
 mod objects;
 pub mod plan;

@@ -23,6 +23,10 @@ use crate::base::{backoff::Backoff, tasks::Tasks, telemetry::SinkLabel};
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// So many parcels that fail one after the other mean that the receiver is at fault.
+const FAILURES_IN_ROW: u32 = 4;
+/// What failed last is tried this much later than the others.
+const AFTER_OTHERS: Duration = Duration::from_secs(1);
 /// How often to look whether another process has changed rows.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often the metric of waiting rows is brought up to date.
@@ -51,6 +55,7 @@ impl Outbox {
                 sink_backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
                 away: false,
                 paused_until: None,
+                failures_in_row: 0,
                 counted: None,
                 stop: tasks.token().clone(),
                 sink,
@@ -98,6 +103,7 @@ struct Pump {
     /// The log has said that the receiver is away.
     away: bool,
     paused_until: Option<Instant>,
+    failures_in_row: u32,
     counted: Option<Instant>,
     stop: CancellationToken,
 }
@@ -203,6 +209,7 @@ impl Pump {
                     .inc_by(ticket.bytes);
                 self.backoffs.remove(&ticket.key);
                 self.sink_backoff.reset();
+                self.failures_in_row = 0;
                 self.paused_until = None;
                 if std::mem::take(&mut self.away) {
                     tracing::info!(
@@ -225,6 +232,11 @@ impl Pump {
                     .or_insert_with(|| Backoff::new(FIRST_WAIT, LONGEST_WAIT));
                 let wait = after.unwrap_or_else(|| backoff.wait());
                 until = (!wait.is_zero()).then(|| self.outbox.clock.now() + wait);
+                // Nobody tells a receiver that is down from one that dislikes each parcel: both deserve a pause.
+                self.failures_in_row += u32::from(!wait.is_zero());
+                if self.failures_in_row >= FAILURES_IN_ROW {
+                    self.receiver_failed(None, reason);
+                }
             }
             Outcome::Retry {
                 scope: Scope::Sink,
@@ -232,19 +244,9 @@ impl Pump {
                 reason,
             } => {
                 metrics.delivery_failures.get_or_create(&label).inc();
-                let paused = self
-                    .paused_until
-                    .is_some_and(|until| until > Instant::now());
-                if !paused {
-                    self.pause(*after);
-                }
-                if !std::mem::replace(&mut self.away, true) {
-                    tracing::warn!(
-                        sink = self.sink.name(),
-                        recipient = self.recipient,
-                        "{reason}; nothing is lost, deliveries go on when it is back"
-                    );
-                }
+                let wait = self.receiver_failed(*after, reason);
+                // After the pause another one goes first, in case it was this one's fault after all.
+                until = Some(self.outbox.clock.now() + wait + AFTER_OTHERS);
             }
             Outcome::Reject { reason } => {
                 metrics.delivery_failures.get_or_create(&label).inc();
@@ -269,6 +271,24 @@ impl Pump {
             self.pause(Some(LOOK_EVERY));
             tracing::error!(%error, sink = self.sink.name(), "an answer could not be written down");
         }
+    }
+
+    /// Stops this worker for a while, and says so once. Returns how long.
+    fn receiver_failed(&mut self, after: Option<Duration>, reason: &str) -> Duration {
+        let now = Instant::now();
+        // Several deliveries were on their way and fail together: they count as one.
+        let wait = match self.paused_until.filter(|until| *until > now) {
+            Some(until) => until - now,
+            None => self.pause(after),
+        };
+        if !std::mem::replace(&mut self.away, true) {
+            tracing::warn!(
+                sink = self.sink.name(),
+                recipient = self.recipient,
+                "{reason}; nothing is lost, deliveries go on when it is back"
+            );
+        }
+        wait
     }
 
     fn count_waiting(&mut self) {

@@ -276,6 +276,14 @@ impl Inner {
                 after: None,
                 reason: format!("the store {endpoint} is too busy to take more now"),
             },
+            _ if text.contains("status code:") => Outcome::Retry {
+                scope: Scope::Parcel,
+                after: None,
+                reason: format!(
+                    "the store {endpoint} did not take {key} ({})",
+                    innermost(error)
+                ),
+            },
             _ => self.away(format!(
                 "the store {endpoint} cannot be reached or does not answer properly ({})",
                 innermost(error)

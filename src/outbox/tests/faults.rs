@@ -95,6 +95,25 @@ fn a_busy_store_and_a_cut_answer_lose_nothing() {
 }
 
 #[test]
+fn one_object_that_the_store_cannot_take_holds_up_no_other() {
+    const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    let rude = Rude::start(&[BROKEN, FINE]);
+    let home = Home::new();
+    let (old, new) = (
+        whole_visit(home.outbox(), 0.0, 1),
+        whole_visit(home.outbox(), 9.0, 1),
+    );
+    home.start(vec![rude.sink()]);
+    wait_for("everything", || {
+        home.outbox().waiting(Takes::Objects).unwrap() == 0
+    });
+    for incident in [old.id, new.id] {
+        let totals = home.outbox().totals_of(incident).unwrap();
+        assert_eq!(totals.segments_delivered, 1);
+    }
+}
+
+#[test]
 fn a_wrong_clock_is_named_as_such() {
     const SKEWED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 48\r\n\r\n\
                           <Error><Code>RequestTimeTooSkewed</Code></Error>";

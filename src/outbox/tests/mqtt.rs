@@ -197,7 +197,6 @@ fn a_broker_that_dies_and_forgets_gets_everything_that_it_did_not_acknowledge() 
         commit(at, &mut committed);
     }
     wait_for("the broker to be missed", || !is_connected(&connection));
-    let heard = hub.alerts();
     broker.forget();
     broker.restart().unwrap();
     // A new one, because its session is forgotten too.
@@ -224,9 +223,7 @@ fn a_broker_that_dies_and_forgets_gets_everything_that_it_did_not_acknowledge() 
     assert_eq!(home.outbox().resend(1).unwrap(), 50);
     let everything = || {
         let of = |m: &IncidentMessage| (m.n.unwrap(), m.id, m.seq);
-        let seen: BTreeSet<_> = hub.alerts().iter().map(of).collect();
-        assert!(seen.is_superset(&heard.iter().map(of).filter(|_| seen.len() >= 50).collect()));
-        seen
+        hub.alerts().iter().map(of).collect::<BTreeSet<_>>()
     };
     wait_for("every alert", || everything().len() >= 50);
     let numbers: Vec<_> = everything().iter().map(|(n, ..)| *n).collect();
