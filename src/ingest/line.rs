@@ -189,3 +189,27 @@ fn output_pad(wanted: gst::Caps, out: Arc<Mutex<Vec<Output>>>) -> gst::Pad {
         })
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::samples::*, *};
+
+    #[test]
+    fn nothing_of_a_line_outlives_it() {
+        let studio = Studio::new();
+        let packets = packets(&studio.video("v.mp4", 5, &x264(5, 0)));
+        let caps: gst::Caps = packets[0].format.caps.parse().unwrap();
+        let parser = gst::ElementFactory::make("h264parse").build().unwrap();
+        let line = Line::new(vec![parser], &gst::Caps::new_any()).unwrap();
+        assert!(line.set_caps(&caps) && line.segment(gst::SegmentFlags::empty()));
+        for packet in &packets {
+            line.push(gst::Buffer::from_slice(packet.data.clone()))
+                .unwrap();
+        }
+        assert_eq!(line.take().len(), 5);
+        // A message that is left lying on a bus keeps its element, and the element its bus.
+        let (element, bus) = (line.elements[0].downgrade(), line.bus.downgrade());
+        drop(line);
+        assert!(element.upgrade().is_none() && bus.upgrade().is_none());
+    }
+}
