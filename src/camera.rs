@@ -14,11 +14,13 @@
 //! one unit after the other.
 
 mod links;
+mod pictures;
 mod record;
 mod view;
 mod watch;
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -121,12 +123,7 @@ impl Camera {
             recording: tasks.child(),
         };
 
-        let record = Record::new(
-            &config,
-            shared.outbox.clone(),
-            shared.board.clone(),
-            shared.stages.clone(),
-        );
+        let record = Record::new(&config, shared);
         let clock = shared.clock.clone();
         let stop = camera.recording.token().clone();
         camera.recording.thread(&format!("rec-{id}"), move || {
@@ -149,6 +146,8 @@ impl Camera {
             bell: watch_bell,
             shared: shared.clone(),
             stop: camera.watching.token().clone(),
+            untold: VecDeque::new(),
+            refused: false,
         };
         camera
             .watching
@@ -215,6 +214,9 @@ struct WatchLane {
     bell: Bell,
     shared: Shared,
     stop: CancellationToken,
+    /// Reports whose alert is not on disk yet.
+    untold: VecDeque<Report>,
+    refused: bool,
 }
 
 impl WatchLane {
@@ -251,11 +253,23 @@ impl WatchLane {
         }
     }
 
-    /// Alerts become rows first; then the record lane hears of them.
+    /// Alerts become rows first; then the record lane hears of them. What a full disk refuses is held here, in order,
+    /// and tried again.
     fn tell(&mut self) {
-        for report in self.watch.take_reports() {
-            report.commit(&self.shared.outbox, &self.shared.live);
-            self.notes.send(Note::Report(Box::new(report)));
+        self.untold.extend(self.watch.take_reports());
+        while let Some(report) = self.untold.front() {
+            match report.commit(&self.shared.outbox, &self.shared.live) {
+                Ok(()) => self.refused = false,
+                Err(error) => {
+                    if !std::mem::replace(&mut self.refused, true) {
+                        tracing::error!(%error, "an alert cannot be written yet; it is held and tried again");
+                    }
+                    break;
+                }
+            }
+            if let Some(report) = self.untold.pop_front() {
+                self.notes.send(Note::Report(Box::new(report)));
+            }
         }
         if let Some(view) = self.watch.take_view() {
             self.notes.send(Note::View(view));

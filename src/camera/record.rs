@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::view::{Report, View};
+use bytes::Bytes;
+
+use super::{
+    Shared,
+    pictures::Pictures,
+    view::{Report, View},
+};
 use crate::{
     base::{
         board::Board,
@@ -14,7 +20,7 @@ use crate::{
         CameraId, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Packet,
         Problem, Rendition, StreamRole,
     },
-    outbox::{Outbox, PictureKind},
+    outbox::{Outbox, PictureKind, sinks::LiveState},
 };
 
 /// Wide enough for a phone's screen.
@@ -25,9 +31,9 @@ pub struct Record {
     id: CameraId,
     clip: ClipConfig,
     streams: Vec<(StreamRole, Recorder)>,
-    /// Incidents whose clip may still grow, with the quality of the picture kept for them.
-    open: BTreeMap<IncidentId, f32>,
+    pictures: Pictures,
     outbox: Arc<Outbox>,
+    live: LiveState,
     board: Board,
     stages: StageCpu,
     bytes: u64,
@@ -66,7 +72,7 @@ impl ClipSummary {
 impl Record {
     /// A lane for the camera `config`.
     #[must_use]
-    pub fn new(config: &CameraConfig, outbox: Arc<Outbox>, board: Board, stages: StageCpu) -> Self {
+    pub fn new(config: &CameraConfig, shared: &Shared) -> Self {
         let roles = [
             Some(StreamRole::Sub),
             config.main.as_ref().map(|_| StreamRole::Main),
@@ -79,10 +85,11 @@ impl Record {
                 .flatten()
                 .map(|role| (role, Recorder::new(role, &config.clip)))
                 .collect(),
-            open: BTreeMap::new(),
-            outbox,
-            board,
-            stages,
+            pictures: Pictures::new(config, shared.stages.clone()),
+            outbox: shared.outbox.clone(),
+            live: shared.live.clone(),
+            board: shared.board.clone(),
+            stages: shared.stages.clone(),
             bytes: 0,
             summaries: BTreeMap::new(),
             closed: Vec::new(),
@@ -93,6 +100,9 @@ impl Record {
     /// Takes one access unit of either stream.
     pub fn packet(&mut self, packet: &Packet) {
         self.bytes += packet.data.len() as u64;
+        if packet.stream == StreamRole::Main && packet.key {
+            self.pictures.main_keyframe(packet);
+        }
         self.on_streams(|role, recorder| {
             if role == packet.stream {
                 recorder.packet(packet)
@@ -107,7 +117,7 @@ impl Record {
         let incident = &report.change.incident;
         match incident.state {
             IncidentState::Began => {
-                self.open.insert(incident.id, 0.0);
+                self.pictures.began(incident.id);
                 self.start(incident);
             }
             IncidentState::Updated => {
@@ -125,7 +135,9 @@ impl Record {
                 let until = incident.end.unwrap_or(report.newest) + self.clip.post_roll;
                 let id = incident.id;
                 self.on_streams(|_, recorder| recorder.end(id, until));
-                self.open.remove(&id);
+                if let Some(last) = self.pictures.ended(id) {
+                    self.show(&last);
+                }
             }
         }
         if let Some(view) = &report.view {
@@ -143,15 +155,15 @@ impl Record {
         }
     }
 
-    /// Keeps a better picture of an open incident.
+    /// Takes in a view of somebody in an open incident: perhaps a better picture.
     pub fn view(&mut self, view: View) {
-        let Some(best) = self.open.get_mut(&view.incident) else {
-            return;
-        };
-        if view.quality <= *best {
-            return;
+        if let Some(best) = self.pictures.view(view) {
+            self.show(&best);
         }
-        *best = view.quality;
+    }
+
+    /// Keeps and publishes a picture.
+    fn show(&mut self, view: &View) {
         let stored = self.stages.time(Stage::Clip, || -> anyhow::Result<()> {
             let thumb = thumbnail(&view.frame, Some(view.rect), THUMBNAIL_WIDTH)?;
             self.outbox
@@ -159,6 +171,7 @@ impl Record {
             let crop = crop(&view.frame, view.rect)?;
             self.outbox
                 .picture(view.incident, PictureKind::Crop, &crop)?;
+            self.live.snapshot(&self.id, Bytes::from(thumb));
             Ok(())
         });
         if let Err(error) = stored {
@@ -173,6 +186,7 @@ impl Record {
 
     /// Disarmed: the pre-roll is emptied, and no later clip reaches back before now.
     pub fn clear(&mut self) {
+        self.pictures.clear();
         self.on_streams(|_, recorder| recorder.clear());
     }
 

@@ -1,10 +1,8 @@
 //! What the watch lane tells the record lane: changes of incidents, and views of who is there.
 
-use std::sync::Arc;
-
 use crate::{
     flow::{Frame, IncidentChange, IncidentId, IncidentState, MediaTime, NormRect, Track},
-    outbox::{Outbox, sinks::LiveState},
+    outbox::{Outbox, OutboxError, sinks::LiveState},
 };
 
 /// Somebody of an incident, in one picture.
@@ -56,13 +54,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// Makes the alert safe: its row is on disk when this returns. A disk that refuses is told once by the outbox; the
-    /// change stays in the outbox's memory until it can be written.
-    pub fn commit(&self, outbox: &Arc<Outbox>, live: &LiveState) {
+    /// Makes the alert safe: its row is on disk when this returns.
+    ///
+    /// # Errors
+    /// When the disk refuses: hold the report and try again.
+    pub fn commit(&self, outbox: &Outbox, live: &LiveState) -> Result<(), OutboxError> {
         let incident = &self.change.incident;
-        if let Err(error) = outbox.alert(incident, self.confirmed_by) {
-            tracing::error!(camera = %incident.camera, incident = %incident.id, %error, "an alert could not be kept");
-        }
+        outbox.alert(incident, self.confirmed_by)?;
         live.person(&incident.camera, incident.state != IncidentState::Ended);
+        Ok(())
     }
 }

@@ -58,8 +58,7 @@ pub struct Watch {
     demand: DecodeDemand,
     next_look: Option<MediaTime>,
     newest: MediaTime,
-    /// The open incident and the quality of its best view so far.
-    open: Option<(IncidentId, f32)>,
+    open: Option<IncidentId>,
     reports: Vec<Report>,
     view: Option<View>,
     sightings: Vec<Sighting>,
@@ -224,26 +223,15 @@ impl Watch {
         });
         let step = self.judge(|events| events.seen(time, &tracks));
         self.follow(step, Some(&seen.frame), Some(&tracks));
-        self.offer_view(&seen.frame, &tracks);
+        self.view = self
+            .open
+            .and_then(|incident| View::best(incident, &seen.frame, &tracks));
         if self.pace != Pace::OnDemand {
             self.sightings.push(Sighting {
                 time,
                 detections,
                 tracks,
             });
-        }
-    }
-
-    /// A clearly better view of an open incident goes to the record lane.
-    fn offer_view(&mut self, frame: &Frame, tracks: &[Track]) {
-        const CLEARLY_BETTER: f32 = 1.25;
-        let Some((incident, best)) = &mut self.open else {
-            return;
-        };
-        let view = View::best(*incident, frame, tracks);
-        if let Some(view) = view.filter(|view| view.quality > *best * CLEARLY_BETTER) {
-            *best = view.quality;
-            self.view = Some(view);
         }
     }
 
@@ -267,8 +255,7 @@ impl Watch {
             match incident.state {
                 IncidentState::Began => {
                     self.metrics.incidents.get_or_create(&self.label()).inc();
-                    let quality = view.as_ref().map_or(0.0, |view| view.quality);
-                    self.open = Some((incident.id, quality));
+                    self.open = Some(incident.id);
                     tracing::info!(camera = %self.id, incident = %incident.id, score = incident.score, "{} seen", incident.label);
                 }
                 IncidentState::Updated => {}
@@ -316,7 +303,7 @@ impl Watch {
         std::mem::take(&mut self.reports)
     }
 
-    /// The newest better view since the last call.
+    /// The newest view of an open incident since the last call.
     pub fn take_view(&mut self) -> Option<View> {
         self.view.take()
     }

@@ -200,7 +200,18 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut figures = after.since(&before, args, &shared, &streams)?;
     drop(plain);
     stop::in_good_order(app, &runtime);
-    figures.stored_bytes = u64::try_from(shared.metrics.stored_bytes.get()).unwrap_or(0);
+    // Stopping has let what was ready leave.
+    figures.stored_bytes = shared.outbox.disk().stored;
+    figures.upload_bytes = ["mqtt", "upload"]
+        .into_iter()
+        .map(|sink| {
+            shared
+                .metrics
+                .delivered_bytes
+                .get_or_create(&SinkLabel { sink })
+                .get()
+        })
+        .sum();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&figures)?)?;
     } else {
@@ -347,27 +358,14 @@ struct Reading {
     agent: f64,
     plain: [f64; 3],
     stages: [Duration; 6],
-    source_bytes: u64,
-    upload_bytes: u64,
 }
 
 impl Reading {
     fn take(shared: &Shared, plain: &PlainPipelines) -> anyhow::Result<Self> {
-        let metrics = &shared.metrics;
         Ok(Self {
             agent: cpu::process().as_secs_f64(),
             plain: plain.cpu()?,
             stages: Stage::ALL.map(|stage| shared.stages.get(stage)),
-            source_bytes: 0,
-            upload_bytes: ["mqtt", "upload"]
-                .into_iter()
-                .map(|sink| {
-                    metrics
-                        .delivered_bytes
-                        .get_or_create(&SinkLabel { sink })
-                        .get()
-                })
-                .sum(),
         })
     }
 
@@ -424,7 +422,7 @@ impl Reading {
             dropped: Dropped { packets, frames },
             source_bytes,
             stored_bytes: 0,
-            upload_bytes: self.upload_bytes,
+            upload_bytes: 0,
         })
     }
 }

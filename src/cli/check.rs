@@ -18,7 +18,7 @@ use crate::{
     flow::{MediaTime, Packet, Problem, StreamFormat, StreamRole},
     infer::Infer,
     ingest::{self, PacketSink, RtspSource, SourceState},
-    outbox::probe,
+    outbox::sinks::{self, StoreSink},
 };
 
 /// How long a camera may take to show two keyframes.
@@ -132,12 +132,8 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     match &config.mqtt {
         None => findings.advice("broker", "none is set: alerts stay on this box, see [mqtt]")?,
         Some(mqtt) => {
-            let site = config
-                .site
-                .clone()
-                .unwrap_or_else(|| "check".parse().expect("a valid id"));
             let probed = runtime
-                .block_on(probe::mqtt(mqtt, &site))
+                .block_on(sinks::probe_broker(mqtt))
                 .map(|()| format!("{} takes messages", mqtt.url));
             findings.result("broker", probed.map_err(|error| error.to_string()))?;
         }
@@ -146,7 +142,12 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
         None => findings.advice("store", "none is set: clips stay on this box, see [upload]")?,
         Some(upload) => {
             let probed = runtime
-                .block_on(probe::store(upload))
+                .block_on(async {
+                    StoreSink::new(upload)
+                        .map_err(|error| error.to_string())?
+                        .probe()
+                        .await
+                })
                 .map(|()| format!("{} takes objects", upload.url));
             findings.result("store", probed.map_err(|error| error.to_string()))?;
         }

@@ -260,12 +260,7 @@ impl Replay<'_> {
             &shared,
             &Bell::new(),
         );
-        let mut record = Record::new(
-            &self.camera,
-            outbox.clone(),
-            shared.board.clone(),
-            self.stages.clone(),
-        );
+        let mut record = Record::new(&self.camera, &shared);
         let mut lanes = Lanes {
             name: &name,
             json: self.args.json,
@@ -281,10 +276,9 @@ impl Replay<'_> {
         let mut presented = Presented::default();
         let mut received = 0u64;
         let mut end = MediaTime::ZERO;
-        let mut size = Size::default();
         while let Some(packet) = source.next_packet()? {
             received += 1;
-            size = packet.format.size;
+            let size = packet.format.size;
             end = end.max(packet.time + packet.duration.unwrap_or_default());
             clock.advance_to(packet.arrived);
             if self.mot.is_some() {
@@ -432,7 +426,7 @@ impl Lanes<'_> {
             }
         }
         for report in self.watch.take_reports() {
-            report.commit(self.outbox, self.live);
+            report.commit(self.outbox, self.live)?;
             self.record.report(&report);
             let id = report.change.incident.id;
             let first_alert = self
@@ -567,7 +561,9 @@ mod tests {
     fn pictures_are_numbered_as_shown() {
         let at = |n: i64| MediaTime::from_nanos(n);
         let mut presented = Presented::default();
-        [0, 300, 100, 200].map(|n| presented.note(at(n)));
+        for n in [0, 300, 100, 200] {
+            presented.note(at(n));
+        }
         assert_eq!(
             [0, 100, 200, 300].map(|n| presented.number(at(n))),
             [1, 2, 3, 4]

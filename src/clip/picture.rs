@@ -95,14 +95,19 @@ fn scaled(frame: &Frame, area: NormRect, size: Size) -> Result<Picture, ClipErro
         let (width, height) = (plane.width as u32, plane.height as u32);
         let source = ImageRef::new(width, height, &samples, pixel).map_err(|e| failed(frame, e))?;
         let mut target = Image::new(size.width, size.height, pixel);
+        // Single precision may end a hair outside the picture, which the resizer refuses.
+        let part = |from: f32, to: f32, length: u32| {
+            let (from, to) = (
+                f64::from(from) * f64::from(length),
+                f64::from(to) * f64::from(length),
+            );
+            (from, (to - from).min(f64::from(length) - from))
+        };
+        let (left, wide) = part(area.x0, area.x1, width);
+        let (top, high) = part(area.y0, area.y1, height);
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(
-                f64::from(area.x0) * f64::from(width),
-                f64::from(area.y0) * f64::from(height),
-                f64::from(area.width()) * f64::from(width),
-                f64::from(area.height()) * f64::from(height),
-            );
+            .crop(left, top, wide, high);
         resizer
             .resize(&source, &mut target, &options)
             .map_err(|e| failed(frame, e))?;

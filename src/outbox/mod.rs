@@ -27,7 +27,6 @@ mod incidents;
 mod ledger;
 mod objects;
 pub mod plan;
-pub mod probe;
 mod pump;
 mod recover;
 mod retention;

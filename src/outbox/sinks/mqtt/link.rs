@@ -40,8 +40,8 @@ const GOOD_AFTER: Duration = Duration::from_secs(10);
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Why a connection ended.
-struct End {
-    reason: String,
+pub(super) struct End {
+    pub(super) reason: String,
     /// Trying again soon makes no sense.
     needs_a_person: bool,
     /// It was made, and the broker ended it without a word.
@@ -134,8 +134,8 @@ impl Link {
         };
         let largest = match first {
             Some(Ok(Event::Incoming(Packet::ConnAck(ack)))) => largest_out(&ack),
-            Some(Ok(_)) => return Some(self.end("the broker does not speak MQTT 5".to_owned())),
-            Some(Err(error)) => return Some(self.sort(&error)),
+            Some(Ok(_)) => return Some(end("the broker does not speak MQTT 5".to_owned())),
+            Some(Err(error)) => return Some(sort(&self.address, &error)),
             None => return None,
         };
         self.greet(client);
@@ -149,7 +149,7 @@ impl Link {
                 }
                 event = events.next() => match event {
                     Some(Ok(event)) => self.happened(event, &mut sent, &mut in_flight),
-                    Some(Err(error)) => return Some(self.sort(&error)),
+                    Some(Err(error)) => return Some(sort(&self.address, &error)),
                     None => return None,
                 },
                 Some(publication) = queue.recv() => {
@@ -292,68 +292,64 @@ impl Link {
         };
         let _ = timeout(GOODBYE, last_answers).await;
     }
+}
 
-    fn end(&self, reason: String) -> End {
-        End {
-            reason,
-            needs_a_person: false,
-            closed_by_broker: false,
-        }
+fn end(reason: String) -> End {
+    End {
+        reason,
+        needs_a_person: false,
+        closed_by_broker: false,
     }
+}
 
-    /// One sentence for each way in which a connection ends.
-    fn sort(&self, error: &ConnectionError) -> End {
-        let address = &self.address;
-        let person = |reason| End {
-            reason,
-            needs_a_person: true,
-            closed_by_broker: false,
-        };
-        match error {
-            ConnectionError::ConnectionRefused(
-                ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
-            ) => person(format!(
-                "the broker {address} refuses user and password: check mqtt.user and mqtt.password"
-            )),
-            ConnectionError::ConnectionRefused(
-                ConnectReturnCode::UnsupportedProtocolVersion
-                | ConnectReturnCode::RefusedProtocolVersion,
-            ) => person(format!(
-                "the broker {address} does not speak MQTT 5: update it or use another"
-            )),
-            ConnectionError::ConnectionRefused(code) => self.end(format!(
-                "the broker {address} refuses the connection ({code:?})"
-            )),
-            ConnectionError::Tls(TlsFailure::Io(error))
-                if error.kind() != std::io::ErrorKind::InvalidData =>
-            {
-                self.end(format!("the broker {address} cannot be reached ({error})"))
-            }
-            ConnectionError::Tls(error) => person(format!(
-                "the broker {address} could not be trusted ({}): check mqtt.ca_file and the name in mqtt.url",
-                innermost(error)
-            )),
-            ConnectionError::Timeout(_) => {
-                self.end(format!("the broker {address} does not answer"))
-            }
-            ConnectionError::Io(error) => {
-                self.end(format!("the broker {address} cannot be reached ({error})"))
-            }
-            ConnectionError::MqttState(StateError::ConnectionAborted) => End {
-                closed_by_broker: true,
-                ..self.end(format!("the broker {address} closed the connection"))
-            },
-            ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => self
-                .end(format!(
-                    "the broker {address} ended the connection ({reason_code:?})"
-                )),
-            ConnectionError::MqttState(StateError::AwaitPingResp) => {
-                self.end(format!("the broker {address} does not answer any more"))
-            }
-            other => self.end(format!(
-                "the connection to the broker {address} was lost ({other})"
-            )),
+/// One sentence for each way in which a connection ends.
+pub(super) fn sort(address: &str, error: &ConnectionError) -> End {
+    let person = |reason| End {
+        reason,
+        needs_a_person: true,
+        closed_by_broker: false,
+    };
+    match error {
+        ConnectionError::ConnectionRefused(
+            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
+        ) => person(format!(
+            "the broker {address} refuses user and password: check mqtt.user and mqtt.password"
+        )),
+        ConnectionError::ConnectionRefused(
+            ConnectReturnCode::UnsupportedProtocolVersion
+            | ConnectReturnCode::RefusedProtocolVersion,
+        ) => person(format!(
+            "the broker {address} does not speak MQTT 5: update it or use another"
+        )),
+        ConnectionError::ConnectionRefused(code) => end(format!(
+            "the broker {address} refuses the connection ({code:?})"
+        )),
+        ConnectionError::Tls(TlsFailure::Io(error))
+            if error.kind() != std::io::ErrorKind::InvalidData =>
+        {
+            end(format!("the broker {address} cannot be reached ({error})"))
         }
+        ConnectionError::Tls(error) => person(format!(
+            "the broker {address} could not be trusted ({}): check mqtt.ca_file and the name in mqtt.url",
+            innermost(error)
+        )),
+        ConnectionError::Timeout(_) => end(format!("the broker {address} does not answer")),
+        ConnectionError::Io(error) => {
+            end(format!("the broker {address} cannot be reached ({error})"))
+        }
+        ConnectionError::MqttState(StateError::ConnectionAborted) => End {
+            closed_by_broker: true,
+            ..end(format!("the broker {address} closed the connection"))
+        },
+        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => end(
+            format!("the broker {address} ended the connection ({reason_code:?})"),
+        ),
+        ConnectionError::MqttState(StateError::AwaitPingResp) => {
+            end(format!("the broker {address} does not answer any more"))
+        }
+        other => end(format!(
+            "the connection to the broker {address} was lost ({other})"
+        )),
     }
 }
 

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use rumqttc::{
     TlsConfiguration, Transport,
     v5::{
-        MqttOptions,
+        AsyncClient, Event, Incoming as Packet, MqttOptions,
         mqttbytes::{QoS, v5::LastWill},
     },
 };
@@ -102,7 +102,14 @@ impl MqttSink {
         commands: mpsc::Sender<HubCommand>,
     ) -> Result<Self, SinkError> {
         let topics = Topics::new(site);
-        let (options, address) = options(config, site, &topics)?;
+        let (mut options, address) = options(config, site)?;
+        options.set_last_will(LastWill::new(
+            topics.status(),
+            "offline",
+            QoS::AtLeastOnce,
+            true,
+            None,
+        ));
         let (publications, queue) = mpsc::channel(IN_FLIGHT);
         let (connected, is_connected) = watch::channel(false);
         let problem = Arc::new(Mutex::new(Some(format!("connecting to {address}"))));
@@ -127,6 +134,35 @@ impl MqttSink {
             problem,
         })
     }
+}
+
+/// Tries address, login and certificates once, under a name of its own: a running agent does not notice, and nothing is
+/// published.
+///
+/// # Errors
+/// One sentence that says what to do.
+pub async fn probe(config: &MqttConfig) -> Result<(), String> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let site: SiteId = "check".parse().expect("a valid id");
+    let (mut options, address) = options(config, &site).map_err(|error| error.to_string())?;
+    options
+        .set_clean_start(true)
+        .set_session_expiry_interval(None);
+    let (client, mut events) = AsyncClient::new(options, 1);
+    let connected = async {
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => break Ok(()),
+                Ok(_) => {}
+                Err(error) => break Err(link::sort(&address, &error).reason),
+            }
+        }
+    };
+    let result = tokio::time::timeout(PATIENCE, connected)
+        .await
+        .unwrap_or_else(|_| Err(format!("the broker {address} does not answer")));
+    let _ = client.try_disconnect();
+    result
 }
 
 impl Sink for MqttSink {
@@ -189,11 +225,7 @@ impl Sink for MqttSink {
     }
 }
 
-fn options(
-    config: &MqttConfig,
-    site: &SiteId,
-    topics: &Topics,
-) -> Result<(MqttOptions, String), SinkError> {
+fn options(config: &MqttConfig, site: &SiteId) -> Result<(MqttOptions, String), SinkError> {
     let refuse = |reason: &str| SinkError::Address {
         setting: "mqtt.url",
         url: config.url.to_string(),
@@ -222,14 +254,7 @@ fn options(
         .set_clean_start(false)
         .set_session_expiry_interval(Some(SESSION_KEPT))
         .set_max_packet_size(Some(LARGEST_IN))
-        .set_outgoing_inflight_upper_limit(PACKET_IDS)
-        .set_last_will(LastWill::new(
-            topics.status(),
-            "offline",
-            QoS::AtLeastOnce,
-            true,
-            None,
-        ));
+        .set_outgoing_inflight_upper_limit(PACKET_IDS);
     let mut network = rumqttc::NetworkOptions::new();
     network.set_tcp_nodelay(true);
     options.set_network_options(network);
