@@ -3,11 +3,13 @@
 //! In: a checked [`Config`]. Out: a running agent. The only module beside [`crate::camera`] that knows what comes after
 //! what. Owns the root token; nothing here looks at a picture or a message.
 
+mod health;
+
 use std::{collections::BTreeMap, fs, io::Write, path::Path, sync::Arc, time::Duration, time::Instant};
 
 use anyhow::Context;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -19,16 +21,21 @@ use crate::{
         telemetry::Metrics,
     },
     camera::{Camera, Shared},
-    config::{Config, OutboxConfig},
-    flow::{CameraId, CameraState, Mode, Problem, SiteId},
+    config::Config,
+    flow::{CameraId, CameraState, Mode, SiteId},
     infer::Infer,
     ingest,
-    outbox::{self, HubCommand, HubLink, LiveState, Outbox},
+    outbox::{
+        Outbox, OutboxError,
+        sinks::{HubCommand, LiveState, MqttSink, Sink, StoreSink},
+    },
     web,
 };
 
-/// How often old clips are looked for, and the disk is measured.
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// Commands that may wait to be obeyed.
+const COMMANDS: usize = 32;
+/// How often to look whether what is still to be sent has left.
+const DRAIN_POLL: Duration = Duration::from_millis(50);
 
 /// A running agent.
 pub struct App {
@@ -65,7 +72,8 @@ impl App {
             config.outbox.clone(),
             metrics.clone(),
         )?;
-        let HubLink { live, commands } = outbox::start(&outbox, &config, &deliveries, &board)?;
+        let live = LiveState::new(&site);
+        let commands = start_sinks(&config, &outbox, &live, &deliveries)?;
         let shared = Shared {
             clock,
             infer: Arc::new(infer),
@@ -78,7 +86,10 @@ impl App {
 
         if let Some(address) = config.web.listen {
             let handles = web::Handles {
-                board: shared.board.clone(),
+                health: Arc::new({
+                    let shared = shared.clone();
+                    move || health::report(&shared)
+                }),
                 metrics: shared.metrics.clone(),
             };
             match web::bind(address).await {
@@ -99,7 +110,7 @@ impl App {
             cameras.lock().insert(id, started);
         }
         spawn_commands(&lanes, commands, cameras.clone(), shared.clone());
-        spawn_housekeeping(&lanes, &shared, config.data_dir.clone(), &config.outbox);
+        health::spawn(&lanes, &shared);
         tracing::info!(%site, cameras = cameras.lock().len(), version = env!("CARGO_PKG_VERSION"), "watching");
         Ok(Self {
             cameras,
@@ -136,7 +147,7 @@ impl App {
             stubborn.extend(camera.stop(left()));
         }
         stubborn.extend(self.lanes.close(left()));
-        // What has become ready may leave while there is time; the rest waits in the outbox.
+        self.drain(deadline);
         stubborn.extend(self.deliveries.close(left()));
         stubborn.extend(self.services.close(left()));
         if stubborn.is_empty() {
@@ -146,6 +157,20 @@ impl App {
                 parts = stubborn.join(", "),
                 "stopped before these had ended: give more time with stop_grace"
             );
+        }
+    }
+}
+
+impl App {
+    /// Waits until what has become ready has left, for as long as there is time and every receiver is there. The rest
+    /// waits in the outbox for the next start.
+    fn drain(&self, deadline: Instant) {
+        let drained = || match self.shared.outbox.sink_health() {
+            Ok(sinks) => sinks.iter().all(|sink| sink.waiting == 0 || !sink.up),
+            Err(_) => true,
+        };
+        while Instant::now() + DRAIN_POLL * 10 < deadline && !drained() {
+            std::thread::sleep(DRAIN_POLL);
         }
     }
 }
@@ -163,7 +188,7 @@ fn announce_mode(shared: &Shared, camera: &CameraId, mode: Mode) {
 /// Obeys what the hub asks, one command at a time.
 fn spawn_commands(
     tasks: &Tasks,
-    mut commands: tokio::sync::mpsc::Receiver<HubCommand>,
+    mut commands: mpsc::Receiver<HubCommand>,
     cameras: Arc<Mutex<BTreeMap<CameraId, Camera>>>,
     shared: Shared,
 ) {
@@ -186,7 +211,7 @@ fn obey(
     command: &HubCommand,
     cameras: &Mutex<BTreeMap<CameraId, Camera>>,
     shared: &Shared,
-) -> Result<(), outbox::OutboxError> {
+) -> Result<(), OutboxError> {
     match command {
         HubCommand::SetMode { camera, mode } => {
             if let Some(running) = cameras.lock().get(camera) {
@@ -200,37 +225,28 @@ fn obey(
             Ok(())
         }
         HubCommand::Resend { from } => shared.outbox.resend(*from).map(drop),
-        HubCommand::Retry { id } => shared.outbox.retry(id).map(drop),
+        HubCommand::Retry { incident } => shared.outbox.retry(*incident).map(drop),
     }
 }
 
-/// Retention, quota and free space, once a minute.
-fn spawn_housekeeping(tasks: &Tasks, shared: &Shared, dir: std::path::PathBuf, settings: &OutboxConfig) {
-    let (stop, shared, quota) = (tasks.token().clone(), shared.clone(), settings.quota);
-    tasks.spawn("housekeeping", async move {
-        loop {
-            if let Err(error) = shared.outbox.sweep() {
-                tracing::warn!(%error, "old clips could not be removed");
-            }
-            if let Ok(disk) = rustix::fs::statvfs(&dir) {
-                let free = disk.f_bavail as f64 / disk.f_blocks.max(1) as f64;
-                shared.metrics.disk_free.set(free);
-                if disk.f_bavail.saturating_mul(disk.f_frsize) < quota.0 / 50 {
-                    let problem = Problem {
-                        message: format!("the disk of {} is nearly full", dir.display()),
-                        hint: "free some space or lower [outbox] quota".to_owned(),
-                    };
-                    if shared.board.part("disk", Some(problem)) {
-                        tracing::warn!(dir = %dir.display(), "the data disk is nearly full: free some space or lower [outbox] quota");
-                    }
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(HOUSEKEEPING) => {}
-                () = stop.cancelled() => return,
-            }
-        }
-    });
+/// Connects the outbox to what the configuration names; what the hub asks for comes back.
+fn start_sinks(
+    config: &Config,
+    outbox: &Arc<Outbox>,
+    live: &LiveState,
+    tasks: &Tasks,
+) -> anyhow::Result<mpsc::Receiver<HubCommand>> {
+    let (sender, commands) = mpsc::channel(COMMANDS);
+    let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
+    if let Some(mqtt) = &config.mqtt {
+        let sink = MqttSink::start(tasks, mqtt, outbox.site(), live.clone(), sender)?;
+        sinks.push(Arc::new(sink));
+    }
+    if let Some(upload) = &config.upload {
+        sinks.push(Arc::new(StoreSink::new(upload)?));
+    }
+    outbox.start(tasks, sinks)?;
+    Ok(commands)
 }
 
 fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {

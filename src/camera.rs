@@ -148,7 +148,7 @@ impl Camera {
             let source = RtspSource::new(source, role, shared.clock.clone(), shared.stages.clone());
             let stop = camera.sources.token().clone();
             let name = format!("{}-{id}", if role == StreamRole::Sub { "sub" } else { "main" });
-            camera.sources.thread(&name, move || source.run(Box::new(feed), stop))?;
+            camera.sources.thread(&name, move || source.run(Box::new(feed), &stop))?;
         }
         Ok(camera)
     }

@@ -29,7 +29,9 @@ def score(options: argparse.Namespace) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="recipe", description="Make the models, their cards and the golden vectors; measure them.")
+    parser = argparse.ArgumentParser(
+        prog="recipe", description="Make the models, their cards and the golden vectors; measure them."
+    )
     commands = parser.add_subparsers(dest="what", required=True)
     for name in ("all", "person", "motion", "golden", "verify"):
         command = commands.add_parser(name)
@@ -37,7 +39,9 @@ def arguments() -> argparse.Namespace:
         command.add_argument("--target", type=Path, default=MODELS, help="folder that receives the models")
         command.add_argument("--cache", type=Path, default=MODELS / ".cache", help="folder that keeps the download")
         command.add_argument(
-            "--calibration", type=Path, default=MODELS.parent.parent / "shared/data/tuning/coco",
+            "--calibration",
+            type=Path,
+            default=MODELS.parent.parent / "shared/data/tuning/coco",
             help="folder of photographs (.jpg) from which the int8 ranges are taken",
         )
     for name in ("score-person", "score-motion"):

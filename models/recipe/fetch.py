@@ -19,10 +19,7 @@ def sha256(path: Path) -> str:
 
 
 def _is_known(folder: Path) -> bool:
-    return all(
-        (folder / name).is_file() and sha256(folder / name) == digest
-        for name, digest in SHA256.items()
-    )
+    return all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in SHA256.items())
 
 
 def nanodet(cache: Path) -> Path:

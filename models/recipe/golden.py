@@ -57,7 +57,7 @@ def _nanodet(strides: list[int], bins: int) -> dict[str, np.ndarray]:
         for side, distance in enumerate((x - box[0], y - box[1], box[2] - x, box[3] - y)):
             low = int(distance / stride)
             part = distance / stride - low
-            logits = outputs[f"dist{stride}"][0, cell, side * bins:(side + 1) * bins]
+            logits = outputs[f"dist{stride}"][0, cell, side * bins : (side + 1) * bins]
             logits[low] += 8 + np.log(1 - part + 1e-3)
             logits[low + 1] += 8 + np.log(part + 1e-3)
     return {name: values.round(4).astype(np.float32) for name, values in outputs.items()}
@@ -66,7 +66,9 @@ def _nanodet(strides: list[int], bins: int) -> dict[str, np.ndarray]:
 def _yolox(strides: list[int]) -> np.ndarray:
     random = np.random.default_rng(8)
     counts = [(SIZE[0] // s) * (SIZE[1] // s) for s in strides]
-    rows = np.concatenate([random.normal(0, 0.5, (sum(counts), 4)), random.uniform(0, 0.3, (sum(counts), 1 + CLASSES))], 1)
+    rows = np.concatenate(
+        [random.normal(0, 0.5, (sum(counts), 4)), random.uniform(0, 0.3, (sum(counts), 1 + CLASSES))], 1
+    )
     for box, (index, column, row) in zip(OBJECTS, _cells(strides, 3)):
         stride = strides[index]
         x, y = (box[0] + box[2]) / 2 / stride - column, (box[1] + box[3]) / 2 / stride - row
@@ -105,7 +107,17 @@ def _head(path: Path, kind: str, outputs: dict[str, np.ndarray], decoded: heads.
         name: {"shape": values.shape, "data": [round(float(v), 4) for v in values.reshape(-1)]}
         for name, values in outputs.items()
     }
-    _save(path, {"head": {"kind": kind, **head}, "size": SIZE, "score": THRESHOLD, "nms_iou": IOU, "outputs": tensors, "expected": kept})
+    _save(
+        path,
+        {
+            "head": {"kind": kind, **head},
+            "size": SIZE,
+            "score": THRESHOLD,
+            "nms_iou": IOU,
+            "outputs": tensors,
+            "expected": kept,
+        },
+    )
 
 
 def _picture(models: Path, folder: Path) -> None:
@@ -121,9 +133,14 @@ def _picture(models: Path, folder: Path) -> None:
         decoded = heads.nanodet(outputs, size, person.STRIDES, person.BINS, person.SCORE)
         boxes, scores, classes = heads.suppress(decoded, person.NMS_IOU)
         found[name] = _boxes((boxes / box.scale, scores, classes))
-    samples = {f"{c},{y},{x}": int(tensor[0, c, y, x])
-               for c, y, x in ((0, 10, 10), (1, 100, 200), (2, 150, 400), (0, size[1] - 1, size[0] - 1))}
-    _save(folder / "person.json", {"picture": "picture.jpg", "size": size, "scale": box.scale, "tensor": samples, "expected": found})
+    samples = {
+        f"{c},{y},{x}": int(tensor[0, c, y, x])
+        for c, y, x in ((0, 10, 10), (1, 100, 200), (2, 150, 400), (0, size[1] - 1, size[0] - 1))
+    }
+    _save(
+        folder / "person.json",
+        {"picture": "picture.jpg", "size": size, "scale": box.scale, "tensor": samples, "expected": found},
+    )
 
 
 def make(models: Path) -> None:
@@ -131,9 +148,22 @@ def make(models: Path) -> None:
     folder = models / "golden"
     strides, bins = person.STRIDES, person.BINS
     outputs = _nanodet(strides, bins)
-    _head(folder / "head-nanodet.json", "nanodet", outputs, heads.nanodet(outputs, SIZE, strides, bins, THRESHOLD), strides=strides, bins=bins)
+    _head(
+        folder / "head-nanodet.json",
+        "nanodet",
+        outputs,
+        heads.nanodet(outputs, SIZE, strides, bins, THRESHOLD),
+        strides=strides,
+        bins=bins,
+    )
     rows = _yolox(strides)
-    _head(folder / "head-yolox.json", "yolox", {"output": rows}, heads.yolox(rows, SIZE, strides, THRESHOLD), strides=strides)
+    _head(
+        folder / "head-yolox.json",
+        "yolox",
+        {"output": rows},
+        heads.yolox(rows, SIZE, strides, THRESHOLD),
+        strides=strides,
+    )
     rows = _yolov8()
     _head(folder / "head-yolov8.json", "yolov8", {"output0": rows}, heads.yolov8(rows, THRESHOLD))
     _picture(models, folder)

@@ -33,7 +33,9 @@ def _best(probabilities: np.ndarray, threshold: float) -> tuple[np.ndarray, np.n
     return kept, scores[kept], classes[kept]
 
 
-def nanodet(outputs: dict[str, np.ndarray], size: tuple[int, int], strides: list[int], bins: int, threshold: float) -> Decoded:
+def nanodet(
+    outputs: dict[str, np.ndarray], size: tuple[int, int], strides: list[int], bins: int, threshold: float
+) -> Decoded:
     """Generalised focal loss head: the expectation over `bins` gives the distance from the cell's centre to each
     side, in strides. Scores are probabilities already."""
     parts: list[Decoded] = []

@@ -47,6 +47,13 @@ class Settings:
     """Foreground starts at this many standard deviations..."""
     floor: float = 9.0
     """...and at this difference."""
+    unrest: float = 6.0
+    """The floor rises to so many times the mean misfit when the whole picture is restless, and a seed's floor with it: night
+    noise that compression has made coarse cannot be learned pixel by pixel, as it would all be foreground..."""
+    unrest_bound: float = 8.0
+    """...where a cell adds at most this much to the mean, so that a person hardly raises the floor..."""
+    highest_floor: float = 24.0
+    """...and no further than this."""
     seed_sigmas: float = 1.5
     """A seed's difference from the range of the background around it starts at this many standard deviations..."""
     seed_floor: float = 4.0
@@ -97,9 +104,9 @@ def build(s: Settings = Settings()) -> onnx.ModelProto:
     picture = g.op("Relu", g.sub(g.number("luma"), s.black))
     before = g.op("Relu", g.sub("background", s.black))
 
-    gain, field = _light(g, s, picture, before)
+    gain, field, unrest = _light(g, s, picture, before)
     power = g.mul(gain, gain)
-    square, foreground = _foreground(g, s, picture, g.mul(before, field), g.mul("spread", power))
+    square, foreground = _foreground(g, s, picture, g.mul(before, field), g.mul("spread", power), unrest)
     mask = g.sub(1.0, g.highest(g.sub(1.0, g.highest(foreground, 5)), 3))
     g.op("Cast", g.mul(mask, 255.0), name="mask", to=TensorProto.UINT8)
     score = g.mean(mask, name="score")
@@ -138,13 +145,16 @@ def _difference(g: Graph, s: Settings, picture: str, expected: str) -> str:
     return g.sub(g.op("Min", picture, top), g.op("Min", expected, top))
 
 
-def _foreground(g: Graph, s: Settings, picture: str, expected: str, variance: str) -> tuple[str, str]:
+def _foreground(g: Graph, s: Settings, picture: str, expected: str, variance: str, unrest: str) -> tuple[str, str]:
     """The squared smooth difference, and 1.0 where it is foreground near a seed."""
+
+    raised = g.clip(g.mul(unrest, s.unrest), s.floor, s.highest_floor)
 
     def beyond(reference: str, sigmas: float, floor: float) -> tuple[str, str]:
         smooth = g.box(_difference(g, s, picture, reference), 3)
         square = g.mul(smooth, smooth)
-        limit = g.op("Max", g.mul(variance, sigmas**2), floor**2)
+        least = g.mul(raised, floor / s.floor)
+        limit = g.op("Max", g.mul(variance, sigmas**2), g.mul(least, least))
         return square, g.less(0.5, g.box(g.less(limit, square), 3))
 
     lowest = g.op("Neg", g.highest(g.op("Neg", expected), 3))
@@ -154,8 +164,8 @@ def _foreground(g: Graph, s: Settings, picture: str, expected: str, variance: st
     return square, g.mul(found, g.highest(seeds, s.seed_reach))
 
 
-def _light(g: Graph, s: Settings, picture: str, before: str) -> tuple[str, str]:
-    """The global gain (scalar) and the gain of each pixel."""
+def _light(g: Graph, s: Settings, picture: str, before: str) -> tuple[str, str, str]:
+    """The global gain (scalar), the gain of each pixel, and the mean misfit that is left (scalar)."""
     now, then = g.box(picture, COARSE, COARSE), g.box(before, COARSE, COARSE)
     noise = g.mul(g.op("Sqrt", g.box("spread", COARSE, COARSE)), s.sigmas)
 
@@ -184,7 +194,8 @@ def _light(g: Graph, s: Settings, picture: str, before: str) -> tuple[str, str]:
         row = near(g.ratio(of_rows(seen), of_rows(known), ROW_PULL))
         node = near(g.ratio(of_nodes(seen), of_nodes(g.mul(known, row)), NODE_PULL))
         field = g.mul(g.mul(g.enlarge(node, NODE), row), gain)
-    return gain, g.enlarge(field, COARSE)
+    left = g.op("Abs", g.sub(now, g.mul(then, field)))
+    return gain, g.enlarge(field, COARSE), g.mean(g.op("Min", left, s.unrest_bound))
 
 
 def card(s: Settings = Settings()) -> dict:

@@ -68,8 +68,10 @@ class Converter:
             self.nodes,
             "nanodet-g",
             [helper.make_tensor_value_info("input", TensorProto.UINT8, [1, 3, *size])],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, cells, channels])
-             for name, (cells, channels) in outputs.items()],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, cells, channels])
+                for name, (cells, channels) in outputs.items()
+            ],
             [numpy_helper.from_array(np.ascontiguousarray(a), name) for name, a in self.weights.items()],
         )
         model = helper.make_model(
@@ -171,8 +173,12 @@ class Converter:
             self._refuse(node)
         name = self._new("conv")
         self._emit(
-            "Conv", [view.tensor, self._weight(f"{name}.weight", kernel)], name,
-            kernel_shape=kernel.shape[2:], strides=node.ints("strides")[1:3], pads=view.pads,
+            "Conv",
+            [view.tensor, self._weight(f"{name}.weight", kernel)],
+            name,
+            kernel_shape=kernel.shape[2:],
+            strides=node.ints("strides")[1:3],
+            pads=view.pads,
         )
         self.views[node.name] = View(name, nhwc=True)
 
@@ -194,15 +200,21 @@ class Converter:
     def _leakyrelu(self, node: tfjs.Node):
         view = self._view(node.inputs[0])
         alpha = float(node.attributes["alpha"]["f"])
-        self.views[node.name] = replace(view, tensor=self._emit("LeakyRelu", [view.tensor], self._new("leaky"), alpha=alpha))
+        self.views[node.name] = replace(
+            view, tensor=self._emit("LeakyRelu", [view.tensor], self._new("leaky"), alpha=alpha)
+        )
 
     def _maxpool(self, node: tfjs.Node):
         view = self.views[node.inputs[0]]
         if not view.nhwc or node.text("padding") != "VALID":
             self._refuse(node)
         tensor = self._emit(
-            "MaxPool", [view.tensor], self._new("pool"),
-            kernel_shape=node.ints("ksize")[1:3], strides=node.ints("strides")[1:3], pads=view.pads,
+            "MaxPool",
+            [view.tensor],
+            self._new("pool"),
+            kernel_shape=node.ints("ksize")[1:3],
+            strides=node.ints("strides")[1:3],
+            pads=view.pads,
         )
         self.views[node.name] = View(tensor, nhwc=True)
 
@@ -221,8 +233,11 @@ class Converter:
         factor = self._resize_factor(node)
         scales = self._weight(f"scale_{factor}", np.array([1, 1, factor, factor], np.float32))
         tensor = self._emit(
-            "Resize", [view.tensor, "", scales], self._new("resize"),
-            mode="linear", coordinate_transformation_mode="half_pixel",
+            "Resize",
+            [view.tensor, "", scales],
+            self._new("resize"),
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
         )
         self.views[node.name] = View(tensor, nhwc=True)
 

@@ -21,7 +21,9 @@ class Pictures(CalibrationDataReader):
     def __init__(self, folder: Path, sizes: list[tuple[int, int]]):
         files = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
         if not files:
-            raise SystemExit(f"No .jpg in {folder}: give a folder of some hundred everyday photographs as --calibration.")
+            raise SystemExit(
+                f"No .jpg in {folder}: give a folder of some hundred everyday photographs as --calibration."
+            )
         self._tensors = (self._tensor(file, sizes) for file in files)
 
     @staticmethod
@@ -40,7 +42,9 @@ def to_int8(model: onnx.ModelProto, pictures: Pictures) -> onnx.ModelProto:
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         onnx.save(onnx.shape_inference.infer_shapes(model), source)
         quantize_static(
-            source, target, pictures,
+            source,
+            target,
+            pictures,
             quant_format=QuantFormat.QDQ,
             calibrate_method=CalibrationMethod.MinMax,
             op_types_to_quantize=OPERATIONS,

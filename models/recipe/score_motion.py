@@ -50,7 +50,7 @@ def persons(watch: Watch, clip: Path, boxes: Path, fps: float, step: int) -> str
         near = np.zeros_like(mask)
         for box in counted.get(number, ()):
             x0, y0, x1, y1 = np.clip((box * scale).round(), 0, [*watch.size] * 2).astype(int)
-            part = mask[y0:max(y1, y0 + 1), x0:max(x1, x0 + 1)]
+            part = mask[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
             total += 1
             touched += part.any()
             covered += part.size > 0 and part.mean() >= 0.2
@@ -58,7 +58,7 @@ def persons(watch: Watch, clip: Path, boxes: Path, fps: float, step: int) -> str
             margin = 0.1 * (box[2:] - box[:2])
             x0, y0 = np.floor(np.maximum((box[:2] - margin) * scale[:2], 0)).astype(int)
             x1, y1 = np.ceil((box[2:] + margin) * scale[:2]).astype(int)
-            near[y0:y1 + 1, x0:x1 + 1] = True
+            near[y0 : y1 + 1, x0 : x1 + 1] = True
         inside += (mask & near).sum()
         everything += mask.sum()
     return f"touched {touched / total:.3f}, a fifth covered {covered / total:.3f}, foreground outside boxes {1 - inside / everything:.3f}"

@@ -34,7 +34,9 @@ def truth(path: Path) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
     return ({f: np.array(b) for f, b in counted.items()}, {f: np.array(b) for f, b in ignored.items()})
 
 
-def look(model: onnxruntime.InferenceSession, picture: Image.Image, size: tuple[int, int]) -> tuple[heads.Decoded, float]:
+def look(
+    model: onnxruntime.InferenceSession, picture: Image.Image, size: tuple[int, int]
+) -> tuple[heads.Decoded, float]:
     """Persons (class 0) in source pixels after suppression, and the seconds that the model took."""
     canvas, box = prepare.letterbox(picture, size)
     tensor = prepare.tensor(canvas)
@@ -42,7 +44,9 @@ def look(model: onnxruntime.InferenceSession, picture: Image.Image, size: tuple[
     began = time.perf_counter()
     outputs = dict(zip(names, model.run(names, {"input": tensor})))
     took = time.perf_counter() - began
-    boxes, scores, classes = heads.suppress(heads.nanodet(outputs, size, person.STRIDES, person.BINS, FLOOR), person.NMS_IOU)
+    boxes, scores, classes = heads.suppress(
+        heads.nanodet(outputs, size, person.STRIDES, person.BINS, FLOOR), person.NMS_IOU
+    )
     people = classes == 0
     return (boxes[people] / box.scale, scores[people], classes[people]), took
 
@@ -97,5 +101,7 @@ def report(model_path: Path, video_path: Path, truth_path: Path, sizes: list[tup
         curve = "  ".join(
             "{:.2f}: P {:.3f} R {:.3f}".format(t, *at_threshold(found[size], persons, t)) for t in THRESHOLDS
         )
-        print(f"{model_path.name} {size[0]}x{size[1]}: AP@0.5 {average_precision(found[size], persons):.4f}, "
-              f"{np.median(times[size]) * 1e3:.1f} ms;  {curve}")
+        print(
+            f"{model_path.name} {size[0]}x{size[1]}: AP@0.5 {average_precision(found[size], persons):.4f}, "
+            f"{np.median(times[size]) * 1e3:.1f} ms;  {curve}"
+        )

@@ -12,7 +12,18 @@ CHANNELS = {"rgb24": 3, "gray": 1}
 
 
 def _probe(path: Path, entry: str) -> dict:
-    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", f"stream={entry}", "-of", "json", str(path)]
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-select_streams",
+        "v:0",
+        "-show_entries",
+        f"stream={entry}",
+        "-of",
+        "json",
+        str(path),
+    ]
     try:
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     except (OSError, subprocess.CalledProcessError) as error:
@@ -36,7 +47,21 @@ def frames(path: Path, kind: str = "rgb24") -> Iterator[np.ndarray]:
     width, height = size(path)
     # `extractplanes` gives the decoder's Y as it is; `-pix_fmt gray` would stretch it to full range.
     plane = ["-vf", "format=yuv420p,extractplanes=y"] if kind == "gray" else []
-    command = ["ffmpeg", "-v", "error", "-threads", "1", "-i", str(path), *plane, "-f", "rawvideo", "-pix_fmt", kind, "-"]
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-threads",
+        "1",
+        "-i",
+        str(path),
+        *plane,
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        kind,
+        "-",
+    ]
     length = width * height * CHANNELS[kind]
     shape = (height, width, 3) if kind == "rgb24" else (height, width)
     with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=length) as process:

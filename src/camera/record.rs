@@ -8,7 +8,7 @@ use crate::{
         board::Board,
         cpu::{Stage, StageCpu},
     },
-    clip::{ClipEvent, Recorder, picture},
+    clip::{ClipEvent, Recorder, crop, thumbnail},
     config::{CameraConfig, ClipConfig},
     flow::{
         CameraId, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Packet, Problem, Rendition,
@@ -16,6 +16,9 @@ use crate::{
     },
     outbox::{Outbox, PictureKind},
 };
+
+/// Wide enough for a phone's screen.
+const THUMBNAIL_WIDTH: u32 = 640;
 
 /// One camera's memory: what was, and what is being kept.
 pub struct Record {
@@ -147,9 +150,9 @@ impl Record {
         }
         *best = view.quality;
         let stored = self.stages.time(Stage::Clip, || -> anyhow::Result<()> {
-            let thumb = picture::thumbnail(&view.frame, Some(view.rect))?;
+            let thumb = thumbnail(&view.frame, Some(view.rect), THUMBNAIL_WIDTH)?;
             self.outbox.picture(view.incident, PictureKind::Thumb, &thumb)?;
-            let crop = picture::crop(&view.frame, view.rect)?;
+            let crop = crop(&view.frame, view.rect)?;
             self.outbox.picture(view.incident, PictureKind::Crop, &crop)?;
             Ok(())
         });

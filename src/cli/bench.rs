@@ -275,7 +275,7 @@ impl PlainPipelines {
 
 /// Whether the file's sample entry says HEVC: the bench only needs to pick a decoder.
 fn is_h265(video: &Path) -> anyhow::Result<bool> {
-    crate::ingest::file::FileSource::open(video, crate::flow::StreamRole::Sub, cpu::StageCpu::default())
+    crate::ingest::FileSource::open(video, crate::flow::StreamRole::Sub, cpu::StageCpu::default())
         .map(|source| source.format().codec == crate::flow::Codec::H265)
         .with_context(|| format!("{}", video.display()))
 }
@@ -340,13 +340,15 @@ impl Reading {
         let known: f64 = stage_cpu.values().sum();
         stage_cpu.insert("other", rounded((spent - known).max(0.0)));
         let plain = |at: usize| rounded((self.plain[at] - before.plain[at]) / seconds);
-        let (mut packets, mut source_bytes) = (0, 0);
+        let (mut packets, mut frames, mut source_bytes) = (0, 0, 0);
         for (camera, _) in streams.iter().enumerate() {
+            let label = |part| CameraPartLabel {
+                camera: format!("camera{}", camera + 1),
+                part,
+            };
+            frames += shared.metrics.dropped.get_or_create(&label("looks")).get();
             for part in ["sub", "main"] {
-                let label = CameraPartLabel {
-                    camera: format!("camera{}", camera + 1),
-                    part,
-                };
+                let label = label(part);
                 packets += shared.metrics.dropped.get_or_create(&label).get();
                 source_bytes += shared.metrics.received_bytes.get_or_create(&label).get();
             }
@@ -367,7 +369,7 @@ impl Reading {
             rss_mb: resident_mb()?,
             dropped: Dropped {
                 packets,
-                frames: shared.infer.dropped(),
+                frames,
             },
             source_bytes,
             stored_bytes: 0,

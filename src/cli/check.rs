@@ -110,7 +110,7 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     findings.result("data folder", data_folder(&config.data_dir))?;
     let models = Infer::start(&config.models, &tasks, StageCpu::default(), Metrics::new())
-        .map(|infer| format!("loaded, {}", infer.describe()))
+        .map(|infer| format!("{} and {} loaded", infer.motion_card(), infer.person_card()))
         .map_err(|error| error.to_string());
     findings.result("models", models)?;
     match ingest::init() {
@@ -230,7 +230,7 @@ fn watch(source: &SourceConfig, role: StreamRole, tasks: &Tasks) -> anyhow::Resu
     let scouting = tasks.child();
     let token = scouting.token().clone();
     let rtsp = RtspSource::new(source.clone(), role, SystemClock::start(), StageCpu::default());
-    scouting.thread("check", move || rtsp.run(Box::new(Scout(sender)), token))?;
+    scouting.thread("check", move || rtsp.run(Box::new(Scout(sender)), &token))?;
     let deadline = Instant::now() + CAMERA_PATIENCE;
     let (mut format, mut first_key) = (None, None);
     let outcome = loop {

@@ -5,7 +5,10 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::Subcommand;
 
 use super::ConfigArg;
-use crate::{config::ModelsConfig, infer};
+use crate::{
+    config::ModelsConfig,
+    infer::card::{self, Card},
+};
 
 /// List the models, or verify them against their cards.
 #[derive(Debug, Clone, clap::Args)]
@@ -21,7 +24,7 @@ pub struct ModelsArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// A line for each card
+    /// A line for each card; those in use are marked
     Ls,
     /// Check each model file against its card's sha256
     Verify,
@@ -30,31 +33,41 @@ enum Action {
 /// Lists or verifies.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// When there is no card at all.
 pub fn run(args: &ModelsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let configured = args.config.load()?.map(|config| config.models);
-    let models = configured.unwrap_or_else(ModelsConfig::default);
-    let dir = args.dir.clone().unwrap_or(models.dir);
+    let models = configured.unwrap_or_default();
+    let dir = args.dir.as_ref().unwrap_or(&models.dir);
+    let cards = card::list(dir);
+    anyhow::ensure!(
+        !cards.is_empty(),
+        "there is no model card in {}: name the folder of the models with --dir, or run this where models/ is",
+        dir.display()
+    );
     let mut code = ExitCode::SUCCESS;
-    for (path, card) in ModelCard::list(&dir)? {
+    for (name, card) in cards {
         match (card, &args.action) {
-            (Ok(card), Action::Ls) => writeln!(
-                out,
-                "{:16} {:7} {:6} {:12} {}",
-                card.name, card.task, card.precision, card.sizes_text(), card.licence
-            )?,
-            (Ok(card), Action::Verify) => match card.verify() {
-                Ok(()) => writeln!(out, "{:16} ok", card.name)?,
-                Err(error) => {
-                    writeln!(out, "{:16} {error}", card.name)?;
-                    code = ExitCode::FAILURE;
-                }
-            },
+            (Ok(card), Action::Ls) => writeln!(out, "{}", line(&card, &models))?,
+            (Ok(_), Action::Verify) => writeln!(out, "ok       {name}")?,
             (Err(error), _) => {
-                writeln!(out, "{}: {error}", path.display())?;
+                writeln!(out, "problem  {name}: {error}")?;
                 code = ExitCode::FAILURE;
             }
         }
     }
     Ok(code)
+}
+
+fn line(card: &Card, models: &ModelsConfig) -> String {
+    let mark = if [&models.motion, &models.person].contains(&&card.name) {
+        "*"
+    } else {
+        " "
+    };
+    let sizes: Vec<_> = card
+        .input
+        .sizes()
+        .map(|size| format!("{}x{}", size.width, size.height))
+        .collect();
+    format!("{mark} {card}  {}", sizes.join(" "))
 }

@@ -252,25 +252,27 @@ impl Replay<'_> {
             visits: BTreeMap::new(),
         };
 
-        let bar = progress(self.args.json, source.duration());
+        let bar = progress(self.args.json, path);
+        let mut presented = Presented::default();
         let mut received = 0u64;
         let mut end = MediaTime::ZERO;
         let mut size = Size::default();
-        while let Some(packet) = source.next()? {
+        while let Some(packet) = source.next_packet()? {
             received += 1;
             size = packet.format.size;
             end = end.max(packet.time + packet.duration.unwrap_or_default());
             clock.advance_to(packet.arrived);
+            if self.mot.is_some() {
+                presented.note(packet.time);
+            }
             lanes.record.packet(&packet);
             lanes.watch.packet(packet);
             lanes.watch.settle();
             lanes.tell(out)?;
             for sighting in lanes.watch.take_sightings() {
-                write_mot(self.mot.as_mut(), &sighting, size, source.frame_number(sighting.time))?;
+                write_mot(self.mot.as_mut(), &sighting, size, presented.number(sighting.time))?;
             }
-            if received.is_multiple_of(50) {
-                bar.set_position(u64::try_from(end.nanos() / 1_000_000).unwrap_or(0));
-            }
+            bar.set_position(lanes.record.received_bytes());
         }
         lanes.watch.finish(EndReason::Stream);
         lanes.tell(out)?;
@@ -470,13 +472,43 @@ fn write_mot(mot: Option<&mut BufWriter<File>>, seen: &Sighting, size: Size, fra
     Ok(())
 }
 
-fn progress(json: bool, length: Option<Duration>) -> ProgressBar {
+/// Numbers pictures from 1 in the order in which they are shown, whatever the order in which they are coded.
+#[derive(Default)]
+struct Presented(Vec<MediaTime>);
+
+impl Presented {
+    fn note(&mut self, time: MediaTime) {
+        let at = self.0.partition_point(|known| *known <= time);
+        self.0.insert(at, time);
+    }
+
+    fn number(&self, time: MediaTime) -> u64 {
+        self.0.partition_point(|known| *known <= time) as u64
+    }
+}
+
+/// How much of the file has been read, on a terminal.
+fn progress(json: bool, path: &Path) -> ProgressBar {
+    let length = path.metadata().map(|file| file.len()).ok();
     let Some(length) = length.filter(|_| !json && io::stderr().is_terminal()) else {
         return ProgressBar::hidden();
     };
-    let bar = ProgressBar::new(u64::try_from(length.as_millis()).unwrap_or(0));
+    let bar = ProgressBar::new(length);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3} %  {elapsed} of about {duration}") {
         bar.set_style(style);
     }
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_numbered_as_shown() {
+        let at = |n: i64| MediaTime::from_nanos(n);
+        let mut presented = Presented::default();
+        [0, 300, 100, 200].map(|n| presented.note(at(n)));
+        assert_eq!([0, 100, 200, 300].map(|n| presented.number(at(n))), [1, 2, 3, 4]);
+    }
 }

@@ -216,3 +216,46 @@ pub(super) fn segment(number: u32, decode_time: u64, samples: &[Sample]) -> Vec<
     chunks.extend(samples.iter().map(|sample| sample.data.clone()));
     chunks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clip::scripted::format, flow::Size};
+
+    #[test]
+    fn ticks_go_to_the_nearest() {
+        assert_eq!(ticks(1_000_000_000), 90_000);
+        // A third of a second as cameras' clocks round it, down and up.
+        assert_eq!((ticks(33_333_333), ticks(33_333_334)), (3000, 3000));
+        assert_eq!(ticks(-33_333_333), -3000);
+    }
+
+    #[test]
+    fn formats_without_a_place_in_a_clip_say_why() {
+        let h264 = format(Codec::H264, Size::new(640, 360));
+        assert!(init(&h264).is_ok());
+        let refused = |format: StreamFormat| init(&format).unwrap_err().to_string();
+        let mut bare = StreamFormat::clone(&h264);
+        bare.codec_data = Bytes::new();
+        assert!(refused(bare).contains("has not sent its parameter sets"));
+        for size in [Size::new(0, 360), Size::new(640, 70_000)] {
+            let mut odd = StreamFormat::clone(&h264);
+            odd.size = size;
+            assert!(refused(odd).contains("how large"), "{size:?}");
+        }
+    }
+
+    #[test]
+    fn flags_tell_keyframes_and_what_may_be_dropped() {
+        let sample = |key, droppable| Sample {
+            duration: 1,
+            composition: 0,
+            key,
+            droppable,
+            data: Bytes::new(),
+        };
+        assert_eq!(sample(true, false).flags(), 0x0200_0000);
+        assert_eq!(sample(false, false).flags(), 0x0101_0000);
+        assert_eq!(sample(false, true).flags(), 0x0181_0000);
+    }
+}

@@ -14,6 +14,7 @@ mod error;
 mod files;
 mod fmp4;
 mod open;
+mod picture;
 mod preroll;
 mod recorder;
 mod runs;
@@ -22,7 +23,10 @@ mod spool;
 
 pub use error::ClipError;
 pub use files::remove_leftovers;
+pub use picture::{crop, thumbnail};
 pub use recorder::{ClipEvent, Recorder};
 
 #[cfg(test)]
 mod real_streams;
+#[cfg(test)]
+mod scripted;

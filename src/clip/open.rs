@@ -128,7 +128,7 @@ impl Clip {
             start: piece.start,
             duration: piece.end.since(piece.start),
             frames: u32::try_from(piece.samples.len()).unwrap_or(u32::MAX),
-            discontinuity: self.breaks_before(piece.chain),
+            discontinuity: self.breaks_before(piece.chain, piece.first_seq),
         };
         spool.write(media.clone(), content, now);
         let stored = Stored {
@@ -153,7 +153,7 @@ impl Clip {
             spool.tell(ClipEvent::Uses { incident, file });
         }
         let mut file = stored.media.clone();
-        file.discontinuity = self.breaks_before(stored.chain);
+        file.discontinuity = self.breaks_before(stored.chain, stored.first_seq);
         spool.tell(ClipEvent::Uses { incident, file });
         self.note(stored);
     }
@@ -163,8 +163,10 @@ impl Clip {
         self.headers.retain(|(_, header)| header.path != path);
     }
 
-    fn breaks_before(&self, chain: u64) -> bool {
+    /// Whether a piece of `chain` that begins with unit `first_seq` leaves a hole after what it has.
+    fn breaks_before(&self, chain: u64, first_seq: u64) -> bool {
         self.chain.is_some_and(|last| last != chain)
+            || self.have.is_some_and(|have| have != first_seq)
     }
 
     fn note(&mut self, stored: &Stored) {

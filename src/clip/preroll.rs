@@ -101,3 +101,65 @@ impl Preroll {
         self.bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clip::{
+        runs::Runs,
+        scripted::{Camera, at},
+    };
+
+    /// A ring that has seen `pictures` of a camera with a keyframe each `gop` pictures of 100 bytes.
+    fn ring(span: f64, most_bytes: u64, gop: u64, pictures: u64) -> Preroll {
+        let mut ring = Preroll::new(Duration::from_secs_f64(span), most_bytes);
+        let (mut runs, mut camera) = (Runs::default(), Camera::new(gop));
+        for _ in 0..pictures {
+            ring.push(runs.admit(&camera.picture()).unwrap());
+        }
+        ring
+    }
+
+    #[test]
+    fn keeps_whole_gops_that_cover_its_span() {
+        let ring = ring(3.0, 1 << 20, 10, 58); // the newest is shown at 5.7 s
+        assert_eq!(ring.first_seq(), Some(20));
+        assert_eq!(ring.units.len(), 38);
+        assert_eq!(ring.bytes, 3800);
+    }
+
+    #[test]
+    fn bytes_bound_it_by_whole_gops() {
+        let ring = ring(60.0, 2500, 10, 58);
+        assert_eq!(ring.first_seq(), Some(40));
+        assert!(ring.bytes <= 2500);
+    }
+
+    #[test]
+    fn a_gop_larger_than_the_bound_is_dropped_until_the_next_keyframe() {
+        assert_eq!(ring(3.0, 2500, 50, 49).first_seq(), None);
+        let ring = ring(3.0, 2500, 50, 60);
+        assert_eq!(ring.first_seq(), Some(50));
+        assert_eq!(ring.bytes, 1000);
+    }
+
+    #[test]
+    fn reaches_back_to_the_keyframe_before() {
+        let ring = ring(30.0, 1 << 20, 10, 58);
+        assert_eq!(ring.keyframe_before(at(3.0)), Some(30));
+        assert_eq!(ring.keyframe_before(at(2.95)), Some(20));
+        assert_eq!(ring.keyframe_before(at(-1.0)), Some(0));
+        assert_eq!(
+            ring.units_from(55).map(|unit| unit.seq).collect::<Vec<_>>(),
+            [55, 56, 57]
+        );
+    }
+
+    #[test]
+    fn forgets_when_told() {
+        let mut ring = ring(30.0, 1 << 20, 10, 58);
+        ring.clear();
+        assert_eq!(ring.keyframe_before(at(3.0)), None);
+        assert_eq!(ring.units_from(0).count(), 0);
+    }
+}

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use mp4_atom::{Any, ReadFrom};
 
-use super::{ClipEvent, Recorder, recorder::tests::config};
+use super::{ClipEvent, Recorder, scripted::config};
 use crate::{
     flow::{Codec, IncidentId, MediaFile, MediaKind, MediaTime, Packet, StreamRole},
     testing::encoded::Encoded,
@@ -99,6 +99,20 @@ fn parse(clip: &[u8], files: &[MediaFile], sent: Vec<i64>) {
             Any::Moov(moov) => {
                 moovs += 1;
                 assert_eq!(moov.trak[0].mdia.mdhd.timescale, 90_000);
+                let sizes: Vec<_> = moov.trak[0]
+                    .mdia
+                    .minf
+                    .stbl
+                    .stsd
+                    .codecs
+                    .iter()
+                    .map(|entry| match entry {
+                        mp4_atom::Codec::Avc1(avc1) => (avc1.visual.width, avc1.visual.height),
+                        mp4_atom::Codec::Hvc1(hvc1) => (hvc1.visual.width, hvc1.visual.height),
+                        other => panic!("{other:?}"),
+                    })
+                    .collect();
+                assert_eq!(sizes, [(160, 96)]);
             }
             Any::Moof(moof) => {
                 segments += 1;
@@ -113,7 +127,7 @@ fn parse(clip: &[u8], files: &[MediaFile], sent: Vec<i64>) {
                 assert_eq!(file.unwrap().frames as usize, samples.len());
                 let mut decode = start;
                 for sample in samples {
-                    let offset = i64::from(sample.cts.unwrap());
+                    let offset = sample.cts.unwrap();
                     shown.push(i64::try_from(decode).unwrap() + offset);
                     decode += u64::from(sample.duration.unwrap());
                 }
@@ -160,4 +174,25 @@ fn h265_with_open_gops() {
 #[test]
 fn h265_whose_keyframes_are_rare_is_cut_between_them() {
     check(Encoded::new(Codec::H265, 130, 250).b_frames(4, true));
+}
+
+#[test]
+fn a_clip_from_the_middle_of_open_gops_leaves_out_what_it_cannot_show() {
+    let dir = tempfile::tempdir().unwrap();
+    let packets = Encoded::new(Codec::H265, 65, 20)
+        .b_frames(4, true)
+        .packets();
+    let second = packets
+        .iter()
+        .enumerate()
+        .position(|(i, packet)| i > 0 && packet.key)
+        .unwrap();
+    let rest = &packets[second..];
+    let leading = rest
+        .iter()
+        .filter(|packet| packet.pts < rest[0].pts)
+        .count();
+    assert!(leading > 0, "the GOP is open");
+    let files = record(rest, dir.path());
+    assert_eq!(decoded(&joined(&files)).len(), rest.len() - leading);
 }

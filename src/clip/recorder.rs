@@ -7,7 +7,7 @@
 //! and is used by the others; a clip that reaches back into what is already cut uses those pieces, from the one that
 //! starts on a keyframe on, and only what no piece holds is taken from the pre-roll ring.
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     ClipError, fmp4,
@@ -283,58 +283,67 @@ impl Recorder {
         }
     }
 
-    /// Gives the clip at `place` the stored pieces from the last one on that starts on a keyframe at or before unit
-    /// `wanted`. Where they do not reach back so far, the ring fills in. Returns the unit from which on it shares.
+    /// Gives the clip at `place` what there is before unit `open`: the stored pieces from the last one on that starts on
+    /// a keyframe at or before unit `wanted`, and what lies between them out of the ring. `held`: the pictures from
+    /// `open` on will be stored whatever this clip does. Returns its first unit.
     fn share(&mut self, place: usize, wanted: u64, open: u64, held: bool) -> u64 {
         let have = self.clips[place].have;
         let mut first = self.stored.len();
         let mut from = open;
-        // The earliest place at which decoding can start, and that joins what comes after it without a hole.
-        let mut entry =
-            (held && self.segmenter.open_on_key() || have == Some(open)).then_some((first, open));
-        while entry.is_none_or(|(_, seq)| seq > wanted) {
-            let Some(piece) = first.checked_sub(1).map(|i| &self.stored[i]) else {
+        let mut entry = held && self.segmenter.open_on_key() || have == Some(open);
+        let mut holes = Vec::new();
+        while !entry || wanted < from {
+            let before = first.checked_sub(1).map(|i| &self.stored[i]);
+            let reach = before.map_or(0, |piece| piece.next_seq);
+            if reach <= wanted && reach < from {
+                if wanted < from {
+                    holes.push(wanted..from);
+                    from = wanted;
+                }
                 break;
-            };
-            if piece.next_seq != from {
-                break;
+            }
+            let Some(piece) = before else { break };
+            if reach < from {
+                holes.push(reach..from);
             }
             first -= 1;
             from = piece.first_seq;
-            if piece.key || have == Some(from) {
-                entry = Some((first, from));
+            entry = piece.key || have == Some(from);
+        }
+        let pieces: Vec<Stored> = self.stored.range(first..).cloned().collect();
+        for piece in pieces {
+            while let Some(hole) = holes.pop_if(|hole| hole.start < piece.first_seq) {
+                self.fill(place, hole);
             }
+            self.clips[place].borrow(&piece, &mut self.spool);
         }
-        let (first, from) = entry.unwrap_or((self.stored.len(), open));
-        if wanted < from {
-            self.fill(place, wanted, from);
-        }
-        for piece in self.stored.range(first..) {
-            self.clips[place].borrow(piece, &mut self.spool);
+        for hole in holes {
+            self.fill(place, hole);
         }
         from
     }
 
-    /// Puts the ring's units from `wanted` to before `end`, which no piece holds, into files of the clip at `place`.
-    fn fill(&mut self, place: usize, wanted: u64, end: u64) {
+    /// Puts the ring's units of `hole`, which no piece holds, into files of the clip at `place`, from the first keyframe
+    /// on: what comes before it could only be decoded together with the piece before, and that one is whole already.
+    fn fill(&mut self, place: usize, hole: Range<u64>) {
         let mut segmenter = Segmenter::new(self.rule);
-        let clip = &mut self.clips[place];
-        let mut drain = |segmenter: &mut Segmenter| {
-            while let Some(piece) = segmenter.next_piece(None, true) {
-                clip.store(&piece, &mut self.spool, self.now);
+        let mut pieces = Vec::new();
+        for unit in self.ring.units_from(hole.start) {
+            if unit.seq >= hole.end {
+                break;
             }
-        };
-        for unit in self
-            .ring
-            .units_from(wanted)
-            .take_while(|unit| unit.seq < end)
-        {
             if !segmenter.continues_with(unit) {
-                drain(&mut segmenter);
+                pieces.extend(std::iter::from_fn(|| segmenter.next_piece(None, true)));
             }
             segmenter.push(unit.clone());
         }
-        drain(&mut segmenter);
+        pieces.extend(std::iter::from_fn(|| segmenter.next_piece(None, true)));
+        for piece in pieces {
+            let stored = self.clips[place].store(&piece, &mut self.spool, self.now);
+            let before = |other: &Stored| other.first_seq < stored.first_seq;
+            let position = self.stored.partition_point(before);
+            self.stored.insert(position, stored);
+        }
     }
 
     fn feed(&mut self, unit: Unit) {
@@ -433,4 +442,4 @@ impl Recorder {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

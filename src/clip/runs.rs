@@ -9,8 +9,8 @@ use crate::flow::{MediaTime, Packet, StreamFormat};
 
 /// A gap longer than this is a break even where the source did not flag it.
 const LONGEST_GAP: i64 = 10_000_000_000;
-/// Pictures are never reordered further than this; a larger step back is a break.
-const LARGEST_STEP_BACK: i64 = 2_000_000_000;
+/// Sixteen pictures, the deepest reordering there is, are shown in less than this; a larger step back is a break.
+const LARGEST_STEP_BACK: i64 = 5_000_000_000;
 /// A keyframe whose corrected time has left the run's own time line this far behind begins a new run.
 const LARGEST_DRIFT: i64 = 1_000_000_000;
 
@@ -101,5 +101,86 @@ impl Runs {
         };
         self.units += 1;
         Some(unit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        clip::scripted::{Camera, at, format},
+        flow::{Codec, Size},
+    };
+
+    /// Runs and numbers of ten pictures, keyframes at 0 and 5, changed by `change`.
+    fn sorted(mut change: impl FnMut(usize, &mut Packet)) -> Vec<Option<(u64, u64)>> {
+        let (mut runs, mut camera) = (Runs::default(), Camera::new(5));
+        let mut one = |i| {
+            let mut packet = camera.picture();
+            change(i, &mut packet);
+            runs.admit(&packet).map(|unit| (unit.run, unit.seq))
+        };
+        (0..10).map(&mut one).collect()
+    }
+
+    /// One run to before picture 2, another from the keyframe on.
+    fn broken_at_2() -> Vec<Option<(u64, u64)>> {
+        let first = [Some((1, 0)), Some((1, 1)), None, None, None];
+        let second = (0..5).map(|i| Some((2, 2 + i)));
+        first.into_iter().chain(second).collect()
+    }
+
+    #[test]
+    fn a_steady_stream_is_one_run() {
+        let all: Vec<_> = (0..10).map(|i| Some((1, i))).collect();
+        assert_eq!(sorted(|_, _| {}), all);
+        // Another format object with the same content changes nothing.
+        assert_eq!(
+            sorted(|_, packet| packet.format = format(Codec::H264, Size::new(640, 360))),
+            all
+        );
+    }
+
+    #[test]
+    fn flags_formats_and_jumps_break_it() {
+        assert_eq!(
+            sorted(|i, packet| packet.discontinuity = i == 2),
+            broken_at_2()
+        );
+        assert_eq!(
+            sorted(|i, packet| if i >= 2 {
+                packet.format = format(Codec::H264, Size::new(320, 180));
+            }),
+            broken_at_2()
+        );
+        let ahead = |i, packet: &mut Packet| {
+            if i >= 2 {
+                packet.pts = packet.pts + Duration::from_secs(60);
+            }
+        };
+        assert_eq!(sorted(ahead), broken_at_2());
+        let back = |i, packet: &mut Packet| {
+            if i >= 2 {
+                packet.pts = packet.pts.before(Duration::from_secs(60));
+            }
+        };
+        assert_eq!(sorted(back), broken_at_2());
+    }
+
+    #[test]
+    fn slow_correction_moves_a_run_only_once_it_is_far_off() {
+        let (mut runs, mut camera) = (Runs::default(), Camera::new(5));
+        let mut units = Vec::new();
+        for i in 0..200u64 {
+            let mut packet = camera.picture();
+            packet.time = packet.time + Duration::from_millis(10 * i);
+            units.push(runs.admit(&packet).unwrap());
+        }
+        // Distances are the stream's own; the run is given up at the first keyframe more than a second off.
+        assert_eq!(units[100].at, at(10.0));
+        assert_eq!(units.iter().position(|unit| unit.run == 2), Some(105));
+        assert_eq!(units[105].at, at(11.55));
     }
 }

@@ -314,3 +314,6 @@ fn last_duration(units: &[Unit], times: &[MediaTime]) -> Duration {
 fn saturating(ticks: i64) -> i32 {
     i32::try_from(ticks).unwrap_or(if ticks < 0 { i32::MIN } else { i32::MAX })
 }
+
+#[cfg(test)]
+mod tests;

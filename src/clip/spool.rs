@@ -162,3 +162,97 @@ pub(super) fn header_name(number: u32) -> String {
 pub(super) fn segment_name(number: u32) -> String {
     format!("{number:05}.m4s")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        clip::scripted::at,
+        flow::{IncidentId, MediaKind, Rendition},
+    };
+
+    fn file(kind: MediaKind, number: u32, folder: &std::path::Path) -> MediaFile {
+        let name = match kind {
+            MediaKind::Init => header_name(number),
+            MediaKind::Media => segment_name(number),
+        };
+        MediaFile {
+            incident: IncidentId::default(),
+            rendition: Rendition::Sub,
+            kind,
+            number,
+            init: 1,
+            path: folder.join(name),
+            bytes: 1000,
+            sha256: [0; 32],
+            start: MediaTime::ZERO,
+            duration: Duration::ZERO,
+            frames: 0,
+            discontinuity: false,
+        }
+    }
+
+    fn kilobyte() -> Content {
+        vec![Bytes::from(vec![0; 1000])].into()
+    }
+
+    #[test]
+    fn a_full_spool_gives_up_its_oldest_with_all_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("sub");
+        fs::write(&folder, b"in the way").unwrap();
+        let mut spool = Spool::new(2500);
+        let mut events = Vec::new();
+        let header = file(MediaKind::Init, 1, &folder);
+        spool.write(header.clone(), kilobyte(), at(0.0));
+        let incident = IncidentId::new();
+        spool.tell(ClipEvent::Uses {
+            incident,
+            file: header,
+        });
+        spool.write(file(MediaKind::Media, 1, &folder), kilobyte(), at(0.0));
+        assert!(spool.run(at(0.0), false, &mut events).is_empty());
+        assert!(matches!(
+            events[..],
+            [ClipEvent::Trouble { lost: false, .. }]
+        ));
+        // One more is too many: the header goes, and without it the segments are of no use.
+        spool.write(file(MediaKind::Media, 2, &folder), kilobyte(), at(0.2));
+        let lost = spool.run(at(0.2), false, &mut events);
+        assert_eq!(lost.len(), 3);
+        assert!(
+            matches!(events[1..], [ClipEvent::Trouble { lost: true, .. }]),
+            "{events:?}"
+        );
+        assert_eq!(spool.bytes, 0);
+    }
+
+    #[test]
+    fn retries_wait_and_keep_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("sub");
+        fs::write(&folder, b"in the way").unwrap();
+        let mut spool = Spool::new(1 << 20);
+        let mut events = Vec::new();
+        for number in [1, 2] {
+            spool.write(file(MediaKind::Media, number, &folder), kilobyte(), at(0.0));
+        }
+        spool.run(at(0.0), false, &mut events);
+        fs::remove_file(&folder).unwrap();
+        spool.run(at(0.5), false, &mut events);
+        assert_eq!(events.len(), 1, "not yet");
+        spool.run(at(1.0), false, &mut events);
+        let numbers: Vec<_> = events
+            .iter()
+            .filter_map(|event| match event {
+                ClipEvent::File(file) => Some(file.number),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(numbers, [1, 2]);
+    }
+}

@@ -7,7 +7,8 @@
 //! - it also falls asleep when it has been kept awake by motion alone for longer than its patience (rain, leaves, a
 //!   flag). It is then weary: motion no longer wakes it, though keyframes with motion are still searched for persons,
 //!   and one who is found wakes it. It stops being weary when a person is found, or when the scene was quiet for
-//!   `awake_hold`. Each disappointment halves the patience, down to `awake_hold`; a person, or a long sleep, restores it.
+//!   `awake_hold`. Each disappointment halves the patience, down to `awake_hold`; a person, or a
+//!   long quiet, restores it.
 //!
 //! So a scene that always moves costs its keyframes and one person look for each, and a person there is found at the
 //! next keyframe instead of at once.
@@ -18,8 +19,8 @@ use crate::flow::{DecodeDemand, MediaTime};
 
 /// How long motion alone keeps the camera awake: somebody who comes from afar is seen within that time.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A sleep of this length restores patience.
-const RESTING: Duration = Duration::from_secs(120);
+/// Nothing moving for this long restores patience.
+const RESTFUL: Duration = Duration::from_secs(120);
 /// With an incident open and nothing moving for this long, looks become sparse ...
 const SPARSE_AFTER: Duration = Duration::from_secs(10);
 /// ... but not so sparse that somebody at rest could get up and leave unseen between two of them.
@@ -31,7 +32,6 @@ pub(super) struct Wakefulness {
     hold: Duration,
     every: Duration,
     awake_since: Option<MediaTime>,
-    asleep_since: MediaTime,
     last_motion: Option<MediaTime>,
     last_person: Option<MediaTime>,
     patience: Duration,
@@ -47,13 +47,12 @@ pub(super) struct Spell {
 }
 
 impl Wakefulness {
-    /// Asleep from `now` on.
-    pub(super) fn new(hold: Duration, every: Duration, now: MediaTime) -> Self {
+    /// Asleep.
+    pub(super) fn new(hold: Duration, every: Duration) -> Self {
         Self {
             hold,
             every,
             awake_since: None,
-            asleep_since: now,
             last_motion: None,
             last_person: None,
             patience: PATIENCE.max(hold),
@@ -62,15 +61,18 @@ impl Wakefulness {
     }
 
     /// The same camera at the beginning of a new watch.
-    pub(super) fn asleep_again(&self, now: MediaTime) -> Self {
-        Self::new(self.hold, self.every, now)
+    pub(super) fn asleep_again(&self) -> Self {
+        Self::new(self.hold, self.every)
     }
 
     /// Something moved.
     pub(super) fn motion(&mut self, now: MediaTime) {
-        let quiet_before = self.last_motion.is_none_or(|t| now.since(t) >= self.hold);
-        if quiet_before {
+        let quiet_for = |least| self.last_motion.is_none_or(|t| now.since(t) >= least);
+        if quiet_for(self.hold) {
             self.weary = false;
+        }
+        if quiet_for(RESTFUL) {
+            self.patience = PATIENCE.max(self.hold);
         }
         self.last_motion = Some(now);
         if !self.weary {
@@ -87,12 +89,7 @@ impl Wakefulness {
     }
 
     fn wake(&mut self, now: MediaTime) {
-        if self.awake_since.is_none() {
-            self.awake_since = Some(now);
-            if now.since(self.asleep_since) >= RESTING {
-                self.patience = PATIENCE.max(self.hold);
-            }
-        }
+        self.awake_since.get_or_insert(now);
     }
 
     /// Falls asleep if there is no reason to be awake any more; returns the spell that ended.
@@ -113,7 +110,6 @@ impl Wakefulness {
             self.patience = (self.patience / 2).max(self.hold);
         }
         self.awake_since = None;
-        self.asleep_since = now;
         Some(Spell {
             from,
             person: self.last_person.is_some_and(|person| person >= from),
@@ -134,5 +130,80 @@ impl Wakefulness {
             self.every
         };
         DecodeDemand::Awake { every }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOLD: Duration = Duration::from_secs(6);
+    const EVERY: Duration = Duration::from_millis(200);
+    const AWAKE: DecodeDemand = DecodeDemand::Awake { every: EVERY };
+
+    fn at(seconds: u32) -> MediaTime {
+        MediaTime::from_secs_f64(f64::from(seconds))
+    }
+
+    fn asleep() -> Wakefulness {
+        Wakefulness::new(HOLD, EVERY)
+    }
+
+    /// Motion once a second in `from..to`; returns for how many of these seconds it was awake.
+    fn awake_in(state: &mut Wakefulness, from: u32, to: u32) -> usize {
+        (from..to)
+            .filter(|&second| {
+                state.motion(at(second));
+                state.settle(at(second), false);
+                state.demand(at(second), false) == AWAKE
+            })
+            .count()
+    }
+
+    #[test]
+    fn motion_wakes_and_quiet_puts_to_sleep() {
+        let mut state = asleep();
+        assert_eq!(state.demand(at(0), false), DecodeDemand::Asleep);
+        assert_eq!(awake_in(&mut state, 1, 4), 3);
+        assert_eq!(state.settle(at(8), false), None);
+        let spell = Spell {
+            from: at(1),
+            person: false,
+        };
+        assert_eq!(state.settle(at(9), false), Some(spell));
+        assert_eq!(state.demand(at(9), false), DecodeDemand::Asleep);
+        assert_eq!(awake_in(&mut state, 20, 22), 2);
+    }
+
+    #[test]
+    fn rain_makes_weary_a_person_wakes_and_quiet_makes_attentive_again() {
+        let mut state = asleep();
+        assert_eq!(awake_in(&mut state, 0, 300), 20);
+        state.person(at(300));
+        assert_eq!(state.demand(at(300), false), AWAKE);
+        assert_eq!(awake_in(&mut state, 301, 500), 19);
+        // A lull, and the next shower: patience is shorter.
+        assert_eq!(awake_in(&mut state, 510, 600), 10);
+        assert_eq!(awake_in(&mut state, 610, 700), 6);
+        // A dry night.
+        assert_eq!(awake_in(&mut state, 9_000, 9_100), 20);
+    }
+
+    #[test]
+    fn an_open_incident_keeps_awake_with_sparser_looks_when_all_is_still() {
+        let mut state = asleep();
+        state.motion(at(0));
+        state.person(at(1));
+        assert_eq!(state.settle(at(60), true), None);
+        assert_eq!(state.demand(at(5), true), AWAKE);
+        let sparse = DecodeDemand::Awake {
+            every: SPARSE_EVERY,
+        };
+        assert_eq!(state.demand(at(60), true), sparse);
+        assert!(
+            state
+                .settle(at(61), false)
+                .is_some_and(|spell| spell.person)
+        );
     }
 }

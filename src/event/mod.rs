@@ -7,8 +7,8 @@
 //! Imports `flow` and `config` only.
 //!
 //! # What is an incident
-//! One visit. It begins when a track of a wanted kind is believed, has moved of its own, stands outside the motion mask
-//! and, where a zone is required, has entered one. Whoever comes while it is open joins it. It ends `end_after_left`
+//! One visit. It begins when a track of a wanted kind is believed, has moved of its own (or stands where an earlier look
+//! found nobody), is outside the motion mask and, where a zone is required, has entered one. Whoever comes while it is open joins it. It ends `end_after_left`
 //! after its last visitor left through the picture's edge, or `end_after_lost` after the last one was lost inside it,
 //! but never before a look has missed that visitor. Nobody is reported for merely being there: not a poster, not a
 //! resident asleep in a chair when the camera is armed.
@@ -93,7 +93,7 @@ impl Events {
             places: Places::new(detect),
             mode,
             machine: Machine::new(camera, incident.clone(), Box::new(new_id)),
-            wakefulness: Wakefulness::new(detect.awake_hold, every, MediaTime::ZERO),
+            wakefulness: Wakefulness::new(detect.awake_hold, every),
             visitors: Vec::new(),
             report: None,
             now: MediaTime::ZERO,
@@ -146,13 +146,16 @@ impl Events {
         self.step(Vec::new())
     }
 
-    /// Takes in all live tracks after a look of the person model at `time`.
+    /// Takes in all live tracks after a look of the person model at a picture taken at `time`. Where the motion model
+    /// looked at the same picture, [`Self::motion`] comes first.
     pub fn seen(&mut self, time: MediaTime, tracks: &[Track]) -> Step {
         self.advance(time);
         if self.mode == Mode::Disarmed {
             return self.step(Vec::new());
         }
         self.last_look = Some(self.now);
+        // What appears while somebody is there may be a coat that was hung up; what the first look finds was there.
+        let newcomers = self.looked_settled && !self.machine.is_open();
         let foreground = match &self.report {
             Some(report) if report.time == time => {
                 self.looked_settled |= report.settled;
@@ -169,7 +172,7 @@ impl Events {
                 None if track.seen.is_none() => continue,
                 None => {
                     self.visitors
-                        .push(Visitor::new(track, &self.places, self.since));
+                        .push(Visitor::new(track, &self.places, self.since, newcomers));
                     self.visitors.len() - 1
                 }
             };
@@ -231,7 +234,7 @@ impl Events {
             .filter(|v| !v.joined)
             .map(|v| refuse(&v, self.now))
             .collect();
-        self.wakefulness = self.wakefulness.asleep_again(self.now);
+        self.wakefulness = self.wakefulness.asleep_again();
         self.report = None;
         self.since = self.now;
         self.last_look = None;
@@ -282,3 +285,6 @@ fn refuse(visitor: &Visitor, now: MediaTime) -> Refusal {
         score: visitor.top_score,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,9 @@ const COVERED: f32 = 0.3;
 const OWN: f32 = 0.5;
 /// Sum of scores over looks with foreground of its own: two clear looks or three doubtful ones.
 const ENOUGH_FOREGROUND: f32 = 1.2;
+/// The same for somebody who never changed place, but whose place was empty before: seen first when already standing
+/// there, because looks were rare.
+const APPEARED: f32 = 4.0;
 /// Looks in a zone that make an entry: a box that shakes over the border has not entered.
 const ENTRY: u32 = 2;
 
@@ -38,7 +41,11 @@ pub(super) struct Visitor {
     pub(super) leaving: bool,
     /// It was there before the watch began, so how far it went since its first sight says nothing.
     from_before: bool,
+    /// Where it was when the watch first knew of it.
+    origin: NormRect,
     own_foreground: f32,
+    /// Whether its place is known to have been empty before, and nobody was near who could have put something there.
+    newcomer: bool,
     /// When it had moved of its own.
     moved: Option<MediaTime>,
     zone_looks: Vec<u32>,
@@ -49,7 +56,13 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    pub(super) fn new(track: &Track, places: &Places, watching_since: MediaTime) -> Self {
+    pub(super) fn new(
+        track: &Track,
+        places: &Places,
+        watching_since: MediaTime,
+        newcomer: bool,
+    ) -> Self {
+        let from_before = track.first_seen < watching_since;
         Self {
             id: track.id,
             label: track.label,
@@ -59,8 +72,14 @@ impl Visitor {
             top_score: 0.0,
             confirmed: false,
             leaving: false,
-            from_before: track.first_seen < watching_since,
+            from_before,
+            origin: if from_before {
+                track.rect
+            } else {
+                track.first_rect
+            },
             own_foreground: 0.0,
+            newcomer,
             moved: None,
             zone_looks: vec![0; places.count()],
             zones: Vec::new(),
@@ -97,9 +116,10 @@ impl Visitor {
         };
         let travelled = !self.from_before && track.travelled >= still_needed;
         // Somebody who comes into the picture, or straight towards the camera, grows rather than travels.
-        let changed = self.own_foreground >= ENOUGH_FOREGROUND
-            && track.rect.iou(&track.first_rect) < SAME_PLACE;
-        if self.moved.is_none() && (travelled || changed) {
+        let changed =
+            self.own_foreground >= ENOUGH_FOREGROUND && track.rect.iou(&self.origin) < SAME_PLACE;
+        let appeared = self.newcomer && self.own_foreground >= APPEARED;
+        if self.moved.is_none() && (travelled || changed || appeared) {
             self.moved = Some(time);
         }
 

@@ -20,7 +20,11 @@ mod prepare;
 mod regions;
 mod runtime;
 mod service;
+mod shelf;
+#[doc(hidden)]
+pub mod steps;
 
 pub use card::{Card, Precision, Task};
 pub use error::InferError;
 pub use service::{CameraInfer, Infer, Look, Seen, Trigger};
+pub use shelf::list;

@@ -1,6 +1,6 @@
 //! One ONNX model: its session and its card, known to fit each other.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use ort::{
     environment::Environment,
@@ -10,7 +10,8 @@ use ort::{
 
 use super::{
     InferError,
-    card::{Card, Element},
+    card::{Card, Colour, Element, Task},
+    shelf,
 };
 
 /// A loaded model. Owned by one thread.
@@ -73,11 +74,7 @@ impl Model {
             .tensor_shape()
             .map_or(&[][..], |shape| &shape[..]);
         for size in wanted.sizes() {
-            let planes = if wanted.colour == super::card::Colour::Luma {
-                1
-            } else {
-                3
-            };
+            let planes = if wanted.colour == Colour::Luma { 1 } else { 3 };
             let fed = [1, planes, i64::from(size.height), i64::from(size.width)];
             let fits = shape.len() == 4
                 && shape
@@ -108,16 +105,9 @@ impl Model {
         Ok(())
     }
 
-    /// Runs the graph.
-    pub(super) fn run<const N: usize>(
-        &mut self,
-        inputs: [(&str, SessionInputValue<'_>); N],
-    ) -> Result<SessionOutputs<'_>, InferError> {
-        let named = inputs.map(|(name, value)| (std::borrow::Cow::Borrowed(name), value));
-        let name = &self.card.name;
-        self.session
-            .run(Vec::from(named))
-            .map_err(|error| failed(name, &error))
+    /// The session to run, and the card to feed and read it by.
+    pub(super) fn parts(&mut self) -> (&mut Session, &Card) {
+        (&mut self.session, &self.card)
     }
 
     /// The error that the card and the graph differ.
@@ -127,6 +117,18 @@ impl Model {
             reason,
         }
     }
+}
+
+/// Runs the graph once.
+pub(super) fn run<'s, const N: usize>(
+    session: &'s mut Session,
+    card: &Card,
+    inputs: [(&str, SessionInputValue<'_>); N],
+) -> Result<SessionOutputs<'s>, InferError> {
+    let named = inputs.map(|(name, value)| (Cow::Borrowed(name), value));
+    session
+        .run(Vec::from(named))
+        .map_err(|error| failed(&card.name, &error))
 }
 
 /// The error that a run failed.
@@ -142,10 +144,10 @@ pub(super) fn open(
     environment: &Environment,
     dir: &Path,
     name: &str,
-    task: super::card::Task,
+    task: Task,
     threads: usize,
 ) -> Result<Model, InferError> {
-    let card = super::card::choose(dir, name, task)?;
+    let card = shelf::choose(dir, name, task)?;
     Model::open(environment, card, threads)
 }
 

@@ -234,36 +234,21 @@ impl MotionModel {
 
     /// One run of the graph: moves `background` and `spread` on and leaves the foreground in `mask`.
     fn run(&mut self, state: &mut MotionState, rate: f32) -> Result<(), InferError> {
-        let Model { card, .. } = &self.model;
-        let (name, input) = (card.name.clone(), card.input.name.clone());
-        let fail = |error: ort::Error| failed(&name, &error);
+        let (session, card) = self.model.parts();
+        let fail = |error: ort::Error| failed(&card.name, &error);
         let shape = [1, 1, state.size.height as usize, state.size.width as usize];
-        let outputs = self.model.run([
-            (
-                &*input,
-                TensorRef::from_array_view((shape, &*state.luma))
-                    .map_err(fail)?
-                    .into(),
-            ),
-            (
-                BACKGROUND,
-                TensorRef::from_array_view((shape, &*state.background))
-                    .map_err(fail)?
-                    .into(),
-            ),
-            (
-                SPREAD,
-                TensorRef::from_array_view((shape, &*state.spread))
-                    .map_err(fail)?
-                    .into(),
-            ),
-            (
-                RATE,
-                TensorRef::from_array_view(([0i64; 0], [rate].as_slice()))
-                    .map_err(fail)?
-                    .into(),
-            ),
-        ])?;
+        let luma = TensorRef::from_array_view((shape, &*state.luma)).map_err(fail)?;
+        let background = TensorRef::from_array_view((shape, &*state.background)).map_err(fail)?;
+        let spread = TensorRef::from_array_view((shape, &*state.spread)).map_err(fail)?;
+        let rate = [rate];
+        let rate = TensorRef::from_array_view(([0i64; 0], rate.as_slice())).map_err(fail)?;
+        let inputs = [
+            (card.input.name.as_str(), luma.into()),
+            (BACKGROUND, background.into()),
+            (SPREAD, spread.into()),
+            (RATE, rate.into()),
+        ];
+        let outputs = model::run(session, card, inputs)?;
         let (_, background) = outputs[BACKGROUND_OUT]
             .try_extract_tensor::<f32>()
             .map_err(fail)?;
@@ -273,9 +258,19 @@ impl MotionModel {
         let (_, mask) = outputs[MASK].try_extract_tensor::<u8>().map_err(fail)?;
         let cells = state.luma.len();
         if [background.len(), spread.len(), mask.len()] != [cells; 3] {
+            let reason = format!("an output does not have {cells} cells");
+            return Err(failed(&card.name, &reason));
+        }
+        // What is not a number would stay so for ever.
+        if !background
+            .iter()
+            .chain(spread)
+            .all(|value| value.is_finite())
+        {
+            state.last = None;
             return Err(failed(
-                &name,
-                &format!("an output does not have {cells} cells"),
+                &card.name,
+                &"its background is no number; it is learnt anew",
             ));
         }
         state.background.copy_from_slice(background);

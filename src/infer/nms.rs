@@ -1,33 +1,74 @@
-//! Greedy non-maximum suppression within each class.
+//! Greedy non-maximum suppression within each class, over one look or several parts of a picture.
 
-use crate::flow::Detection;
+use crate::flow::{Detection, NormRect};
 
 /// Most boxes that are compared; a picture with more than this many above the floor is noise.
 const MOST: usize = 1000;
 
-/// Sorts `detections` by score, best first, and removes each one that overlaps a better one of its class by more
-/// than `iou` (intersection over union).
-pub(super) fn suppress(detections: &mut Vec<Detection>, iou: f32) {
-    detections.sort_by(|a, b| b.score.total_cmp(&a.score));
-    detections.truncate(MOST);
-    let mut kept = 0;
-    for index in 0..detections.len() {
-        let one = detections[index];
-        let doubled = detections[..kept]
+/// A box that touches an inner edge of the part that was looked at, to within this share of the part's size, is a
+/// piece of something larger ...
+const EDGE: f32 = 0.02;
+/// ... and goes when at least this share of it lies in a whole box of its class.
+const PIECE: f32 = 0.6;
+
+/// A box as one look found it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Found {
+    /// The box, in the whole picture.
+    pub detection: Detection,
+    /// It ends where the part that was looked at ends.
+    pub cut: bool,
+}
+
+/// Whether a box found in the part `region` may have been cut by the part's edge (the picture's own edges cut nothing
+/// that another look could see).
+pub(super) fn is_cut(rect: &NormRect, region: &NormRect) -> bool {
+    let (w, h) = (EDGE * region.width(), EDGE * region.height());
+    (region.x0 > 0.0 && rect.x0 <= region.x0 + w)
+        || (region.y0 > 0.0 && rect.y0 <= region.y0 + h)
+        || (region.x1 < 1.0 && rect.x1 >= region.x1 - w)
+        || (region.y1 < 1.0 && rect.y1 >= region.y1 - h)
+}
+
+/// One box for each thing that was found, best first: a box goes if it overlaps a better one of its class by more than
+/// `iou` (intersection over union). Cut boxes rank behind all whole ones, and go as pieces of those, too.
+pub(super) fn merge(mut found: Vec<Found>, iou: f32) -> Vec<Detection> {
+    let score = |one: &Found| one.detection.score;
+    found.sort_by(|a, b| a.cut.cmp(&b.cut).then(score(b).total_cmp(&score(a))));
+    found.truncate(MOST);
+    let mut kept: Vec<Found> = Vec::new();
+    for one in found {
+        let (rect, label) = (one.detection.rect, one.detection.label);
+        let gone = kept
             .iter()
-            .any(|better| better.label == one.label && better.rect.iou(&one.rect) > iou);
-        if !doubled {
-            detections[kept] = one;
-            kept += 1;
+            .map(|better| (better.cut, better.detection))
+            .any(|(cut, better)| {
+                let piece = || {
+                    one.cut && !cut && better.rect.intersection(&rect).area() >= PIECE * rect.area()
+                };
+                better.label == label && (better.rect.iou(&rect) > iou || piece())
+            });
+        if !gone {
+            kept.push(one);
         }
     }
-    detections.truncate(kept);
+    let mut all: Vec<Detection> = kept.into_iter().map(|one| one.detection).collect();
+    all.sort_by(|a, b| b.score.total_cmp(&a.score));
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Label, NormRect};
+    use crate::flow::Label;
+
+    fn suppress(all: &mut Vec<Detection>, iou: f32) {
+        let whole = |detection: &Detection| Found {
+            detection: *detection,
+            cut: false,
+        };
+        *all = merge(all.iter().map(whole).collect(), iou);
+    }
 
     fn person(x: f32, score: f32) -> Detection {
         Detection {
@@ -55,6 +96,43 @@ mod tests {
         suppress(&mut all, 0.5);
         assert_eq!(all, [person(0.0, 0.9), person(0.12, 0.7)]);
         suppress(&mut Vec::new(), 0.5);
+    }
+
+    #[test]
+    fn a_person_cut_by_a_parts_edge_is_not_two() {
+        let region = NormRect::new(0.3, 0.0, 0.7, 0.5);
+        let whole = person(0.4, 0.5);
+        let upper = Detection {
+            rect: NormRect::new(0.4, 0.1, 0.6, 0.5),
+            score: 0.9,
+            ..whole
+        };
+        let corner = Detection {
+            rect: NormRect::new(0.42, 0.35, 0.55, 0.5),
+            score: 0.8,
+            ..whole
+        };
+        assert!(is_cut(&upper.rect, &region) && is_cut(&corner.rect, &region));
+        assert!(!is_cut(&whole.rect, &NormRect::FULL));
+        assert!(
+            !is_cut(&NormRect::new(0.4, 0.0, 0.6, 0.3), &region),
+            "the picture's own edge"
+        );
+        let cut = [upper, corner].map(|detection| Found {
+            detection,
+            cut: true,
+        });
+        let all = [
+            cut.as_slice(),
+            &[Found {
+                detection: whole,
+                cut: false,
+            }],
+        ]
+        .concat();
+        assert_eq!(merge(all, 0.5), [whole]);
+        // Where nobody saw the whole, the pieces are better than nothing.
+        assert_eq!(merge(cut.to_vec(), 0.5), [upper, corner]);
     }
 
     proptest::proptest! {

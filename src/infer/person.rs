@@ -9,7 +9,7 @@ use super::{
     card::{Card, Element, Task, Thresholds},
     heads::{self, Candidates, Head, Outputs},
     model::{self, Model, failed},
-    nms,
+    nms::{self, Found},
     prepare::{Mapping, Preparer},
 };
 use crate::flow::{Detection, Frame, Label, NormRect, Size};
@@ -106,15 +106,12 @@ impl PersonModel {
                 let rect = mapping.to_picture(candidate.edges);
                 let label = classes.get(candidate.class).copied().flatten()?;
                 let inside = rect.is_sound() && rect.intersection(&NormRect::FULL).area() > 0.0;
-                inside.then_some(Detection {
-                    rect,
-                    label,
-                    score: candidate.score,
-                })
+                let (score, cut) = (candidate.score, nms::is_cut(&rect, region));
+                let detection = Detection { rect, label, score };
+                inside.then_some(Found { detection, cut })
             }));
         }
-        nms::suppress(&mut found, self.thresholds.nms_iou);
-        Ok(found)
+        Ok(nms::merge(found, self.thresholds.nms_iou))
     }
 
     fn look_at(&mut self, frame: &Frame, region: NormRect) -> Result<Mapping, InferError> {
@@ -148,10 +145,10 @@ impl PersonModel {
             candidates,
             ..
         } = self;
-        let name = model.card.name.clone();
-        let fail = |error: ort::Error| failed(&name, &error);
+        let (session, card) = model.parts();
+        let fail = |error: ort::Error| failed(&card.name, &error);
         let shape = [1, 3, size.height as usize, size.width as usize];
-        let tensor: SessionInputValue<'_> = match model.card.input.element {
+        let tensor: SessionInputValue<'_> = match card.input.element {
             Element::Float32 => TensorRef::from_array_view((shape, &**floats))
                 .map_err(fail)?
                 .into(),
@@ -159,15 +156,11 @@ impl PersonModel {
                 .map_err(fail)?
                 .into(),
         };
-        let card = model.card.head.clone();
-        let input = model.card.input.name.clone();
-        let outputs = model.run([(&*input, tensor)])?;
-        let mut tensors = Vec::with_capacity(card.outputs.len());
-        for (output, expected) in card
-            .outputs
-            .iter()
-            .zip((head.shapes)(&card, size, classes.len()))
-        {
+        let outputs = model::run(session, card, [(&card.input.name, tensor)])?;
+        let names = &card.head.outputs;
+        let shapes = (head.shapes)(&card.head, size, classes.len());
+        let mut tensors = Vec::with_capacity(names.len());
+        for (output, expected) in names.iter().zip(shapes) {
             let (shape, data) = outputs[output.as_str()]
                 .try_extract_tensor::<f32>()
                 .map_err(fail)?;
@@ -180,15 +173,13 @@ impl PersonModel {
                 let expected = expected
                     .map(|d| d.map_or("any".to_owned(), |d| d.to_string()))
                     .join(", ");
-                return Err(failed(
-                    &name,
-                    &format!("output \"{output}\" has shape {shape:?}, not [{expected}]"),
-                ));
+                let reason = format!("output \"{output}\" has shape {shape:?}, not [{expected}]");
+                return Err(failed(&card.name, &reason));
             }
             tensors.push(data);
         }
         let outputs = Outputs {
-            card: &card,
+            card: &card.head,
             size,
             classes: classes.len(),
             tensors: &tensors,

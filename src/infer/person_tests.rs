@@ -131,7 +131,7 @@ fn a_model_that_is_not_what_its_card_says_is_refused_at_the_start() {
         "no input \"images\", there is: input",
     );
     interface("\"cls8\"", "\"cls9\"", "no output \"cls9\"");
-    interface("\"float32\"", "\"uint8\"", "input \"input\" is");
+    interface("\"uint8\"", "\"float32\"", "input \"input\" is");
     interface("\"dog\"]", "\"dog\", \"cow\"]", "output \"cls8\" has shape");
     interface("bins = 11", "bins = 8", "output \"dist8\" has shape");
 }

@@ -20,19 +20,19 @@ use crate::{
 };
 
 /// A number of an input tensor.
-pub(super) trait Element: Copy + Default {
+pub(super) trait Number: Copy + Default {
     /// From a colour value by the plane's normalisation.
     fn from_colour(value: u8, scale: f32, shift: f32) -> Self;
 }
 
-impl Element for f32 {
+impl Number for f32 {
     #[inline]
     fn from_colour(value: u8, scale: f32, shift: f32) -> Self {
         f32::from(value) * scale + shift
     }
 }
 
-impl Element for u8 {
+impl Number for u8 {
     #[inline]
     fn from_colour(value: u8, _: f32, _: f32) -> Self {
         value
@@ -129,7 +129,7 @@ impl Preparer {
     }
 
     /// The part `region` of a picture as planes of `size` in the card's order. `out` becomes as long as needed.
-    pub(super) fn colours<T: Element>(
+    pub(super) fn colours<T: Number>(
         &mut self,
         frame: &Frame,
         region: NormRect,
@@ -215,7 +215,7 @@ impl Preparer {
             .map_err(|e| broken(&e))
     }
 
-    fn convert<T: Element>(
+    fn convert<T: Number>(
         &self,
         frame: &Frame,
         input: &Input,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     flow::{ColourMatrix, MediaTime},
-    infer::card::{Element as ElementKind, Layout},
+    infer::card::{Element, Layout},
     testing::models::Painter,
 };
 
@@ -12,7 +12,7 @@ fn input(colour: Colour, resize: Resize, anchor: Anchor) -> Input {
         name: "input".to_owned(),
         layout: Layout::Nchw,
         colour,
-        element: ElementKind::Float32,
+        element: Element::Float32,
         sizes: vec![[96, 64]],
         resize,
         anchor,

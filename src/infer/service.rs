@@ -156,14 +156,14 @@ impl Infer {
             labels: detect.labels.clone(),
             threshold: detect.score.unwrap_or(self.score),
             motion_counts: Counts {
-                looks: metrics.looks.get_or_create(&motion).clone(),
-                failures: metrics.look_failures.get_or_create(&motion).clone(),
+                looks: metrics.looks.get_or_create_owned(&motion),
+                failures: metrics.look_failures.get_or_create_owned(&motion),
             },
             person_counts: Counts {
-                looks: metrics.looks.get_or_create(&person).clone(),
-                failures: metrics.look_failures.get_or_create(&person).clone(),
+                looks: metrics.looks.get_or_create_owned(&person),
+                failures: metrics.look_failures.get_or_create_owned(&person),
             },
-            replaced: metrics.dropped.get_or_create(&label("looks")).clone(),
+            replaced: metrics.dropped.get_or_create_owned(&label("looks")),
         }
     }
 }
@@ -277,6 +277,10 @@ impl CameraInfer {
 
     /// Looks for motion and waits for the answer (below a millisecond, unless other cameras ask at the same time).
     /// Pictures must come in the order of their times: each moves the camera's background on.
+    ///
+    /// A report that is not settled (the first two looks, the two after a scene-wide change such as infra-red
+    /// switching on, the first after a gap of a minute) has no regions and says nothing about what is there: where
+    /// nobody may be missed, look for persons.
     ///
     /// # Errors
     /// When the picture cannot be used, the model fails, or the models have been stopped.

@@ -52,6 +52,7 @@ pub struct FileSource {
     gate: StartGate,
     ready: VecDeque<Unit>,
     ended: bool,
+    missing: Option<IngestError>,
     damage: Option<String>,
     zero: MediaTime,
     format: Option<Arc<StreamFormat>>,
@@ -80,6 +81,7 @@ impl FileSource {
             gate: StartGate::default(),
             ready: VecDeque::new(),
             ended: false,
+            missing: None,
             damage: None,
             zero: MediaTime::ZERO,
             format: None,
@@ -111,7 +113,7 @@ impl FileSource {
     ///
     /// # Errors
     /// None once the file is open: what cannot be read in its middle ends it, see [`damage`](Self::damage).
-    pub fn next(&mut self) -> Result<Option<Packet>, IngestError> {
+    pub fn next_packet(&mut self) -> Result<Option<Packet>, IngestError> {
         while self.ready.is_empty() && !self.ended {
             self.read()?;
         }
@@ -144,7 +146,7 @@ impl FileSource {
         }))
     }
 
-    /// One sentence about where the file could not be read to its end, once [`next`](Self::next) has given `None`.
+    /// One sentence about where the file could not be read to its end, once [`next_packet`](Self::next_packet) has given `None`.
     #[must_use]
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()
@@ -159,7 +161,8 @@ impl FileSource {
                 return self.take(sample);
             }
             let failure = self.failure();
-            if self.appsink.is_eos() || failure.is_some() || Instant::now() > deadline {
+            let silent = self.found.lock().no_video_to_come() || Instant::now() > deadline;
+            if self.appsink.is_eos() || failure.is_some() || silent {
                 // What was on its way when the demuxer gave up still counts.
                 while let Some(sample) = self.appsink.try_pull_sample(gst::ClockTime::ZERO) {
                     self.take(sample)?;
@@ -214,9 +217,7 @@ impl FileSource {
         if self.last_end.is_none() {
             return Err(match failure {
                 Some(Failure::Missing(error)) => error,
-                _ if self.found.lock().other && self.parser.is_none() => {
-                    IngestError::NoVideo { path }
-                }
+                _ if self.found.lock().only_others() => IngestError::NoVideo { path },
                 _ => IngestError::Damaged { path },
             });
         }
@@ -234,17 +235,19 @@ impl FileSource {
     }
 
     /// What the elements complain about, if they do.
-    fn failure(&self) -> Option<Failure> {
+    fn failure(&mut self) -> Option<Failure> {
         let bus = self.pipeline.bus()?;
-        let mut failure = None;
         while let Some(message) = bus.pop() {
             match message.view() {
                 gst::MessageView::Element(m) => {
                     if let Some(missing) = m.structure().and_then(missing_plugin) {
-                        failure = Some(Failure::Missing(missing));
+                        self.missing = Some(missing);
                     }
                 }
-                gst::MessageView::Error(_) => return failure.or(Some(Failure::Broken)),
+                gst::MessageView::Error(_) => {
+                    let missing = self.missing.take().map(Failure::Missing);
+                    return missing.or(Some(Failure::Broken));
+                }
                 _ => {}
             }
         }
@@ -270,8 +273,19 @@ enum Failure {
 /// What the demuxer has found so far.
 #[derive(Default)]
 struct Found {
+    streams: usize,
     video: bool,
-    other: bool,
+    complete: bool,
+}
+
+impl Found {
+    fn only_others(&self) -> bool {
+        self.streams > 0 && !self.video
+    }
+
+    fn no_video_to_come(&self) -> bool {
+        self.complete && !self.video
+    }
 }
 
 fn check_readable(path: &Path) -> Result<(), IngestError> {
@@ -333,12 +347,19 @@ fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestError> {
         let name = caps.structure(0).map_or("", |s| s.name().as_str());
         let video = name.starts_with("video/") || name.starts_with("image/");
         let mut seen = seen.lock();
+        seen.streams += 1;
         if video && !seen.video {
             seen.video = pad.link(&entry).is_ok();
-        } else {
-            seen.other = true;
         }
     });
+    // A short file without video is sometimes at its end before it is known that no more streams come.
+    for signal in ["no-more-pads", "drained"] {
+        let seen = Arc::clone(&found);
+        parsebin.connect(signal, false, move |_| {
+            seen.lock().complete = true;
+            None
+        });
+    }
     Ok((pipeline, appsink, found))
 }
 
@@ -479,7 +500,7 @@ mod tests {
         let cut = studio.path("cut.mp4");
         std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
         let mut source = open(&cut).unwrap();
-        let got = std::iter::from_fn(|| source.next().unwrap()).count();
+        let got = std::iter::from_fn(|| source.next_packet().unwrap()).count();
         assert!((5..35).contains(&got), "{got}");
         assert!(source.damage().is_some_and(|text| text.contains("cut.mp4")));
     }

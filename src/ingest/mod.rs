@@ -17,8 +17,10 @@
 //! | `gate` | where a run may begin; pure |
 //! | `meter` | CPU time of GStreamer's threads |
 //! | `timeline` | the box's time for each timestamp; pure |
-//! | `file`, `rtsp` | the sources |
+//! | `file` | video files |
+//! | `rtsp`, `session`, `receive` | cameras: for ever, one session, one picture |
 //! | `decode`, `mask` | one decoder; privacy masks |
+//! | `ring` | the last groups of pictures; pure |
 //! | `ondemand` | decides what is decoded, and when |
 
 mod decode;
@@ -28,15 +30,25 @@ mod line;
 mod mask;
 mod meter;
 mod nal;
+mod ondemand;
 mod parse;
+mod receive;
+mod ring;
+mod rtsp;
+#[cfg(test)]
+mod rtsp_tests;
 #[cfg(test)]
 mod samples;
+mod session;
 mod setup;
+mod timeline;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use decode::{DecodeError, Decoder, Feed};
 pub use file::FileSource;
+pub use ondemand::{LookBack, OnDemand};
+pub use rtsp::RtspSource;
 pub use setup::init;
 
 use crate::flow::{Packet, Problem, StreamFormat};

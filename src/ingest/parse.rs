@@ -118,6 +118,8 @@ impl Parser {
                 Some(held) if !unit.facts.starts_picture && unit.format == held.format => {
                     held.append(&unit);
                 }
+                // The start is missing: it cannot be decoded, or there is no picture in it at all.
+                None if !unit.facts.starts_picture => {}
                 _ => whole.extend(self.held.replace(unit)),
             }
         }

@@ -59,5 +59,5 @@ pub(super) fn x265(gop: u32, open: bool) -> String {
 /// All packets of a file.
 pub(super) fn packets(path: &std::path::Path) -> Vec<Packet> {
     let mut source = FileSource::open(path, StreamRole::Sub, StageCpu::default()).unwrap();
-    std::iter::from_fn(|| source.next().unwrap()).collect()
+    std::iter::from_fn(|| source.next_packet().unwrap()).collect()
 }

@@ -1,1 +1,380 @@
-//! To come.
+//! What must arrive is kept here until it has, through power cuts and days without a link.
+//!
+//! In: incidents, finished media files, pictures; what comes in is on disk when the call returns. Out: alerts and objects,
+//! each in its order, to [`sinks`]; and a [ledger](Outbox::ledger_head) of what left. It never waits for a network in a
+//! caller's thread, never decodes or re-encodes, and deletes only by age or quota.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `store` | the database file and its schema |
+//! | `incidents` | one row for each visit, with its newest facts |
+//! | `alerts` | one row for each change of an incident |
+//! | `objects` | pictures, segments, playlists: what lies in an incident's folder |
+//! | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
+//! | [`plan`] | what goes next and what is evicted; pure |
+//! | `pump` | one worker for each sink: picks, delivers, backs off |
+//! | `recover` | what a cut left behind |
+//! | `retention` | what is deleted, and when |
+//! | `ledger` | the chain of what left |
+//!
+//! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config` and `wire`.
+
+mod alerts;
+mod clips;
+mod error;
+mod files;
+mod incidents;
+mod ledger;
+mod objects;
+pub mod plan;
+pub mod probe;
+mod pump;
+mod recover;
+mod retention;
+pub mod sinks;
+mod store;
+mod view;
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::Notify;
+
+pub use error::OutboxError;
+pub use objects::PictureKind;
+pub use view::{Listed, Totals, list, retry, verify_ledger};
+
+use crate::{
+    base::{clock::Clock, telemetry::Metrics},
+    config::OutboxConfig,
+    flow::{CameraId, IncidentId, MediaTime, Mode, SiteId, WallTime},
+    wire::health::{BudgetHealth, DiskHealth, LedgerHead, SinkHealth},
+};
+use plan::{Lane, LaneKey, Plan};
+use sinks::{Sink, Takes};
+
+/// Told of each alert that a broker acknowledged: incident, `seq`, and how long after the frame that confirmed it.
+pub type AckObserver = Box<dyn Fn(IncidentId, u32, Duration) + Send + Sync>;
+
+/// The outbox of one household. Shared by all lanes; every method may be called from any thread.
+pub struct Outbox {
+    dir: PathBuf,
+    site: SiteId,
+    clock: Arc<dyn Clock>,
+    settings: OutboxConfig,
+    metrics: Arc<Metrics>,
+    state: Mutex<State>,
+    alerts_wake: Notify,
+    objects_wake: Notify,
+    sweep_wake: Notify,
+    /// Whether there is a store to send clips to.
+    uploading: AtomicBool,
+    sinks: Mutex<Vec<Arc<dyn Sink>>>,
+    observer: Mutex<Option<AckObserver>>,
+    /// Held for as long as this process owns the folder.
+    _lock: File,
+}
+
+/// The connection, and what is only true while this process lives.
+struct State {
+    db: Connection,
+    alerts: Plan,
+    objects: Plan,
+    /// Alerts handed to a sink that has not answered yet.
+    on_way: BTreeSet<(IncidentId, i64)>,
+    /// When the frames arrived that confirmed alerts.
+    arrived: BTreeMap<(IncidentId, i64), MediaTime>,
+    /// Bytes of clips and pictures on disk.
+    stored: u64,
+    /// `data_version` of the database when the plans were read: it changes when another process writes.
+    seen: i64,
+}
+
+/// Either kind of failure inside a transaction; gets the database's path on its way out.
+enum Fail {
+    Sql(rusqlite::Error),
+    Outbox(OutboxError),
+}
+
+impl From<rusqlite::Error> for Fail {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<OutboxError> for Fail {
+    fn from(error: OutboxError) -> Self {
+        Self::Outbox(error)
+    }
+}
+
+impl Fail {
+    fn at(self, dir: &Path) -> OutboxError {
+        match self {
+            Self::Sql(error) => OutboxError::sqlite(&dir.join(store::FILE), error),
+            Self::Outbox(error) => error,
+        }
+    }
+}
+
+/// One small transaction; remembers which lanes it changed.
+struct Tx<'a> {
+    db: &'a Connection,
+    outbox: &'a Outbox,
+    touched: RefCell<BTreeSet<LaneKey>>,
+}
+
+impl Tx<'_> {
+    fn touch(&self, incident: IncidentId, lane: Lane) {
+        self.touched.borrow_mut().insert(LaneKey { incident, lane });
+    }
+
+    fn wall(&self) -> WallTime {
+        self.outbox.clock.wall()
+    }
+}
+
+impl Outbox {
+    /// Opens or makes the outbox in `dir` and puts in order what a cut left behind.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, another process owns it, or the database is damaged or newer.
+    pub fn open(
+        dir: &Path,
+        site: SiteId,
+        clock: Arc<dyn Clock>,
+        settings: OutboxConfig,
+        metrics: Arc<Metrics>,
+    ) -> Result<Arc<Self>, OutboxError> {
+        files::make_dir(dir)?;
+        let lock = lock(dir)?;
+        let db = store::open(dir)?;
+        let state = State {
+            db,
+            alerts: Plan::default(),
+            objects: Plan::default(),
+            on_way: BTreeSet::new(),
+            arrived: BTreeMap::new(),
+            stored: 0,
+            seen: 0,
+        };
+        let outbox = Arc::new(Self {
+            dir: dir.to_owned(),
+            site,
+            clock,
+            settings,
+            metrics,
+            state: Mutex::new(state),
+            alerts_wake: Notify::new(),
+            objects_wake: Notify::new(),
+            sweep_wake: Notify::new(),
+            uploading: AtomicBool::new(false),
+            sinks: Mutex::new(Vec::new()),
+            observer: Mutex::new(None),
+            _lock: lock,
+        });
+        outbox.recover()?;
+        Ok(outbox)
+    }
+
+    /// The household.
+    #[must_use]
+    pub fn site(&self) -> &SiteId {
+        &self.site
+    }
+
+    /// Calls `observer` with each alert that a broker acknowledges from now on.
+    pub fn observe_acks(&self, observer: AckObserver) {
+        *self.observer.lock() = Some(observer);
+    }
+
+    /// The mode of a camera, if it was ever set.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn mode(&self, camera: &CameraId) -> Result<Option<Mode>, OutboxError> {
+        self.read(|db| {
+            let text = store::setting(db, &mode_name(camera))?;
+            Ok(text.and_then(|text| text.parse().ok()))
+        })
+    }
+
+    /// Keeps the mode of a camera across restarts.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn set_mode(&self, camera: &CameraId, mode: Mode) -> Result<(), OutboxError> {
+        self.write(|tx| {
+            Ok(store::set_setting(
+                tx.db,
+                &mode_name(camera),
+                mode.as_str(),
+            )?)
+        })
+    }
+
+    /// Newest record of the ledger.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn ledger_head(&self) -> Result<Option<LedgerHead>, OutboxError> {
+        self.read(|db| Ok(ledger::head(db)?))
+    }
+
+    /// What has left lately.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn budget(&self) -> Result<BudgetHealth, OutboxError> {
+        const DAY_MS: i64 = 86_400_000;
+        let now = self.clock.wall().0;
+        self.read(|db| {
+            Ok(BudgetHealth {
+                last_day: ledger::bytes_since(db, WallTime(now - DAY_MS))?,
+                last_30_days: ledger::bytes_since(db, WallTime(now - 30 * DAY_MS))?,
+            })
+        })
+    }
+
+    /// How each sink is doing.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn sink_health(&self) -> Result<Vec<SinkHealth>, OutboxError> {
+        let sinks = self.sinks.lock().clone();
+        sinks
+            .iter()
+            .map(|sink| {
+                let takes = sink.takes();
+                let (waiting, parked) =
+                    self.read(|db| Ok((view::waiting(db, takes)?, view::parked(db, takes)?)))?;
+                let problem = sink.problem();
+                Ok(SinkHealth {
+                    name: sink.name().to_owned(),
+                    up: problem.is_none(),
+                    waiting,
+                    parked,
+                    problem,
+                })
+            })
+            .collect()
+    }
+
+    /// The data disk.
+    #[must_use]
+    pub fn disk(&self) -> DiskHealth {
+        DiskHealth {
+            stored: self.state.lock().stored,
+            quota: self.settings.quota.0,
+            free: retention::free_bytes(&self.dir),
+        }
+    }
+
+    fn uploading(&self) -> bool {
+        self.uploading.load(Ordering::Relaxed)
+    }
+
+    /// Path of the object `key` on disk.
+    fn path(&self, key: &str) -> PathBuf {
+        self.dir.join("objects").join(key)
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fail>) -> Result<T, OutboxError> {
+        work(&self.state.lock().db).map_err(|fail| fail.at(&self.dir))
+    }
+
+    /// Runs one transaction, on disk when this returns, and tells the plans what it changed.
+    fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, Fail>) -> Result<T, OutboxError> {
+        self.write_in(&mut self.state.lock(), work)
+    }
+
+    fn write_in<T>(
+        &self,
+        state: &mut State,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Fail>,
+    ) -> Result<T, OutboxError> {
+        let (out, touched) = self
+            .commit(&mut state.db, work)
+            .map_err(|fail| fail.at(&self.dir))?;
+        for key in touched {
+            self.refresh(state, key)?;
+        }
+        Ok(out)
+    }
+
+    fn commit<T>(
+        &self,
+        db: &mut Connection,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Fail>,
+    ) -> Result<(T, BTreeSet<LaneKey>), Fail> {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = Tx {
+            db: &transaction,
+            outbox: self,
+            touched: RefCell::default(),
+        };
+        let out = work(&tx)?;
+        let touched = tx.touched.into_inner();
+        transaction.commit()?;
+        Ok((out, touched))
+    }
+
+    /// Reads the head of a lane again, and wakes the worker that it is for.
+    fn refresh(&self, state: &mut State, key: LaneKey) -> Result<(), OutboxError> {
+        let State {
+            db,
+            alerts,
+            objects,
+            on_way,
+            ..
+        } = state;
+        let (plan, head, wake) = if key.lane == Lane::Alerts {
+            let head = alerts::head(db, key.incident, on_way);
+            (alerts, head, &self.alerts_wake)
+        } else {
+            (objects, objects::head(db, key), &self.objects_wake)
+        };
+        plan.set(key, head.map_err(|fail| fail.at(&self.dir))?);
+        wake.notify_one();
+        Ok(())
+    }
+
+    fn wake_of(&self, takes: Takes) -> &Notify {
+        match takes {
+            Takes::Alerts => &self.alerts_wake,
+            Takes::Objects => &self.objects_wake,
+        }
+    }
+}
+
+fn mode_name(camera: &CameraId) -> String {
+    format!("mode.{camera}")
+}
+
+/// One agent for each folder: two would send everything twice.
+fn lock(dir: &Path) -> Result<File, OutboxError> {
+    use rustix::fs::{FlockOperation, flock};
+    let path = dir.join("lares.lock");
+    let file = File::create(&path).map_err(|error| OutboxError::file(&path, "written", error))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OutboxError::InUse {
+            path: dir.join(store::FILE),
+        }),
+        Err(error) => Err(OutboxError::file(&path, "locked", error.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -27,8 +27,10 @@ pub(super) struct Followed {
     filter: BoxFilter,
     /// Box of the first sight in picture heights: left, top, right, bottom.
     origin: [f32; 4],
-    /// Sightings, that is boxes of a high score.
-    pub(super) sightings: u32,
+    /// Sightings, that is boxes of a high score: how many, the sum of their scores, and the newest.
+    sightings: u32,
+    sighting_evidence: f32,
+    last_sighting: MediaTime,
     /// Looks without it since it was last seen.
     pub(super) misses: u32,
     predicted_to: MediaTime,
@@ -58,6 +60,8 @@ impl Followed {
             filter: BoxFilter::new(shape(&rect, aspect)),
             origin: sides(&rect, aspect),
             sightings: 1,
+            sighting_evidence: seen.score,
+            last_sighting: time,
             misses: 0,
             predicted_to: time,
         }
@@ -85,7 +89,11 @@ impl Followed {
         self.filter
             .update(shape(&detection.rect, aspect), !sighting);
         self.misses = 0;
-        self.sightings += u32::from(sighting);
+        if sighting {
+            self.sightings += 1;
+            self.sighting_evidence += detection.score;
+            self.last_sighting = time;
+        }
 
         let track = &mut self.track;
         track.rect = rect(self.filter.shape(), aspect);
@@ -96,8 +104,7 @@ impl Followed {
         track.hits += 1;
         track.last_seen = track.last_seen.max(time);
         let believed = track.state != TrackState::Tentative
-            || (track.evidence >= config.confirm_evidence
-                && self.sightings >= config.confirm_sightings);
+            || (self.sightings >= 2 && self.sighting_evidence >= config.confirm_evidence);
         if believed {
             track.state = TrackState::Tracked;
         }
@@ -107,6 +114,11 @@ impl Followed {
             .travelled
             .max(travelled(&self.origin, &sides(&track.rect, aspect)));
         track.leaving = leaving(&detection.rect, (vx, vy), aspect);
+    }
+
+    /// Whether a doubtful box may stand for it: it was there just now, and not long ago beyond doubt.
+    pub(super) fn takes_doubt(&self, time: MediaTime, config: &TrackerConfig) -> bool {
+        self.misses <= 1 && time.since(self.last_sighting) <= config.doubt_keep
     }
 
     /// How long it is remembered after it was last seen.

@@ -6,7 +6,7 @@
 //!
 //! # How
 //! After ByteTrack (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022):
-//! each track predicts its box ([`kalman`]); sightings (boxes of a high score) are matched with tracks first, then the
+//! each track predicts its box (`kalman.rs`); sightings (boxes of a high score) are matched with tracks first, then the
 //! doubtful boxes with the tracks that were left over, so that a person half hidden is kept but never made from doubt
 //! alone; a track begins with a sighting that nobody claimed. Two things differ, because looks are far apart (0.2 s
 //! awake, up to seconds at wake-up): a small or fast person moves by more than its own width between looks, so where
@@ -28,12 +28,13 @@ pub struct TrackerConfig {
     /// Score from which a box is a sighting: it may begin a track, and doubtful boxes may not. The model card's, unless
     /// the user set one.
     pub sighting_score: f32,
-    /// Boxes below this are not looked at.
+    /// Boxes below this are not looked at; those between the two are doubtful.
     pub doubtful_score: f32,
-    /// Sum of scores from which a track is believed ...
+    /// Doubtful boxes keep a track for this long after its last sighting: a person half hidden is kept, but a coat on
+    /// a hook that was once taken for a person is let go.
+    pub doubt_keep: Duration,
+    /// Sum of the scores of sightings from which a track is believed; it needs two at least.
     pub confirm_evidence: f32,
-    /// ... once it has had this many sightings.
-    pub confirm_sightings: u32,
     /// A track that is not yet believed is dropped when it has been missed for this long (and twice).
     pub tentative_keep: Duration,
     /// A track that was lost inside the picture is remembered this long.
@@ -42,19 +43,28 @@ pub struct TrackerConfig {
     pub left_keep: Duration,
 }
 
-impl Default for TrackerConfig {
-    fn default() -> Self {
+impl TrackerConfig {
+    /// The defaults for a model that makes sightings from this score on.
+    #[must_use]
+    pub fn for_sightings_from(score: f32) -> Self {
         Self {
-            sighting_score: 0.4,
-            doubtful_score: 0.1,
+            sighting_score: score,
+            // Lower still, what a small model sees is as often furniture.
+            doubtful_score: score / 2.0,
+            doubt_keep: Duration::from_secs(3),
             // A clear person (0.6 and more) is believed on the second look, a doubtful one (0.4) on the third.
             confirm_evidence: 1.0,
-            confirm_sightings: 2,
             tentative_keep: Duration::from_millis(700),
             // As long as an incident waits for somebody lost inside the picture.
             lost_keep: Duration::from_secs(10),
             left_keep: Duration::from_secs(1),
         }
+    }
+}
+
+impl Default for TrackerConfig {
+    fn default() -> Self {
+        Self::for_sightings_from(0.4)
     }
 }
 
@@ -133,7 +143,7 @@ impl Tracker {
         let left_over: Vec<usize> = everyone
             .into_iter()
             .filter(|i| !found.iter().any(|(track, _)| track == i))
-            .filter(|&i| self.followed[i].misses <= 1)
+            .filter(|&i| self.followed[i].takes_doubt(time, &self.config))
             .collect();
         let (kept, _) = self.associate(time, &left_over, &doubtful, false);
 
@@ -221,6 +231,10 @@ impl Tracker {
         let iou = predicted.iou(&seen.rect);
         if iou >= LEAST_IOU {
             return Some(1.0 - iou);
+        }
+        // Whoever was on the way out is not sought inside.
+        if of.track.leaving && of.misses > 0 {
+            return None;
         }
         let (low, high) = {
             let (a, b) = (predicted.height(), seen.rect.height());

@@ -1,6 +1,6 @@
 //! The agent's own HTTP on loopback: `/healthz` (JSON) and `/metrics` (OpenMetrics text).
 //!
-//! In: handles to the status board and the metrics. Out: text. Never changes anything, never shows a secret.
+//! In: handles to health and metrics. Out: text. Never changes anything, never shows a secret.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -11,14 +11,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{
-    board::{Board, BoardView},
-    telemetry::Metrics,
-};
+use crate::{base::telemetry::Metrics, wire::Health};
 
 /// Why the agent's HTTP did not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,33 +30,18 @@ pub struct WebError {
 /// What the pages read.
 #[derive(Clone)]
 pub struct Handles {
-    /// How everything is doing.
-    pub board: Board,
+    /// Asks how everything is doing.
+    pub health: Arc<dyn Fn() -> Health + Send + Sync>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
 }
 
-/// Answer of `/healthz`.
-#[derive(Debug, Serialize)]
-struct Health {
-    /// `ok`, or `problem`.
-    status: &'static str,
-    version: &'static str,
-    #[serde(flatten)]
-    view: BoardView,
-}
-
 async fn healthz(State(handles): State<Handles>) -> impl IntoResponse {
-    let view = handles.board.view();
-    let (code, status) = if view.healthy() {
-        (StatusCode::OK, "ok")
+    let health = (handles.health)();
+    let code = if health.ok {
+        StatusCode::OK
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "problem")
-    };
-    let health = Health {
-        status,
-        version: env!("CARGO_PKG_VERSION"),
-        view,
+        StatusCode::SERVICE_UNAVAILABLE
     };
     (code, Json(health))
 }
@@ -105,8 +86,13 @@ pub async fn serve(listener: TcpListener, handles: Handles, stop: CancellationTo
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
-    use crate::flow::{CameraState, Problem};
+    use crate::{
+        flow::{ClockState, WallTime},
+        wire::health::DiskHealth,
+    };
 
     async fn get(address: SocketAddr, path: &str) -> String {
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -118,10 +104,27 @@ mod tests {
         answer
     }
 
+    fn health(ok: bool) -> Health {
+        let disk = DiskHealth {
+            stored: 0,
+            quota: 1,
+            free: 1,
+        };
+        let site = "home".parse().unwrap();
+        Health {
+            ok,
+            ..Health::new(site, WallTime(0), ClockState::Good, disk)
+        }
+    }
+
     #[tokio::test]
-    async fn health_turns_with_the_board_and_a_port_in_use_is_told() {
+    async fn health_turns_and_a_port_in_use_is_told() {
+        let well = Arc::new(AtomicBool::new(true));
         let handles = Handles {
-            board: Board::new(),
+            health: Arc::new({
+                let well = well.clone();
+                move || health(well.load(Ordering::Relaxed))
+            }),
             metrics: Metrics::new(),
         };
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
@@ -130,21 +133,13 @@ mod tests {
         assert!(error.contains("choose another one"), "{error}");
 
         let stop = CancellationToken::new();
-        let server = serve(listener, handles.clone(), stop.clone());
+        let server = serve(listener, handles, stop.clone());
         let client = async {
-            let door = "door".parse().unwrap();
-            handles.board.camera(&door, CameraState::Online, None);
             assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
-            let problem = Problem {
-                message: "the camera does not answer".to_owned(),
-                hint: "check its cable".to_owned(),
-            };
-            handles
-                .board
-                .camera(&door, CameraState::Offline, Some(problem));
+            well.store(false, Ordering::Relaxed);
             let answer = get(address, "/healthz").await;
             assert!(
-                answer.starts_with("HTTP/1.1 503") && answer.contains("check its cable"),
+                answer.starts_with("HTTP/1.1 503") && answer.contains("\"ok\":false"),
                 "{answer}"
             );
             assert!(get(address, "/metrics").await.contains("lares_"));

@@ -145,7 +145,11 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::{flow::Label, infer::nms, testing::models};
+    use crate::{
+        flow::Label,
+        infer::nms::{self, Found},
+        testing::models,
+    };
 
     #[derive(Deserialize)]
     struct Tensor {
@@ -230,9 +234,13 @@ mod tests {
             };
             let mut candidates = Candidates::default();
             (head.decode)(&outputs, golden.score, &mut candidates);
-            let mut found =
-                models::as_detections(candidates.drain().map(|c| (c.edges, c.score, c.class)));
-            nms::suppress(&mut found, golden.nms_iou);
+            let boxes = candidates.drain().map(|c| (c.edges, c.score, c.class));
+            let whole = |detection| Found {
+                detection,
+                cut: false,
+            };
+            let found = models::as_detections(boxes).into_iter().map(whole);
+            let found = nms::merge(found.collect(), golden.nms_iou);
             assert_eq!(found.len(), golden.expected.len(), "{name}");
             for (got, want) in found.iter().zip(&golden.expected) {
                 let rect = got.rect;

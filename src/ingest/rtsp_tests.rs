@@ -1,0 +1,337 @@
+//! RTSP against a real server on loopback.
+
+use std::{
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use gstreamer as gst;
+use gstreamer_rtsp as rtsp;
+use gstreamer_rtsp_server as rtsp_server;
+
+use gst::{glib, prelude::*};
+use parking_lot::Mutex;
+use rtsp_server::prelude::*;
+use tokio_util::sync::CancellationToken;
+
+use super::{PacketSink, RtspSource, SourceState};
+use crate::{
+    base::{
+        clock::SystemClock,
+        cpu::{Stage, StageCpu},
+    },
+    config::{Secret, SourceConfig},
+    flow::{Codec, Packet, StreamRole},
+};
+
+const H264: &str = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 pt=96 config-interval=-1";
+const H265: &str = "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1";
+
+/// A camera on loopback with a stream at `/cam`.
+struct Camera {
+    port: u16,
+    server: rtsp_server::RTSPServer,
+    main: glib::MainLoop,
+    thread: Option<JoinHandle<()>>,
+    medium: Arc<Mutex<Option<gst::Bin>>>,
+}
+
+impl Camera {
+    fn start(encoder: &str, digest: Option<(&str, &str)>) -> Self {
+        super::init().unwrap();
+        let context = glib::MainContext::new();
+        let main = glib::MainLoop::new(Some(&context), false);
+        let server = rtsp_server::RTSPServer::new();
+        server.set_address("127.0.0.1");
+        server.set_service("0");
+        let factory = rtsp_server::RTSPMediaFactory::new();
+        factory.set_launch(&format!(
+            "( videotestsrc is-live=true ! capsfilter name=size caps=video/x-raw,format=I420,width=192,height=128,framerate=20/1 ! valve name=valve ! {encoder} \
+             audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay1 pt=8 )"
+        ));
+        let medium = Arc::new(Mutex::new(None));
+        let slot = Arc::clone(&medium);
+        factory.connect_media_configure(move |_, media| {
+            *slot.lock() = media.element().downcast::<gst::Bin>().ok();
+        });
+        if let Some((user, password)) = digest {
+            let auth = rtsp_server::RTSPAuth::new();
+            auth.set_supported_methods(rtsp::RTSPAuthMethod::Digest);
+            let token = rtsp_server::RTSPToken::builder()
+                .field("media.factory.role", "viewer")
+                .build();
+            auth.add_digest(user, password, &token);
+            server.set_auth(Some(&auth));
+            factory.add_role_from_structure(
+                &gst::Structure::builder("viewer")
+                    .field("media.factory.access", true)
+                    .field("media.factory.construct", true)
+                    .build(),
+            );
+        }
+        server.mount_points().unwrap().add_factory("/cam", factory);
+        server.attach(Some(&context)).unwrap();
+        let port = u16::try_from(server.bound_port()).unwrap();
+        let running = main.clone();
+        #[allow(clippy::disallowed_methods)]
+        let thread = std::thread::spawn(move || {
+            context.with_thread_default(|| running.run()).unwrap();
+        });
+        Self {
+            port,
+            server,
+            main,
+            thread: Some(thread),
+            medium,
+        }
+    }
+
+    fn element(&self, name: &str) -> gst::Element {
+        self.medium.lock().as_ref().unwrap().by_name(name).unwrap()
+    }
+
+    fn hang_up(&self) {
+        self.server
+            .client_filter(Some(&mut |_, _| rtsp_server::RTSPFilterResult::Remove));
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        self.hang_up();
+        self.main.quit();
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// What a viewer has seen.
+#[derive(Default)]
+struct Seen {
+    packets: Vec<Packet>,
+    states: Vec<SourceState>,
+}
+
+struct Recorder(Arc<Mutex<Seen>>);
+
+impl PacketSink for Recorder {
+    fn packet(&mut self, packet: Packet) {
+        self.0.lock().packets.push(packet);
+    }
+
+    fn state(&mut self, state: SourceState) {
+        self.0.lock().states.push(state);
+    }
+}
+
+struct Viewer {
+    seen: Arc<Mutex<Seen>>,
+    stages: StageCpu,
+    token: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Viewer {
+    fn watch(url: &str, login: Option<(&str, &str)>) -> Self {
+        let config = SourceConfig {
+            url: url.parse().unwrap(),
+            user: login.map(|(user, _)| user.to_owned()),
+            password: login.map(|(_, password)| Secret::new(password)),
+            stall_after: Duration::from_millis(800),
+        };
+        let stages = StageCpu::default();
+        let source = RtspSource::new(
+            config,
+            StreamRole::Main,
+            SystemClock::start(),
+            stages.clone(),
+        );
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let (sink, token) = (Recorder(Arc::clone(&seen)), CancellationToken::new());
+        let child = token.clone();
+        #[allow(clippy::disallowed_methods)]
+        let thread = std::thread::spawn(move || source.run(Box::new(sink), &child));
+        Self {
+            seen,
+            stages,
+            token,
+            thread: Some(thread),
+        }
+    }
+
+    fn camera(camera: &Camera, login: Option<(&str, &str)>) -> Self {
+        Self::watch(&format!("rtsp://127.0.0.1:{}/cam", camera.port), login)
+    }
+
+    /// Waits until `wanted` has come true.
+    fn until(&self, what: &str, wanted: impl Fn(&Seen) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while !wanted(&self.seen.lock()) {
+            let states = || format!("{:?}", self.seen.lock().states);
+            assert!(Instant::now() < deadline, "no {what}: {}", states());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        problems(&self.seen.lock())
+    }
+
+    fn online(seen: &Seen) -> usize {
+        let online = |state: &&SourceState| matches!(state, SourceState::Online(_));
+        seen.states.iter().filter(online).count()
+    }
+}
+
+fn problems(seen: &Seen) -> Vec<String> {
+    let text = |state: &SourceState| match state {
+        SourceState::Away { problem, .. } => Some(problem.message.clone()),
+        _ => None,
+    };
+    seen.states.iter().filter_map(text).collect()
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.token.cancel();
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn packets_come_in_order_with_true_distances_and_begin_with_a_keyframe() {
+    for (encoder, codec) in [(H264, Codec::H264), (H265, Codec::H265)] {
+        let camera = Camera::start(encoder, None);
+        let viewer = Viewer::camera(&camera, None);
+        viewer.until("packets", |seen| seen.packets.len() >= 40);
+        let seen = viewer.seen.lock();
+        let packets = &seen.packets;
+        assert!(packets[0].key && packets[0].discontinuity);
+        assert_eq!(packets[0].format.codec, codec);
+        assert_eq!(
+            (packets[0].format.size.width, packets[0].stream),
+            (192, StreamRole::Main)
+        );
+        assert!(packets.iter().skip(1).all(|p| !p.discontinuity));
+        assert!(packets.iter().filter(|p| p.key).count() >= 4, "{packets:?}");
+        for pair in packets.windows(2) {
+            let apart = (pair[1].time - pair[0].time) as f64 / 1e9;
+            assert!((apart - 0.05).abs() < 0.02, "{apart}");
+            assert!(pair[0].arrived - pair[0].time < 1_000_000_000);
+        }
+        assert_eq!(Viewer::online(&seen), 1);
+        assert!(viewer.stages.get(Stage::Ingest) > Duration::ZERO);
+    }
+}
+
+#[test]
+fn digest_lets_in_with_the_password_and_refuses_without_telling_it() {
+    let camera = Camera::start(H264, Some(("anna", "correct horse")));
+    let good = Viewer::camera(&camera, Some(("anna", "correct horse")));
+    good.until("packets", |seen| seen.packets.len() > 5);
+    for login in [Some(("anna", "battery staple")), None] {
+        let bad = Viewer::camera(&camera, login);
+        bad.until("refusal", |seen| !problems(seen).is_empty());
+        let problem = bad.problems().remove(0);
+        assert!(
+            problem.contains("refused the user name or password"),
+            "{problem}"
+        );
+        let text = format!("{:?}", bad.seen.lock().states);
+        assert!(!text.contains("battery"), "{text}");
+        let SourceState::Away { retry_in, .. } = bad.seen.lock().states.pop().unwrap() else {
+            panic!("the last state is the refusal");
+        };
+        assert!(retry_in >= Duration::from_secs(60) && retry_in <= Duration::from_secs(120));
+    }
+}
+
+#[test]
+fn what_is_not_there_is_told_in_one_sentence() {
+    let camera = Camera::start(H264, None);
+    let wrong_path = Viewer::watch(&format!("rtsp://127.0.0.1:{}/door", camera.port), None);
+    let closed_port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let nobody = Viewer::watch(&format!("rtsp://127.0.0.1:{closed_port}/cam"), None);
+    wrong_path.until("problem", |seen| !problems(seen).is_empty());
+    nobody.until("problem", |seen| !problems(seen).is_empty());
+    assert_eq!(
+        wrong_path.problems(),
+        ["camera 127.0.0.1 has no stream at /door"]
+    );
+    let expected = format!("camera 127.0.0.1 cannot be reached on port {closed_port}");
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(nobody.problems(), [expected], "told once, not at each try");
+}
+
+#[test]
+fn a_camera_that_is_not_h264_or_h265_is_told() {
+    let camera = Camera::start("jpegenc ! rtpjpegpay name=pay0 pt=26", None);
+    let viewer = Viewer::camera(&camera, None);
+    viewer.until("problem", |seen| !problems(seen).is_empty());
+    let problem = viewer.problems().remove(0);
+    assert!(
+        problem.contains("no H.264 or H.265 video") && problem.contains("JPEG"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_stalled_camera_is_connected_to_again() {
+    let camera = Camera::start(H264, None);
+    let viewer = Viewer::camera(&camera, None);
+    viewer.until("packets", |seen| seen.packets.len() > 5);
+    camera.element("valve").set_property("drop", true);
+    viewer.until("stall", |seen| !problems(seen).is_empty());
+    assert_eq!(
+        viewer.problems(),
+        ["camera 127.0.0.1 has stopped sending pictures"]
+    );
+    viewer.until("second session", |seen| Viewer::online(seen) == 2);
+    let seen = viewer.seen.lock();
+    let begin = seen.packets.iter().rposition(|p| p.discontinuity).unwrap();
+    assert!(begin > 0 && seen.packets[begin].key);
+    assert!(seen.packets.is_sorted_by_key(|p| p.time));
+}
+
+#[test]
+fn a_new_resolution_makes_a_new_format_in_the_same_session() {
+    let camera = Camera::start(H264, None);
+    let viewer = Viewer::camera(&camera, None);
+    viewer.until("packets", |seen| seen.packets.len() > 15);
+    let larger = "video/x-raw,format=I420,width=320,height=240,framerate=20/1";
+    let larger: gst::Caps = larger.parse().unwrap();
+    camera.element("size").set_property("caps", larger);
+    viewer.until("new size", |seen| {
+        seen.packets.last().unwrap().format.size.width == 320
+    });
+    let seen = viewer.seen.lock();
+    let first = seen
+        .packets
+        .iter()
+        .find(|p| p.format.size.width == 320)
+        .unwrap();
+    assert!(first.key && first.discontinuity);
+    assert!(problems(&seen).is_empty());
+    assert_eq!(Viewer::online(&seen), 2);
+}
+
+#[test]
+fn sessions_that_end_leave_nothing_behind() {
+    let camera = Camera::start(H264, None);
+    for _ in 0..8 {
+        let viewer = Viewer::camera(&camera, None);
+        viewer.until("packets", |seen| !seen.packets.is_empty());
+        let seen = Arc::clone(&viewer.seen);
+        drop(viewer);
+        // The recorder was held by the sink, the sink by the session's callbacks.
+        assert_eq!(Arc::strong_count(&seen), 1);
+    }
+}

@@ -1,0 +1,362 @@
+//! Incidents and their alerts: one row for each change, numbered when it is first sent.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    Fail, Outbox, OutboxError, Tx, clips,
+    incidents::{self, IncidentRow, known, parse_facts, to_json},
+    ledger::{self, Departure},
+    plan::{Class, Head, Lane, LaneKey},
+    sinks::{Outcome, Parcel, Payload, Ticket},
+    store,
+};
+use crate::{
+    flow::{EndReason, Incident, IncidentId, IncidentState, MediaTime, WallTime},
+    wire::{Facts, IncidentMessage},
+};
+
+/// Alerts whose latency can be measured at the same time.
+const MOST_LATENCIES: usize = 256;
+
+/// The first alert of an incident that waits and is not on its way.
+pub(super) fn head(
+    db: &Connection,
+    incident: IncidentId,
+    on_way: &BTreeSet<(IncidentId, i64)>,
+) -> Result<Option<Head>, Fail> {
+    let mut select = db.prepare_cached(
+        "SELECT a.seq, a.n, i.start_ms FROM alerts a JOIN incidents i ON i.id = a.incident
+         WHERE a.incident = ?1 AND a.waiting = 1 ORDER BY a.seq",
+    )?;
+    let mut rows = select.query([incident.to_string()])?;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        if on_way.contains(&(incident, seq)) {
+            continue;
+        }
+        let n: Option<i64> = row.get(1)?;
+        return Ok(Some(Head {
+            class: if n.is_some() {
+                Class::Again
+            } else {
+                Class::Alert
+            },
+            start: WallTime(row.get(2)?),
+            row: seq,
+            n: n.unwrap_or(0) as u64,
+        }));
+    }
+    Ok(None)
+}
+
+/// The message for `facts` as the clip stands now.
+pub(super) fn compose(
+    db: &Connection,
+    uploading: bool,
+    facts: Facts,
+    n: Option<u64>,
+    sent: WallTime,
+) -> Result<IncidentMessage, Fail> {
+    let incident = known(db, facts.id)?;
+    let thumbnail = clips::thumbnail(db, facts.id, uploading)?;
+    let clip = clips::clip(db, facts.id, &incident, uploading)?;
+    Ok(IncidentMessage::new(facts, n, sent, thumbnail, clip))
+}
+
+impl Tx<'_> {
+    /// Adds a row for the newest state of an incident; returns its `seq`.
+    pub(super) fn change(&self, facts: &Facts) -> Result<u32, Fail> {
+        let id = facts.id.to_string();
+        let mut facts = facts.clone();
+        facts.seq += 1;
+        let json = to_json(&facts);
+        if facts.state == IncidentState::Updated {
+            // Nobody has seen the older one: this one says all that it said.
+            self.db
+                .prepare_cached(
+                    "DELETE FROM alerts WHERE incident = ?1 AND state = 'updated' AND n IS NULL",
+                )?
+                .execute([&id])?;
+        }
+        self.db
+            .prepare_cached(
+                "INSERT INTO alerts (incident, seq, state, facts, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![id, facts.seq, facts.state.as_str(), json, self.wall().0])?;
+        self.db
+            .prepare_cached("UPDATE incidents SET seq = ?2, facts = ?3, ended = ?4 WHERE id = ?1")?
+            .execute(params![
+                id,
+                facts.seq,
+                json,
+                facts.state == IncidentState::Ended
+            ])?;
+        self.touch(facts.id, Lane::Alerts);
+        Ok(facts.seq)
+    }
+
+    /// Adds a row because delivery has something to tell about the clip.
+    pub(super) fn tell(&self, incident: &IncidentRow) -> Result<(), Fail> {
+        let mut facts = incident.facts.clone();
+        if facts.state == IncidentState::Began {
+            facts.state = IncidentState::Updated;
+        }
+        self.change(&facts).map(drop)
+    }
+
+    /// Ends an incident that the last run left open. Its end is the last that was heard of it.
+    pub(super) fn interrupt(&self, incident: IncidentId) -> Result<(), Fail> {
+        let mut facts = known(self.db, incident)?.facts;
+        let id = incident.to_string();
+        let last: Option<i64> = self
+            .db
+            .prepare_cached(
+                "SELECT max(at) FROM (SELECT max(created_ms) AS at FROM alerts WHERE incident = ?1
+                 UNION ALL SELECT max(created_ms) FROM objects WHERE incident = ?1)",
+            )?
+            .query_row([id], |row| row.get(0))?;
+        facts.state = IncidentState::Ended;
+        facts.end_reason = Some(EndReason::Interrupted);
+        facts.end = Some(WallTime(last.unwrap_or(0).max(facts.start.0)));
+        self.change(&facts).map(drop)
+    }
+}
+
+impl Outbox {
+    /// Takes in a change of an incident; on disk when this returns. `arrived`: when the frame was received that
+    /// confirmed it. Returns the change's `seq`.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn alert(
+        &self,
+        incident: &Incident,
+        arrived: Option<MediaTime>,
+    ) -> Result<u32, OutboxError> {
+        let mut state = self.state.lock();
+        let seq = self.write_in(&mut state, |tx| {
+            let mut row = tx.ensure(incident)?;
+            tx.take_over(&mut row, incident);
+            let seq = tx.change(&row.facts)?;
+            if incident.state == IncidentState::Ended {
+                tx.facts_later(incident.id)?;
+                tx.settle_clip(incident.id)?;
+            }
+            Ok(seq)
+        })?;
+        if let Some(arrived) = arrived {
+            // Days without a broker must not fill the memory; such old latencies mean nothing.
+            while state.arrived.len() >= MOST_LATENCIES {
+                state.arrived.pop_first();
+            }
+            state.arrived.insert((incident.id, i64::from(seq)), arrived);
+        }
+        Ok(seq)
+    }
+
+    /// Sends every alert with a number from `from` on once more, in the order of their numbers. Returns how many.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn resend(&self, from: u64) -> Result<u64, OutboxError> {
+        self.write(|tx| {
+            let mut select = tx
+                .db
+                .prepare_cached("UPDATE alerts SET waiting = 1 WHERE n >= ?1 RETURNING incident")?;
+            let mut rows = select.query([i64::try_from(from).unwrap_or(i64::MAX)])?;
+            let mut count = 0;
+            while let Some(row) = rows.next()? {
+                if let Ok(incident) = row.get::<_, String>(0)?.parse() {
+                    tx.touch(incident, Lane::Alerts);
+                }
+                count += 1;
+            }
+            Ok(count)
+        })
+    }
+
+    /// The alert to send next, numbered, if any waits.
+    pub(super) fn next_alert(&self) -> Result<Option<Parcel>, OutboxError> {
+        let mut state = self.state.lock();
+        let Some((key, head)) = state.alerts.next(self.clock.now()) else {
+            return Ok(None);
+        };
+        let numbered = self.write_in(&mut state, |tx| tx.number(key.incident, head.row));
+        state.alerts.release(key);
+        let parcel = match numbered? {
+            Some(parcel) => parcel,
+            None => {
+                self.refresh(&mut state, key)?;
+                return Ok(None);
+            }
+        };
+        state.on_way.insert((key.incident, head.row));
+        self.refresh(&mut state, key)?;
+        Ok(Some(parcel))
+    }
+
+    /// Takes the broker's answer for an alert.
+    pub(super) fn settle_alert(
+        &self,
+        ticket: &Ticket,
+        recipient: &str,
+        outcome: &Outcome,
+        until: Option<MediaTime>,
+    ) -> Result<(), OutboxError> {
+        let incident = ticket.key.incident;
+        let mut state = self.state.lock();
+        state.on_way.remove(&(incident, ticket.row));
+        let result = self.write_in(&mut state, |tx| tx.answered(ticket, recipient, outcome));
+        if let Some(until) = until {
+            state.alerts.postpone(ticket.key, until);
+        }
+        // Also when the row could not be written: the alert is not on its way any more.
+        self.refresh(&mut state, ticket.key)?;
+        result?;
+        if matches!(outcome, Outcome::Delivered { .. })
+            && let Some(arrived) = state.arrived.remove(&(incident, ticket.row))
+        {
+            drop(state);
+            let latency = self.clock.now().since(arrived);
+            self.metrics.alert_latency.observe(latency.as_secs_f64());
+            if let Some(observer) = &*self.observer.lock() {
+                observer(incident, ticket.row as u32, latency);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Tx<'_> {
+    /// Gives an alert its number, if it has none, and writes the message.
+    fn number(&self, incident: IncidentId, seq: i64) -> Result<Option<Parcel>, Fail> {
+        let id = incident.to_string();
+        let found: Option<(String, Option<i64>)> = self
+            .db
+            .prepare_cached(
+                "SELECT facts, n FROM alerts WHERE incident = ?1 AND seq = ?2 AND waiting = 1",
+            )?
+            .query_row(params![id, seq], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((facts, n)) = found else {
+            return Ok(None);
+        };
+        let sent = self.wall();
+        let n = match n {
+            Some(n) => n,
+            None => self.give_number(&id, seq, sent)?,
+        };
+        let facts = parse_facts(&facts)?;
+        let camera = facts.camera.clone();
+        let uploading = self.outbox.uploading();
+        let message = compose(self.db, uploading, facts, Some(n as u64), sent)?;
+        let json = Bytes::from(message.to_json());
+        let key = LaneKey {
+            incident,
+            lane: Lane::Alerts,
+        };
+        Ok(Some(Parcel {
+            ticket: Ticket {
+                key,
+                row: seq,
+                version: n,
+                bytes: json.len() as u64,
+            },
+            payload: Payload::Alert {
+                camera,
+                n: n as u64,
+                json,
+            },
+        }))
+    }
+
+    fn give_number(&self, incident: &str, seq: i64, now: WallTime) -> Result<i64, Fail> {
+        let n = store::count(self.db, "alerts.n")?;
+        self.db
+            .prepare_cached(
+                "UPDATE alerts SET n = ?3, first_sent_ms = ?4 WHERE incident = ?1 AND seq = ?2",
+            )?
+            .execute(params![incident, seq, n, now.0])?;
+        Ok(n)
+    }
+
+    fn answered(&self, ticket: &Ticket, recipient: &str, outcome: &Outcome) -> Result<(), Fail> {
+        let incident = ticket.key.incident;
+        let id = incident.to_string();
+        match outcome {
+            Outcome::Delivered { .. } => {
+                let now = self.wall();
+                self.db
+                    .prepare_cached(
+                        "UPDATE alerts SET waiting = 0, problem = NULL, delivered_ms = ?3, attempts = attempts + 1
+                         WHERE incident = ?1 AND seq = ?2",
+                    )?
+                    .execute(params![id, ticket.row, now.0])?;
+                // Retention may have taken the incident while its alert was on its way.
+                if let Some(row) = incidents::row(self.db, incident)? {
+                    let receipt = ticket.version.to_string();
+                    let what = Departure {
+                        at: now,
+                        kind: "alert",
+                        incident,
+                        camera: &row.facts.camera,
+                        recipient,
+                        bytes: ticket.bytes,
+                        purpose: &row.facts.purpose,
+                        until: self.kept_until(row.start),
+                        receipt: Some(&receipt),
+                    };
+                    ledger::append(self.db, &what)?;
+                }
+            }
+            Outcome::Retry { reason, .. } => {
+                self.db
+                    .prepare_cached(
+                        "UPDATE alerts SET problem = ?3, attempts = attempts + 1 WHERE incident = ?1 AND seq = ?2",
+                    )?
+                    .execute(params![id, ticket.row, reason])?;
+            }
+            Outcome::Reject { reason } => {
+                self.db
+                    .prepare_cached("UPDATE alerts SET waiting = 0, problem = ?3, attempts = attempts + 1 WHERE incident = ?1 AND seq = ?2")?
+                    .execute(params![id, ticket.row, reason])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When an incident of that start is deleted here.
+    pub(super) fn kept_until(&self, start: WallTime) -> WallTime {
+        let retention = self.outbox.settings.retention.as_millis();
+        WallTime(
+            start
+                .0
+                .saturating_add(i64::try_from(retention).unwrap_or(i64::MAX)),
+        )
+    }
+}
+
+/// How many alerts there are (of one incident, or in all), and how many bytes they take as messages.
+pub(super) fn text(
+    db: &Connection,
+    incident: Option<&str>,
+    uploading: bool,
+) -> Result<(u64, u64), Fail> {
+    let mut select = db.prepare_cached(
+        "SELECT facts, n, created_ms FROM alerts WHERE ?1 IS NULL OR incident = ?1 ORDER BY incident, seq",
+    )?;
+    let mut rows = select.query([incident])?;
+    let (mut count, mut bytes) = (0, 0);
+    while let Some(row) = rows.next()? {
+        let facts = parse_facts(&row.get::<_, String>(0)?)?;
+        count += 1;
+        let n = row.get::<_, Option<i64>>(1)?.unwrap_or(count as i64);
+        let sent = WallTime(row.get(2)?);
+        let message = compose(db, uploading, facts, Some(n as u64), sent)?;
+        bytes += message.to_json().len() as u64;
+    }
+    Ok((count, bytes))
+}

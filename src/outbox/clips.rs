@@ -1,0 +1,393 @@
+//! Clips: which segments an incident shows, in which order, and what receivers have been told of it.
+//!
+//! A clip counts as begun when a playlist with its first segment is in the store, and as complete when every segment and
+//! the final playlists are; each is told by one more alert. The playlist here lists everything; the one in the store lists
+//! what has arrived.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    Fail, Outbox, OutboxError, Tx, files,
+    incidents::{self, IncidentRow},
+    objects::{kind_of, lane_of},
+};
+use crate::{
+    flow::{IncidentId, MediaFile, MediaKind, Rendition},
+    wire::{Clip, ClipState, Item, keys, playlist},
+};
+
+/// Receivers know of no clip.
+pub(super) const TOLD_NOTHING: i64 = 0;
+/// Receivers know that it can be watched.
+pub(super) const TOLD_FIRST: i64 = 1;
+/// Receivers know that nothing more will come.
+const TOLD_COMPLETE: i64 = 2;
+
+pub(super) const RENDITIONS: [Rendition; 3] = [Rendition::Sub, Rendition::Main, Rendition::Preview];
+
+pub(super) fn rendition_of(text: &str) -> Option<Rendition> {
+    RENDITIONS.into_iter().find(|r| r.as_str() == text)
+}
+
+/// Key of the picture that follows the alert, if there is one for the store.
+pub(super) fn thumbnail(
+    db: &Connection,
+    incident: IncidentId,
+    uploading: bool,
+) -> rusqlite::Result<Option<String>> {
+    if !uploading {
+        return Ok(None);
+    }
+    db.prepare_cached(
+        "SELECT key FROM objects WHERE incident = ?1 AND kind = 'thumb'
+         AND (waiting = 1 OR delivered_ms IS NOT NULL)",
+    )?
+    .query_row([incident.to_string()], |row| row.get(0))
+    .optional()
+}
+
+/// How much of an incident's clip has arrived.
+pub(super) fn clip(
+    db: &Connection,
+    incident: IncidentId,
+    row: &IncidentRow,
+    uploading: bool,
+) -> Result<Clip, Fail> {
+    let id = incident.to_string();
+    let (uses, segments, bytes, waiting): (i64, u32, i64, i64) = db
+        .prepare_cached(
+            "SELECT count(*), count(o.delivered_ms),
+                    coalesce(sum(o.bytes) FILTER (WHERE o.delivered_ms IS NOT NULL), 0),
+                    count(*) FILTER (WHERE o.waiting = 1)
+             FROM clip_uses u JOIN objects o ON o.id = u.object WHERE u.incident = ?1",
+        )?
+        .query_row([&id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
+    let lead: Option<String> = db
+        .prepare_cached(
+            "SELECT rendition FROM clips WHERE incident = ?1 ORDER BY rendition = 'sub' DESC LIMIT 1",
+        )?
+        .query_row([&id], |r| r.get(0))
+        .optional()?;
+    let all_there = i64::from(segments) == uses;
+    let state = if uses == 0 || (row.refused && segments == 0) {
+        ClipState::None
+    } else if !uploading || (waiting == 0 && !all_there) {
+        ClipState::Held
+    } else if row.told == TOLD_COMPLETE {
+        ClipState::Complete
+    } else if row.told == TOLD_FIRST {
+        ClipState::First
+    } else {
+        ClipState::Sending
+    };
+    let key = lead
+        .as_deref()
+        .and_then(rendition_of)
+        .filter(|_| state != ClipState::None)
+        .map(|rendition| format!("{}/{}", row.prefix, Item::Playlist(rendition)));
+    Ok(Clip {
+        key,
+        state,
+        segments,
+        bytes: bytes as u64,
+    })
+}
+
+/// One segment of a clip, in the order it plays.
+pub(super) struct Use {
+    key: String,
+    init_key: String,
+    duration: Duration,
+    discontinuity: bool,
+    pub(super) delivered: bool,
+    pub(super) waiting: bool,
+}
+
+pub(super) fn uses(
+    db: &Connection,
+    incident: IncidentId,
+    rendition: Rendition,
+) -> Result<Vec<Use>, Fail> {
+    let mut select = db.prepare_cached(
+        "SELECT o.key, h.key, o.duration_ns, o.discontinuity, o.delivered_ms IS NOT NULL, o.waiting
+         FROM clip_uses u JOIN objects o ON o.id = u.object
+         JOIN objects h ON h.incident = o.incident AND h.kind = 'init' AND h.rendition = o.rendition AND h.number = o.init
+         WHERE u.incident = ?1 AND u.rendition = ?2 ORDER BY u.id",
+    )?;
+    let rows = select.query_map(params![incident.to_string(), rendition.as_str()], |row| {
+        Ok(Use {
+            key: row.get(0)?,
+            init_key: row.get(1)?,
+            duration: Duration::from_nanos(row.get::<_, i64>(2)? as u64),
+            discontinuity: row.get(3)?,
+            delivered: row.get(4)?,
+            waiting: row.get(5)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn closed(
+    db: &Connection,
+    incident: IncidentId,
+    rendition: Rendition,
+) -> rusqlite::Result<bool> {
+    let closed = db
+        .prepare_cached("SELECT closed FROM clips WHERE incident = ?1 AND rendition = ?2")?
+        .query_row(params![incident.to_string(), rendition.as_str()], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(closed.unwrap_or(false))
+}
+
+/// The playlist of those `uses` that `keep` lets through. What is left out in the middle leaves a discontinuity.
+pub(super) fn render(
+    own_key: &str,
+    uses: &[Use],
+    keep: impl Fn(&Use) -> bool,
+    ended: bool,
+) -> String {
+    let mut hole = false;
+    let mut entries = Vec::new();
+    for segment in uses {
+        if !keep(segment) {
+            hole = true;
+            continue;
+        }
+        entries.push(playlist::Entry {
+            uri: keys::relative(own_key, &segment.key),
+            init: keys::relative(own_key, &segment.init_key),
+            duration: segment.duration,
+            discontinuity: segment.discontinuity || hole,
+        });
+        hole = false;
+    }
+    playlist::render(&entries, ended)
+}
+
+impl Tx<'_> {
+    /// A composed object (playlist, `incident.json`) is to be sent, or sent again.
+    pub(super) fn compose_later(
+        &self,
+        incident: IncidentId,
+        prefix: &str,
+        item: Item,
+    ) -> Result<(), Fail> {
+        let rendition = match item {
+            Item::Playlist(rendition) => Some(rendition.as_str()),
+            _ => None,
+        };
+        self.db
+            .prepare_cached(
+                "INSERT INTO objects (incident, lane, key, kind, rendition, bytes, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
+                 ON CONFLICT (key) DO UPDATE SET version = version + 1, waiting = 1, problem = NULL",
+            )?
+            .execute(params![
+                incident.to_string(),
+                lane_of(item).code(),
+                format!("{prefix}/{item}"),
+                kind_of(item),
+                rendition,
+                self.wall().0
+            ])?;
+        self.touch(incident, lane_of(item));
+        Ok(())
+    }
+
+    pub(super) fn add_use(
+        &self,
+        incident: IncidentId,
+        rendition: Rendition,
+        object: i64,
+    ) -> Result<(), Fail> {
+        let id = incident.to_string();
+        let r = rendition.as_str();
+        self.db
+            .prepare_cached("INSERT OR IGNORE INTO clips (incident, rendition) VALUES (?1, ?2)")?
+            .execute(params![id, r])?;
+        self.db
+            .prepare_cached(
+                "INSERT OR IGNORE INTO clip_uses (incident, rendition, object) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![id, r, object])?;
+        Ok(())
+    }
+
+    /// The playlists of everyone who shows this object need to be sent again.
+    pub(super) fn changed(&self, object: i64) -> Result<(), Fail> {
+        let mut select = self.db.prepare_cached(
+            "SELECT u.incident, u.rendition, i.prefix FROM clip_uses u JOIN incidents i ON i.id = u.incident
+             WHERE u.object = ?1",
+        )?;
+        let mut rows = select.query([object])?;
+        while let Some(row) = rows.next()? {
+            let (incident, rendition): (String, String) = (row.get(0)?, row.get(1)?);
+            let prefix: String = row.get(2)?;
+            if let (Ok(incident), Some(rendition)) = (incident.parse(), rendition_of(&rendition)) {
+                if uses(self.db, incident, rendition)?
+                    .iter()
+                    .any(|u| u.delivered)
+                {
+                    self.compose_later(incident, &prefix, Item::Playlist(rendition))?;
+                }
+                self.settle_clip(incident)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes a rendition of a clip: its playlist gets its end.
+    pub(super) fn close_clip(
+        &self,
+        incident: IncidentId,
+        rendition: Rendition,
+    ) -> Result<(), Fail> {
+        let row = incidents::known(self.db, incident)?;
+        let changed = self
+            .db
+            .prepare_cached(
+                "UPDATE clips SET closed = 1 WHERE incident = ?1 AND rendition = ?2 AND closed = 0",
+            )?
+            .execute(params![incident.to_string(), rendition.as_str()])?;
+        if changed > 0 {
+            let something_there = uses(self.db, incident, rendition)?
+                .iter()
+                .any(|u| u.delivered);
+            if something_there {
+                self.compose_later(incident, &row.prefix, Item::Playlist(rendition))?;
+            }
+            self.settle_clip(incident)?;
+        }
+        Ok(())
+    }
+
+    /// Tells receivers when a clip has become whole: nothing more will come and all of it has arrived or is parked.
+    pub(super) fn settle_clip(&self, incident: IncidentId) -> Result<(), Fail> {
+        let row = incidents::known(self.db, incident)?;
+        if row.told == TOLD_COMPLETE || !row.ended || !self.outbox.uploading() {
+            return Ok(());
+        }
+        let id = incident.to_string();
+        let (clips, open): (i64, i64) = self
+            .db
+            .prepare_cached(
+                "SELECT count(*), count(*) FILTER (WHERE closed = 0) FROM clips WHERE incident = ?1",
+            )?
+            .query_row([&id], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let unsettled: i64 = self
+            .db
+            .prepare_cached(
+                "SELECT (SELECT count(*) FROM clip_uses u JOIN objects o ON o.id = u.object
+                         WHERE u.incident = ?1 AND o.waiting = 1)
+                      + (SELECT count(*) FROM objects WHERE incident = ?1 AND kind = 'playlist' AND waiting = 1)",
+            )?
+            .query_row([&id], |r| r.get(0))?;
+        if clips == 0 || open > 0 || unsettled > 0 {
+            return Ok(());
+        }
+        self.told(incident, TOLD_COMPLETE)
+    }
+
+    /// One more alert, and `incident.json` with the same facts.
+    pub(super) fn told(&self, incident: IncidentId, what: i64) -> Result<(), Fail> {
+        self.db
+            .prepare_cached("UPDATE incidents SET told = ?2 WHERE id = ?1")?
+            .execute(params![incident.to_string(), what])?;
+        let row = incidents::known(self.db, incident)?;
+        self.tell(&row)?;
+        if row.ended {
+            self.compose_later(incident, &row.prefix, Item::Facts)?;
+        }
+        Ok(())
+    }
+
+    /// `incident.json` says that the incident has ended; it is sent again when the clip is complete.
+    pub(super) fn facts_later(&self, incident: IncidentId) -> Result<(), Fail> {
+        let row = incidents::known(self.db, incident)?;
+        self.compose_later(incident, &row.prefix, Item::Facts)
+    }
+}
+
+impl Outbox {
+    /// Says that the clip of `incident` shows the segment `file` too, after those that it shows already.
+    ///
+    /// # Errors
+    /// When the database cannot be written, or the incident or the file is unknown.
+    pub fn uses(&self, incident: IncidentId, file: &MediaFile) -> Result<(), OutboxError> {
+        if file.kind == MediaKind::Init {
+            return Ok(());
+        }
+        let item = Item::of(file.kind, file.rendition, file.number);
+        self.write(|tx| {
+            let row = incidents::known(tx.db, incident)?;
+            let owner = incidents::known(tx.db, file.incident)?;
+            let found: Option<(i64, bool)> = tx
+                .db
+                .prepare_cached("SELECT id, delivered_ms IS NOT NULL FROM objects WHERE key = ?1")?
+                .query_row([format!("{}/{item}", owner.prefix)], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()?;
+            let (object, delivered) = found.ok_or(OutboxError::Unknown(file.incident))?;
+            tx.add_use(incident, file.rendition, object)?;
+            if delivered && incident != file.incident {
+                tx.compose_later(incident, &row.prefix, Item::Playlist(file.rendition))?;
+            }
+            Ok(())
+        })?;
+        self.local_playlist(incident, file.rendition)
+    }
+
+    /// No more segments will come for this rendition of the incident's clip.
+    ///
+    /// # Errors
+    /// When the database cannot be written or the incident is unknown.
+    pub fn clip_closed(
+        &self,
+        incident: IncidentId,
+        rendition: Rendition,
+    ) -> Result<(), OutboxError> {
+        self.write(|tx| tx.close_clip(incident, rendition))?;
+        self.local_playlist(incident, rendition)
+    }
+
+    /// There will be no clip, and why: receivers are told `none`.
+    ///
+    /// # Errors
+    /// When the database cannot be written or the incident is unknown.
+    pub fn clip_refused(&self, incident: IncidentId, reason: &str) -> Result<(), OutboxError> {
+        self.write(|tx| {
+            incidents::known(tx.db, incident)?;
+            tx.db
+                .prepare_cached("UPDATE incidents SET refused = ?2 WHERE id = ?1")?
+                .execute(params![incident.to_string(), reason])?;
+            Ok(())
+        })
+    }
+
+    /// Writes the playlist beside the segments here: it lists all of them, arrived elsewhere or not.
+    pub(super) fn local_playlist(
+        &self,
+        incident: IncidentId,
+        rendition: Rendition,
+    ) -> Result<(), OutboxError> {
+        let (key, text, ended) = self.read(|db| {
+            let row = incidents::known(db, incident)?;
+            let key = format!("{}/{}", row.prefix, Item::Playlist(rendition));
+            let ended = closed(db, incident, rendition)?;
+            let uses = uses(db, incident, rendition)?;
+            let text = (!uses.is_empty()).then(|| render(&key, &uses, |_| true, ended));
+            Ok((key, text, ended))
+        })?;
+        let Some(text) = text else { return Ok(()) };
+        let path = self.path(&key);
+        if let Some(dir) = path.parent() {
+            files::make_dir(dir)?;
+        }
+        // While it grows it can be written anew from the rows; only the last one is flushed.
+        files::write(&path, text.as_bytes(), ended)
+    }
+}

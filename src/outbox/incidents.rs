@@ -1,0 +1,138 @@
+//! Incidents: one row for each visit, with its newest facts.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Fail, Outbox, OutboxError, Tx, clips, files};
+use crate::{
+    flow::{Incident, IncidentId, IncidentState, MediaTime, WallTime},
+    wire::{Facts, keys},
+};
+
+/// What an incident's row says.
+pub(super) struct IncidentRow {
+    pub(super) prefix: String,
+    pub(super) start: WallTime,
+    /// The same instant on the monotonic time line of the process that made the row.
+    start_media: MediaTime,
+    pub(super) facts: Facts,
+    pub(super) ended: bool,
+    pub(super) refused: bool,
+    pub(super) told: i64,
+}
+
+/// Reads a column of JSON; what cannot be read means that somebody else wrote it.
+pub(super) fn parse_facts(json: &str) -> rusqlite::Result<Facts> {
+    serde_json::from_str(json).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+pub(super) fn to_json(facts: &Facts) -> String {
+    serde_json::to_string(facts).expect("plain data always serialises")
+}
+
+/// The row of an incident, if it is known.
+pub(super) fn row(db: &Connection, incident: IncidentId) -> rusqlite::Result<Option<IncidentRow>> {
+    db.prepare_cached(
+        "SELECT prefix, start_ms, start_ns, facts, ended, refused IS NOT NULL, told FROM incidents WHERE id = ?1",
+    )?
+    .query_row([incident.to_string()], |row| {
+        Ok(IncidentRow {
+            prefix: row.get(0)?,
+            start: WallTime(row.get(1)?),
+            start_media: MediaTime::from_nanos(row.get(2)?),
+            facts: parse_facts(&row.get::<_, String>(3)?)?,
+            ended: row.get(4)?,
+            refused: row.get(5)?,
+            told: row.get(6)?,
+        })
+    })
+    .optional()
+}
+
+/// The row of an incident that must be known.
+pub(super) fn known(db: &Connection, incident: IncidentId) -> Result<IncidentRow, Fail> {
+    row(db, incident)?.ok_or(Fail::Outbox(OutboxError::Unknown(incident)))
+}
+
+impl Tx<'_> {
+    /// The row of `incident`, made if it is new.
+    pub(super) fn ensure(&self, incident: &Incident) -> Result<IncidentRow, Fail> {
+        if let Some(row) = row(self.db, incident.id)? {
+            return Ok(row);
+        }
+        let start = self.outbox.clock.wall_at(incident.start);
+        let prefix = keys::incident_prefix(&self.outbox.site, &incident.camera, start, incident.id);
+        let mut row = IncidentRow {
+            prefix,
+            start,
+            start_media: incident.start,
+            facts: Facts {
+                id: incident.id,
+                seq: 0,
+                state: IncidentState::Began,
+                end_reason: None,
+                site: self.outbox.site.clone(),
+                camera: incident.camera.clone(),
+                label: incident.label,
+                start,
+                end: None,
+                clock: self.outbox.clock.state(),
+                score: 0.0,
+                zones: Vec::new(),
+                tracks: 0,
+                mode: incident.mode,
+                purpose: self.outbox.settings.purpose.clone(),
+                test: incident.test,
+            },
+            ended: false,
+            refused: false,
+            told: clips::TOLD_NOTHING,
+        };
+        self.take_over(&mut row, incident);
+        self.db
+            .prepare_cached(
+                "INSERT INTO incidents (id, camera, prefix, start_ms, start_ns, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                incident.id.to_string(),
+                incident.camera.as_str(),
+                row.prefix,
+                row.start.0,
+                row.start_media.nanos(),
+                to_json(&row.facts)
+            ])?;
+        Ok(row)
+    }
+
+    /// Brings the facts up to what the pipeline says now. Wall times hang on the row's first one, so that a clock that
+    /// steps in the middle of a visit does not stretch it.
+    pub(super) fn take_over(&self, row: &mut IncidentRow, incident: &Incident) {
+        let wall =
+            |at: MediaTime| WallTime(row.start.0 + (at - row.start_media).div_euclid(1_000_000));
+        let facts = &mut row.facts;
+        facts.state = incident.state;
+        facts.end_reason = incident.end_reason;
+        facts.label = incident.label;
+        facts.start = wall(incident.start);
+        facts.end = incident.end.map(wall);
+        facts.score = (incident.score * 1000.0).round() / 1000.0;
+        facts.zones.clone_from(&incident.zones);
+        facts.tracks = incident.tracks;
+        facts.mode = incident.mode;
+        facts.test = incident.test;
+    }
+}
+
+impl Outbox {
+    /// The folder for an incident's files, made if it is missing. The same for the whole life of the incident.
+    ///
+    /// # Errors
+    /// When the database or the folder cannot be written.
+    pub fn incident_dir(&self, incident: &Incident) -> Result<std::path::PathBuf, OutboxError> {
+        let prefix = self.write(|tx| Ok(tx.ensure(incident)?.prefix))?;
+        let dir = self.path(&prefix);
+        files::make_dir(&dir)?;
+        Ok(dir)
+    }
+}

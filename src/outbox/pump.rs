@@ -1,0 +1,308 @@
+//! One worker for each sink: picks what goes next, hands it over, waits for the answer, backs off.
+//!
+//! A worker is a thread, because the database flushes to disk; its deliveries are async on the shared runtime. A parcel
+//! that fails waits alone, with its own back-off; a receiver that fails stops its own worker only. The log says once that a
+//! receiver is away and once that it is back.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Outbox, OutboxError,
+    plan::LaneKey,
+    sinks::{Outcome, Parcel, Scope, Sink, Takes, Ticket},
+};
+use crate::base::{backoff::Backoff, tasks::Tasks, telemetry::SinkLabel};
+
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// So many parcels that fail one after the other mean that the receiver is at fault.
+const FAILURES_IN_ROW: u32 = 4;
+/// What failed last is tried this much later than the others.
+const AFTER_OTHERS: Duration = Duration::from_secs(1);
+/// How often to look whether another process has changed rows.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often the metric of waiting rows is brought up to date.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How often to look for what is too old.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+
+impl Outbox {
+    /// Starts a worker for each of `sinks`, and one that deletes what is too old or too much. They stop with `tasks`.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn start(
+        self: &Arc<Self>,
+        tasks: &Tasks,
+        sinks: Vec<Arc<dyn Sink>>,
+    ) -> std::io::Result<()> {
+        let uploading = sinks.iter().any(|sink| sink.takes() == Takes::Objects);
+        self.uploading.store(uploading, Ordering::Relaxed);
+        self.sinks.lock().clone_from(&sinks);
+        for sink in sinks {
+            let pump = Pump {
+                outbox: Arc::clone(self),
+                recipient: sink.recipient(),
+                backoffs: HashMap::new(),
+                sink_backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+                away: false,
+                paused_until: None,
+                failures_in_row: 0,
+                counted: None,
+                stop: tasks.token().clone(),
+                sink,
+            };
+            let runtime = tasks.runtime().clone();
+            let name = format!("out-{}", pump.sink.name());
+            tasks.thread(&name, move || runtime.block_on(pump.run()))?;
+        }
+        let (outbox, stop, runtime) = (
+            Arc::clone(self),
+            tasks.token().clone(),
+            tasks.runtime().clone(),
+        );
+        tasks.thread("out-sweep", move || {
+            runtime.block_on(outbox.sweep_until(stop));
+        })
+    }
+
+    async fn sweep_until(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.sweep() {
+                tracing::warn!(%error, "nothing could be deleted");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.sweep_wake.notified() => {
+                    // A burst of files asks for one sweep, not for one each.
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                () = tokio::time::sleep(SWEEP_EVERY) => {}
+            }
+        }
+    }
+}
+
+type Answer = (Ticket, Outcome);
+
+struct Pump {
+    outbox: Arc<Outbox>,
+    sink: Arc<dyn Sink>,
+    recipient: String,
+    /// Lanes whose head has failed.
+    backoffs: HashMap<LaneKey, Backoff>,
+    sink_backoff: Backoff,
+    /// The log has said that the receiver is away.
+    away: bool,
+    paused_until: Option<Instant>,
+    failures_in_row: u32,
+    counted: Option<Instant>,
+    stop: CancellationToken,
+}
+
+impl Pump {
+    async fn run(mut self) {
+        let stop = self.stop.clone();
+        let sink = Arc::clone(&self.sink);
+        let mut on_way: FuturesUnordered<_> = FuturesUnordered::new();
+        loop {
+            if on_way.is_empty() {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = sink.ready() => {}
+                }
+            }
+            let paused = self
+                .paused_until
+                .is_some_and(|until| until > Instant::now());
+            while !paused && on_way.len() < sink.at_once() && sink.ready().now_or_never().is_some()
+            {
+                match self.pick() {
+                    Ok(Some(parcel)) => {
+                        let ticket = parcel.ticket.clone();
+                        on_way.push(sink.deliver(parcel).map(move |outcome| (ticket, outcome)));
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.pause(Some(LOOK_EVERY));
+                        tracing::error!(%error, sink = sink.name(), "the outbox cannot be used");
+                        break;
+                    }
+                }
+            }
+            self.count_waiting();
+            let look = self.wake_at();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(answer) = on_way.next() => self.settle(answer),
+                () = self.outbox.wake_of(sink.takes()).notified() => {}
+                () = sleep_until(look) => {
+                    if let Err(error) = self.outbox.reload_if_changed() {
+                        tracing::error!(%error, sink = sink.name(), "the outbox cannot be used");
+                    }
+                }
+            }
+        }
+        // What was already handed over may still be acknowledged; the grace period bounds this from outside.
+        let grace = tokio::time::sleep(Duration::from_secs(2));
+        tokio::pin!(grace);
+        while !on_way.is_empty() {
+            tokio::select! {
+                () = &mut grace => return,
+                Some(answer) = on_way.next() => self.settle(answer),
+            }
+        }
+    }
+
+    fn pick(&self) -> Result<Option<Parcel>, OutboxError> {
+        match self.sink.takes() {
+            Takes::Alerts => self.outbox.next_alert(),
+            Takes::Objects => self.outbox.next_object(),
+        }
+    }
+
+    /// When to look again, if nothing wakes us.
+    fn wake_at(&self) -> Instant {
+        let now = Instant::now();
+        let due = {
+            let state = self.outbox.state.lock();
+            match self.sink.takes() {
+                Takes::Alerts => state.alerts.next_due(),
+                Takes::Objects => state.objects.next_due(),
+            }
+        };
+        let due = due.map(|at| now + at.since(self.outbox.clock.now()));
+        [Some(now + LOOK_EVERY), due, self.paused_until]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
+            .unwrap_or(now)
+    }
+
+    fn pause(&mut self, after: Option<Duration>) -> Duration {
+        let wait = after.unwrap_or_else(|| self.sink_backoff.wait());
+        self.paused_until = Some(Instant::now() + wait);
+        wait
+    }
+
+    fn settle(&mut self, (ticket, outcome): Answer) {
+        let label = SinkLabel {
+            sink: self.sink.name(),
+        };
+        let metrics = &self.outbox.metrics;
+        let mut until = None;
+        match &outcome {
+            Outcome::Delivered { .. } => {
+                metrics.delivered.get_or_create(&label).inc();
+                metrics
+                    .delivered_bytes
+                    .get_or_create(&label)
+                    .inc_by(ticket.bytes);
+                self.backoffs.remove(&ticket.key);
+                self.sink_backoff.reset();
+                self.failures_in_row = 0;
+                self.paused_until = None;
+                if std::mem::take(&mut self.away) {
+                    tracing::info!(
+                        sink = self.sink.name(),
+                        recipient = self.recipient,
+                        "deliveries go on"
+                    );
+                }
+            }
+            Outcome::Retry {
+                scope: Scope::Parcel,
+                after,
+                reason,
+            } => {
+                metrics.delivery_failures.get_or_create(&label).inc();
+                tracing::debug!(sink = self.sink.name(), %reason, "a delivery failed and will be tried again");
+                let backoff = self
+                    .backoffs
+                    .entry(ticket.key)
+                    .or_insert_with(|| Backoff::new(FIRST_WAIT, LONGEST_WAIT));
+                let wait = after.unwrap_or_else(|| backoff.wait());
+                until = (!wait.is_zero()).then(|| self.outbox.clock.now() + wait);
+                // Nobody tells a receiver that is down from one that dislikes each parcel: both deserve a pause.
+                self.failures_in_row += u32::from(!wait.is_zero());
+                if self.failures_in_row >= FAILURES_IN_ROW {
+                    self.receiver_failed(None, reason);
+                }
+            }
+            Outcome::Retry {
+                scope: Scope::Sink,
+                after,
+                reason,
+            } => {
+                metrics.delivery_failures.get_or_create(&label).inc();
+                let wait = self.receiver_failed(*after, reason);
+                // After the pause another one goes first, in case it was this one's fault after all.
+                until = Some(self.outbox.clock.now() + wait + AFTER_OTHERS);
+            }
+            Outcome::Reject { reason } => {
+                metrics.delivery_failures.get_or_create(&label).inc();
+                self.backoffs.remove(&ticket.key);
+                tracing::warn!(
+                    sink = self.sink.name(),
+                    incident = %ticket.key.incident,
+                    "{reason}; it is parked: see \"lares outbox ls\""
+                );
+            }
+        }
+        let settled = match self.sink.takes() {
+            Takes::Alerts => self
+                .outbox
+                .settle_alert(&ticket, &self.recipient, &outcome, until),
+            Takes::Objects => self
+                .outbox
+                .settle_object(&ticket, &self.recipient, &outcome, until),
+        };
+        if let Err(error) = settled {
+            // The row still waits: it is sent once more, which receivers must bear anyway.
+            self.pause(Some(LOOK_EVERY));
+            tracing::error!(%error, sink = self.sink.name(), "an answer could not be written down");
+        }
+    }
+
+    /// Stops this worker for a while, and says so once. Returns how long.
+    fn receiver_failed(&mut self, after: Option<Duration>, reason: &str) -> Duration {
+        let now = Instant::now();
+        // Several deliveries were on their way and fail together: they count as one.
+        let wait = match self.paused_until.filter(|until| *until > now) {
+            Some(until) => until - now,
+            None => self.pause(after),
+        };
+        if !std::mem::replace(&mut self.away, true) {
+            tracing::warn!(
+                sink = self.sink.name(),
+                recipient = self.recipient,
+                "{reason}; nothing is lost, deliveries go on when it is back"
+            );
+        }
+        wait
+    }
+
+    fn count_waiting(&mut self) {
+        let now = Instant::now();
+        if self.counted.is_some_and(|at| now < at + COUNT_EVERY) {
+            return;
+        }
+        self.counted = Some(now);
+        if let Ok(waiting) = self.outbox.waiting(self.sink.takes()) {
+            let label = SinkLabel {
+                sink: self.sink.name(),
+            };
+            let gauge = self.outbox.metrics.outbox_waiting.get_or_create(&label);
+            gauge.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The state of the moment: only its newest value counts, and it is never queued.
+//!
+//! In: values by topic, from any thread. Out, to the MQTT sink: what changed, and on a new connection everything that is
+//! retained. A value that changed three times while the broker was away is sent once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{
+    flow::{CameraId, CameraState, Mode, SiteId},
+    wire::{Health, Topics},
+};
+
+/// What to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LiveValue {
+    pub(super) payload: Bytes,
+    pub(super) retain: bool,
+    unsent: bool,
+}
+
+struct Inner {
+    topics: Topics,
+    values: Mutex<BTreeMap<String, LiveValue>>,
+    changed: Notify,
+}
+
+/// Newest values by topic. Cheap to clone.
+#[derive(Clone)]
+pub struct LiveState(Arc<Inner>);
+
+fn on_off(on: bool) -> Bytes {
+    Bytes::from_static(if on { b"ON" } else { b"OFF" })
+}
+
+impl LiveState {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(site: &SiteId) -> Self {
+        Self(Arc::new(Inner {
+            topics: Topics::new(site),
+            values: Mutex::default(),
+            changed: Notify::new(),
+        }))
+    }
+
+    fn put(&self, topic: String, payload: Bytes, retain: bool) {
+        let mut values = self.0.values.lock();
+        // A retained value that has not changed is there already; a picture is always a new one.
+        if retain && values.get(&topic).is_some_and(|old| old.payload == payload) {
+            return;
+        }
+        let value = LiveValue {
+            payload,
+            retain,
+            unsent: true,
+        };
+        values.insert(topic, value);
+        drop(values);
+        self.0.changed.notify_one();
+    }
+
+    /// Whether pictures come from a camera.
+    pub fn camera_status(&self, camera: &CameraId, state: CameraState) {
+        let payload = Bytes::from_static(state.as_str().as_bytes());
+        self.put(self.0.topics.camera_status(camera), payload, true);
+    }
+
+    /// Whether a person is in view.
+    pub fn person(&self, camera: &CameraId, on: bool) {
+        self.put(self.0.topics.person(camera), on_off(on), true);
+    }
+
+    /// Whether something moves.
+    pub fn motion(&self, camera: &CameraId, on: bool) {
+        self.put(self.0.topics.motion(camera), on_off(on), true);
+    }
+
+    /// The mode in force.
+    pub fn mode(&self, camera: &CameraId, mode: Mode) {
+        let payload = Bytes::from_static(mode.as_str().as_bytes());
+        self.put(self.0.topics.mode(camera), payload, true);
+    }
+
+    /// A picture of now. JPEG; not retained, so that a broker keeps none.
+    pub fn snapshot(&self, camera: &CameraId, jpeg: Bytes) {
+        self.put(self.0.topics.snapshot(camera), jpeg, false);
+    }
+
+    /// How the box is doing.
+    pub fn health(&self, health: &Health) {
+        self.put(self.0.topics.health(), health.to_json().into(), true);
+    }
+
+    /// The broker is a new one, or has forgotten: everything retained is to be sent again.
+    pub(super) fn all_again(&self) {
+        for value in self.0.values.lock().values_mut() {
+            value.unsent |= value.retain;
+        }
+        self.0.changed.notify_one();
+    }
+
+    /// What is to be sent now; counts as sent.
+    pub(super) fn take(&self) -> Vec<(String, LiveValue)> {
+        let mut values = self.0.values.lock();
+        let taken: Vec<_> = values
+            .iter_mut()
+            .filter_map(|(topic, value)| {
+                std::mem::take(&mut value.unsent).then(|| (topic.clone(), value.clone()))
+            })
+            .collect();
+        values.retain(|_, value| value.retain);
+        taken
+    }
+
+    /// Completes when something is to be sent.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_newest_value_counts() {
+        let live = LiveState::new(&"home".parse().unwrap());
+        let door: CameraId = "door".parse().unwrap();
+        live.person(&door, true);
+        live.person(&door, false);
+        live.snapshot(&door, Bytes::from_static(b"one"));
+        live.snapshot(&door, Bytes::from_static(b"two"));
+        let taken = live.take();
+        let texts: Vec<_> = taken
+            .iter()
+            .map(|(topic, v)| (topic.as_str(), &v.payload[..], v.retain))
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                ("lares/home/door/person", &b"OFF"[..], true),
+                ("lares/home/door/snapshot", &b"two"[..], false)
+            ]
+        );
+        live.person(&door, false);
+        assert!(live.take().is_empty(), "unchanged");
+        live.all_again();
+        assert_eq!(live.take().len(), 1, "a sent picture is not sent again");
+    }
+}

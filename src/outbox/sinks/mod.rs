@@ -1,0 +1,164 @@
+//! Receivers. Each takes one kind of thing and answers for every single one: it arrived, try again, or never.
+//!
+//! In: a [`Parcel`] from the pump. Out: an [`Outcome`]. A sink keeps no queue of its own and never touches the database:
+//! what it has not answered for is still in the outbox.
+
+mod live;
+mod mqtt;
+mod store;
+mod tls;
+
+use std::{path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+pub use live::LiveState;
+pub use mqtt::{HubCommand, MqttSink};
+pub use store::StoreSink;
+pub use tls::TlsError;
+
+use super::plan::LaneKey;
+use crate::flow::CameraId;
+
+/// Why a sink could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The address is of no use.
+    #[error("{setting} = \"{url}\" cannot be used: {reason}")]
+    Address {
+        /// Key in the configuration.
+        setting: &'static str,
+        /// Its value, without a password.
+        url: String,
+        /// What is wrong and what to write instead.
+        reason: String,
+    },
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Which rows a sink is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Alerts.
+    Alerts,
+    /// Pictures, segments, playlists, `incident.json`.
+    Objects,
+}
+
+/// The content of an object.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Made for this sending.
+    Bytes(Bytes),
+    /// A file, which must still be what it was when it was written.
+    File {
+        /// Where.
+        path: PathBuf,
+        /// Its length.
+        bytes: u64,
+        /// Its SHA-256.
+        sha256: [u8; 32],
+    },
+}
+
+/// What is to be delivered.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    /// An alert.
+    Alert {
+        /// Of which camera.
+        camera: CameraId,
+        /// Its number.
+        n: u64,
+        /// The document.
+        json: Bytes,
+    },
+    /// An object of the store.
+    Object {
+        /// Its key.
+        key: String,
+        /// MIME type.
+        content_type: &'static str,
+        /// Content.
+        body: Body,
+    },
+}
+
+/// One delivery.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    pub(crate) ticket: Ticket,
+    /// What.
+    pub payload: Payload,
+}
+
+/// Where a parcel came from, to be handed back with the outcome.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    pub(crate) key: LaneKey,
+    pub(crate) row: i64,
+    pub(crate) version: i64,
+    pub(crate) bytes: u64,
+}
+
+impl Parcel {
+    /// Payload bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.ticket.bytes
+    }
+}
+
+/// Whom a failure concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// This parcel alone; others may go on.
+    Parcel,
+    /// The receiver as a whole: nothing else is tried before the wait is over.
+    Sink,
+}
+
+/// The receiver's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has it.
+    Delivered {
+        /// Its acknowledgement, such as an ETag.
+        receipt: Option<String>,
+    },
+    /// Not now.
+    Retry {
+        /// Whom this concerns.
+        scope: Scope,
+        /// When to try again; none: the pump's own back-off.
+        after: Option<Duration>,
+        /// One sentence.
+        reason: String,
+    },
+    /// Never: a person has to look.
+    Reject {
+        /// One sentence.
+        reason: String,
+    },
+}
+
+/// A receiver.
+pub trait Sink: Send + Sync + 'static {
+    /// Short name in log and metrics.
+    fn name(&self) -> &'static str;
+    /// Which rows it is for.
+    fn takes(&self) -> Takes;
+    /// Who gets it, for the ledger: an address without secrets.
+    fn recipient(&self) -> String;
+    /// How many deliveries may be on their way at once.
+    fn at_once(&self) -> usize;
+    /// Completes when a delivery makes sense (at once, for a receiver without a connection).
+    fn ready(&self) -> BoxFuture<'_, ()>;
+    /// Delivers. What must be sent in the order of the calls is queued before this returns.
+    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome>;
+    /// What is wrong with the connection now, in one sentence.
+    fn problem(&self) -> Option<String>;
+}

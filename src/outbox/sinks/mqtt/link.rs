@@ -1,0 +1,374 @@
+//! The connection to the broker: made, kept, lost, made again.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt, stream};
+use parking_lot::Mutex;
+use rumqttc::{
+    Outgoing,
+    v5::{
+        AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError,
+        TlsError as TlsFailure,
+        mqttbytes::{
+            QoS,
+            v5::{ConnAck, ConnectReturnCode, Packet, PubAck, PubAckReason, Publish},
+        },
+    },
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{HubCommand, LiveState, Outcome, Publication, Scope};
+use crate::{base::backoff::Backoff, wire::Topics};
+
+/// Requests to the client that it has not taken yet. On a new connection the live values of all cameras come at once.
+const REQUESTS: usize = 1024;
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A wrong password needs a person: there is no hurry, and some brokers lock out who hammers at the door.
+const NEEDS_A_PERSON: Duration = Duration::from_secs(60);
+/// A connection that lived this long was a good one.
+const GOOD_AFTER: Duration = Duration::from_secs(10);
+/// How long saying goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Why a connection ended.
+struct End {
+    reason: String,
+    /// Trying again soon makes no sense.
+    needs_a_person: bool,
+    /// It was made, and the broker ended it without a word.
+    closed_by_broker: bool,
+}
+
+/// Keeps a connection to the broker.
+pub(super) struct Link {
+    pub(super) options: MqttOptions,
+    pub(super) topics: Topics,
+    pub(super) address: String,
+    pub(super) live: LiveState,
+    pub(super) commands: mpsc::Sender<HubCommand>,
+    pub(super) connected: watch::Sender<bool>,
+    pub(super) problem: Arc<Mutex<Option<String>>>,
+    pub(super) stop: CancellationToken,
+    /// What the log has said was wrong, until a connection has proved good.
+    pub(super) told: Option<String>,
+    /// Connections that the broker closed soon after they were made, one after the other.
+    pub(super) cut_short: u32,
+}
+
+impl Link {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Publication>) {
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        let stop = self.stop.clone();
+        loop {
+            let (client, events) = AsyncClient::new(self.options.clone(), REQUESTS);
+            let began = Instant::now();
+            let end = self.connection(&client, events, &mut queue).await;
+            self.connected.send_replace(false);
+            // Whoever waits for an answer learns that there will be none.
+            while queue.try_recv().is_ok() {}
+            let Some(mut end) = end else { return };
+            if began.elapsed() >= GOOD_AFTER {
+                backoff.reset();
+                self.told = None;
+                self.cut_short = 0;
+            }
+            if end.closed_by_broker {
+                self.cut_short += 1;
+            }
+            // The client library cannot read mosquitto's reason for this, so it is told from what it looks like.
+            if self.cut_short >= 2 {
+                end.reason = format!(
+                    "the broker {} closes each connection soon after it was made: is a second Lares running with the \
+                     same site?",
+                    self.address
+                );
+            }
+            *self.problem.lock() = Some(end.reason.clone());
+            if self.told.as_ref() != Some(&end.reason) {
+                tracing::warn!(
+                    broker = self.address,
+                    "{}; alerts wait in the outbox and leave when it is back",
+                    end.reason
+                );
+                self.told = Some(end.reason);
+            }
+            let wait = if end.needs_a_person {
+                NEEDS_A_PERSON
+            } else {
+                backoff.wait()
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// One connection, from the TCP handshake to its end; none when we were asked to stop.
+    async fn connection(
+        &mut self,
+        client: &AsyncClient,
+        events: EventLoop,
+        queue: &mut mpsc::Receiver<Publication>,
+    ) -> Option<End> {
+        // As a stream, a poll that was begun is gone on with, whatever else happens in between: dropping one half-way
+        // could tear a packet.
+        let events = stream::unfold(events, |mut events| async move {
+            let event = events.poll().await;
+            Some((event, events))
+        });
+        tokio::pin!(events);
+        let stop = self.stop.clone();
+        let first = tokio::select! {
+            () = stop.cancelled() => return None,
+            event = events.next() => event,
+        };
+        let largest = match first {
+            Some(Ok(Event::Incoming(Packet::ConnAck(ack)))) => largest_out(&ack),
+            Some(Ok(_)) => return Some(self.end("the broker does not speak MQTT 5".to_owned())),
+            Some(Err(error)) => return Some(self.sort(&error)),
+            None => return None,
+        };
+        self.greet(client);
+        let mut sent: VecDeque<oneshot::Sender<Outcome>> = VecDeque::new();
+        let mut in_flight: HashMap<u16, oneshot::Sender<Outcome>> = HashMap::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => {
+                    self.goodbye(client, &mut events, &mut sent, &mut in_flight).await;
+                    return None;
+                }
+                event = events.next() => match event {
+                    Some(Ok(event)) => self.happened(event, &mut sent, &mut in_flight),
+                    Some(Err(error)) => return Some(self.sort(&error)),
+                    None => return None,
+                },
+                Some(publication) = queue.recv() => {
+                    let Publication { topic, json, answer } = publication;
+                    if client.try_publish(topic, QoS::AtLeastOnce, false, json).is_ok() {
+                        sent.push_back(answer);
+                    }
+                }
+                () = self.live.changed() => self.publish_live(client, largest),
+            }
+        }
+    }
+
+    /// First things on a new connection.
+    fn greet(&mut self, client: &AsyncClient) {
+        for topic in self.topics.subscriptions() {
+            let _ = client.try_subscribe(topic, QoS::AtLeastOnce);
+        }
+        let _ = client.try_publish(self.topics.status(), QoS::AtMostOnce, true, "online");
+        self.live.all_again();
+        *self.problem.lock() = None;
+        if self.cut_short >= 2 {
+            tracing::debug!(broker = self.address, "connected once more");
+        } else {
+            tracing::info!(broker = self.address, "connected to the broker");
+        }
+        self.connected.send_replace(true);
+    }
+
+    fn publish_live(&self, client: &AsyncClient, largest: usize) {
+        for (topic, value) in self.live.take() {
+            // Larger than the broker takes: sending it would end the connection.
+            if topic.len() + value.payload.len() + 16 > largest {
+                tracing::debug!(
+                    topic,
+                    bytes = value.payload.len(),
+                    "too large for the broker"
+                );
+                continue;
+            }
+            let _ = client.try_publish(topic, QoS::AtMostOnce, value.retain, value.payload);
+        }
+    }
+
+    fn happened(
+        &self,
+        event: Event,
+        sent: &mut VecDeque<oneshot::Sender<Outcome>>,
+        in_flight: &mut HashMap<u16, oneshot::Sender<Outcome>>,
+    ) {
+        match event {
+            // QoS 0 has no packet identifier; what has one is an alert, and alerts leave in order.
+            Event::Outgoing(Outgoing::Publish(id)) if id != 0 => {
+                if let Some(answer) = sent.pop_front() {
+                    in_flight.insert(id, answer);
+                }
+            }
+            Event::Incoming(Packet::PubAck(ack)) => {
+                if let Some(answer) = in_flight.remove(&ack.pkid) {
+                    let _ = answer.send(self.answer_of(&ack));
+                }
+            }
+            Event::Incoming(Packet::Publish(message)) => self.asked(&message),
+            _ => {}
+        }
+    }
+
+    fn answer_of(&self, ack: &PubAck) -> Outcome {
+        let address = &self.address;
+        let refused = |after, reason| Outcome::Retry {
+            scope: Scope::Sink,
+            after,
+            reason,
+        };
+        match ack.reason {
+            PubAckReason::Success | PubAckReason::NoMatchingSubscribers => {
+                Outcome::Delivered { receipt: None }
+            }
+            PubAckReason::NotAuthorized => refused(
+                Some(NEEDS_A_PERSON),
+                format!(
+                    "the broker {address} does not let this user publish alerts: give mqtt.user the right to write {}/#",
+                    self.topics.status().trim_end_matches("/status")
+                ),
+            ),
+            PubAckReason::QuotaExceeded => {
+                refused(None, format!("the broker {address} has no room for more"))
+            }
+            PubAckReason::TopicNameInvalid | PubAckReason::PayloadFormatInvalid => {
+                Outcome::Reject {
+                    reason: format!("the broker {address} refuses the alert ({:?})", ack.reason),
+                }
+            }
+            reason => refused(
+                None,
+                format!("the broker {address} could not take an alert ({reason:?})"),
+            ),
+        }
+    }
+
+    fn asked(&self, message: &Publish) {
+        let topic = String::from_utf8_lossy(&message.topic);
+        if message.retain {
+            // It was meant for some moment in the past: acting on it at each connection would undo later decisions.
+            tracing::warn!(%topic, "a retained command was ignored: send commands without the retain flag");
+            return;
+        }
+        match self.topics.parse(&topic, &message.payload) {
+            Ok(incoming) => {
+                if self.commands.try_send(incoming.into()).is_err() {
+                    tracing::warn!(%topic, "a command was dropped: too many at once");
+                }
+            }
+            Err(error) => tracing::warn!(%topic, "{error}"),
+        }
+    }
+
+    /// Says offline in good order, and waits a moment for the last answers.
+    async fn goodbye(
+        &self,
+        client: &AsyncClient,
+        events: &mut (impl Stream<Item = Result<Event, ConnectionError>> + Unpin),
+        sent: &mut VecDeque<oneshot::Sender<Outcome>>,
+        in_flight: &mut HashMap<u16, oneshot::Sender<Outcome>>,
+    ) {
+        let last_answers = async {
+            while !(sent.is_empty() && in_flight.is_empty()) {
+                match events.next().await {
+                    Some(Ok(event)) => self.happened(event, sent, in_flight),
+                    _ => return,
+                }
+            }
+            let _ = client.try_publish(self.topics.status(), QoS::AtMostOnce, true, "offline");
+            let _ = client.try_disconnect();
+            while let Some(Ok(event)) = events.next().await {
+                if event == Event::Outgoing(Outgoing::Disconnect) {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(GOODBYE, last_answers).await;
+    }
+
+    fn end(&self, reason: String) -> End {
+        End {
+            reason,
+            needs_a_person: false,
+            closed_by_broker: false,
+        }
+    }
+
+    /// One sentence for each way in which a connection ends.
+    fn sort(&self, error: &ConnectionError) -> End {
+        let address = &self.address;
+        let person = |reason| End {
+            reason,
+            needs_a_person: true,
+            closed_by_broker: false,
+        };
+        match error {
+            ConnectionError::ConnectionRefused(
+                ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
+            ) => person(format!(
+                "the broker {address} refuses user and password: check mqtt.user and mqtt.password"
+            )),
+            ConnectionError::ConnectionRefused(
+                ConnectReturnCode::UnsupportedProtocolVersion
+                | ConnectReturnCode::RefusedProtocolVersion,
+            ) => person(format!(
+                "the broker {address} does not speak MQTT 5: update it or use another"
+            )),
+            ConnectionError::ConnectionRefused(code) => self.end(format!(
+                "the broker {address} refuses the connection ({code:?})"
+            )),
+            ConnectionError::Tls(TlsFailure::Io(error))
+                if error.kind() != std::io::ErrorKind::InvalidData =>
+            {
+                self.end(format!("the broker {address} cannot be reached ({error})"))
+            }
+            ConnectionError::Tls(error) => person(format!(
+                "the broker {address} could not be trusted ({}): check mqtt.ca_file and the name in mqtt.url",
+                innermost(error)
+            )),
+            ConnectionError::Timeout(_) => {
+                self.end(format!("the broker {address} does not answer"))
+            }
+            ConnectionError::Io(error) => {
+                self.end(format!("the broker {address} cannot be reached ({error})"))
+            }
+            ConnectionError::MqttState(StateError::ConnectionAborted) => End {
+                closed_by_broker: true,
+                ..self.end(format!("the broker {address} closed the connection"))
+            },
+            ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => self
+                .end(format!(
+                    "the broker {address} ended the connection ({reason_code:?})"
+                )),
+            ConnectionError::MqttState(StateError::AwaitPingResp) => {
+                self.end(format!("the broker {address} does not answer any more"))
+            }
+            other => self.end(format!(
+                "the connection to the broker {address} was lost ({other})"
+            )),
+        }
+    }
+}
+
+/// Largest message that the broker takes, in bytes.
+fn largest_out(ack: &ConnAck) -> usize {
+    ack.properties
+        .as_ref()
+        .and_then(|properties| properties.max_packet_size)
+        .map_or(usize::MAX, |bytes| bytes as usize)
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}

@@ -1,0 +1,248 @@
+//! Alerts, and the state of the moment, to an MQTT 5 broker.
+//!
+//! In: alerts from the pump, [`LiveState`], and what receivers ask for. Out: QoS 1 messages whose PUBACKs answer the pump,
+//! retained state, and [`HubCommand`]s. Each connection is a client of its own: nothing but the outbox resends, so nothing
+//! must survive a connection. The broker keeps the session for an hour, so that a command given during a short cut arrives.
+
+mod link;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use parking_lot::Mutex;
+use rumqttc::{
+    TlsConfiguration, Transport,
+    v5::{
+        MqttOptions,
+        mqttbytes::{QoS, v5::LastWill},
+    },
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::link::Link;
+use super::{LiveState, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes, tls};
+use crate::{
+    base::tasks::Tasks,
+    config::MqttConfig,
+    flow::{CameraId, IncidentId, Mode, SiteId},
+    wire::{Command, Incoming, Topics},
+};
+
+/// Alerts sent and not acknowledged.
+const IN_FLIGHT: usize = 16;
+/// Packet identifiers in use; far more than in flight, so that a late PUBACK never meets a new message.
+const PACKET_IDS: u16 = 128;
+/// Largest message we take. Commands are small; a broker's retained oddities are not ours to store.
+const LARGEST_IN: u32 = 256 * 1024;
+/// How long the broker keeps our session after a cut, in seconds.
+const SESSION_KEPT: u32 = 3600;
+/// Keep-alives below this are refused by the client.
+const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// What a receiver asks of the box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HubCommand {
+    /// Change a camera's mode.
+    SetMode {
+        /// Which camera.
+        camera: CameraId,
+        /// To what.
+        mode: Mode,
+    },
+    /// Send alerts again, from this number on.
+    Resend {
+        /// First number wanted.
+        from: u64,
+    },
+    /// Try parked things again: of one incident, or all.
+    Retry {
+        /// Which incident.
+        incident: Option<IncidentId>,
+    },
+}
+
+impl From<Incoming> for HubCommand {
+    fn from(incoming: Incoming) -> Self {
+        match incoming {
+            Incoming::SetMode { camera, mode } => Self::SetMode { camera, mode },
+            Incoming::Command(Command::Resend { from }) => Self::Resend { from },
+            Incoming::Command(Command::Retry { incident }) => Self::Retry { incident },
+        }
+    }
+}
+
+/// An alert on its way, and who waits for its PUBACK.
+struct Publication {
+    topic: String,
+    json: Bytes,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// The broker.
+pub struct MqttSink {
+    topics: Topics,
+    address: String,
+    publications: mpsc::Sender<Publication>,
+    connected: watch::Receiver<bool>,
+    problem: Arc<Mutex<Option<String>>>,
+}
+
+impl MqttSink {
+    /// Connects to the broker that `config` names, now and whenever the connection is lost, until `tasks` stop. What
+    /// receivers ask for goes to `commands`.
+    ///
+    /// # Errors
+    /// When the address or the certificates are of no use. A broker that is away is not an error.
+    pub fn start(
+        tasks: &Tasks,
+        config: &MqttConfig,
+        site: &SiteId,
+        live: LiveState,
+        commands: mpsc::Sender<HubCommand>,
+    ) -> Result<Self, SinkError> {
+        let topics = Topics::new(site);
+        let (options, address) = options(config, site, &topics)?;
+        let (publications, queue) = mpsc::channel(IN_FLIGHT);
+        let (connected, is_connected) = watch::channel(false);
+        let problem = Arc::new(Mutex::new(Some(format!("connecting to {address}"))));
+        let link = Link {
+            options,
+            topics: topics.clone(),
+            address: address.clone(),
+            live,
+            commands,
+            connected,
+            problem: Arc::clone(&problem),
+            stop: tasks.token().clone(),
+            told: None,
+            cut_short: 0,
+        };
+        tasks.spawn("mqtt", link.run(queue));
+        Ok(Self {
+            topics,
+            address,
+            publications,
+            connected: is_connected,
+            problem,
+        })
+    }
+}
+
+impl Sink for MqttSink {
+    fn name(&self) -> &'static str {
+        "mqtt"
+    }
+
+    fn takes(&self) -> Takes {
+        Takes::Alerts
+    }
+
+    fn recipient(&self) -> String {
+        self.address.clone()
+    }
+
+    fn at_once(&self) -> usize {
+        IN_FLIGHT
+    }
+
+    fn ready(&self) -> BoxFuture<'_, ()> {
+        let mut connected = self.connected.clone();
+        async move {
+            if connected.wait_for(|up| *up).await.is_err() {
+                // The link has ended for good: nothing will ever be ready again.
+                futures::future::pending::<()>().await;
+            }
+        }
+        .boxed()
+    }
+
+    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
+        let Payload::Alert { camera, json, .. } = parcel.payload else {
+            let reason = "a broker takes no objects".to_owned();
+            return futures::future::ready(Outcome::Reject { reason }).boxed();
+        };
+        let (answer, answered) = oneshot::channel();
+        let publication = Publication {
+            topic: self.topics.incident(&camera),
+            json,
+            answer,
+        };
+        let lost = || Outcome::Retry {
+            scope: Scope::Parcel,
+            after: Some(Duration::ZERO),
+            reason: "the connection to the broker was lost".to_owned(),
+        };
+        // Queued now, not when the future is first polled: alerts must leave in the order of their numbers.
+        match self.publications.try_send(publication) {
+            Ok(()) => async move { answered.await.unwrap_or_else(|_| lost()) }.boxed(),
+            Err(_) => async move {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                lost()
+            }
+            .boxed(),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.problem.lock().clone()
+    }
+}
+
+fn options(
+    config: &MqttConfig,
+    site: &SiteId,
+    topics: &Topics,
+) -> Result<(MqttOptions, String), SinkError> {
+    let refuse = |reason: &str| SinkError::Address {
+        setting: "mqtt.url",
+        url: config.url.to_string(),
+        reason: reason.to_owned(),
+    };
+    let tls = match config.url.scheme() {
+        "mqtt" => false,
+        "mqtts" => true,
+        _ => {
+            return Err(refuse(
+                "write it like mqtt://host:1883 or mqtts://host:8883",
+            ));
+        }
+    };
+    let host = config
+        .url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| refuse("the host is missing: write it like mqtt://host:1883"))?;
+    let port = config.url.port().unwrap_or(if tls { 8883 } else { 1883 });
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let mut options =
+        MqttOptions::new(format!("lares-{site}"), if tls { bare } else { host }, port);
+    options
+        .set_keep_alive(config.keep_alive.max(SHORTEST_KEEP_ALIVE))
+        .set_clean_start(false)
+        .set_session_expiry_interval(Some(SESSION_KEPT))
+        .set_max_packet_size(Some(LARGEST_IN))
+        .set_outgoing_inflight_upper_limit(PACKET_IDS)
+        .set_last_will(LastWill::new(
+            topics.status(),
+            "offline",
+            QoS::AtLeastOnce,
+            true,
+            None,
+        ));
+    let mut network = rumqttc::NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    options.set_network_options(network);
+    if let Some(user) = &config.user {
+        let password = config
+            .password
+            .as_ref()
+            .map_or("", |secret| secret.expose());
+        options.set_credentials(user, password);
+    }
+    if tls {
+        let client = tls::client(config.ca_file.as_deref())?;
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(client)));
+    }
+    Ok((options, format!("{}://{host}:{port}", config.url.scheme())))
+}

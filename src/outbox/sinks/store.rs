@@ -1,0 +1,402 @@
+//! Clips and pictures to an S3 store or to a folder (a disk, a NAS), by `object_store`.
+//!
+//! Each failure becomes one sentence for people and a decision: try this object again, wait for the whole store, or give
+//! the object up. The crate's own retries are off: the outbox knows better what else could go meanwhile.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt, ready};
+use object_store::{
+    Attribute, Attributes, Certificate, ClientOptions, Error, ObjectStore, ObjectStoreExt,
+    PutOptions, RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem, path::Path as Key,
+};
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+
+use super::{Body, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes, tls};
+use crate::config::UploadConfig;
+
+/// Uploads at once: enough to hide the round trips of a far store, few enough for a thin link.
+const AT_ONCE: usize = 3;
+/// A store that does not answer this quickly is away.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Time that every upload gets ...
+const LEAST_TIME: Duration = Duration::from_secs(30);
+/// ... and bytes a second that the thinnest useful link carries on top.
+const THINNEST_LINK: u64 = 4_000;
+/// A wrong key or a missing bucket needs a person: there is no hurry.
+const NEEDS_A_PERSON: Duration = Duration::from_secs(60);
+
+/// A store of objects.
+pub struct StoreSink(Arc<Inner>);
+
+struct Inner {
+    store: Box<dyn ObjectStore>,
+    /// Before each key; empty or ending in a slash.
+    prefix: String,
+    target: Target,
+    /// What the last answer said was wrong.
+    problem: Mutex<Option<String>>,
+}
+
+enum Target {
+    S3 { bucket: String, endpoint: String },
+    Folder(PathBuf),
+}
+
+impl StoreSink {
+    /// The store that `config` names. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// When the address or the certificates are of no use.
+    pub fn new(config: &UploadConfig) -> Result<Self, SinkError> {
+        let refuse = |reason: String| SinkError::Address {
+            setting: "upload.url",
+            url: config.url.to_string(),
+            reason,
+        };
+        let (store, prefix, target): (Box<dyn ObjectStore>, _, _) = match config.url.scheme() {
+            "file" => {
+                let folder = config
+                    .url
+                    .to_file_path()
+                    .map_err(|()| refuse("write it like file:///mnt/nas/lares".to_owned()))?;
+                let store = LocalFileSystem::new().with_fsync(true);
+                (Box::new(store), String::new(), Target::Folder(folder))
+            }
+            "s3" => {
+                let bucket = config
+                    .url
+                    .host_str()
+                    .filter(|host| !host.is_empty())
+                    .ok_or_else(|| refuse("write it like s3://bucket/folder".to_owned()))?;
+                let store = s3(config, bucket, &refuse)?;
+                let mut prefix = config.url.path().trim_matches('/').to_owned();
+                if !prefix.is_empty() {
+                    prefix.push('/');
+                }
+                let endpoint = config
+                    .endpoint
+                    .as_ref()
+                    .map_or("Amazon S3".to_owned(), |url| url.to_string());
+                let bucket = bucket.to_owned();
+                (Box::new(store), prefix, Target::S3 { bucket, endpoint })
+            }
+            other => {
+                return Err(refuse(format!(
+                    "\"{other}\" is unknown: write s3://bucket/folder or file:///folder"
+                )));
+            }
+        };
+        Ok(Self(Arc::new(Inner {
+            store,
+            prefix,
+            target,
+            problem: Mutex::new(None),
+        })))
+    }
+
+    /// Whether the store takes an object: puts a small one and deletes it again. For `lares check`.
+    ///
+    /// # Errors
+    /// One sentence that says what to do.
+    pub async fn probe(&self) -> Result<(), String> {
+        let key = "v1/lares-check";
+        let body = Bytes::from_static(b"lares check\n");
+        match self.0.put(key, "text/plain", body).await {
+            Outcome::Delivered { .. } => {
+                if let Ok(path) = self.0.path(key) {
+                    let _ = self.0.store.delete(&path).await;
+                }
+                Ok(())
+            }
+            Outcome::Retry { reason, .. } | Outcome::Reject { reason } => Err(reason),
+        }
+    }
+}
+
+fn s3(
+    config: &UploadConfig,
+    bucket: &str,
+    refuse: &dyn Fn(String) -> SinkError,
+) -> Result<impl ObjectStore + use<>, SinkError> {
+    let mut options = ClientOptions::new()
+        .with_timeout_disabled()
+        .with_connect_timeout(CONNECT);
+    if let Some(path) = &config.ca_file {
+        let pem = tls::read_pem(path)?;
+        let certificates =
+            Certificate::from_pem_bundle(&pem).map_err(|error| refuse(error.to_string()))?;
+        for certificate in certificates {
+            options = options.with_root_certificate(certificate);
+        }
+    }
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_region(&config.region)
+        .with_retry(RetryConfig {
+            max_retries: 0,
+            ..RetryConfig::default()
+        });
+    if let Some(endpoint) = &config.endpoint {
+        // Stores at home rarely have a name for each bucket, so the bucket goes into the path.
+        options = options.with_allow_http(endpoint.scheme() == "http");
+        builder = builder
+            .with_endpoint(endpoint.as_str().trim_end_matches('/'))
+            .with_virtual_hosted_style_request(false);
+    }
+    match (&config.access_key, &config.secret_key) {
+        (Some(access), Some(secret)) => {
+            builder = builder
+                .with_access_key_id(access)
+                .with_secret_access_key(secret.expose());
+        }
+        (None, None) => builder = builder.with_skip_signature(true),
+        _ => {
+            return Err(refuse(
+                "upload.access_key and upload.secret_key go together: set both or none".to_owned(),
+            ));
+        }
+    }
+    builder
+        .with_client_options(options)
+        .build()
+        .map_err(|error| refuse(error.to_string()))
+}
+
+impl Inner {
+    fn path(&self, key: &str) -> Result<Key, object_store::path::Error> {
+        match &self.target {
+            Target::S3 { .. } => Key::parse(format!("{}{key}", self.prefix)),
+            Target::Folder(folder) => Key::from_absolute_path(folder.join(key)),
+        }
+    }
+
+    async fn send(&self, key: &str, content_type: &'static str, body: Body) -> Outcome {
+        let bytes = match body {
+            Body::Bytes(bytes) => bytes,
+            Body::File {
+                path,
+                bytes,
+                sha256,
+            } => match read(&path, bytes, sha256).await {
+                Ok(bytes) => bytes,
+                Err(reason) => return Outcome::Reject { reason },
+            },
+        };
+        self.put(key, content_type, bytes).await
+    }
+
+    async fn put(&self, key: &str, content_type: &'static str, bytes: Bytes) -> Outcome {
+        if let Target::Folder(folder) = &self.target
+            && !folder.is_dir()
+        {
+            // A NAS that is not mounted: making the folder would fill the disk below it.
+            return self.away(format!(
+                "the upload folder {} is not there: create it, or mount the disk or NAS that holds it",
+                folder.display()
+            ));
+        }
+        let path = match self.path(key) {
+            Ok(path) => path,
+            Err(error) => {
+                return Outcome::Reject {
+                    reason: format!("{key} is no name for an object ({error})"),
+                };
+            }
+        };
+        let mut options = PutOptions::default();
+        if matches!(self.target, Target::S3 { .. }) {
+            options.attributes = Attributes::from_iter([(Attribute::ContentType, content_type)]);
+        }
+        let allowed = LEAST_TIME + Duration::from_secs(bytes.len() as u64 / THINNEST_LINK);
+        let put = self.store.put_opts(&path, bytes.into(), options);
+        match tokio::time::timeout(allowed, put).await {
+            Ok(Ok(done)) => {
+                *self.problem.lock() = None;
+                Outcome::Delivered {
+                    receipt: done.e_tag,
+                }
+            }
+            Ok(Err(error)) => self.failed(key, &error),
+            Err(_) => Outcome::Retry {
+                scope: Scope::Parcel,
+                after: None,
+                reason: format!("{key} did not get through in {} s", allowed.as_secs()),
+            },
+        }
+    }
+
+    fn away(&self, reason: String) -> Outcome {
+        *self.problem.lock() = Some(reason.clone());
+        Outcome::Retry {
+            scope: Scope::Sink,
+            after: None,
+            reason,
+        }
+    }
+
+    fn needs_a_person(&self, reason: String) -> Outcome {
+        *self.problem.lock() = Some(reason.clone());
+        Outcome::Retry {
+            scope: Scope::Sink,
+            after: Some(NEEDS_A_PERSON),
+            reason,
+        }
+    }
+
+    /// Sorts a failure.
+    fn failed(&self, key: &str, error: &Error) -> Outcome {
+        let Target::S3 { bucket, endpoint } = &self.target else {
+            return self.folder_failed(error);
+        };
+        let text = full_text(error);
+        match error {
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+                if text.contains("RequestTimeTooSkewed") {
+                    return self.needs_a_person(format!(
+                        "the store {endpoint} refuses uploads because this box's clock is wrong: let it synchronise (NTP)"
+                    ));
+                }
+                self.needs_a_person(format!(
+                    "the store {endpoint} refuses {key} in bucket \"{bucket}\": check upload.access_key, \
+                     upload.secret_key and that this key may write there"
+                ))
+            }
+            Error::NotFound { .. } => self.needs_a_person(format!(
+                "the store {endpoint} has no bucket \"{bucket}\": create it, or correct upload.url"
+            )),
+            _ if asks_to_wait(&text) => Outcome::Retry {
+                scope: Scope::Sink,
+                after: None,
+                reason: format!("the store {endpoint} is too busy to take more now"),
+            },
+            _ if text.contains("status code:") => Outcome::Retry {
+                scope: Scope::Parcel,
+                after: None,
+                reason: format!(
+                    "the store {endpoint} did not take {key} ({})",
+                    innermost(error)
+                ),
+            },
+            _ => self.away(format!(
+                "the store {endpoint} cannot be reached or does not answer properly ({})",
+                innermost(error)
+            )),
+        }
+    }
+
+    fn folder_failed(&self, error: &Error) -> Outcome {
+        let Target::Folder(folder) = &self.target else {
+            return self.away(error.to_string());
+        };
+        let folder = folder.display();
+        let cause = innermost(error);
+        self.away(format!(
+            "the upload folder {folder} cannot be written ({cause}): check that it has room and that this user may write there"
+        ))
+    }
+}
+
+/// The errors of HTTP hide below several layers.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    let text = inner.to_string();
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(200)
+        .collect()
+}
+
+fn full_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        text.push_str(&source.to_string());
+        inner = source;
+    }
+    text
+}
+
+fn asks_to_wait(text: &str) -> bool {
+    [
+        "SlowDown",
+        "503 Service Unavailable",
+        "429 Too Many Requests",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
+}
+
+/// Reads a file and makes sure that it is still what was written down about it.
+async fn read(path: &Path, bytes: u64, sha256: [u8; 32]) -> Result<Bytes, String> {
+    let content = tokio::fs::read(path)
+        .await
+        .map_err(|error| format!("{} cannot be read ({error})", path.display()))?;
+    let found: [u8; 32] = Sha256::digest(&content).into();
+    if content.len() as u64 != bytes || found != sha256 {
+        return Err(format!(
+            "{} has changed on disk since it was written",
+            path.display()
+        ));
+    }
+    Ok(content.into())
+}
+
+impl Sink for StoreSink {
+    fn name(&self) -> &'static str {
+        "upload"
+    }
+
+    fn takes(&self) -> Takes {
+        Takes::Objects
+    }
+
+    fn recipient(&self) -> String {
+        match &self.0.target {
+            Target::S3 { bucket, endpoint } => {
+                format!("s3://{bucket}/{} at {endpoint}", self.0.prefix)
+            }
+            Target::Folder(folder) => format!("folder {}", folder.display()),
+        }
+    }
+
+    fn at_once(&self) -> usize {
+        AT_ONCE
+    }
+
+    fn ready(&self) -> BoxFuture<'_, ()> {
+        ready(()).boxed()
+    }
+
+    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
+        let inner = Arc::clone(&self.0);
+        async move {
+            match parcel.payload {
+                Payload::Object {
+                    key,
+                    content_type,
+                    body,
+                } => inner.send(&key, content_type, body).await,
+                Payload::Alert { .. } => Outcome::Reject {
+                    reason: "a store takes no alerts".to_owned(),
+                },
+            }
+        }
+        .boxed()
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.0.problem.lock().clone()
+    }
+}

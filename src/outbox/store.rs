@@ -1,0 +1,239 @@
+//! The database file: how it is opened, its schema, and nothing about what the rows mean.
+//!
+//! WAL, because readers (`lares outbox ls`) must not stop the agent; `synchronous=FULL`, because with WAL anything less
+//! may lose the newest transactions in a power cut, and a committed alert must not be lost. The schema's version is in
+//! `user_version`; each step of [`MIGRATIONS`] brings it one further.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::OutboxError;
+
+/// The database's name in `data_dir`.
+pub(crate) const FILE: &str = "outbox.db";
+
+/// How long to wait for another process's transaction.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Step `i` brings schema `i` to `i + 1`. Never changed once released, only added to.
+const MIGRATIONS: [&str; 1] = ["
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row for each visit. `facts` is its newest whole state; `start_ms` and `prefix` never change.
+CREATE TABLE incidents (
+    id TEXT PRIMARY KEY,
+    camera TEXT NOT NULL,
+    prefix TEXT NOT NULL UNIQUE,
+    start_ms INTEGER NOT NULL,
+    start_ns INTEGER NOT NULL,
+    seq INTEGER NOT NULL DEFAULT 0,
+    facts TEXT NOT NULL,
+    ended INTEGER NOT NULL DEFAULT 0,
+    refused TEXT,
+    told INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX incidents_by_start ON incidents (start_ms);
+CREATE INDEX incidents_open ON incidents (id) WHERE ended = 0;
+
+-- One row for each change. `n` is given when it is first sent.
+CREATE TABLE alerts (
+    incident TEXT NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    n INTEGER UNIQUE,
+    created_ms INTEGER NOT NULL,
+    first_sent_ms INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    problem TEXT,
+    delivered_ms INTEGER,
+    waiting INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (incident, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alerts_waiting ON alerts (incident, seq) WHERE waiting = 1;
+
+-- One row for each object of the store. `version` rises when the content is replaced.
+-- `waiting`: to be sent. `problem` without `waiting`: parked. `gone`: its file was deleted.
+CREATE TABLE objects (
+    id INTEGER PRIMARY KEY,
+    incident TEXT NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+    lane INTEGER NOT NULL,
+    key TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    rendition TEXT,
+    number INTEGER,
+    init INTEGER,
+    bytes INTEGER NOT NULL,
+    sha256 BLOB,
+    duration_ns INTEGER NOT NULL DEFAULT 0,
+    frames INTEGER NOT NULL DEFAULT 0,
+    discontinuity INTEGER NOT NULL DEFAULT 0,
+    version INTEGER NOT NULL DEFAULT 1,
+    created_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    problem TEXT,
+    delivered_ms INTEGER,
+    etag TEXT,
+    waiting INTEGER NOT NULL DEFAULT 1,
+    gone INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX objects_waiting ON objects (incident, lane, id) WHERE waiting = 1;
+CREATE INDEX objects_by_incident ON objects (incident);
+
+-- A rendition of an incident's clip; its segments, in the order they play, may lie in another incident's folder.
+CREATE TABLE clips (
+    incident TEXT NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+    rendition TEXT NOT NULL,
+    closed INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (incident, rendition)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE clip_uses (
+    id INTEGER PRIMARY KEY,
+    incident TEXT NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+    rendition TEXT NOT NULL,
+    object INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
+    UNIQUE (incident, object)
+) STRICT;
+CREATE INDEX clip_uses_by_object ON clip_uses (object);
+
+-- What left, when and to whom. Append-only; each row's hash covers the one before.
+CREATE TABLE ledger (
+    seq INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    incident TEXT,
+    camera TEXT,
+    recipient TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    purpose TEXT NOT NULL,
+    until_ms INTEGER NOT NULL,
+    receipt TEXT,
+    prev_hash BLOB NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX ledger_by_time ON ledger (at_ms);
+"];
+
+/// Opens the database in `dir` and brings its schema up to date.
+pub(crate) fn open(dir: &Path) -> Result<Connection, OutboxError> {
+    let path = dir.join(FILE);
+    let wrap = |source| OutboxError::sqlite(&path, source);
+    let mut db = Connection::open(&path).map_err(wrap)?;
+    db.busy_timeout(BUSY).map_err(wrap)?;
+    db.pragma_update(None, "journal_mode", "WAL")
+        .map_err(wrap)?;
+    db.pragma_update(None, "synchronous", "FULL")
+        .map_err(wrap)?;
+    db.pragma_update(None, "foreign_keys", true).map_err(wrap)?;
+    let known = MIGRATIONS.len() as u32;
+    let found: u32 = db
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(wrap)?;
+    if found > known {
+        return Err(OutboxError::Newer { path, found, known });
+    }
+    let sound: String = db
+        .pragma_query_value(None, "quick_check", |row| row.get(0))
+        .map_err(wrap)?;
+    if sound != "ok" {
+        return Err(OutboxError::Damaged {
+            path,
+            detail: sound,
+        });
+    }
+    for (from, step) in MIGRATIONS.iter().enumerate().skip(found as usize) {
+        let migrate = || {
+            let tx = db.transaction()?;
+            tx.execute_batch(step)?;
+            tx.pragma_update(None, "user_version", from as u32 + 1)?;
+            tx.commit()
+        };
+        let mut migrate = migrate;
+        migrate().map_err(wrap)?;
+    }
+    Ok(db)
+}
+
+/// A setting that must survive a restart.
+pub(crate) fn setting(db: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached("SELECT value FROM settings WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// Keeps a setting.
+pub(crate) fn set_setting(db: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)")?
+        .execute(params![name, value])?;
+    Ok(())
+}
+
+/// The next number of a counter, from 1; without gaps when the transaction commits.
+pub(crate) fn count(db: &Connection, name: &str) -> rusqlite::Result<i64> {
+    let last: i64 = setting(db, name)?
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    set_setting(db, name, &(last + 1).to_string())?;
+    Ok(last + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_schema_is_refused_in_one_sentence() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(dir.path()).unwrap();
+        db.pragma_update(None, "user_version", 99).unwrap();
+        drop(db);
+        let error = open(dir.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("newer Lares (schema 99, this one knows 1)"),
+            "{error}"
+        );
+        assert!(!error.contains('\n'));
+    }
+
+    #[test]
+    fn what_is_no_database_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        std::fs::write(&path, vec![7u8; 8192]).unwrap();
+        let error = open(dir.path()).unwrap_err();
+        assert!(matches!(error, OutboxError::Damaged { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), vec![7u8; 8192]);
+    }
+
+    #[test]
+    fn torn_pages_are_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()).unwrap());
+        let path = dir.path().join(FILE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        for byte in &mut bytes[4096..8192] {
+            *byte ^= 0x5a;
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let error = open(dir.path()).unwrap_err();
+        assert!(matches!(error, OutboxError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn durable_settings_and_counters() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(dir.path()).unwrap();
+        assert_eq!((count(&db, "n").unwrap(), count(&db, "n").unwrap()), (1, 2));
+        drop(db);
+        let db = open(dir.path()).unwrap();
+        assert_eq!(count(&db, "n").unwrap(), 3);
+        let level: i64 = db
+            .pragma_query_value(None, "synchronous", |row| row.get(0))
+            .unwrap();
+        assert_eq!(level, 2, "FULL");
+    }
+}

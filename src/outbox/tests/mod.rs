@@ -1,0 +1,295 @@
+//! The outbox with its database, its files and its workers; receivers are scripted, or real processes on loopback.
+
+mod faults;
+mod folder;
+mod mqtt;
+mod rows;
+mod s3;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Outbox, OutboxError,
+    sinks::{Outcome, Parcel, Payload, Sink, Takes},
+};
+use crate::{
+    base::{clock::SystemClock, tasks::Tasks, telemetry::Metrics},
+    config::OutboxConfig,
+    flow::{
+        EndReason, Incident, IncidentId, IncidentState, Label, MediaFile, MediaKind, MediaTime,
+        Mode, Rendition,
+    },
+    wire::{IncidentMessage, Item},
+};
+
+/// Longest that any test waits for something to happen.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Waits until `happened`; names what was awaited when it did not.
+fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !happened() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// An outbox in a folder of its own, with tasks to run sinks on.
+struct Home {
+    runtime: Runtime,
+    tasks: Tasks,
+    outbox: Option<Arc<Outbox>>,
+    settings: OutboxConfig,
+    dir: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self::with(OutboxConfig::default())
+    }
+
+    fn with(settings: OutboxConfig) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
+        let mut home = Self {
+            runtime,
+            tasks,
+            outbox: None,
+            settings,
+            dir,
+        };
+        home.outbox = Some(home.open().unwrap());
+        home
+    }
+
+    fn open(&self) -> Result<Arc<Outbox>, OutboxError> {
+        Outbox::open(
+            self.dir.path(),
+            "home".parse().unwrap(),
+            SystemClock::start(),
+            self.settings.clone(),
+            Metrics::new(),
+        )
+    }
+
+    fn outbox(&self) -> &Arc<Outbox> {
+        self.outbox.as_ref().unwrap()
+    }
+
+    fn start(&self, sinks: Vec<Arc<dyn Sink>>) {
+        self.outbox().start(&self.tasks, sinks).unwrap();
+    }
+
+    /// Stops everything, as the end of the process does, and opens the outbox again.
+    fn reopen(&mut self) {
+        self.stop();
+        self.outbox = Some(self.open().unwrap());
+    }
+
+    fn stop(&mut self) {
+        let late = self.tasks.close(Duration::from_secs(10));
+        assert!(late.is_empty(), "did not stop: {late:?}");
+        self.tasks = Tasks::new(self.runtime.handle().clone(), CancellationToken::new());
+        self.outbox = None;
+    }
+
+    fn objects(&self) -> PathBuf {
+        self.dir.path().join("objects")
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = self.tasks.close(Duration::from_secs(10));
+    }
+}
+
+fn secs(seconds: f64) -> MediaTime {
+    MediaTime::from_secs_f64(seconds)
+}
+
+/// A visit that has just begun, `at` seconds after the start.
+fn visit(at: f64) -> Incident {
+    Incident {
+        id: IncidentId::new(),
+        camera: "door".parse().unwrap(),
+        label: Label::Person,
+        start: secs(at),
+        end: None,
+        state: IncidentState::Began,
+        end_reason: None,
+        score: 0.9,
+        zones: Vec::new(),
+        tracks: 1,
+        mode: Mode::Armed,
+        test: false,
+    }
+}
+
+fn updated(incident: &Incident, tracks: u32) -> Incident {
+    Incident {
+        state: IncidentState::Updated,
+        tracks,
+        ..incident.clone()
+    }
+}
+
+fn ended(incident: &Incident, at: f64) -> Incident {
+    Incident {
+        state: IncidentState::Ended,
+        end: Some(secs(at)),
+        end_reason: Some(EndReason::Left),
+        ..incident.clone()
+    }
+}
+
+/// Writes a file of a clip as the clip room does, and hands it over.
+fn media(outbox: &Outbox, incident: &Incident, kind: MediaKind, number: u32) -> MediaFile {
+    media_of(outbox, incident, Rendition::Sub, kind, number)
+}
+
+fn media_of(
+    outbox: &Outbox,
+    incident: &Incident,
+    rendition: Rendition,
+    kind: MediaKind,
+    number: u32,
+) -> MediaFile {
+    let item = Item::of(kind, rendition, number);
+    let path = outbox
+        .incident_dir(incident)
+        .unwrap()
+        .join(item.to_string());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let content = format!("{} {item} {}", incident.id, "x".repeat(500));
+    std::fs::write(&path, &content).unwrap();
+    let file = MediaFile {
+        incident: incident.id,
+        rendition,
+        kind,
+        number,
+        init: 1,
+        path,
+        bytes: content.len() as u64,
+        sha256: Sha256::digest(&content).into(),
+        start: incident.start,
+        duration: Duration::from_secs(2),
+        frames: 20,
+        discontinuity: false,
+    };
+    outbox.media(&file).unwrap();
+    file
+}
+
+/// Puts a whole visit with `segments` segments into the outbox.
+fn whole_visit(outbox: &Outbox, at: f64, segments: u32) -> Incident {
+    let incident = visit(at);
+    outbox.alert(&incident, None).unwrap();
+    outbox
+        .picture(incident.id, super::PictureKind::Thumb, b"jpeg")
+        .unwrap();
+    media(outbox, &incident, MediaKind::Init, 1);
+    for number in 1..=segments {
+        media(outbox, &incident, MediaKind::Media, number);
+    }
+    outbox.alert(&ended(&incident, at + 5.0), None).unwrap();
+    outbox.clip_closed(incident.id, Rendition::Sub).unwrap();
+    incident
+}
+
+type Script = Box<dyn FnMut(&Parcel) -> Outcome + Send>;
+
+/// A receiver that does what a test tells it to and remembers what it took.
+struct Scripted {
+    takes: Takes,
+    script: Mutex<Script>,
+    taken: Mutex<Vec<Parcel>>,
+}
+
+fn delivered() -> Outcome {
+    Outcome::Delivered { receipt: None }
+}
+
+impl Scripted {
+    fn new(takes: Takes, script: impl FnMut(&Parcel) -> Outcome + Send + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            takes,
+            script: Mutex::new(Box::new(script)),
+            taken: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Takes everything.
+    fn willing(takes: Takes) -> Arc<Self> {
+        Self::new(takes, |_| delivered())
+    }
+
+    fn alerts(&self) -> Vec<IncidentMessage> {
+        let read = |parcel: &Parcel| match &parcel.payload {
+            Payload::Alert { json, .. } => IncidentMessage::from_json(json).unwrap(),
+            Payload::Object { key, .. } => panic!("{key} is no alert"),
+        };
+        self.taken.lock().iter().map(read).collect()
+    }
+
+    /// Keys in the order taken, from the incident's id on.
+    fn keys(&self) -> Vec<String> {
+        let read = |parcel: &Parcel| match &parcel.payload {
+            Payload::Object { key, .. } => key.splitn(5, '/').last().unwrap().to_owned(),
+            Payload::Alert { .. } => panic!("an alert is no object"),
+        };
+        self.taken.lock().iter().map(read).collect()
+    }
+}
+
+impl Sink for Scripted {
+    fn name(&self) -> &'static str {
+        match self.takes {
+            Takes::Alerts => "mqtt",
+            Takes::Objects => "upload",
+        }
+    }
+    fn takes(&self) -> Takes {
+        self.takes
+    }
+    fn recipient(&self) -> String {
+        "a test".to_owned()
+    }
+    fn at_once(&self) -> usize {
+        1
+    }
+    fn ready(&self) -> BoxFuture<'_, ()> {
+        futures::future::ready(()).boxed()
+    }
+    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
+        let outcome = (self.script.lock())(&parcel);
+        if matches!(outcome, Outcome::Delivered { .. }) {
+            self.taken.lock().push(parcel);
+        }
+        futures::future::ready(outcome).boxed()
+    }
+    fn problem(&self) -> Option<String> {
+        None
+    }
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path.as_ref())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
+}

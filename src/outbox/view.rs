@@ -1,0 +1,206 @@
+//! The outbox as people and counters see it.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::{Fail, Outbox, OutboxError, alerts, ledger, sinks::Takes, store};
+use crate::flow::{IncidentId, WallTime};
+
+/// One line of `lares outbox ls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Whose.
+    pub incident: IncidentId,
+    /// Start of the incident.
+    pub start: WallTime,
+    /// `alert SEQ`, or the object's key.
+    pub what: String,
+    /// Payload bytes; 0 for what is composed when it leaves.
+    pub bytes: u64,
+    /// `waiting` or `parked`.
+    pub parked: bool,
+    /// Tries so far.
+    pub attempts: u32,
+    /// What went wrong last.
+    pub problem: Option<String>,
+}
+
+/// Sums over the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Incidents.
+    pub incidents: u64,
+    /// Alerts.
+    pub alerts: u64,
+    /// Segments.
+    pub segments: u64,
+    /// Segments delivered.
+    pub segments_delivered: u64,
+    /// Bytes that would leave the house if every row left once: alerts, pictures, headers and segments.
+    pub upload_bytes: u64,
+}
+
+fn open(dir: &Path) -> Result<Connection, OutboxError> {
+    let path = dir.join(store::FILE);
+    if !path.is_file() {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(OutboxError::file(&path, "opened", missing));
+    }
+    store::open(dir)
+}
+
+/// What waits and what is parked in the outbox in `dir`, oldest incident first. May be called while an agent runs.
+///
+/// # Errors
+/// When there is no outbox or it cannot be read.
+pub fn list(dir: &Path) -> Result<Vec<Listed>, OutboxError> {
+    let db = open(dir)?;
+    let read = || {
+        let mut select = db.prepare(
+            "SELECT i.id, i.start_ms, 'alert ' || a.seq, 0, a.waiting, a.attempts, a.problem, a.seq
+             FROM alerts a JOIN incidents i ON i.id = a.incident
+             WHERE a.waiting = 1 OR (a.problem IS NOT NULL AND a.delivered_ms IS NULL)
+             UNION ALL
+             SELECT i.id, i.start_ms, o.key, o.bytes, o.waiting, o.attempts, o.problem, o.id + 1000000000
+             FROM objects o JOIN incidents i ON i.id = o.incident WHERE o.waiting = 1 OR o.problem IS NOT NULL
+             ORDER BY 2, 1, 8",
+        )?;
+        let mut rows = select.query([])?;
+        let mut listed = Vec::new();
+        while let Some(row) = rows.next()? {
+            let Ok(incident) = row.get::<_, String>(0)?.parse() else {
+                continue;
+            };
+            listed.push(Listed {
+                incident,
+                start: WallTime(row.get(1)?),
+                what: row.get(2)?,
+                bytes: row.get::<_, i64>(3)? as u64,
+                parked: !row.get::<_, bool>(4)?,
+                attempts: row.get(5)?,
+                problem: row.get(6)?,
+            });
+        }
+        Ok(listed)
+    };
+    read().map_err(|fail: Fail| fail.at(dir))
+}
+
+const RETRY_OBJECTS: &str = "UPDATE objects SET waiting = 1, problem = NULL
+    WHERE waiting = 0 AND problem IS NOT NULL AND gone = 0 AND (?1 IS NULL OR incident = ?1)";
+const RETRY_ALERTS: &str = "UPDATE alerts SET waiting = 1, problem = NULL
+    WHERE waiting = 0 AND problem IS NOT NULL AND (?1 IS NULL OR incident = ?1)";
+
+fn retry_in(db: &Connection, incident: Option<IncidentId>) -> rusqlite::Result<u64> {
+    let incident = incident.map(|id| id.to_string());
+    let objects = db.execute(RETRY_OBJECTS, [&incident])?;
+    let alerts = db.execute(RETRY_ALERTS, [&incident])?;
+    // Receivers were told that no more would come.
+    db.execute(
+        "UPDATE incidents SET told = 1 WHERE told = 2 AND EXISTS (
+             SELECT 1 FROM clip_uses u JOIN objects o ON o.id = u.object
+             WHERE u.incident = incidents.id AND o.waiting = 1)",
+        [],
+    )?;
+    Ok((objects + alerts) as u64)
+}
+
+/// Puts what is parked back among what waits: of one incident, or of all. A running agent notices within seconds.
+///
+/// # Errors
+/// When there is no outbox or it cannot be written.
+pub fn retry(dir: &Path, incident: Option<IncidentId>) -> Result<u64, OutboxError> {
+    let db = open(dir)?;
+    retry_in(&db, incident).map_err(|error| Fail::Sql(error).at(dir))
+}
+
+/// Checks the ledger in `dir`; the number of the first record that does not fit, if any.
+///
+/// # Errors
+/// When there is no outbox or it cannot be read.
+pub fn verify_ledger(dir: &Path) -> Result<Option<i64>, OutboxError> {
+    let db = open(dir)?;
+    ledger::first_broken(&db).map_err(|error| Fail::Sql(error).at(dir))
+}
+
+/// Rows that wait for a sink.
+pub(super) fn waiting(db: &Connection, takes: Takes) -> Result<u64, Fail> {
+    let query = match takes {
+        Takes::Alerts => "SELECT count(*) FROM alerts WHERE waiting = 1",
+        Takes::Objects => "SELECT count(*) FROM objects WHERE waiting = 1",
+    };
+    let count: i64 = db.prepare_cached(query)?.query_row([], |row| row.get(0))?;
+    Ok(count as u64)
+}
+
+/// Rows that a sink refused.
+pub(super) fn parked(db: &Connection, takes: Takes) -> Result<u64, Fail> {
+    let query = match takes {
+        Takes::Alerts => "SELECT count(*) FROM alerts WHERE waiting = 0 AND problem IS NOT NULL",
+        Takes::Objects => "SELECT count(*) FROM objects WHERE waiting = 0 AND problem IS NOT NULL",
+    };
+    let count: i64 = db.prepare_cached(query)?.query_row([], |row| row.get(0))?;
+    Ok(count as u64)
+}
+
+impl Outbox {
+    /// Puts what is parked back among what waits: of one incident, or of all. Returns how many rows.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn retry(&self, incident: Option<IncidentId>) -> Result<u64, OutboxError> {
+        let rows = self.write(|tx| Ok(retry_in(tx.db, incident)?))?;
+        self.reload()?;
+        Ok(rows)
+    }
+
+    /// Rows that wait for sinks of that kind.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn waiting(&self, takes: Takes) -> Result<u64, OutboxError> {
+        self.read(|db| waiting(db, takes))
+    }
+
+    /// Sums over the whole outbox.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn totals(&self) -> Result<Totals, OutboxError> {
+        self.sums(None)
+    }
+
+    /// Sums over one incident; all zero when it is unknown.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn totals_of(&self, incident: IncidentId) -> Result<Totals, OutboxError> {
+        self.sums(Some(incident))
+    }
+
+    fn sums(&self, incident: Option<IncidentId>) -> Result<Totals, OutboxError> {
+        let only = incident.map(|id| id.to_string());
+        self.read(|db| {
+            let (segments, delivered, bytes): (i64, i64, i64) = db
+                .prepare_cached(
+                    "SELECT count(*) FILTER (WHERE kind = 'media'),
+                            count(*) FILTER (WHERE kind = 'media' AND delivered_ms IS NOT NULL),
+                            coalesce(sum(bytes) FILTER (WHERE sha256 IS NOT NULL), 0)
+                     FROM objects WHERE ?1 IS NULL OR incident = ?1",
+                )?
+                .query_row([&only], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            let incidents: i64 = db
+                .prepare_cached("SELECT count(*) FROM incidents WHERE ?1 IS NULL OR id = ?1")?
+                .query_row([&only], |row| row.get(0))?;
+            let (alerts, text) = alerts::text(db, only.as_deref(), self.uploading())?;
+            Ok(Totals {
+                incidents: incidents as u64,
+                alerts,
+                segments: segments as u64,
+                segments_delivered: delivered as u64,
+                upload_bytes: bytes as u64 + text,
+            })
+        })
+    }
+}

@@ -1,0 +1,250 @@
+//! MQTT topics of a site, and what its receivers may ask of the box.
+
+use serde::{Deserialize, Serialize};
+
+use crate::flow::{CameraId, IncidentId, Mode, SiteId};
+
+/// Builds the topics of one site and understands what arrives on those it listens to.
+#[derive(Debug, Clone)]
+pub struct Topics {
+    prefix: String,
+}
+
+/// A request on the `command` topic, such as `{"command":"resend","from":812}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "lowercase")]
+pub enum Command {
+    /// Send every alert with a number from `from` on once more.
+    Resend {
+        /// First number wanted.
+        from: u64,
+    },
+    /// Try again what was parked: of one incident, or of all where none is named.
+    Retry {
+        /// Which incident.
+        #[serde(default)]
+        incident: Option<IncidentId>,
+    },
+}
+
+/// What a message to the box asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A camera's mode is to change.
+    SetMode {
+        /// Which camera.
+        camera: CameraId,
+        /// To what.
+        mode: Mode,
+    },
+    /// Something for the outbox.
+    Command(Command),
+}
+
+/// Why a message to the box was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// Bad payload on `mode/set`.
+    #[error("the mode \"{0}\" is unknown: send \"armed\" or \"disarmed\"")]
+    Mode(String),
+    /// Bad payload on `command`.
+    #[error(
+        "the command was not understood ({0}): send {{\"command\":\"resend\",\"from\":812}} or \
+         {{\"command\":\"retry\",\"incident\":\"<id>\"}}"
+    )]
+    Command(String),
+    /// Not a topic of ours.
+    #[error("the topic \"{0}\" takes no commands")]
+    Topic(String),
+}
+
+/// Longest payload that is looked at, in bytes.
+const LONGEST: usize = 4096;
+
+/// Bad payloads are quoted, but never in full length.
+fn excerpt(payload: &[u8]) -> String {
+    String::from_utf8_lossy(payload)
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(40)
+        .collect()
+}
+
+impl Topics {
+    /// Topics below `lares/<site>`.
+    #[must_use]
+    pub fn new(site: &SiteId) -> Self {
+        Self {
+            prefix: format!("lares/{site}"),
+        }
+    }
+
+    fn of(&self, camera: &CameraId, what: &str) -> String {
+        format!("{}/{camera}/{what}", self.prefix)
+    }
+
+    /// Whether the box is there: `online`, or `offline` by its last will. Retained.
+    #[must_use]
+    pub fn status(&self) -> String {
+        format!("{}/status", self.prefix)
+    }
+
+    /// How the box is doing, as JSON. Retained.
+    #[must_use]
+    pub fn health(&self) -> String {
+        format!("{}/health", self.prefix)
+    }
+
+    /// Where [`Command`]s arrive.
+    #[must_use]
+    pub fn command(&self) -> String {
+        format!("{}/command", self.prefix)
+    }
+
+    /// `online`, `offline` or `suspended`. Retained.
+    #[must_use]
+    pub fn camera_status(&self, camera: &CameraId) -> String {
+        self.of(camera, "status")
+    }
+
+    /// Alerts. QoS 1, not retained.
+    #[must_use]
+    pub fn incident(&self, camera: &CameraId) -> String {
+        self.of(camera, "incident")
+    }
+
+    /// Newest picture, JPEG. Not retained.
+    #[must_use]
+    pub fn snapshot(&self, camera: &CameraId) -> String {
+        self.of(camera, "snapshot")
+    }
+
+    /// `ON` while a person is in view. Retained.
+    #[must_use]
+    pub fn person(&self, camera: &CameraId) -> String {
+        self.of(camera, "person")
+    }
+
+    /// `ON` while something moves. Retained.
+    #[must_use]
+    pub fn motion(&self, camera: &CameraId) -> String {
+        self.of(camera, "motion")
+    }
+
+    /// The mode in force. Retained.
+    #[must_use]
+    pub fn mode(&self, camera: &CameraId) -> String {
+        self.of(camera, "mode")
+    }
+
+    /// Where a new mode is asked for.
+    #[must_use]
+    pub fn mode_set(&self, camera: &CameraId) -> String {
+        self.of(camera, "mode/set")
+    }
+
+    /// What the box subscribes to.
+    #[must_use]
+    pub fn subscriptions(&self) -> [String; 2] {
+        [format!("{}/+/mode/set", self.prefix), self.command()]
+    }
+
+    /// What a message asks for.
+    ///
+    /// # Errors
+    /// When topic or payload are not understood; the message says what to send instead.
+    pub fn parse(&self, topic: &str, payload: &[u8]) -> Result<Incoming, CommandError> {
+        let unknown = || CommandError::Topic(topic.to_owned());
+        let payload = payload.get(..LONGEST).unwrap_or(payload);
+        if topic == self.command() {
+            return serde_json::from_slice(payload)
+                .map(Incoming::Command)
+                .map_err(|error| CommandError::Command(error.to_string()));
+        }
+        let camera = topic
+            .strip_prefix(&self.prefix)
+            .and_then(|rest| rest.strip_prefix('/'))
+            .and_then(|rest| rest.strip_suffix("/mode/set"))
+            .and_then(|camera| camera.parse().ok())
+            .ok_or_else(unknown)?;
+        let mode = std::str::from_utf8(payload)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| CommandError::Mode(excerpt(payload)))?;
+        Ok(Incoming::SetMode { camera, mode })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topics() -> Topics {
+        Topics::new(&"home".parse().unwrap())
+    }
+
+    #[test]
+    fn topics_of_the_contract() {
+        let (t, c) = (topics(), "door".parse().unwrap());
+        let all = [
+            t.status(),
+            t.health(),
+            t.command(),
+            t.camera_status(&c),
+            t.incident(&c),
+            t.snapshot(&c),
+            t.person(&c),
+            t.motion(&c),
+            t.mode(&c),
+            t.mode_set(&c),
+        ];
+        insta::assert_snapshot!(
+            all.iter()
+                .chain(&t.subscriptions())
+                .cloned()
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+    }
+
+    #[test]
+    fn commands_are_understood() {
+        let t = topics();
+        let parse = |topic: &str, payload: &str| t.parse(topic, payload.as_bytes());
+        assert_eq!(
+            parse("lares/home/door/mode/set", "disarmed\n"),
+            Ok(Incoming::SetMode {
+                camera: "door".parse().unwrap(),
+                mode: Mode::Disarmed
+            })
+        );
+        assert_eq!(
+            parse(
+                "lares/home/command",
+                r#"{"command":"resend","from":812,"why":"gap"}"#
+            ),
+            Ok(Incoming::Command(Command::Resend { from: 812 }))
+        );
+        assert_eq!(
+            parse("lares/home/command", r#"{"command":"retry"}"#),
+            Ok(Incoming::Command(Command::Retry { incident: None }))
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_says_what_to_send() {
+        let t = topics();
+        let refused = [
+            ("lares/home/door/mode/set", "on"),
+            ("lares/home/door/mode/set", ""),
+            ("lares/home/command", "resend"),
+            ("lares/home/command", r#"{"command":"resend"}"#),
+            ("lares/home/command", r#"{"command":"resend","from":-1}"#),
+            ("lares/home/command", r#"{"command":"format"}"#),
+            ("lares/home/Door/mode/set", "armed"),
+            ("lares/elsewhere/door/mode/set", "armed"),
+        ]
+        .map(|(topic, payload)| t.parse(topic, payload.as_bytes()).unwrap_err().to_string());
+        insta::assert_snapshot!(refused.join("\n"));
+    }
+}
