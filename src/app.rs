@@ -5,7 +5,9 @@
 
 mod health;
 
-use std::{collections::BTreeMap, fs, io::Write, path::Path, sync::Arc, time::Duration, time::Instant};
+use std::{
+    collections::BTreeMap, fs, io::Write, path::Path, sync::Arc, time::Duration, time::Instant,
+};
 
 use anyhow::Context;
 use parking_lot::Mutex;
@@ -95,7 +97,10 @@ impl App {
             match web::bind(address).await {
                 Ok(listener) => {
                     tracing::info!(%address, "health and metrics");
-                    services.spawn("web", web::serve(listener, handles, services.token().clone()));
+                    services.spawn(
+                        "web",
+                        web::serve(listener, handles, services.token().clone()),
+                    );
                 }
                 Err(error) => tracing::error!("{error}"),
             }
@@ -268,13 +273,17 @@ fn site_id(config: &Config) -> anyhow::Result<SiteId> {
     }
     let path = config.data_dir.join("site");
     match fs::read_to_string(&path) {
-        Ok(text) => text
-            .trim()
-            .parse()
-            .with_context(|| format!("{} holds no site id: set site in the configuration", path.display())),
+        Ok(text) => text.trim().parse().with_context(|| {
+            format!(
+                "{} holds no site id: set site in the configuration",
+                path.display()
+            )
+        }),
         Err(_) => {
             let random = uuid::Uuid::now_v7().simple().to_string();
-            let site: SiteId = format!("home-{}", &random[20..]).parse().expect("a valid id");
+            let site: SiteId = format!("home-{}", &random[20..])
+                .parse()
+                .expect("a valid id");
             let mut file = tempfile::NamedTempFile::new_in(&config.data_dir)?;
             writeln!(file, "{site}")?;
             file.as_file().sync_all()?;
@@ -303,7 +312,9 @@ mod tests {
 
     #[test]
     fn a_data_folder_that_cannot_be_made_is_told() {
-        let error = prepare_data_dir(Path::new("/proc/lares")).unwrap_err().to_string();
+        let error = prepare_data_dir(Path::new("/proc/lares"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("data_dir"), "{error}");
     }
 }

@@ -101,7 +101,12 @@ impl Camera {
     ///
     /// # Errors
     /// When the system has no thread to give, or the camera's models cannot be prepared.
-    pub fn start(config: CameraConfig, mode: Mode, shared: &Shared, tasks: &Tasks) -> anyhow::Result<Self> {
+    pub fn start(
+        config: CameraConfig,
+        mode: Mode,
+        shared: &Shared,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
         let id = config.id.clone();
         let (watch_bell, record_bell) = (Bell::new(), Bell::new());
         let (orders_tx, orders) = link(16, WhenFull::Wait, &watch_bell);
@@ -116,11 +121,23 @@ impl Camera {
             recording: tasks.child(),
         };
 
-        let record = Record::new(&config, shared.outbox.clone(), shared.board.clone(), shared.stages.clone());
+        let record = Record::new(
+            &config,
+            shared.outbox.clone(),
+            shared.board.clone(),
+            shared.stages.clone(),
+        );
         let clock = shared.clock.clone();
         let stop = camera.recording.token().clone();
         camera.recording.thread(&format!("rec-{id}"), move || {
-            record_lane(record, &record_packets, &notes, &record_bell, &*clock, &stop);
+            record_lane(
+                record,
+                &record_packets,
+                &notes,
+                &record_bell,
+                &*clock,
+                &stop,
+            );
         })?;
 
         let watch = Watch::new(&config, mode, Pace::OnDemand, shared, &watch_bell);
@@ -133,9 +150,14 @@ impl Camera {
             shared: shared.clone(),
             stop: camera.watching.token().clone(),
         };
-        camera.watching.thread(&format!("watch-{id}"), move || lane.run())?;
+        camera
+            .watching
+            .thread(&format!("watch-{id}"), move || lane.run())?;
 
-        for (role, source) in [(StreamRole::Sub, Some(config.source)), (StreamRole::Main, config.main)] {
+        for (role, source) in [
+            (StreamRole::Sub, Some(config.source)),
+            (StreamRole::Main, config.main),
+        ] {
             let Some(source) = source else { continue };
             let feed = PacketFeed::new(
                 id.clone(),
@@ -147,8 +169,17 @@ impl Camera {
             );
             let source = RtspSource::new(source, role, shared.clock.clone(), shared.stages.clone());
             let stop = camera.sources.token().clone();
-            let name = format!("{}-{id}", if role == StreamRole::Sub { "sub" } else { "main" });
-            camera.sources.thread(&name, move || source.run(Box::new(feed), &stop))?;
+            let name = format!(
+                "{}-{id}",
+                if role == StreamRole::Sub {
+                    "sub"
+                } else {
+                    "main"
+                }
+            );
+            camera
+                .sources
+                .thread(&name, move || source.run(Box::new(feed), &stop))?;
         }
         Ok(camera)
     }

@@ -51,7 +51,11 @@ pub(super) fn report(shared: &Shared) -> Health {
 
 /// What of a report is news: not its time, nor counts that move all the time.
 fn news(health: &Health) -> (bool, Vec<CameraHealth>, Vec<(String, bool)>, bool) {
-    let sinks = health.sinks.iter().map(|sink| (sink.name.clone(), sink.up)).collect();
+    let sinks = health
+        .sinks
+        .iter()
+        .map(|sink| (sink.name.clone(), sink.up))
+        .collect();
     let clock_good = health.clock == crate::flow::ClockState::Good;
     (health.ok, health.cameras.clone(), sinks, clock_good)
 }
@@ -64,7 +68,8 @@ pub(super) fn spawn(tasks: &Tasks, shared: &Shared) {
         let mut since = shared.clock.now();
         loop {
             let health = report(&shared);
-            let free = health.disk.free as f64 / health.disk.free.saturating_add(health.disk.stored).max(1) as f64;
+            let free = health.disk.free as f64
+                / health.disk.free.saturating_add(health.disk.stored).max(1) as f64;
             shared.metrics.disk_free.set(free);
             let now = shared.clock.now();
             if told.as_ref() != Some(&news(&health)) || now.since(since) >= AT_LEAST {

@@ -219,7 +219,11 @@ mod tests {
             .flat_map(|(a, b)| [a, b])
             .collect();
         assert_eq!(drop_oldest_gop(&mut queue, &mut incoming()), 2);
-        assert!(queue.iter().all(|p| p.stream == StreamRole::Main && !p.discontinuity));
+        assert!(
+            queue
+                .iter()
+                .all(|p| p.stream == StreamRole::Main && !p.discontinuity)
+        );
     }
 
     #[test]

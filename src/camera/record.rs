@@ -11,8 +11,8 @@ use crate::{
     clip::{ClipEvent, Recorder, crop, thumbnail},
     config::{CameraConfig, ClipConfig},
     flow::{
-        CameraId, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Packet, Problem, Rendition,
-        StreamRole,
+        CameraId, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Packet,
+        Problem, Rendition, StreamRole,
     },
     outbox::{Outbox, PictureKind},
 };
@@ -67,7 +67,10 @@ impl Record {
     /// A lane for the camera `config`.
     #[must_use]
     pub fn new(config: &CameraConfig, outbox: Arc<Outbox>, board: Board, stages: StageCpu) -> Self {
-        let roles = [Some(StreamRole::Sub), config.main.as_ref().map(|_| StreamRole::Main)];
+        let roles = [
+            Some(StreamRole::Sub),
+            config.main.as_ref().map(|_| StreamRole::Main),
+        ];
         Self {
             id: config.id.clone(),
             clip: config.clip.clone(),
@@ -151,9 +154,11 @@ impl Record {
         *best = view.quality;
         let stored = self.stages.time(Stage::Clip, || -> anyhow::Result<()> {
             let thumb = thumbnail(&view.frame, Some(view.rect), THUMBNAIL_WIDTH)?;
-            self.outbox.picture(view.incident, PictureKind::Thumb, &thumb)?;
+            self.outbox
+                .picture(view.incident, PictureKind::Thumb, &thumb)?;
             let crop = crop(&view.frame, view.rect)?;
-            self.outbox.picture(view.incident, PictureKind::Crop, &crop)?;
+            self.outbox
+                .picture(view.incident, PictureKind::Crop, &crop)?;
             Ok(())
         });
         if let Err(error) = stored {
@@ -217,7 +222,10 @@ impl Record {
                 span,
             } => {
                 if rendition == Rendition::Sub {
-                    let mut summary = self.summaries.remove(&incident).unwrap_or(ClipSummary::new(incident));
+                    let mut summary = self
+                        .summaries
+                        .remove(&incident)
+                        .unwrap_or(ClipSummary::new(incident));
                     (summary.start, summary.end) = span.unwrap_or_default();
                     self.closed.push(summary);
                 }
@@ -236,7 +244,11 @@ impl Record {
                 }
                 self.outbox.clip_refused(incident, &error.to_string())
             }
-            ClipEvent::Trouble { incident, error, lost } => {
+            ClipEvent::Trouble {
+                incident,
+                error,
+                lost,
+            } => {
                 if lost {
                     tracing::error!(camera = %self.id, %incident, "a part of the clip was given up: {error}");
                 }
@@ -251,7 +263,10 @@ impl Record {
 
     fn sum_up(&mut self, incident: IncidentId, file: &MediaFile) {
         if file.rendition == Rendition::Sub {
-            let summary = self.summaries.entry(incident).or_insert(ClipSummary::new(incident));
+            let summary = self
+                .summaries
+                .entry(incident)
+                .or_insert(ClipSummary::new(incident));
             summary.bytes += file.bytes;
             summary.segments += u32::from(file.kind == MediaKind::Media);
         }

@@ -16,7 +16,8 @@ use crate::{
     config::CameraConfig,
     event::{Events, Refusal, Step},
     flow::{
-        CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentId, IncidentState, MediaTime, Mode, MotionReport, NormRect, Packet, Track,
+        CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentId, IncidentState, MediaTime,
+        Mode, MotionReport, NormRect, Packet, Track,
     },
     infer::{CameraInfer, Look, Seen, Trigger},
     ingest::OnDemand,
@@ -73,7 +74,13 @@ pub struct Watch {
 impl Watch {
     /// A lane for the camera `config`, in mode `mode`. `bell` is rung when a look is done.
     #[must_use]
-    pub fn new(config: &CameraConfig, mode: Mode, pace: Pace, shared: &Shared, bell: &Bell) -> Self {
+    pub fn new(
+        config: &CameraConfig,
+        mode: Mode,
+        pace: Pace,
+        shared: &Shared,
+        bell: &Bell,
+    ) -> Self {
         let eyes = shared.infer.camera(&config.id, &config.detect, bell);
         let tracker = Tracker::new(TrackerConfig {
             sighting_score: eyes.threshold(),
@@ -90,7 +97,11 @@ impl Watch {
         Self {
             id: config.id.clone(),
             pace,
-            decoder: OnDemand::new(config.wake_within, config.privacy_mask.clone(), shared.stages.clone()),
+            decoder: OnDemand::new(
+                config.wake_within,
+                config.privacy_mask.clone(),
+                shared.stages.clone(),
+            ),
             eyes,
             tracker,
             events,
@@ -114,7 +125,9 @@ impl Watch {
         self.newest = self.newest.max(packet.time);
         let demand = match self.pace {
             Pace::OnDemand => self.demand,
-            Pace::Every(_) | Pace::All => DecodeDemand::Awake { every: Duration::ZERO },
+            Pace::Every(_) | Pace::All => DecodeDemand::Awake {
+                every: Duration::ZERO,
+            },
         };
         let wanted = self.next_look.unwrap_or(packet.time);
         match self.decoder.push(packet, demand, wanted) {
@@ -123,7 +136,9 @@ impl Watch {
                     self.frame(frame);
                 }
             }
-            Err(error) => tracing::warn!(camera = %self.id, %error, "a picture could not be decoded"),
+            Err(error) => {
+                tracing::warn!(camera = %self.id, %error, "a picture could not be decoded")
+            }
         }
     }
 
@@ -204,9 +219,9 @@ impl Watch {
         };
         let time = seen.frame.time;
         self.tracker.set_picture(seen.frame.size);
-        let tracks = self
-            .stages
-            .time(Stage::Track, || self.tracker.step(time, &detections).to_vec());
+        let tracks = self.stages.time(Stage::Track, || {
+            self.tracker.step(time, &detections).to_vec()
+        });
         let step = self.judge(|events| events.seen(time, &tracks));
         self.follow(step, Some(&seen.frame), Some(&tracks));
         self.offer_view(&seen.frame, &tracks);
@@ -360,7 +375,10 @@ mod tests {
                     looks += 1;
                 }
             }
-            assert!((298..=300).contains(&looks), "{looks} looks in 60 s at {fps} fps");
+            assert!(
+                (298..=300).contains(&looks),
+                "{looks} looks in 60 s at {fps} fps"
+            );
         }
     }
 

@@ -23,7 +23,10 @@ use super::{
 };
 use crate::{
     app::App,
-    base::{cpu::{self, Stage}, telemetry::{CameraPartLabel, Latency, SinkLabel}},
+    base::{
+        cpu::{self, Stage},
+        telemetry::{CameraPartLabel, Latency, SinkLabel},
+    },
     camera::Shared,
     config::{Config, MqttConfig, UploadConfig},
 };
@@ -115,7 +118,9 @@ impl Percentiles {
         times.sort_by(f64::total_cmp);
         let at = |share: f64| {
             let rank = (share * times.len() as f64).ceil() as usize;
-            times.get(rank.max(1) - 1).map(|seconds| (seconds * 1000.0).round() as u64)
+            times
+                .get(rank.max(1) - 1)
+                .map(|seconds| (seconds * 1000.0).round() as u64)
         };
         Self {
             p50: at(0.5),
@@ -137,9 +142,15 @@ impl BenchArgs {
             _ if self.idle => vec![sample("idle.mp4")],
             _ if self.busy => vec![sample("vtest-h264.mp4")],
             _ if self.videos.is_empty() => vec![sample("visits.mp4")],
-            _ => self.videos.iter().map(|video| (video.clone(), None)).collect(),
+            _ => self
+                .videos
+                .iter()
+                .map(|video| (video.clone(), None))
+                .collect(),
         };
-        Ok((0..self.cameras as usize).map(|n| shown[n % shown.len()].clone()).collect())
+        Ok((0..self.cameras as usize)
+            .map(|n| shown[n % shown.len()].clone())
+            .collect())
     }
 }
 
@@ -159,7 +170,13 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         .collect();
     let cameras = CameraProcess::start(&videos)?;
 
-    let config = config(&streams, &cameras.urls, &broker, &scratch.path().join("agent"), &store)?;
+    let config = config(
+        &streams,
+        &cameras.urls,
+        &broker,
+        &scratch.path().join("agent"),
+        &store,
+    )?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -201,14 +218,24 @@ fn wait(duration: Duration, bar: &ProgressBar) {
     }
 }
 
-fn config(streams: &[Streams], urls: &[String], broker: &Broker, data: &Path, store: &Path) -> anyhow::Result<Config> {
+fn config(
+    streams: &[Streams],
+    urls: &[String],
+    broker: &Broker,
+    data: &Path,
+    store: &Path,
+) -> anyhow::Result<Config> {
     let mut text = String::from("version = 1\nsite = \"bench\"\n[web]\nlisten = \"off\"\n");
     let mut urls = urls.iter();
     for (_, main) in streams {
-        let url = urls.next().context("the virtual camera serves too few streams")?;
+        let url = urls
+            .next()
+            .context("the virtual camera serves too few streams")?;
         text += &format!("[[cameras]]\nurl = \"{url}\"\n");
         if main.is_some() {
-            let url = urls.next().context("the virtual camera serves too few streams")?;
+            let url = urls
+                .next()
+                .context("the virtual camera serves too few streams")?;
             text += &format!("main_url = \"{url}\"\n");
         }
     }
@@ -223,7 +250,8 @@ fn config(streams: &[Streams], urls: &[String], broker: &Broker, data: &Path, st
         keep_alive: Duration::from_secs(120),
     });
     config.upload = Some(UploadConfig {
-        url: url::Url::from_directory_path(store).map_err(|()| anyhow::anyhow!("{} is no path", store.display()))?,
+        url: url::Url::from_directory_path(store)
+            .map_err(|()| anyhow::anyhow!("{} is no path", store.display()))?,
         endpoint: None,
         region: String::new(),
         access_key: None,
@@ -253,7 +281,11 @@ impl PlainPipelines {
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null());
-            Neighbour::spawn(&mut command, "gst-launch-1.0", "Install it: apt install gstreamer1.0-tools")
+            Neighbour::spawn(
+                &mut command,
+                "gst-launch-1.0",
+                "Install it: apt install gstreamer1.0-tools",
+            )
         };
         Ok(Self([
             start("fakesink sync=false")?,
@@ -275,9 +307,13 @@ impl PlainPipelines {
 
 /// Whether the file's sample entry says HEVC: the bench only needs to pick a decoder.
 fn is_h265(video: &Path) -> anyhow::Result<bool> {
-    crate::ingest::FileSource::open(video, crate::flow::StreamRole::Sub, cpu::StageCpu::default())
-        .map(|source| source.format().codec == crate::flow::Codec::H265)
-        .with_context(|| format!("{}", video.display()))
+    crate::ingest::FileSource::open(
+        video,
+        crate::flow::StreamRole::Sub,
+        cpu::StageCpu::default(),
+    )
+    .map(|source| source.format().codec == crate::flow::Codec::H265)
+    .with_context(|| format!("{}", video.display()))
 }
 
 /// User and system seconds of a process, from `/proc/PID/stat` (proc(5), fields 14 and 15).
@@ -290,7 +326,9 @@ fn cpu_of(pid: u32) -> anyhow::Result<f64> {
         .split_whitespace()
         .collect();
     let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok());
-    let (user, system) = ticks(11).zip(ticks(12)).context("cannot read /proc/PID/stat")?;
+    let (user, system) = ticks(11)
+        .zip(ticks(12))
+        .context("cannot read /proc/PID/stat")?;
     Ok((user + system) / rustix::param::clock_ticks_per_second() as f64)
 }
 
@@ -323,19 +361,35 @@ impl Reading {
             source_bytes: 0,
             upload_bytes: ["mqtt", "upload"]
                 .into_iter()
-                .map(|sink| metrics.delivered_bytes.get_or_create(&SinkLabel { sink }).get())
+                .map(|sink| {
+                    metrics
+                        .delivered_bytes
+                        .get_or_create(&SinkLabel { sink })
+                        .get()
+                })
                 .sum(),
         })
     }
 
-    fn since(&self, before: &Self, args: &BenchArgs, shared: &Shared, streams: &[Streams]) -> anyhow::Result<Figures> {
+    fn since(
+        &self,
+        before: &Self,
+        args: &BenchArgs,
+        shared: &Shared,
+        streams: &[Streams],
+    ) -> anyhow::Result<Figures> {
         let seconds = args.seconds as f64;
         let rounded = |x: f64| (x * 100_000.0).round() / 100_000.0;
         let spent = self.agent - before.agent;
         let mut stage_cpu: BTreeMap<_, _> = Stage::ALL
             .iter()
             .zip(self.stages.iter().zip(before.stages))
-            .map(|(stage, (after, before))| (stage.as_str(), rounded(after.saturating_sub(before).as_secs_f64())))
+            .map(|(stage, (after, before))| {
+                (
+                    stage.as_str(),
+                    rounded(after.saturating_sub(before).as_secs_f64()),
+                )
+            })
             .collect();
         let known: f64 = stage_cpu.values().sum();
         stage_cpu.insert("other", rounded((spent - known).max(0.0)));
@@ -367,10 +421,7 @@ impl Reading {
             alert_latency_ms: Percentiles::of(&shared.metrics.alert_latency),
             wake_ms: Percentiles::of(&shared.metrics.wake_latency),
             rss_mb: resident_mb()?,
-            dropped: Dropped {
-                packets,
-                frames,
-            },
+            dropped: Dropped { packets, frames },
             source_bytes,
             stored_bytes: 0,
             upload_bytes: self.upload_bytes,
@@ -384,18 +435,46 @@ fn table(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
         _ => "none".to_owned(),
     };
     writeln!(out, "{} camera(s), {} s", figures.cameras, figures.seconds)?;
-    writeln!(out, "  CPU seconds per camera second   {:.4}", figures.cpu_s_per_camera_s)?;
+    writeln!(
+        out,
+        "  CPU seconds per camera second   {:.4}",
+        figures.cpu_s_per_camera_s
+    )?;
     for (stage, seconds) in &figures.stage_cpu_s {
         let share = seconds / figures.seconds as f64 / f64::from(figures.cameras);
         writeln!(out, "    {stage:8}                      {share:.4}")?;
     }
     writeln!(out, "  plain GStreamer, same stream")?;
-    writeln!(out, "    receive                       {:.4}", figures.limits.receive)?;
-    writeln!(out, "    and decode keyframes          {:.4}", figures.limits.keyframes)?;
-    writeln!(out, "    and decode everything         {:.4}", figures.limits.full_decode)?;
-    writeln!(out, "  alert latency                   {}", percentiles(&figures.alert_latency_ms))?;
-    writeln!(out, "  wake-up                         {}", percentiles(&figures.wake_ms))?;
-    writeln!(out, "  memory                          {} MB", figures.rss_mb)?;
+    writeln!(
+        out,
+        "    receive                       {:.4}",
+        figures.limits.receive
+    )?;
+    writeln!(
+        out,
+        "    and decode keyframes          {:.4}",
+        figures.limits.keyframes
+    )?;
+    writeln!(
+        out,
+        "    and decode everything         {:.4}",
+        figures.limits.full_decode
+    )?;
+    writeln!(
+        out,
+        "  alert latency                   {}",
+        percentiles(&figures.alert_latency_ms)
+    )?;
+    writeln!(
+        out,
+        "  wake-up                         {}",
+        percentiles(&figures.wake_ms)
+    )?;
+    writeln!(
+        out,
+        "  memory                          {} MB",
+        figures.rss_mb
+    )?;
     writeln!(
         out,
         "  dropped                         {} packets, {} frames",

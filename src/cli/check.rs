@@ -13,12 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArg, environment};
 use crate::{
-    base::{
-        clock::SystemClock,
-        cpu::StageCpu,
-        tasks::Tasks,
-        telemetry::Metrics,
-    },
+    base::{clock::SystemClock, cpu::StageCpu, tasks::Tasks, telemetry::Metrics},
     config::{ByteSize, CameraConfig, Config, SourceConfig},
     flow::{MediaTime, Packet, Problem, StreamFormat, StreamRole},
     infer::Infer,
@@ -79,7 +74,16 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = match &args.camera {
         Some(url) => Config::for_camera(url, &environment())
             .map(Some)
-            .map_err(|problems| anyhow::anyhow!("{}", problems.iter().map(|p| p.message.clone()).collect::<Vec<_>>().join("; "))),
+            .map_err(|problems| {
+                anyhow::anyhow!(
+                    "{}",
+                    problems
+                        .iter()
+                        .map(|p| p.message.clone())
+                        .collect::<Vec<_>>()
+                        .join("; ")
+                )
+            }),
         None => args.config.load(),
     };
     match config {
@@ -97,7 +101,11 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         writeln!(findings.out, "\nEverything works.")?;
         Ok(ExitCode::SUCCESS)
     } else {
-        writeln!(findings.out, "\n{} problem(s): see above what to do.", findings.problems)?;
+        writeln!(
+            findings.out,
+            "\n{} problem(s): see above what to do.",
+            findings.problems
+        )?;
         Ok(ExitCode::FAILURE)
     }
 }
@@ -124,7 +132,10 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     match &config.mqtt {
         None => findings.advice("broker", "none is set: alerts stay on this box, see [mqtt]")?,
         Some(mqtt) => {
-            let site = config.site.clone().unwrap_or_else(|| "check".parse().expect("a valid id"));
+            let site = config
+                .site
+                .clone()
+                .unwrap_or_else(|| "check".parse().expect("a valid id"));
             let probed = runtime
                 .block_on(probe::mqtt(mqtt, &site))
                 .map(|()| format!("{} takes messages", mqtt.url));
@@ -154,12 +165,19 @@ fn data_folder(dir: &Path) -> Result<String, String> {
     let disk = rustix::fs::statvfs(dir).map_err(|error| error.to_string())?;
     let free = ByteSize(disk.f_bavail.saturating_mul(disk.f_frsize));
     if free < ByteSize::mb(200) {
-        return Err(format!("{} has only {free} left: free some space", dir.display()));
+        return Err(format!(
+            "{} has only {free} left: free some space",
+            dir.display()
+        ));
     }
     Ok(format!("{}, {free} free", dir.display()))
 }
 
-fn check_camera(camera: &CameraConfig, tasks: &Tasks, findings: &mut Findings<'_>) -> anyhow::Result<()> {
+fn check_camera(
+    camera: &CameraConfig,
+    tasks: &Tasks,
+    findings: &mut Findings<'_>,
+) -> anyhow::Result<()> {
     let streams = [
         (StreamRole::Sub, "", Some(&camera.source)),
         (StreamRole::Main, " (main stream)", camera.main.as_ref()),
@@ -168,14 +186,18 @@ fn check_camera(camera: &CameraConfig, tasks: &Tasks, findings: &mut Findings<'_
         let Some(source) = source else { continue };
         let what = format!("camera {}{suffix}", camera.id);
         match watch(source, role, tasks)? {
-            Err(problem) => findings.problem(&what, &format!("{}. {}", problem.message, problem.hint))?,
+            Err(problem) => {
+                findings.problem(&what, &format!("{}. {}", problem.message, problem.hint))?
+            }
             Ok(seen) => {
                 let interval = seen.keyframe_interval.map_or_else(
                     || format!("no second keyframe in {} s", CAMERA_PATIENCE.as_secs()),
                     |interval| format!("a keyframe each {:.1} s", interval.as_secs_f64()),
                 );
                 findings.ok(&what, &format!("{:?}, {interval}", seen.format))?;
-                let rare = seen.keyframe_interval.is_none_or(|i| i > camera.wake_within + Duration::from_millis(100));
+                let rare = seen
+                    .keyframe_interval
+                    .is_none_or(|i| i > camera.wake_within + Duration::from_millis(100));
                 if role == StreamRole::Sub && rare {
                     findings.advice(
                         &what,
@@ -186,7 +208,10 @@ fn check_camera(camera: &CameraConfig, tasks: &Tasks, findings: &mut Findings<'_
                 if !seen.format.codec.fits_cmaf() {
                     findings.problem(
                         &what,
-                        &format!("{} cannot be kept as a clip: set the camera to H.264 or H.265", seen.format.codec_name),
+                        &format!(
+                            "{} cannot be kept as a clip: set the camera to H.264 or H.265",
+                            seen.format.codec_name
+                        ),
                     )?;
                 }
             }
@@ -225,11 +250,20 @@ impl PacketSink for Scout {
 }
 
 /// Opens a stream until its second keyframe, its first problem, or the end of patience.
-fn watch(source: &SourceConfig, role: StreamRole, tasks: &Tasks) -> anyhow::Result<Result<Shown, Problem>> {
+fn watch(
+    source: &SourceConfig,
+    role: StreamRole,
+    tasks: &Tasks,
+) -> anyhow::Result<Result<Shown, Problem>> {
     let (sender, signs) = mpsc::channel();
     let scouting = tasks.child();
     let token = scouting.token().clone();
-    let rtsp = RtspSource::new(source.clone(), role, SystemClock::start(), StageCpu::default());
+    let rtsp = RtspSource::new(
+        source.clone(),
+        role,
+        SystemClock::start(),
+        StageCpu::default(),
+    );
     scouting.thread("check", move || rtsp.run(Box::new(Scout(sender)), &token))?;
     let deadline = Instant::now() + CAMERA_PATIENCE;
     let (mut format, mut first_key) = (None, None);

@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     app::App,
-    base::{tasks::Tasks, telemetry::{CameraPartLabel, Metrics, SinkLabel}},
+    base::{
+        tasks::Tasks,
+        telemetry::{CameraPartLabel, Metrics, SinkLabel},
+    },
     config::{Config, MqttConfig, UploadConfig, parse_duration},
     flow::IncidentState,
     wire,
@@ -60,12 +63,16 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir()?;
     let broker = Broker::start(scratch.path())?;
     let camera = CameraProcess::start(std::slice::from_ref(&args.video))?;
-    let url = camera.urls.first().context("the virtual camera has no address")?;
+    let url = camera
+        .urls
+        .first()
+        .context("the virtual camera has no address")?;
     writeln!(out, "camera   {url}  ({})", args.video.display())?;
     writeln!(out, "broker   mqtt://127.0.0.1:{}", broker.port)?;
     writeln!(out, "store    {}", store.display())?;
 
-    let mut config = Config::for_camera(url, &environment()).map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    let mut config = Config::for_camera(url, &environment())
+        .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
     config.site = Some("demo".parse()?);
     config.data_dir = scratch.path().join("agent");
     config.web.listen = None;
@@ -77,7 +84,8 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         keep_alive: Duration::from_secs(60),
     });
     config.upload = Some(UploadConfig {
-        url: url::Url::from_directory_path(&store).map_err(|()| anyhow::anyhow!("{} is no path", store.display()))?,
+        url: url::Url::from_directory_path(&store)
+            .map_err(|()| anyhow::anyhow!("{} is no path", store.display()))?,
         endpoint: None,
         region: String::new(),
         access_key: None,
@@ -93,7 +101,11 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let alerts = listen(&broker, &tasks)?;
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
     let metrics = app.shared().metrics.clone();
-    writeln!(out, "watching for {} s; alerts as the broker hands them on:", args.duration.as_secs())?;
+    writeln!(
+        out,
+        "watching for {} s; alerts as the broker hands them on:",
+        args.duration.as_secs()
+    )?;
     out.flush()?;
 
     let token = tasks.token().clone();
@@ -115,7 +127,9 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         match alerts.recv_timeout(Duration::from_millis(200)) {
             Ok(line) => show(&line, out)?,
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => bail!("the broker's listener ended: is mosquitto-clients installed?"),
+            Err(RecvTimeoutError::Disconnected) => {
+                bail!("the broker's listener ended: is mosquitto-clients installed?")
+            }
         }
     }
     stop::in_good_order(app, &runtime);
@@ -130,10 +144,20 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn summary(metrics: &Arc<Metrics>, store: &Path, alerted: u32, out: &mut dyn Write) -> anyhow::Result<()> {
+fn summary(
+    metrics: &Arc<Metrics>,
+    store: &Path,
+    alerted: u32,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let left: u64 = ["mqtt", "upload"]
         .into_iter()
-        .map(|sink| metrics.delivered_bytes.get_or_create(&SinkLabel { sink }).get())
+        .map(|sink| {
+            metrics
+                .delivered_bytes
+                .get_or_create(&SinkLabel { sink })
+                .get()
+        })
         .sum();
     let label = CameraPartLabel {
         camera: "camera1".to_owned(),
@@ -153,12 +177,25 @@ fn summary(metrics: &Arc<Metrics>, store: &Path, alerted: u32, out: &mut dyn Wri
 fn listen(broker: &Broker, tasks: &Tasks) -> anyhow::Result<mpsc::Receiver<String>> {
     let mut command = Command::new("mosquitto_sub");
     command
-        .args(["-h", "127.0.0.1", "-p", &broker.port.to_string(), "-q", "1", "-V", "mqttv5"])
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &broker.port.to_string(),
+            "-q",
+            "1",
+            "-V",
+            "mqttv5",
+        ])
         .args(["-t", "lares/+/+/incident"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    let mut process = Neighbour::spawn(&mut command, "mosquitto_sub", "Install it: apt install mosquitto-clients")?;
+    let mut process = Neighbour::spawn(
+        &mut command,
+        "mosquitto_sub",
+        "Install it: apt install mosquitto-clients",
+    )?;
     let lines = process.stdout().context("mosquitto_sub has no output")?;
     let (sender, receiver) = mpsc::channel();
     tasks.thread("alerts", move || {
@@ -176,7 +213,11 @@ fn alert_line(line: &str) -> Option<wire::IncidentMessage> {
     serde_json::from_str(line).ok()
 }
 
-fn tell(incident: &wire::IncidentMessage, after: Duration, out: &mut dyn Write) -> anyhow::Result<()> {
+fn tell(
+    incident: &wire::IncidentMessage,
+    after: Duration,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     writeln!(
         out,
         "  {:5.1} s  {:8}{} at {}  score {:.2}  clip {:?}, {} segments",
@@ -195,9 +236,16 @@ fn tell(incident: &wire::IncidentMessage, after: Duration, out: &mut dyn Write) 
 /// Makes the folder, or empties it where the demo made it before.
 fn fresh_folder(path: &Path) -> anyhow::Result<PathBuf> {
     let mark = path.join(MARK);
-    let empty = || fs::read_dir(path).map(|mut entries| entries.next().is_none()).unwrap_or(true);
+    let empty = || {
+        fs::read_dir(path)
+            .map(|mut entries| entries.next().is_none())
+            .unwrap_or(true)
+    };
     if path.exists() && !mark.exists() && !empty() {
-        bail!("{} holds other files: choose another folder with --out", path.display());
+        bail!(
+            "{} holds other files: choose another folder with --out",
+            path.display()
+        );
     }
     if mark.exists() {
         fs::remove_dir_all(path).with_context(|| format!("cannot empty {}", path.display()))?;
@@ -235,6 +283,11 @@ mod tests {
         let other = dir.path().join("other");
         fs::create_dir(&other).unwrap();
         fs::write(other.join("letter.txt"), "x").unwrap();
-        assert!(fresh_folder(&other).unwrap_err().to_string().contains("--out"));
+        assert!(
+            fresh_folder(&other)
+                .unwrap_err()
+                .to_string()
+                .contains("--out")
+        );
     }
 }

@@ -7,10 +7,10 @@ pub mod camera;
 pub mod check;
 pub mod demo;
 pub mod models;
+mod neighbours;
 pub mod outbox;
 pub mod replay;
 pub mod run;
-mod neighbours;
 mod stop;
 
 use std::{

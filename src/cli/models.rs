@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::ConfigArg;
 use crate::{
     config::ModelsConfig,
-    infer::card::{self, Card},
+    infer::{self, Card},
 };
 
 /// List the models, or verify them against their cards.
@@ -38,7 +38,7 @@ pub fn run(args: &ModelsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let configured = args.config.load()?.map(|config| config.models);
     let models = configured.unwrap_or_default();
     let dir = args.dir.as_ref().unwrap_or(&models.dir);
-    let cards = card::list(dir);
+    let cards = infer::list(dir);
     anyhow::ensure!(
         !cards.is_empty(),
         "there is no model card in {}: name the folder of the models with --dir, or run this where models/ is",

@@ -62,8 +62,14 @@ impl CameraProcess {
             .args(videos)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        let mut process = Neighbour::spawn(&mut command, "the virtual camera", "Build the program anew.")?;
-        let lines = process.stdout().context("the virtual camera has no output")?;
+        let mut process = Neighbour::spawn(
+            &mut command,
+            "the virtual camera",
+            "Build the program anew.",
+        )?;
+        let lines = process
+            .stdout()
+            .context("the virtual camera has no output")?;
         let mut urls = Vec::new();
         for line in BufReader::new(lines).lines() {
             let line = line?;
@@ -93,7 +99,9 @@ impl Broker {
         let config = dir.join("mosquitto.conf");
         fs::write(
             &config,
-            format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest none\n"),
+            format!(
+                "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest none\n"
+            ),
         )?;
         // Debian keeps it where users' paths do not lead.
         let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
@@ -107,11 +115,18 @@ impl Broker {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let process = Neighbour::spawn(&mut command, "the broker mosquitto", "Install it: apt install mosquitto")?;
+        let process = Neighbour::spawn(
+            &mut command,
+            "the broker mosquitto",
+            "Install it: apt install mosquitto",
+        )?;
         let deadline = Instant::now() + Duration::from_secs(10);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             if Instant::now() > deadline {
-                bail!("the broker mosquitto does not listen on port {port}: try mosquitto -c {}", config.display());
+                bail!(
+                    "the broker mosquitto does not listen on port {port}: try mosquitto -c {}",
+                    config.display()
+                );
             }
             std::thread::sleep(Duration::from_millis(50));
         }

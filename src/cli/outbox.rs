@@ -49,7 +49,8 @@ pub fn run(args: &OutboxArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Action::Ls => {
             let rows = outbox::list(&dir)?;
             for row in &rows {
-                let since = Timestamp::from_millisecond(row.start.0).map_or_else(|_| "?".to_owned(), |t| t.to_string());
+                let since = Timestamp::from_millisecond(row.start.0)
+                    .map_or_else(|_| "?".to_owned(), |t| t.to_string());
                 let state = if row.parked { "refused" } else { "waiting" };
                 let problem = row.problem.as_deref().unwrap_or("");
                 writeln!(

@@ -136,13 +136,22 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     };
     let camera = match &args.camera {
         None => config.cameras.first(),
-        Some(id) => config.cameras.iter().find(|camera| camera.id.as_str() == id),
+        Some(id) => config
+            .cameras
+            .iter()
+            .find(|camera| camera.id.as_str() == id),
     };
     let camera = camera.with_context(|| {
-        let known: Vec<_> = config.cameras.iter().map(|camera| camera.id.as_str()).collect();
+        let known: Vec<_> = config
+            .cameras
+            .iter()
+            .map(|camera| camera.id.as_str())
+            .collect();
         format!("no such camera: the configuration has {}", known.join(", "))
     })?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()?;
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     let stages = StageCpu::default();
     let metrics = Metrics::new();
@@ -155,9 +164,11 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         stages,
         metrics,
         mot: match &args.mot {
-            Some(path) => Some(BufWriter::new(
-                File::create(path).with_context(|| format!("cannot write {}", path.display()))?,
-            )),
+            Some(path) => {
+                Some(BufWriter::new(File::create(path).with_context(|| {
+                    format!("cannot write {}", path.display())
+                })?))
+            }
             None => None,
         },
     };
@@ -215,7 +226,10 @@ impl Replay<'_> {
     fn video(&mut self, path: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
         let name = path.display().to_string();
         let (wall, cpu) = (Instant::now(), cpu::process());
-        let before: Vec<_> = Stage::ALL.iter().map(|stage| self.stages.get(*stage)).collect();
+        let before: Vec<_> = Stage::ALL
+            .iter()
+            .map(|stage| self.stages.get(*stage))
+            .collect();
         let looks_before = self.looks();
         let mut source = FileSource::open(path, StreamRole::Sub, self.stages.clone())?;
 
@@ -239,8 +253,19 @@ impl Replay<'_> {
             metrics: self.metrics.clone(),
             stages: self.stages.clone(),
         };
-        let mut watch = Watch::new(&self.camera, Mode::Armed, self.pace(), &shared, &Bell::new());
-        let mut record = Record::new(&self.camera, outbox.clone(), shared.board.clone(), self.stages.clone());
+        let mut watch = Watch::new(
+            &self.camera,
+            Mode::Armed,
+            self.pace(),
+            &shared,
+            &Bell::new(),
+        );
+        let mut record = Record::new(
+            &self.camera,
+            outbox.clone(),
+            shared.board.clone(),
+            self.stages.clone(),
+        );
         let mut lanes = Lanes {
             name: &name,
             json: self.args.json,
@@ -270,7 +295,12 @@ impl Replay<'_> {
             lanes.watch.settle();
             lanes.tell(out)?;
             for sighting in lanes.watch.take_sightings() {
-                write_mot(self.mot.as_mut(), &sighting, size, presented.number(sighting.time))?;
+                write_mot(
+                    self.mot.as_mut(),
+                    &sighting,
+                    size,
+                    presented.number(sighting.time),
+                )?;
             }
             bar.set_position(lanes.record.received_bytes());
         }
@@ -285,11 +315,18 @@ impl Replay<'_> {
         let mut stage_cpu: BTreeMap<_, _> = Stage::ALL
             .iter()
             .zip(before)
-            .map(|(stage, before)| (stage.as_str(), self.stages.get(*stage).saturating_sub(before).as_secs_f64()))
+            .map(|(stage, before)| {
+                (
+                    stage.as_str(),
+                    self.stages.get(*stage).saturating_sub(before).as_secs_f64(),
+                )
+            })
             .collect();
         let known: f64 = stage_cpu.values().sum();
         stage_cpu.insert("other", (spent - known).max(0.0));
-        stage_cpu.values_mut().for_each(|seconds| *seconds = rounded(*seconds));
+        stage_cpu
+            .values_mut()
+            .for_each(|seconds| *seconds = rounded(*seconds));
         let summary = Summary {
             v: 1,
             r#type: "summary",
@@ -328,7 +365,10 @@ impl Replay<'_> {
     fn looks(&self) -> (u64, u64) {
         let count = |part| {
             let camera = self.camera.id.to_string();
-            self.metrics.looks.get_or_create(&CameraPartLabel { camera, part }).get()
+            self.metrics
+                .looks
+                .get_or_create(&CameraPartLabel { camera, part })
+                .get()
         };
         (count("motion"), count("person"))
     }
@@ -395,8 +435,17 @@ impl Lanes<'_> {
             report.commit(self.outbox, self.live);
             self.record.report(&report);
             let id = report.change.incident.id;
-            let first_alert = self.visits.get(&id).map_or(report.newest, |visit| visit.first_alert);
-            self.visits.insert(id, Visit { report, first_alert });
+            let first_alert = self
+                .visits
+                .get(&id)
+                .map_or(report.newest, |visit| visit.first_alert);
+            self.visits.insert(
+                id,
+                Visit {
+                    report,
+                    first_alert,
+                },
+            );
         }
         if let Some(view) = self.watch.take_view() {
             self.record.view(view);
@@ -452,11 +501,19 @@ impl Lanes<'_> {
 }
 
 /// Lines of the MOT challenge's format, in pixels of the source, frames from 1.
-fn write_mot(mot: Option<&mut BufWriter<File>>, seen: &Sighting, size: Size, frame: u64) -> io::Result<()> {
+fn write_mot(
+    mot: Option<&mut BufWriter<File>>,
+    seen: &Sighting,
+    size: Size,
+    frame: u64,
+) -> io::Result<()> {
     let Some(mot) = mot else { return Ok(()) };
     let (w, h) = (size.width as f32, size.height as f32);
     for detection in &seen.detections {
-        let track = seen.tracks.iter().find(|track| track.seen == Some(detection.rect));
+        let track = seen
+            .tracks
+            .iter()
+            .find(|track| track.seen == Some(detection.rect));
         let id = track.map_or(-1, |track| i64::try_from(track.id.0).unwrap_or(-1));
         let rect = detection.rect;
         writeln!(
@@ -494,7 +551,9 @@ fn progress(json: bool, path: &Path) -> ProgressBar {
         return ProgressBar::hidden();
     };
     let bar = ProgressBar::new(length);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3} %  {elapsed} of about {duration}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {percent:>3} %  {elapsed} of about {duration}")
+    {
         bar.set_style(style);
     }
     bar
@@ -509,6 +568,9 @@ mod tests {
         let at = |n: i64| MediaTime::from_nanos(n);
         let mut presented = Presented::default();
         [0, 300, 100, 200].map(|n| presented.note(at(n)));
-        assert_eq!([0, 100, 200, 300].map(|n| presented.number(at(n))), [1, 2, 3, 4]);
+        assert_eq!(
+            [0, 100, 200, 300].map(|n| presented.number(at(n))),
+            [1, 2, 3, 4]
+        );
     }
 }

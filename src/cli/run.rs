@@ -14,7 +14,13 @@ pub struct RunArgs {
     #[command(flatten)]
     pub(super) config: ConfigArg,
     /// Watch this one camera without a configuration, such as rtsp://10.0.0.2/live
-    #[arg(long, value_name = "URL", conflicts_with = "config", env = "LARES_CAMERA", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "config",
+        env = "LARES_CAMERA",
+        hide_env_values = true
+    )]
     camera: Option<String>,
 }
 
@@ -22,7 +28,10 @@ impl RunArgs {
     fn config(&self) -> anyhow::Result<Config> {
         if let Some(url) = &self.camera {
             return Config::for_camera(url, &environment()).map_err(|problems| {
-                let lines: Vec<_> = problems.iter().map(|problem| problem.message.clone()).collect();
+                let lines: Vec<_> = problems
+                    .iter()
+                    .map(|problem| problem.message.clone())
+                    .collect();
                 anyhow::anyhow!("--camera: {}", lines.join("; "))
             });
         }

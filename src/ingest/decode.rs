@@ -14,7 +14,7 @@ use super::{
     IngestError,
     line::{Line, Output},
     mask::Mask,
-    parse, setup,
+    nal, parse, setup,
 };
 use crate::{
     base::cpu::{Stage, StageCpu},
@@ -150,11 +150,6 @@ impl Decoder {
     pub fn decode(&mut self, packet: &Packet) -> Result<Vec<Frame>, DecodeError> {
         let stages = self.stages.clone();
         stages.time(Stage::Decode, || {
-            if self.feed == Feed::KeysAlone {
-                // Else the decoder of an open GOP (H.264 with recovery points) takes the distance to the key before for
-                // lost pictures and makes them up.
-                self.restart(Feed::KeysAlone);
-            }
             if self.pending.len() == PENDING {
                 self.pending.pop_front();
             }
@@ -165,6 +160,10 @@ impl Decoder {
                 key: packet.key,
             });
             let start = *self.start.get_or_insert(packet.time);
+            if self.keeps_history(packet) {
+                // Pictures are missing until the next such keyframe where decoding starts at this one.
+                self.one_to_one = false;
+            }
             let pushed = self.line.push(buffer_of(packet));
             if self.line.complaints() > 0 || pushed.is_err() {
                 return Err(DecodeError::Corrupt);
@@ -188,6 +187,15 @@ impl Decoder {
             self.line.drain();
             self.frames()
         })
+    }
+
+    /// Whether `packet` is a keyframe that libav decodes only when it has had the pictures before: H.264 with recovery
+    /// points instead of IDR pictures. It takes the jump of the frame number for lost pictures, which GStreamer's
+    /// wrapper does not let it make up.
+    pub(super) fn keeps_history(&self, packet: &Packet) -> bool {
+        packet.key
+            && self.format.codec == Codec::H264
+            && nal::facts(Codec::H264, 0, &packet.data).open
     }
 
     fn frames(&mut self) -> Vec<Frame> {

@@ -4,7 +4,10 @@
 //! between a buffer and its result. Only for elements that have no thread of their own (parsers, converters, software
 //! decoders with one thread).
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use gstreamer as gst;
 use gstreamer_video as gst_video;
@@ -21,6 +24,7 @@ pub(super) struct Line {
     input: gst::Pad,
     output: gst::Pad,
     bus: gst::Bus,
+    complaints: Arc<AtomicUsize>,
     out: Arc<Mutex<Vec<Output>>>,
 }
 
@@ -33,10 +37,12 @@ impl Line {
     /// Links `elements` in this order and starts them. What comes out matches `wanted`.
     pub(super) fn new(elements: Vec<gst::Element>, wanted: &gst::Caps) -> Result<Self, LineError> {
         let out = Arc::new(Mutex::new(Vec::new()));
+        let complaints = Arc::new(AtomicUsize::new(0));
         let line = Self {
+            bus: counting_bus(Arc::clone(&complaints)),
+            complaints,
             input: input_pad(),
             output: output_pad(wanted.clone(), Arc::clone(&out)),
-            bus: gst::Bus::new(),
             elements,
             out,
         };
@@ -104,12 +110,7 @@ impl Line {
 
     /// How many warnings and errors the elements have told since the last call.
     pub(super) fn complaints(&self) -> usize {
-        let kinds = [gst::MessageType::Warning, gst::MessageType::Error];
-        let mut count = 0;
-        while let Some(message) = self.bus.pop() {
-            count += usize::from(kinds.contains(&message.type_()));
-        }
-        count
+        self.complaints.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -122,6 +123,20 @@ impl Drop for Line {
         }
         let _ = self.output.set_active(false);
     }
+}
+
+/// A bus that counts warnings and errors and keeps nothing: a message that stays on a bus keeps its element alive, and
+/// the element its bus.
+fn counting_bus(complaints: Arc<AtomicUsize>) -> gst::Bus {
+    let bus = gst::Bus::new();
+    bus.set_sync_handler(move |_, message| {
+        let kind = message.type_();
+        if kind == gst::MessageType::Warning || kind == gst::MessageType::Error {
+            complaints.fetch_add(1, Ordering::Relaxed);
+        }
+        gst::BusSyncReply::Drop
+    });
+    bus
 }
 
 fn input_pad() -> gst::Pad {
@@ -173,4 +188,28 @@ fn output_pad(wanted: gst::Caps, out: Arc<Mutex<Vec<Output>>>) -> gst::Pad {
             _ => false,
         })
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::samples::*, *};
+
+    #[test]
+    fn nothing_of_a_line_outlives_it() {
+        let studio = Studio::new();
+        let packets = packets(&studio.video("v.mp4", 5, &x264(5, 0)));
+        let caps: gst::Caps = packets[0].format.caps.parse().unwrap();
+        let parser = gst::ElementFactory::make("h264parse").build().unwrap();
+        let line = Line::new(vec![parser], &gst::Caps::new_any()).unwrap();
+        assert!(line.set_caps(&caps) && line.segment(gst::SegmentFlags::empty()));
+        for packet in &packets {
+            line.push(gst::Buffer::from_slice(packet.data.clone()))
+                .unwrap();
+        }
+        assert_eq!(line.take().len(), 5);
+        // A message that is left lying on a bus keeps its element, and the element its bus.
+        let (element, bus) = (line.elements[0].downgrade(), line.bus.downgrade());
+        drop(line);
+        assert!(element.upgrade().is_none() && bus.upgrade().is_none());
+    }
 }

@@ -147,3 +147,76 @@ impl<'a> Bits<'a> {
         u32::try_from(value - 1).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn units_of(parts: &[&[u8]]) -> Vec<u8> {
+        let mut data = Vec::new();
+        for part in parts {
+            data.extend(u32::try_from(part.len()).unwrap().to_be_bytes());
+            data.extend(*part);
+        }
+        data
+    }
+
+    #[test]
+    fn h264_slices() {
+        // first_mb_in_slice 0 is the bit 1; slice_type 7 (I) is 0001000, 5 (P) is 00110.
+        let idr: &[u8] = &[0x65, 0b1000_1000, 0x80];
+        let first_p: &[u8] = &[0x41, 0b1001_1000, 0x80];
+        let later_p: &[u8] = &[0x41, 0b0100_0110, 0x80];
+        let unused_b: &[u8] = &[0x01, 0b1001_1100, 0x80];
+        let open_i: &[u8] = &[0x41, 0b1000_1000, 0x80];
+        let sps: &[u8] = &[0x67, 1, 2, 3];
+        let of = |parts: &[&[u8]]| facts(Codec::H264, 0, &units_of(parts));
+        let key = of(&[sps, idr]);
+        assert!(key.starts_picture && key.intra && !key.open && !key.droppable);
+        assert!(of(&[first_p]).starts_picture && !of(&[first_p]).intra);
+        assert!(!of(&[later_p]).starts_picture);
+        assert!(of(&[unused_b]).droppable && !of(&[unused_b, first_p]).droppable);
+        assert!(of(&[open_i]).intra && of(&[open_i]).open);
+        assert!(
+            !of(&[open_i, first_p]).intra,
+            "an intra refresh is no keyframe"
+        );
+        assert!(!of(&[sps]).starts_picture && !of(&[sps]).droppable && !of(&[sps]).intra);
+    }
+
+    #[test]
+    fn h265_slices() {
+        let unit = |kind: u8, temporal_id: u8| [kind << 1, temporal_id + 1, 0x80, 0];
+        let of = |layers, kind, temporal_id| {
+            facts(Codec::H265, layers, &units_of(&[&unit(kind, temporal_id)]))
+        };
+        for (kind, name) in [
+            (19, "IDR_W_RADL"),
+            (20, "IDR_N_LP"),
+            (21, "CRA"),
+            (16, "BLA"),
+        ] {
+            assert!(
+                of(1, kind, 0).intra && of(1, kind, 0).starts_picture,
+                "{name}"
+            );
+        }
+        assert!(of(1, 21, 0).open && !of(1, 19, 0).open);
+        assert!(of(1, 8, 0).skipped_leading && !of(1, 6, 0).skipped_leading);
+        assert!(of(1, 0, 0).droppable && !of(1, 1, 0).droppable);
+        assert!(!of(2, 0, 0).droppable, "the layer above may refer to it");
+        assert!(of(2, 0, 1).droppable);
+        assert!(!of(0, 0, 0).droppable, "unknown layers");
+    }
+
+    #[test]
+    fn cut_data_ends_quietly() {
+        let whole = units_of(&[&[0x65, 0x88, 0x80], &[0x41, 0x9a]]);
+        for end in 0..whole.len() {
+            assert!(units(&whole[..end], 4).count() <= 1);
+            let _ = facts(Codec::H264, 0, &whole[..end]);
+            let _ = facts(Codec::H265, 1, &whole[..end]);
+        }
+        assert_eq!(units(&[1, 0xaa, 2, 0xbb, 0xcc], 1).count(), 2);
+    }
+}

@@ -3,6 +3,7 @@
 //! Asleep, each keyframe is decoded alone and given at once. Where keyframes are rarer than `wake_within`, the units
 //! since the last look are decoded in one burst instead, and only the newest picture is given. Awake, decoding goes on
 //! from the keyframe of the current group of pictures, and every picture is given once, in presentation order.
+//! A stream whose keyframes libav cannot decode alone (see `keeps_history`) is decoded in bursts as well.
 //! The interval between keyframes is measured, never assumed.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -33,6 +34,8 @@ pub struct OnDemand {
     fed: Option<usize>,
     /// Waiting for a keyframe after damage.
     broken: bool,
+    /// Keyframes of this stream cannot be decoded alone.
+    continuous: bool,
     last_given: Option<MediaTime>,
     /// Time of the newest unit when a picture was last given.
     last_look: Option<MediaTime>,
@@ -54,6 +57,7 @@ impl OnDemand {
             refused: None,
             fed: None,
             broken: false,
+            continuous: false,
             last_given: None,
             last_look: None,
             last_warning: None,
@@ -88,32 +92,62 @@ impl OnDemand {
             self.forget();
         }
         self.prepare_decoder(&packet.format)?;
-        if self.decoder.is_none() {
+        let Some(decoder) = &self.decoder else {
             return Ok(Vec::new());
-        }
+        };
         let (key, time) = (packet.key, packet.time);
+        self.continuous |= decoder.keeps_history(&packet);
+        let mut frames = Vec::new();
+        if key && self.continuous {
+            // Nothing before this keyframe may be left out.
+            frames = self.run(Wanted::Newest);
+        }
         let whole_before = self.fed == Some(self.ring.current_len());
-        if !self.ring.push(packet, self.fed.unwrap_or(0)) {
+        let needless = if key { 0 } else { self.fed.unwrap_or(0) };
+        if !self.ring.push(packet, needless) {
             return Ok(Vec::new());
         }
         let awake = matches!(demand, DecodeDemand::Awake { .. });
         if key {
             // Decoding runs on over a keyframe only if nothing before it was left out.
-            self.fed = (awake && whole_before && !self.broken).then_some(0);
+            let runs_on = (awake || self.continuous) && whole_before && !self.broken;
+            self.fed = runs_on.then_some(0);
             self.broken = false;
         }
-        let mut frames = match (awake, key) {
-            (false, true) => self.decode_key(),
-            (false, false) if !self.look_is_due(time) => Vec::new(),
-            (false, false) => self.run(Wanted::Newest).pop().into_iter().collect(),
+        frames.extend(match (awake, key) {
             (true, _) => self.run(Wanted::From(next_look)),
+            (false, true) if !self.continuous => self.decode_key(),
+            (false, true) => self.run(Wanted::Newest),
+            (false, false) if self.look_is_due(time) => self.run(Wanted::Newest),
+            (false, false) => Vec::new(),
+        });
+        if !awake {
+            frames.drain(..frames.len().saturating_sub(1));
+        }
+        self.give(&mut frames, time);
+        Ok(frames)
+    }
+
+    /// The pictures that the decoder still holds, at the end of a stream. The next packet must be a keyframe.
+    pub fn finish(&mut self) -> Vec<Frame> {
+        let running = self.fed.is_some() && !self.broken;
+        let mut frames = match self.decoder.as_mut().filter(|_| running) {
+            Some(decoder) => decoder.drain(),
+            None => Vec::new(),
         };
+        self.decoded += frames.len() as u64;
+        self.give(&mut frames, MediaTime::ZERO);
+        self.forget();
+        frames
+    }
+
+    /// Leaves out what was given before, and remembers what is given now.
+    fn give(&mut self, frames: &mut Vec<Frame>, time: MediaTime) {
         frames.retain(|frame| self.last_given.is_none_or(|last| frame.time > last));
         if let Some(frame) = frames.last() {
             self.last_given = Some(frame.time);
             self.last_look = Some(time);
         }
-        Ok(frames)
     }
 
     /// The pictures of the `span` before `before`, from the keyframe before them on, as far back as units are kept
@@ -155,6 +189,7 @@ impl OnDemand {
         self.decoder = None;
         self.fed = None;
         self.broken = false;
+        self.continuous = false;
         self.last_given = None;
         self.last_look = None;
     }
@@ -419,6 +454,39 @@ mod tests {
             let frames = feed(&mut decoder, &packets[25..], DecodeDemand::Asleep);
             assert_eq!(frames.len(), keys, "{name}");
             assert_eq!(decoder.decoded() - before, keys as u64, "{name}");
+        }
+    }
+
+    #[test]
+    fn keyframes_that_lean_on_the_past_are_seen_all_the_same() {
+        let open = format!("{} -x264-params open-gop=1:ref=3", x264(10, 3));
+        let packets = packets(&Studio::new().video("open.mp4", 80, &open));
+        for begin in [0, 15] {
+            let mut decoder = on_demand(2);
+            let asleep = tenths(&feed(
+                &mut decoder,
+                &packets[begin..50],
+                DecodeDemand::Asleep,
+            ));
+            assert!(asleep.is_sorted() && asleep.len() >= 2, "{asleep:?}");
+            let awake = tenths(&feed(&mut decoder, &packets[50..], AWAKE));
+            let all: Vec<i64> = (awake[0]..).take(awake.len()).collect();
+            assert_eq!(awake, all);
+            assert!(
+                awake.len() > 25 && awake[0] > *asleep.last().unwrap(),
+                "{awake:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn at_the_end_nothing_is_held_back() {
+        for (name, packets) in streams(&Studio::new(), 30) {
+            let mut decoder = on_demand(2);
+            let mut frames = feed(&mut decoder, &packets, AWAKE);
+            frames.extend(decoder.finish());
+            assert_eq!(tenths(&frames), (0..30).collect::<Vec<_>>(), "{name}");
+            assert_eq!(decoder.decoded(), 30);
         }
     }
 

@@ -21,15 +21,16 @@ use crate::{
 /// Alerts whose latency can be measured at the same time.
 const MOST_LATENCIES: usize = 256;
 
-/// The first alert of an incident that waits and is not on its way.
+/// The first alert of an incident that waits and is not on its way; what never arrived goes before what is asked for again.
 pub(super) fn head(
     db: &Connection,
     incident: IncidentId,
     on_way: &BTreeSet<(IncidentId, i64)>,
 ) -> Result<Option<Head>, Fail> {
     let mut select = db.prepare_cached(
-        "SELECT a.seq, a.n, i.start_ms FROM alerts a JOIN incidents i ON i.id = a.incident
-         WHERE a.incident = ?1 AND a.waiting = 1 ORDER BY a.seq",
+        "SELECT a.seq, a.n, i.start_ms, a.delivered_ms IS NOT NULL
+         FROM alerts a JOIN incidents i ON i.id = a.incident
+         WHERE a.incident = ?1 AND a.waiting = 1 ORDER BY a.delivered_ms IS NOT NULL, a.seq",
     )?;
     let mut rows = select.query([incident.to_string()])?;
     while let Some(row) = rows.next()? {
@@ -39,10 +40,10 @@ pub(super) fn head(
         }
         let n: Option<i64> = row.get(1)?;
         return Ok(Some(Head {
-            class: if n.is_some() {
-                Class::Again
-            } else {
-                Class::Alert
+            class: match (n, row.get::<_, bool>(3)?) {
+                (None, _) => Class::Alert,
+                (Some(_), false) => Class::Again,
+                (Some(_), true) => Class::Resent,
             },
             start: WallTime(row.get(2)?),
             row: seq,

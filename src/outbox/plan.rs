@@ -12,10 +12,12 @@ use crate::flow::{IncidentId, MediaTime, Rendition, WallTime};
 /// What matters more leaves first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// An alert that already has a number: they leave by number.
+    /// An alert that was sent and not acknowledged: they leave by number, so that receivers see no gap.
     Again,
     /// An alert that was never sent.
     Alert,
+    /// An alert that arrived once and was asked for again, by number. A long history must not hold up news.
+    Resent,
     /// A thumbnail.
     Thumb,
     /// What it takes to watch the first seconds.
@@ -91,7 +93,7 @@ pub struct Head {
     pub start: WallTime,
     /// Row in the database: `seq` of an alert, id of an object.
     pub row: i64,
-    /// Its number, for [`Class::Again`].
+    /// Its number, where the class goes by number.
     pub n: u64,
 }
 
@@ -130,7 +132,8 @@ impl Plan {
         let class = waiting().map(|(_, head)| head.class).min()?;
         let of_class = waiting().filter(|(_, head)| head.class == class);
         let oldest_turn = self.picks % OLDEST_EVERY == OLDEST_EVERY - 1;
-        let picked = if class == Class::Again {
+        let by_number = matches!(class, Class::Again | Class::Resent);
+        let picked = if by_number {
             of_class.min_by_key(|(_, head)| head.n)
         } else if oldest_turn {
             of_class.min_by_key(|(key, head)| (head.start, key.incident, key.lane))
@@ -142,7 +145,7 @@ impl Plan {
             })
         };
         let (key, head) = picked.map(|(key, head)| (*key, *head))?;
-        if class != Class::Again {
+        if !by_number {
             self.picks += 1;
         }
         self.busy.insert(key);

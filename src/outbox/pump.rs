@@ -56,6 +56,7 @@ impl Outbox {
                 away: false,
                 paused_until: None,
                 failures_in_row: 0,
+                trouble: None,
                 counted: None,
                 stop: tasks.token().clone(),
                 sink,
@@ -104,6 +105,8 @@ struct Pump {
     away: bool,
     paused_until: Option<Instant>,
     failures_in_row: u32,
+    /// What the log has said about our own database.
+    trouble: Option<String>,
     counted: Option<Instant>,
     stop: CancellationToken,
 }
@@ -132,8 +135,7 @@ impl Pump {
                     }
                     Ok(None) => break,
                     Err(error) => {
-                        self.pause(Some(LOOK_EVERY));
-                        tracing::error!(%error, sink = sink.name(), "the outbox cannot be used");
+                        self.outbox_failed(&error);
                         break;
                     }
                 }
@@ -146,7 +148,7 @@ impl Pump {
                 () = self.outbox.wake_of(sink.takes()).notified() => {}
                 () = sleep_until(look) => {
                     if let Err(error) = self.outbox.reload_if_changed() {
-                        tracing::error!(%error, sink = sink.name(), "the outbox cannot be used");
+                        self.outbox_failed(&error);
                     }
                 }
             }
@@ -210,6 +212,7 @@ impl Pump {
                 self.backoffs.remove(&ticket.key);
                 self.sink_backoff.reset();
                 self.failures_in_row = 0;
+                self.trouble = None;
                 self.paused_until = None;
                 if std::mem::take(&mut self.away) {
                     tracing::info!(
@@ -268,8 +271,17 @@ impl Pump {
         };
         if let Err(error) = settled {
             // The row still waits: it is sent once more, which receivers must bear anyway.
-            self.pause(Some(LOOK_EVERY));
-            tracing::error!(%error, sink = self.sink.name(), "an answer could not be written down");
+            self.outbox_failed(&error);
+        }
+    }
+
+    /// Our own database does not work (a full disk, for one): waits, and says so once for each kind of trouble.
+    fn outbox_failed(&mut self, error: &OutboxError) {
+        self.pause(Some(LOOK_EVERY));
+        let text = error.to_string();
+        if self.trouble.as_ref() != Some(&text) {
+            tracing::error!(sink = self.sink.name(), "{text}");
+            self.trouble = Some(text);
         }
     }
 

@@ -146,16 +146,16 @@ pub(crate) fn open(dir: &Path) -> Result<Connection, OutboxError> {
         });
     }
     for (from, step) in MIGRATIONS.iter().enumerate().skip(found as usize) {
-        let migrate = || {
-            let tx = db.transaction()?;
-            tx.execute_batch(step)?;
-            tx.pragma_update(None, "user_version", from as u32 + 1)?;
-            tx.commit()
-        };
-        let mut migrate = migrate;
-        migrate().map_err(wrap)?;
+        migrate(&mut db, from as u32 + 1, step).map_err(wrap)?;
     }
     Ok(db)
+}
+
+fn migrate(db: &mut Connection, to: u32, step: &str) -> rusqlite::Result<()> {
+    let tx = db.transaction()?;
+    tx.execute_batch(step)?;
+    tx.pragma_update(None, "user_version", to)?;
+    tx.commit()
 }
 
 /// A setting that must survive a restart.

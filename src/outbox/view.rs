@@ -1,6 +1,9 @@
 //! The outbox as people and counters see it.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use rusqlite::Connection;
 
@@ -161,6 +164,22 @@ impl Outbox {
     /// When the database cannot be read.
     pub fn waiting(&self, takes: Takes) -> Result<u64, OutboxError> {
         self.read(|db| waiting(db, takes))
+    }
+
+    /// Waits until nothing waits for sinks of that kind, at most for `patience`; true when nothing does. Blocks the thread.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn wait_until_sent(&self, takes: Takes, patience: Duration) -> Result<bool, OutboxError> {
+        const LOOK_EVERY: Duration = Duration::from_millis(20);
+        let deadline = Instant::now() + patience;
+        while self.waiting(takes)? > 0 {
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(true)
     }
 
     /// Sums over the whole outbox.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod folder;
+mod history;
 mod mqtt;
 mod rows;
 mod s3;

@@ -277,6 +277,35 @@ fn alerts_are_sent_again_from_a_number_on() {
 }
 
 #[test]
+fn news_goes_before_history_that_was_asked_for_again() {
+    let home = Home::new();
+    let sink = Scripted::willing(Takes::Alerts);
+    let history: Vec<_> = (0..30).map(|at| visit(f64::from(at))).collect();
+    for incident in &history {
+        home.outbox().alert(incident, None).unwrap();
+    }
+    home.start(vec![sink.clone()]);
+    let sent = |outbox: &Outbox| outbox.wait_until_sent(Takes::Alerts, PATIENCE).unwrap();
+    assert!(sent(home.outbox()));
+    sink.taken.lock().clear();
+    // Everything is asked for again while the receiver takes one at a time, and something happens.
+    let (outbox, news) = (Arc::clone(home.outbox()), updated(&history[0], 5));
+    let mut once = Some(news);
+    *sink.script.lock() = Box::new(move |_| {
+        if let Some(news) = once.take() {
+            outbox.alert(&news, None).unwrap();
+        }
+        delivered()
+    });
+    home.outbox().resend(1).unwrap();
+    assert!(sent(home.outbox()));
+    let order: Vec<_> = sink.alerts().iter().map(|m| m.n.unwrap()).collect();
+    assert_eq!(order.len(), 31);
+    assert_eq!(order[..3], [1, 31, 2], "the news came second");
+    *sink.script.lock() = Box::new(|_| delivered());
+}
+
+#[test]
 fn the_way_from_frame_to_acknowledgement_is_measured() {
     let home = Home::new();
     let seen = Arc::new(Mutex::new(Vec::new()));
