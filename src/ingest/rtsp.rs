@@ -132,6 +132,10 @@ impl RtspSource {
                 format!("the certificate of camera {host} is not trusted"),
                 "install the authority that signed it on this machine, or use rtsp:// inside the home".to_owned(),
             ),
+            End::Silent => (
+                format!("camera {host} answers on port {port} but sends no pictures"),
+                "restart the camera, and check the address of its stream".to_owned(),
+            ),
             End::Stalled => (
                 format!("camera {host} has stopped sending pictures"),
                 "it is connected to again; if this goes on, check its power supply and network".to_owned(),
