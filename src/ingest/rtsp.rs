@@ -130,7 +130,7 @@ impl RtspSource {
             ),
             End::Untrusted => (
                 format!("the certificate of camera {host} is not trusted"),
-                "install the authority that signed it on this machine, or use rtsp:// inside the home".to_owned(),
+                "install the authority that signed it on this machine (and the package glib-networking, which rtsps:// needs), or use rtsp:// inside the home".to_owned(),
             ),
             End::Silent => (
                 format!("camera {host} answers on port {port} but sends no pictures"),
