@@ -5,7 +5,6 @@
 
 use std::{
     collections::VecDeque,
-    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -20,18 +19,16 @@ use tracing::warn;
 
 use super::{
     IngestError,
+    container::{self, Found},
     gate::StartGate,
-    meter::ThreadMeter,
-    parse::{self, Parser, Unit},
+    parse::{Parser, Unit},
     setup,
 };
 use crate::{
     base::cpu::{Stage, StageCpu},
-    flow::{Codec, MediaTime, Packet, StreamFormat, StreamRole},
+    flow::{MediaTime, Packet, StreamFormat, StreamRole},
 };
 
-/// Units that wait between the demuxer and the caller.
-const WAITING: u32 = 16;
 /// A file from which nothing comes for this long is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Units among which the first presented picture is: no codec reorders farther (H.264, A.3.1: max_dec_frame_buffering).
@@ -67,8 +64,8 @@ impl FileSource {
     /// When the file cannot be read, is empty, holds no video, or GStreamer lacks a plugin.
     pub fn open(path: &Path, role: StreamRole, stages: StageCpu) -> Result<Self, IngestError> {
         setup::init()?;
-        check_readable(path)?;
-        let (pipeline, appsink, found) = pipeline(path, &stages)?;
+        container::check_readable(path)?;
+        let (pipeline, appsink, found) = container::pipeline(path, &stages)?;
         let mut source = Self {
             path: path.to_owned(),
             role,
@@ -221,7 +218,7 @@ impl FileSource {
                 _ => IngestError::Damaged { path },
             });
         }
-        if failure.is_some() || !self.appsink.is_eos() || is_cut(&self.path) {
+        if failure.is_some() || !self.appsink.is_eos() || container::is_cut(&self.path) {
             let readable = self.last_end.map_or(0, |end| end - self.zero);
             let sentence = format!(
                 "{} is damaged after {:.1} s: what came before is used, the rest is left out; copy it again from where it was recorded",
@@ -240,7 +237,7 @@ impl FileSource {
         while let Some(message) = bus.pop() {
             match message.view() {
                 gst::MessageView::Element(m) => {
-                    if let Some(missing) = m.structure().and_then(missing_plugin) {
+                    if let Some(missing) = m.structure().and_then(container::missing_plugin) {
                         self.missing = Some(missing);
                     }
                 }
@@ -270,146 +267,11 @@ enum Failure {
     Broken,
 }
 
-/// What the demuxer has found so far.
-#[derive(Default)]
-struct Found {
-    streams: usize,
-    video: bool,
-    complete: bool,
-}
-
-impl Found {
-    fn only_others(&self) -> bool {
-        self.streams > 0 && !self.video
-    }
-
-    fn no_video_to_come(&self) -> bool {
-        self.complete && !self.video
-    }
-}
-
-fn check_readable(path: &Path) -> Result<(), IngestError> {
-    let unreadable = |error: std::io::Error| IngestError::Unreadable {
-        path: path.to_owned(),
-        reason: match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            _ => error.to_string(),
-        },
-    };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(unreadable(std::io::Error::other("it is a folder")));
-    }
-    match metadata.len() {
-        0 => Err(IngestError::Empty {
-            path: path.to_owned(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-type Reader = (gst::Pipeline, gst_app::AppSink, Arc<Mutex<Found>>);
-
-fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestError> {
-    let filesrc = setup::element("filesrc")?;
-    filesrc.set_property("location", path);
-    let parsebin = setup::element("parsebin")?;
-    // Our own parser comes after the demuxer for what can enter a clip; GStreamer chooses one for the rest.
-    parsebin.connect("autoplug-continue", false, |args| {
-        let caps = args[2].get::<gst::Caps>().ok()?;
-        Some((parse::codec_of(&caps) == Codec::Other).to_value())
-    });
-    let appsink = gst_app::AppSink::builder()
-        .sync(false)
-        .max_buffers(WAITING)
-        .wait_on_eos(false)
-        .build();
-    let pipeline = gst::Pipeline::new();
-    let built = pipeline
-        .add_many([&filesrc, &parsebin, appsink.upcast_ref()])
-        .and_then(|()| filesrc.link(&parsebin));
-    built.expect("new elements of known kinds can be joined");
-
-    let entry = appsink
-        .static_pad("sink")
-        .expect("an appsink has a sink pad");
-    let meter = ThreadMeter::new(stages.clone());
-    entry.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-        meter.tick();
-        gst::PadProbeReturn::Ok
-    });
-    let found = Arc::new(Mutex::new(Found::default()));
-    let seen = Arc::clone(&found);
-    parsebin.connect_pad_added(move |_, pad| {
-        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        let name = caps.structure(0).map_or("", |s| s.name().as_str());
-        let video = name.starts_with("video/") || name.starts_with("image/");
-        let mut seen = seen.lock();
-        seen.streams += 1;
-        if video && !seen.video {
-            seen.video = pad.link(&entry).is_ok();
-        }
-    });
-    // A short file without video is sometimes at its end before it is known that no more streams come.
-    for signal in ["no-more-pads", "drained"] {
-        let seen = Arc::clone(&found);
-        parsebin.connect(signal, false, move |_| {
-            seen.lock().complete = true;
-            None
-        });
-    }
-    Ok((pipeline, appsink, found))
-}
-
-/// Whether the file is shorter than its outermost boxes (MP4) or chunks (AVI) say. Their demuxers take that for the end.
-fn is_cut(path: &Path) -> bool {
-    let walk = || -> std::io::Result<bool> {
-        let mut file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        let mut at = 0;
-        while at < length {
-            let mut head = [0; 16];
-            file.seek(SeekFrom::Start(at))?;
-            let read = file.read(&mut head)?;
-            let (size, kind) = (word(head, 0, u32::from_be_bytes), &head[4..8]);
-            let size = match (&head[..4], size) {
-                (b"RIFF", _) => 8 + word(head, 4, u32::from_le_bytes),
-                (_, _) if at == 0 && kind != b"ftyp" => return Ok(false),
-                (_, 0) => return Ok(false),
-                (_, 1) => u64::from_be_bytes(head[8..16].try_into().unwrap_or_default()),
-                (_, size) => size,
-            };
-            if read < 8 || size < 8 || at + size > length {
-                return Ok(true);
-            }
-            at += size;
-        }
-        Ok(false)
-    };
-    walk().unwrap_or(false)
-}
-
-fn word(head: [u8; 16], at: usize, read: fn([u8; 4]) -> u32) -> u64 {
-    u64::from(read([head[at], head[at + 1], head[at + 2], head[at + 3]]))
-}
-
-/// Reads a "missing-plugin" message, whose structure `gstpbutils` documents.
-fn missing_plugin(structure: &gst::StructureRef) -> Option<IngestError> {
-    if structure.name() != "missing-plugin" {
-        return None;
-    }
-    let caps = structure.get::<gst::Caps>("detail").ok()?;
-    let codec = parse::codec_name(caps.structure(0)?);
-    let package = "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav";
-    Some(IngestError::MissingDecoder { codec, package })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::samples::{Studio, packets, x264, x265};
     use super::*;
+    use crate::flow::Codec;
 
     fn open(path: &Path) -> Result<FileSource, IngestError> {
         FileSource::open(path, StreamRole::Sub, StageCpu::default())
@@ -503,5 +365,25 @@ mod tests {
         let got = std::iter::from_fn(|| source.next_packet().unwrap()).count();
         assert!((5..35).contains(&got), "{got}");
         assert!(source.damage().is_some_and(|text| text.contains("cut.mp4")));
+    }
+
+    #[test]
+    fn damage_in_the_middle_neither_stops_nor_hangs_it() {
+        let studio = Studio::new();
+        for (name, options) in [
+            ("a.mp4", x264(10, 2)),
+            ("b.ts", x264(10, 0)),
+            ("c.mkv", x265(10, false)),
+        ] {
+            let path = studio.video(name, 60, &options);
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            for byte in &mut bytes[middle..middle + 600] {
+                *byte = byte.wrapping_mul(31).wrapping_add(7);
+            }
+            std::fs::write(&path, bytes).unwrap();
+            let got = packets(&path).len();
+            assert!((20..=61).contains(&got), "{name}: {got}");
+        }
     }
 }

@@ -17,20 +17,24 @@
 //! | `gate` | where a run may begin; pure |
 //! | `meter` | CPU time of GStreamer's threads |
 //! | `timeline` | the box's time for each timestamp; pure |
-//! | `file` | video files |
+//! | `file`, `container` | video files |
 //! | `rtsp`, `session`, `receive` | cameras: for ever, one session, one picture |
 //! | `decode`, `mask` | one decoder; privacy masks |
 //! | `ring` | the last groups of pictures; pure |
-//! | `ondemand` | decides what is decoded, and when |
+//! | `ondemand`, `lookback` | decide what is decoded, and when |
 
+mod container;
 mod decode;
 mod file;
 mod gate;
 mod line;
+mod lookback;
 mod mask;
 mod meter;
 mod nal;
 mod ondemand;
+#[cfg(test)]
+mod ondemand_tests;
 mod parse;
 mod receive;
 mod ring;
@@ -47,7 +51,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use decode::{DecodeError, Decoder, Feed};
 pub use file::FileSource;
-pub use ondemand::{LookBack, OnDemand};
+pub use lookback::LookBack;
+pub use ondemand::OnDemand;
 pub use rtsp::RtspSource;
 pub use setup::init;
 

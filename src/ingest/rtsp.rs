@@ -130,7 +130,11 @@ impl RtspSource {
             ),
             End::Untrusted => (
                 format!("the certificate of camera {host} is not trusted"),
-                "install the authority that signed it on this machine, or use rtsp:// inside the home".to_owned(),
+                "install the authority that signed it on this machine (and the package glib-networking, which rtsps:// needs), or use rtsp:// inside the home".to_owned(),
+            ),
+            End::Silent => (
+                format!("camera {host} answers on port {port} but sends no pictures"),
+                "restart the camera, and check the address of its stream".to_owned(),
             ),
             End::Stalled => (
                 format!("camera {host} has stopped sending pictures"),

@@ -39,6 +39,20 @@ struct Camera {
 
 impl Camera {
     fn start(encoder: &str, digest: Option<(&str, &str)>) -> Self {
+        Self::with(encoder, |server, factory| {
+            if let Some((user, password)) = digest {
+                let auth = rtsp_server::RTSPAuth::new();
+                auth.set_supported_methods(rtsp::RTSPAuthMethod::Digest);
+                auth.add_digest(user, password, &viewer());
+                admit(server, factory, &auth);
+            }
+        })
+    }
+
+    fn with(
+        encoder: &str,
+        prepare: impl FnOnce(&rtsp_server::RTSPServer, &rtsp_server::RTSPMediaFactory),
+    ) -> Self {
         super::init().unwrap();
         let context = glib::MainContext::new();
         let main = glib::MainLoop::new(Some(&context), false);
@@ -55,21 +69,7 @@ impl Camera {
         factory.connect_media_configure(move |_, media| {
             *slot.lock() = media.element().downcast::<gst::Bin>().ok();
         });
-        if let Some((user, password)) = digest {
-            let auth = rtsp_server::RTSPAuth::new();
-            auth.set_supported_methods(rtsp::RTSPAuthMethod::Digest);
-            let token = rtsp_server::RTSPToken::builder()
-                .field("media.factory.role", "viewer")
-                .build();
-            auth.add_digest(user, password, &token);
-            server.set_auth(Some(&auth));
-            factory.add_role_from_structure(
-                &gst::Structure::builder("viewer")
-                    .field("media.factory.access", true)
-                    .field("media.factory.construct", true)
-                    .build(),
-            );
-        }
+        prepare(&server, &factory);
         server.mount_points().unwrap().add_factory("/cam", factory);
         server.attach(Some(&context)).unwrap();
         let port = u16::try_from(server.bound_port()).unwrap();
@@ -95,6 +95,27 @@ impl Camera {
         self.server
             .client_filter(Some(&mut |_, _| rtsp_server::RTSPFilterResult::Remove));
     }
+}
+
+/// Who may watch.
+fn viewer() -> rtsp_server::RTSPToken {
+    rtsp_server::RTSPToken::builder()
+        .field("media.factory.role", "viewer")
+        .build()
+}
+
+fn admit(
+    server: &rtsp_server::RTSPServer,
+    factory: &rtsp_server::RTSPMediaFactory,
+    auth: &rtsp_server::RTSPAuth,
+) {
+    server.set_auth(Some(auth));
+    factory.add_role_from_structure(
+        &gst::Structure::builder("viewer")
+            .field("media.factory.access", true)
+            .field("media.factory.construct", true)
+            .build(),
+    );
 }
 
 impl Drop for Camera {
@@ -334,4 +355,73 @@ fn sessions_that_end_leave_nothing_behind() {
         // The recorder was held by the sink, the sink by the session's callbacks.
         assert_eq!(Arc::strong_count(&seen), 1);
     }
+}
+
+#[test]
+fn basic_authentication_lets_in_too() {
+    let camera = Camera::with(H264, |server, factory| {
+        let auth = rtsp_server::RTSPAuth::new();
+        auth.set_supported_methods(rtsp::RTSPAuthMethod::Basic);
+        auth.add_basic(
+            &rtsp_server::RTSPAuth::make_basic("anna", "s3cret"),
+            &viewer(),
+        );
+        admit(server, factory, &auth);
+    });
+    let viewer = Viewer::camera(&camera, Some(("anna", "s3cret")));
+    viewer.until("packets", |seen| seen.packets.len() > 5);
+}
+
+#[test]
+fn a_camera_that_hangs_up_is_connected_to_again() {
+    let camera = Camera::start(H264, None);
+    let viewer = Viewer::camera(&camera, None);
+    viewer.until("packets", |seen| seen.packets.len() > 5);
+    camera.hang_up();
+    viewer.until("end", |seen| !problems(seen).is_empty());
+    assert_eq!(viewer.problems(), ["camera 127.0.0.1 has ended the stream"]);
+    viewer.until("second session", |seen| Viewer::online(seen) == 2);
+}
+
+#[test]
+fn a_port_that_never_answers_is_given_up() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let viewer = Viewer::watch(&format!("rtsp://127.0.0.1:{port}/cam"), None);
+    viewer.until("problem", |seen| !problems(seen).is_empty());
+    let expected = format!("camera 127.0.0.1 answers on port {port} but sends no pictures");
+    assert_eq!(viewer.problems(), [expected]);
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused() {
+    use rtsp_server::gio;
+    let folder = tempfile::tempdir().unwrap();
+    let pem = folder.path().join("camera.pem");
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
+        ])
+        .args(["-subj", "/CN=camera", "-keyout"])
+        .arg(&pem)
+        .arg("-out")
+        .arg(folder.path().join("certificate.pem"))
+        .output()
+        .expect("this test needs openssl: `apt install openssl`");
+    assert!(made.status.success());
+    let certificate = std::fs::read_to_string(folder.path().join("certificate.pem")).unwrap();
+    let key = std::fs::read_to_string(&pem).unwrap();
+    let camera = Camera::with(H264, |server, _| {
+        let auth = rtsp_server::RTSPAuth::new();
+        let certificate = gio::TlsCertificate::from_pem(&format!("{key}{certificate}")).unwrap();
+        auth.set_tls_certificate(Some(&certificate));
+        server.set_auth(Some(&auth));
+    });
+    let viewer = Viewer::watch(&format!("rtsps://127.0.0.1:{}/cam", camera.port), None);
+    viewer.until("problem", |seen| !problems(seen).is_empty());
+    assert_eq!(
+        viewer.problems(),
+        ["the certificate of camera 127.0.0.1 is not trusted"]
+    );
+    assert!(viewer.seen.lock().packets.is_empty());
 }

@@ -47,7 +47,9 @@ pub(super) enum End {
     Unreachable,
     /// TLS failed.
     Untrusted,
-    /// Connected, but silent.
+    /// Somebody listens, but no picture comes.
+    Silent,
+    /// Pictures came, and then no more.
     Stalled,
     /// The camera said goodbye.
     Closed,
@@ -66,18 +68,24 @@ pub(super) enum End {
 }
 
 impl End {
-    /// GStreamer does not tell a refused connection from a failed TLS handshake: whether anybody listens does.
+    /// GStreamer does not tell a refused connection from a failed TLS handshake or from silence: whether anybody
+    /// listens does.
     fn looked_into(self, config: &SourceConfig) -> Self {
-        let unclear = self == Self::Unreachable && config.url.scheme() == "rtsps";
-        let listens = || {
-            let addresses = config.url.socket_addrs(|| Some(322)).unwrap_or_default();
-            addresses
-                .iter()
-                .any(|address| TcpStream::connect_timeout(address, PROBE_WITHIN).is_ok())
-        };
-        match unclear && listens() {
-            true => Self::Untrusted,
-            false => self,
+        if self != Self::Unreachable {
+            return self;
+        }
+        let secure = config.url.scheme() == "rtsps";
+        let addresses = config
+            .url
+            .socket_addrs(|| Some(if secure { 322 } else { 554 }));
+        let listens = addresses
+            .unwrap_or_default()
+            .iter()
+            .any(|address| TcpStream::connect_timeout(address, PROBE_WITHIN).is_ok());
+        match (listens, secure) {
+            (false, _) => Self::Unreachable,
+            (true, true) => Self::Untrusted,
+            (true, false) => Self::Silent,
         }
     }
 }
@@ -143,12 +151,11 @@ impl Session {
             if let Some(end) = self.complaint() {
                 break end.looked_into(config);
             }
-            let silent_for = match self.heard.lock().last_buffer {
-                Some(last) => last.elapsed().checked_sub(config.stall_after),
-                None => started.elapsed().checked_sub(FIRST_PICTURE_WITHIN),
-            };
-            if silent_for.is_some() {
-                break End::Stalled;
+            let last = self.heard.lock().last_buffer;
+            match last {
+                Some(last) if last.elapsed() > config.stall_after => break End::Stalled,
+                None if started.elapsed() > FIRST_PICTURE_WITHIN => break End::Silent,
+                _ => {}
             }
         };
         let first = self.heard.lock().first_buffer;
@@ -298,8 +305,10 @@ fn configure(rtspsrc: &gst::Element, config: &SourceConfig) {
     let _ = location.set_password(None);
     let _ = location.set_username("");
     rtspsrc.set_property("location", location.as_str());
-    if let (Some(user), Some(password)) = (&config.user, &config.password) {
+    if let Some(user) = &config.user {
         rtspsrc.set_property("user-id", user);
+    }
+    if let Some(password) = &config.password {
         rtspsrc.set_property("user-pw", password.expose());
     }
     rtspsrc.set_property_from_str("protocols", "tcp");

@@ -1,0 +1,160 @@
+//! The pipeline that takes a container file apart, and what can be said about a file without it.
+
+use std::{
+    io::{Read, Seek, SeekFrom},
+    path::Path,
+    sync::Arc,
+};
+
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use gst::prelude::*;
+use parking_lot::Mutex;
+
+use super::{IngestError, meter::ThreadMeter, parse, setup};
+use crate::{base::cpu::StageCpu, flow::Codec};
+
+/// Units that wait between the demuxer and the reader.
+const WAITING: u32 = 16;
+
+/// What the demuxer has found so far.
+#[derive(Default)]
+pub(super) struct Found {
+    streams: usize,
+    video: bool,
+    complete: bool,
+}
+
+impl Found {
+    /// There are streams, but none of pictures.
+    pub(super) fn only_others(&self) -> bool {
+        self.streams > 0 && !self.video
+    }
+
+    /// All streams are known and none is of pictures.
+    pub(super) fn no_video_to_come(&self) -> bool {
+        self.complete && !self.video
+    }
+}
+
+/// Whether there is something to read.
+pub(super) fn check_readable(path: &Path) -> Result<(), IngestError> {
+    let unreadable = |error: std::io::Error| IngestError::Unreadable {
+        path: path.to_owned(),
+        reason: match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            _ => error.to_string(),
+        },
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(unreadable(std::io::Error::other("it is a folder")));
+    }
+    match metadata.len() {
+        0 => Err(IngestError::Empty {
+            path: path.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A pipeline that reads a file, its end, and what it tells on the way.
+pub(super) type Reader = (gst::Pipeline, gst_app::AppSink, Arc<Mutex<Found>>);
+
+/// Builds the pipeline for the first video stream of a file.
+pub(super) fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestError> {
+    let filesrc = setup::element("filesrc")?;
+    filesrc.set_property("location", path);
+    let parsebin = setup::element("parsebin")?;
+    // Our own parser comes after the demuxer for what can enter a clip; GStreamer chooses one for the rest.
+    parsebin.connect("autoplug-continue", false, |args| {
+        let caps = args[2].get::<gst::Caps>().ok()?;
+        Some((parse::codec_of(&caps) == Codec::Other).to_value())
+    });
+    let appsink = gst_app::AppSink::builder()
+        .sync(false)
+        .max_buffers(WAITING)
+        .wait_on_eos(false)
+        .build();
+    let pipeline = gst::Pipeline::new();
+    let built = pipeline
+        .add_many([&filesrc, &parsebin, appsink.upcast_ref()])
+        .and_then(|()| filesrc.link(&parsebin));
+    built.expect("new elements of known kinds can be joined");
+
+    let entry = appsink
+        .static_pad("sink")
+        .expect("an appsink has a sink pad");
+    let meter = ThreadMeter::new(stages.clone());
+    entry.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        meter.tick();
+        gst::PadProbeReturn::Ok
+    });
+    let found = Arc::new(Mutex::new(Found::default()));
+    let seen = Arc::clone(&found);
+    parsebin.connect_pad_added(move |_, pad| {
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let name = caps.structure(0).map_or("", |s| s.name().as_str());
+        let video = name.starts_with("video/") || name.starts_with("image/");
+        let mut seen = seen.lock();
+        seen.streams += 1;
+        if video && !seen.video {
+            seen.video = pad.link(&entry).is_ok();
+        }
+    });
+    // A short file without video is sometimes at its end before it is known that no more streams come.
+    for signal in ["no-more-pads", "drained"] {
+        let seen = Arc::clone(&found);
+        parsebin.connect(signal, false, move |_| {
+            seen.lock().complete = true;
+            None
+        });
+    }
+    Ok((pipeline, appsink, found))
+}
+
+/// Whether the file is shorter than its outermost boxes (MP4) or chunks (AVI) say. Their demuxers take that for the end.
+pub(super) fn is_cut(path: &Path) -> bool {
+    let walk = || -> std::io::Result<bool> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut at = 0;
+        while at < length {
+            let mut head = [0; 16];
+            file.seek(SeekFrom::Start(at))?;
+            let read = file.read(&mut head)?;
+            let (size, kind) = (word(head, 0, u32::from_be_bytes), &head[4..8]);
+            let size = match (&head[..4], size) {
+                (b"RIFF", _) => 8 + word(head, 4, u32::from_le_bytes),
+                (_, _) if at == 0 && kind != b"ftyp" => return Ok(false),
+                (_, 0) => return Ok(false),
+                (_, 1) => u64::from_be_bytes(head[8..16].try_into().unwrap_or_default()),
+                (_, size) => size,
+            };
+            if read < 8 || size < 8 || at + size > length {
+                return Ok(true);
+            }
+            at += size;
+        }
+        Ok(false)
+    };
+    walk().unwrap_or(false)
+}
+
+fn word(head: [u8; 16], at: usize, read: fn([u8; 4]) -> u32) -> u64 {
+    u64::from(read([head[at], head[at + 1], head[at + 2], head[at + 3]]))
+}
+
+/// Reads a "missing-plugin" message, whose structure `gstpbutils` documents.
+pub(super) fn missing_plugin(structure: &gst::StructureRef) -> Option<IngestError> {
+    if structure.name() != "missing-plugin" {
+        return None;
+    }
+    let caps = structure.get::<gst::Caps>("detail").ok()?;
+    let codec = parse::codec_name(caps.structure(0)?);
+    let package = "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav";
+    Some(IngestError::MissingDecoder { codec, package })
+}

@@ -1,0 +1,250 @@
+//! The on-demand decoder on real streams with known numbers of pictures.
+
+use std::time::Duration;
+
+use crate::{
+    base::cpu::StageCpu,
+    flow::{DecodeDemand, Frame, MediaTime, Packet},
+};
+
+use super::OnDemand;
+use bytes::Bytes;
+
+use super::samples::{Studio, packets, x264, x265};
+
+const AWAKE: DecodeDemand = DecodeDemand::Awake {
+    every: Duration::ZERO,
+};
+
+fn on_demand(wake_within: u64) -> OnDemand {
+    OnDemand::new(
+        Duration::from_secs(wake_within),
+        Vec::new(),
+        StageCpu::default(),
+    )
+}
+
+fn feed(decoder: &mut OnDemand, packets: &[Packet], demand: DecodeDemand) -> Vec<Frame> {
+    let give = |packet: &Packet| {
+        decoder
+            .push(packet.clone(), demand, MediaTime::ZERO)
+            .unwrap()
+    };
+    packets.iter().flat_map(give).collect()
+}
+
+fn tenths(frames: &[Frame]) -> Vec<i64> {
+    let tenth = |frame: &Frame| (frame.time.secs_f64() * 10.0).round() as i64;
+    frames.iter().map(tenth).collect()
+}
+
+/// Streams with a keyframe each second.
+fn streams(studio: &Studio, frames: u32) -> Vec<(&'static str, Vec<Packet>)> {
+    [
+        ("plain.mp4", x264(10, 0)),
+        ("b.mp4", x264(10, 2)),
+        ("closed.mp4", x265(10, false)),
+        ("open.mp4", x265(10, true)),
+    ]
+    .map(|(name, options)| (name, packets(&studio.video(name, frames, &options))))
+    .into()
+}
+
+#[test]
+fn asleep_exactly_the_keyframes_are_decoded_and_each_comes_with_its_own_packet() {
+    for (name, packets) in streams(&Studio::new(), 60) {
+        let mut decoder = on_demand(2);
+        for packet in &packets {
+            let frames = decoder
+                .push(packet.clone(), DecodeDemand::Asleep, MediaTime::ZERO)
+                .unwrap();
+            assert_eq!(frames.len(), usize::from(packet.key), "{name}");
+            assert!(frames.iter().all(|frame| frame.time == packet.time));
+        }
+        assert_eq!(decoder.decoded(), 6, "{name}");
+    }
+}
+
+#[test]
+fn off_decodes_and_keeps_nothing() {
+    let (_, packets) = streams(&Studio::new(), 20).remove(0);
+    let mut decoder = on_demand(2);
+    feed(&mut decoder, &packets[..15], AWAKE);
+    let before = decoder.decoded();
+    assert!(feed(&mut decoder, &packets[15..], DecodeDemand::Off).is_empty());
+    assert_eq!(decoder.decoded(), before);
+    let mut back = decoder
+        .look_back(MediaTime::from_secs_f64(9.0), Duration::from_secs(9))
+        .unwrap();
+    assert!(back.next().is_none());
+}
+
+#[test]
+fn waking_in_the_middle_of_a_group_gives_every_picture_once_and_in_order() {
+    for (name, packets) in streams(&Studio::new(), 60) {
+        for wake_at in [10, 11, 17, 23, 30] {
+            let mut decoder = on_demand(2);
+            let asleep = feed(&mut decoder, &packets[..wake_at], DecodeDemand::Asleep);
+            let mut last_look = tenths(&asleep).pop().unwrap();
+            if packets[wake_at].key {
+                last_look = (packets[wake_at].time.secs_f64() * 10.0).round() as i64 - 1;
+            }
+            let awake = tenths(&feed(&mut decoder, &packets[wake_at..], AWAKE));
+            let all: Vec<i64> = (last_look + 1..).take(awake.len()).collect();
+            assert_eq!(awake, all, "{name} woken at {wake_at}");
+            assert!(
+                awake.len() as i64 >= 59 - last_look - 4,
+                "{name}: {awake:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn falling_asleep_goes_back_to_keyframes() {
+    for (name, packets) in streams(&Studio::new(), 60) {
+        let mut decoder = on_demand(2);
+        feed(&mut decoder, &packets[..25], AWAKE);
+        let before = decoder.decoded();
+        let keys = packets[25..].iter().filter(|p| p.key).count();
+        let frames = feed(&mut decoder, &packets[25..], DecodeDemand::Asleep);
+        assert_eq!(frames.len(), keys, "{name}");
+        assert_eq!(decoder.decoded() - before, keys as u64, "{name}");
+    }
+}
+
+#[test]
+fn keyframes_that_lean_on_the_past_are_seen_all_the_same() {
+    let open = format!("{} -x264-params open-gop=1:ref=3", x264(10, 3));
+    let packets = packets(&Studio::new().video("open.mp4", 80, &open));
+    for begin in [0, 15] {
+        let mut decoder = on_demand(2);
+        let asleep = tenths(&feed(
+            &mut decoder,
+            &packets[begin..50],
+            DecodeDemand::Asleep,
+        ));
+        assert!(asleep.is_sorted() && asleep.len() >= 2, "{asleep:?}");
+        let awake = tenths(&feed(&mut decoder, &packets[50..], AWAKE));
+        let all: Vec<i64> = (awake[0]..).take(awake.len()).collect();
+        assert_eq!(awake, all);
+        assert!(
+            awake.len() > 25 && awake[0] > *asleep.last().unwrap(),
+            "{awake:?}"
+        );
+    }
+}
+
+#[test]
+fn at_the_end_nothing_is_held_back() {
+    for (name, packets) in streams(&Studio::new(), 30) {
+        let mut decoder = on_demand(2);
+        let mut frames = feed(&mut decoder, &packets, AWAKE);
+        frames.extend(decoder.finish());
+        assert_eq!(tenths(&frames), (0..30).collect::<Vec<_>>(), "{name}");
+        assert_eq!(decoder.decoded(), 30);
+    }
+}
+
+#[test]
+fn rare_keyframes_are_made_up_for_by_bursts() {
+    let studio = Studio::new();
+    for (name, options) in [
+        ("plain.mp4", x264(100, 0)),
+        ("b.mp4", x264(100, 2)),
+        ("hevc.mp4", x265(100, false)),
+    ] {
+        let packets = packets(&studio.video(name, 100, &options));
+        let mut decoder = on_demand(2);
+        let looks = tenths(&feed(&mut decoder, &packets, DecodeDemand::Asleep));
+        assert!((4..=6).contains(&looks.len()), "{name}: {looks:?}");
+        // A picture that is shown later than it is coded holds a look up by the depth of reordering.
+        assert!(
+            looks.windows(2).all(|w| w[1] - w[0] <= 24),
+            "{name}: {looks:?}"
+        );
+    }
+}
+
+#[test]
+fn a_keyframe_interval_just_above_the_promise_costs_no_bursts_once_it_is_known() {
+    let packets = packets(&Studio::new().video("v.mp4", 110, &x264(22, 0)));
+    let mut decoder = on_demand(2);
+    let looks = tenths(&feed(&mut decoder, &packets, DecodeDemand::Asleep));
+    assert_eq!(looks, [0, 20, 22, 44, 66, 88]);
+}
+
+#[test]
+fn pictures_that_nobody_looks_at_and_nothing_needs_are_not_decoded() {
+    let (_, packets) = streams(&Studio::new(), 40).remove(1);
+    let droppable = packets.iter().filter(|p| p.droppable).count() as u64;
+    assert!(droppable > 10);
+    let mut decoder = on_demand(2);
+    for packet in &packets {
+        let never = MediaTime::from_secs_f64(1e6);
+        decoder.push(packet.clone(), AWAKE, never).unwrap();
+    }
+    assert!(decoder.decoded() <= 40 - droppable);
+    assert!(decoder.decoded() >= 40 - droppable - 3);
+}
+
+#[test]
+fn a_look_back_gives_the_pictures_before_without_disturbing_what_goes_on() {
+    for (name, packets) in streams(&Studio::new(), 60) {
+        let mut decoder = on_demand(2);
+        feed(&mut decoder, &packets[..31], DecodeDemand::Asleep);
+        let woken = packets[..31].iter().rfind(|p| p.key).unwrap().time;
+        let before = decoder.decoded();
+        let back: Vec<_> = decoder
+            .look_back(woken, Duration::from_secs(1))
+            .unwrap()
+            .collect();
+        assert_eq!(decoder.decoded(), before);
+        let key = packets[..31]
+            .iter()
+            .rposition(|p| p.key && p.time < woken)
+            .unwrap();
+        let from = (packets[key].time.secs_f64() * 10.0).round() as i64;
+        let to = (woken.secs_f64() * 10.0).round() as i64;
+        let mut seen = tenths(&back);
+        seen.retain(|&t| t >= from);
+        // The leading pictures of the keyframe at `woken` are coded after it and not yet here.
+        let expected: Vec<i64> = (from..to).take(seen.len()).collect();
+        assert_eq!(seen, expected, "{name}");
+        assert!(seen.len() as i64 >= to - from - 3, "{name}: {seen:?}");
+        let after = tenths(&feed(&mut decoder, &packets[31..], AWAKE));
+        assert!(after.is_sorted() && after.len() > 20, "{name}");
+    }
+}
+
+#[test]
+fn a_damaged_unit_is_counted_and_the_next_keyframe_heals() {
+    let (_, mut packets) = streams(&Studio::new(), 40).remove(0);
+    let rubbish: Vec<u8> = [0, 0, 0, 40, 0x65].into_iter().chain([0xff; 39]).collect();
+    packets[13].data = Bytes::from(rubbish);
+    let mut decoder = on_demand(2);
+    let shown = tenths(&feed(&mut decoder, &packets, AWAKE));
+    assert!(decoder.corrupt() >= 1);
+    assert!((0..13).all(|n| shown.contains(&n)), "{shown:?}");
+    assert!((20..40).all(|n| shown.contains(&n)), "{shown:?}");
+    assert!(!shown.contains(&15), "{shown:?}");
+}
+
+#[test]
+fn a_change_of_size_makes_a_new_decoder() {
+    let studio = Studio::new();
+    let mut first = packets(&studio.video("a.mp4", 15, &x264(10, 0)));
+    let other = studio.ffmpeg(
+        "b.mp4",
+        "-f lavfi -i testsrc2=size=320x240:rate=10 -frames:v 15 -c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=0",
+    );
+    let mut second = packets(&other);
+    for packet in &mut second {
+        packet.time = packet.time + Duration::from_secs(2);
+    }
+    second[0].discontinuity = true;
+    first.extend(second);
+    let frames = feed(&mut on_demand(2), &first, AWAKE);
+    assert!(frames.len() >= 29, "{}", frames.len());
+    assert_eq!(frames.last().unwrap().size.width, 320);
+}
