@@ -21,7 +21,10 @@ mod watch;
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -138,6 +141,7 @@ impl Camera {
         })?;
 
         let watch = Watch::new(&config, mode, Pace::OnDemand, shared, &watch_bell);
+        let attentive = Arc::new(AtomicBool::new(false));
         let lane = WatchLane {
             watch,
             packets: watch_packets,
@@ -145,6 +149,7 @@ impl Camera {
             notes: notes_tx,
             bell: watch_bell,
             shared: shared.clone(),
+            attentive: attentive.clone(),
             stop: camera.watching.token().clone(),
             untold: VecDeque::new(),
             refused: false,
@@ -165,6 +170,7 @@ impl Camera {
                 (role == StreamRole::Sub).then(|| to_watch.clone()),
                 to_record.clone(),
                 orders_tx.clone(),
+                attentive.clone(),
             );
             let source = RtspSource::new(source, role, shared.clock.clone(), shared.stages.clone());
             let stop = camera.sources.token().clone();
@@ -213,6 +219,8 @@ struct WatchLane {
     notes: Sender<Note>,
     bell: Bell,
     shared: Shared,
+    /// Tells the source whether this lane wants to be woken for every packet.
+    attentive: Arc<AtomicBool>,
     stop: CancellationToken,
     /// Reports whose alert is not on disk yet.
     untold: VecDeque<Report>,
@@ -234,6 +242,8 @@ impl WatchLane {
             self.watch.collect();
             self.watch.tick(self.shared.clock.now());
             self.tell();
+            self.attentive
+                .store(self.watch.attentive(), Ordering::Relaxed);
         }
         self.watch.finish(EndReason::Stopped);
         self.tell();

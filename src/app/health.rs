@@ -68,9 +68,6 @@ pub(super) fn spawn(tasks: &Tasks, shared: &Shared) {
         let mut since = shared.clock.now();
         loop {
             let health = report(&shared);
-            let free = health.disk.free as f64
-                / health.disk.free.saturating_add(health.disk.stored).max(1) as f64;
-            shared.metrics.disk_free.set(free);
             let now = shared.clock.now();
             if told.as_ref() != Some(&news(&health)) || now.since(since) >= AT_LEAST {
                 told = Some(news(&health));

@@ -1,6 +1,12 @@
 //! Where a source puts its packets: both lanes, without ever waiting for either.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{Order, Shared};
 use crate::{
@@ -58,7 +64,8 @@ pub(super) struct PacketFeed {
     metrics: Arc<Metrics>,
     part: CameraPartLabel,
     lost_before: u64,
-    online: bool,
+    /// Whether the watch lane wants to be woken for every packet.
+    attentive: Arc<AtomicBool>,
 }
 
 impl PacketFeed {
@@ -69,6 +76,7 @@ impl PacketFeed {
         watch: Option<Sender<Packet>>,
         record: Sender<Packet>,
         orders: Sender<Order>,
+        attentive: Arc<AtomicBool>,
     ) -> Self {
         let part = CameraPartLabel {
             camera: id.to_string(),
@@ -88,7 +96,7 @@ impl PacketFeed {
             metrics: shared.metrics.clone(),
             part,
             lost_before: 0,
-            online: false,
+            attentive,
         }
     }
 
@@ -117,12 +125,16 @@ impl PacketFeed {
 impl PacketSink for PacketFeed {
     fn packet(&mut self, packet: Packet) {
         self.count(&packet);
-        // A sleeping lane is woken for keyframes only; the units between wait in the link.
-        let wake = packet.key;
+        // A lane that does not need every unit at once is woken for keyframes only; the others wait in the link.
+        let key = packet.key;
         if let Some(watch) = &self.watch {
-            watch.send(packet.clone());
+            if key || self.attentive.load(Ordering::Relaxed) {
+                watch.send(packet.clone());
+            } else {
+                watch.send_quietly(packet.clone());
+            }
         }
-        if wake {
+        if key {
             self.record.send(packet);
         } else {
             self.record.send_quietly(packet);
@@ -140,7 +152,6 @@ impl PacketSink for PacketFeed {
                     })
                     .inc();
                 tracing::info!(camera = %self.id, stream = self.part.part, ?format, "pictures arrive");
-                self.online = true;
                 (CameraState::Online, None)
             }
             SourceState::Away { problem, .. } => {
@@ -150,7 +161,6 @@ impl PacketSink for PacketFeed {
                     hint = problem.hint,
                     "{}", problem.message
                 );
-                self.online = false;
                 (CameraState::Offline, Some(problem))
             }
         };

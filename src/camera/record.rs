@@ -40,6 +40,8 @@ pub struct Record {
     summaries: BTreeMap<IncidentId, ClipSummary>,
     closed: Vec<ClipSummary>,
     refusal_told: bool,
+    /// Pictures are masked, clips cannot be.
+    masked: bool,
 }
 
 /// A closed clip of the watched stream.
@@ -94,6 +96,7 @@ impl Record {
             summaries: BTreeMap::new(),
             closed: Vec::new(),
             refusal_told: false,
+            masked: !config.privacy_mask.is_empty(),
         }
     }
 
@@ -146,12 +149,28 @@ impl Record {
     }
 
     fn start(&mut self, incident: &Incident) {
+        if self.masked {
+            self.refuse_masked(incident.id);
+            return;
+        }
         match self.outbox.incident_dir(incident) {
             Ok(dir) => {
                 let (id, start) = (incident.id, incident.start);
                 self.on_streams(|_, recorder| recorder.start(id, dir.clone(), start));
             }
             Err(error) => self.disk_problem(&error.to_string()),
+        }
+    }
+
+    /// A clip is the camera's own coding, in which nothing can be painted over.
+    fn refuse_masked(&mut self, incident: IncidentId) {
+        const REASON: &str = "this camera has a privacy mask, which cannot be painted into a clip yet: pictures are kept, the clip is not";
+        if !std::mem::replace(&mut self.refusal_told, true) {
+            tracing::warn!(camera = %self.id, "{REASON}");
+        }
+        self.closed.push(ClipSummary::new(incident));
+        if let Err(error) = self.outbox.clip_refused(incident, REASON) {
+            self.disk_problem(&error.to_string());
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::{
     Shared,
     view::{Report, View},
@@ -17,7 +19,7 @@ use crate::{
     event::{Events, Refusal, Step},
     flow::{
         CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentId, IncidentState, MediaTime,
-        Mode, MotionReport, NormRect, Packet, Track,
+        Mode, Packet, Track,
     },
     infer::{CameraInfer, Look, Seen, Trigger},
     ingest::OnDemand,
@@ -64,6 +66,7 @@ pub struct Watch {
     sightings: Vec<Sighting>,
     live: LiveState,
     metrics: Arc<Metrics>,
+    frames_decoded: Counter,
     stages: StageCpu,
     /// The clock, for the time a look took since its picture was received.
     clock: Arc<dyn Clock>,
@@ -114,6 +117,12 @@ impl Watch {
             refusals: Vec::new(),
             live: shared.live.clone(),
             metrics: shared.metrics.clone(),
+            frames_decoded: shared
+                .metrics
+                .frames_decoded
+                .get_or_create_owned(&CameraLabel {
+                    camera: config.id.to_string(),
+                }),
             stages: shared.stages.clone(),
             clock: shared.clock.clone(),
         }
@@ -129,15 +138,22 @@ impl Watch {
             },
         };
         let wanted = self.next_look.unwrap_or(packet.time);
-        match self.decoder.push(packet, demand, wanted) {
-            Ok(frames) => {
-                for frame in frames {
-                    self.frame(frame);
-                }
-            }
+        let before = self.decoder.decoded();
+        let pushed = self.decoder.push(packet, demand, wanted);
+        self.frames_decoded.inc_by(self.decoder.decoded() - before);
+        match pushed {
+            Ok(frames) => frames.into_iter().for_each(|frame| self.frame(frame)),
             Err(error) => {
-                tracing::warn!(camera = %self.id, %error, "a picture could not be decoded")
+                tracing::warn!(camera = %self.id, %error, "a picture could not be decoded");
             }
+        }
+    }
+
+    /// Looks at the last pictures of a recording that has ended: the decoder holds some back where there are B-frames.
+    pub fn drain(&mut self) {
+        for frame in self.decoder.finish() {
+            self.frame(frame);
+            self.settle();
         }
     }
 
@@ -181,7 +197,7 @@ impl Watch {
                 _ => Trigger::Fixed,
             };
             self.eyes.offer(Look {
-                crops: crops(&report),
+                crops: Vec::new(),
                 frame,
                 trigger,
             });
@@ -313,6 +329,12 @@ impl Watch {
         std::mem::take(&mut self.sightings)
     }
 
+    /// Whether every packet matters now; asleep, the packets between keyframes may wait.
+    #[must_use]
+    pub fn attentive(&self) -> bool {
+        matches!(self.demand, DecodeDemand::Awake { .. })
+    }
+
     /// Pictures decoded so far.
     #[must_use]
     pub fn decoded(&self) -> u64 {
@@ -334,11 +356,6 @@ fn next_on_grid(planned: Option<MediaTime>, now: MediaTime, every: Duration) -> 
     }
     let steps = (now - from).max(0) / step + 1;
     MediaTime::from_nanos(from.nanos() + steps * step)
-}
-
-/// Where the person model should look closer: nowhere yet, the whole picture is one look.
-fn crops(_: &MotionReport) -> Vec<NormRect> {
-    Vec::new()
 }
 
 #[cfg(test)]

@@ -161,9 +161,11 @@ fn data_folder(dir: &Path) -> Result<String, String> {
         "cannot write to {}: make it writable for this user, or choose another with data_dir",
         dir.display()
     );
-    std::fs::create_dir_all(dir).map_err(|error| format!("{advice} ({error})"))?;
-    tempfile::tempfile_in(dir).map_err(|error| format!("{advice} ({error})"))?;
-    let disk = rustix::fs::statvfs(dir).map_err(|error| error.to_string())?;
+    // Only looked at: the agent makes it at its first start.
+    let existing = dir.ancestors().find(|folder| folder.is_dir());
+    let folder = existing.unwrap_or(Path::new("."));
+    tempfile::tempfile_in(folder).map_err(|error| format!("{advice} ({error})"))?;
+    let disk = rustix::fs::statvfs(folder).map_err(|error| error.to_string())?;
     let free = ByteSize(disk.f_bavail.saturating_mul(disk.f_frsize));
     if free < ByteSize::mb(200) {
         return Err(format!(
@@ -188,7 +190,7 @@ fn check_camera(
         let what = format!("camera {}{suffix}", camera.id);
         match watch(source, role, tasks)? {
             Err(problem) => {
-                findings.problem(&what, &format!("{}. {}", problem.message, problem.hint))?
+                findings.problem(&what, &format!("{}: {}", problem.message, problem.hint))?
             }
             Ok(seen) => {
                 let interval = seen.keyframe_interval.map_or_else(

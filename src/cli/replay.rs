@@ -212,6 +212,7 @@ struct Replay<'a> {
 struct Visit {
     report: Report,
     first_alert: MediaTime,
+    clip: Option<ClipSummary>,
 }
 
 impl Replay<'_> {
@@ -298,6 +299,8 @@ impl Replay<'_> {
             }
             bar.set_position(lanes.record.received_bytes());
         }
+        lanes.watch.drain();
+        lanes.tell(out)?;
         lanes.watch.finish(EndReason::Stream);
         lanes.tell(out)?;
         lanes.record.finish();
@@ -429,27 +432,28 @@ impl Lanes<'_> {
             report.commit(self.outbox, self.live)?;
             self.record.report(&report);
             let id = report.change.incident.id;
-            let first_alert = self
-                .visits
-                .get(&id)
-                .map_or(report.newest, |visit| visit.first_alert);
-            self.visits.insert(
-                id,
-                Visit {
-                    report,
-                    first_alert,
-                },
-            );
+            let visit = self.visits.entry(id).or_insert_with(|| Visit {
+                first_alert: report.newest,
+                report: report.clone(),
+                clip: None,
+            });
+            visit.report = report;
         }
         if let Some(view) = self.watch.take_view() {
             self.record.view(view);
         }
         for clip in self.record.take_closed() {
-            let ended = |visit: &Visit| visit.report.change.incident.state == IncidentState::Ended;
-            if self.visits.get(&clip.incident).is_some_and(ended)
-                && let Some(visit) = self.visits.remove(&clip.incident)
-            {
-                self.print(&visit, &clip, out)?;
+            if let Some(visit) = self.visits.get_mut(&clip.incident) {
+                visit.clip = Some(clip);
+            }
+        }
+        let over = |visit: &Visit| {
+            visit.clip.is_some() && visit.report.change.incident.state == IncidentState::Ended
+        };
+        let told: Vec<_> = self.visits.extract_if(.., |_, visit| over(visit)).collect();
+        for (_, visit) in told {
+            if let Some(clip) = &visit.clip {
+                self.print(&visit, clip, out)?;
             }
         }
         Ok(())

@@ -241,38 +241,30 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         clip_section.problem("segment_bytes", "is too small: choose \"32 kB\" or more");
     }
     clip_section.done();
-    let config = source.map(|source| CameraConfig {
-        name: section.text("name").unwrap_or_else(|| id.to_string()),
-        id,
-        source,
-        main,
-        mode: section.choice(
-            "mode",
-            &[("armed", Mode::Armed), ("disarmed", Mode::Disarmed)],
-            Mode::Armed,
-        ),
-        wake_within: section.duration("wake_within", SECOND * 2, MS * 200, MINUTE),
-        detect: detect(&section),
-        incident: incident(section.section("incident")),
-        clip,
-        privacy_mask: section.polygons("privacy_mask"),
-    });
-    if config.is_none() {
-        // Asked all the same, so that these keys are not called unknown.
-        for key in [
-            "name",
-            "mode",
-            "wake_within",
-            "detect",
-            "incident",
-            "privacy_mask",
-            "zones",
-        ] {
-            section.has(key);
-        }
-    }
+    let name = section.text("name").unwrap_or_else(|| id.to_string());
+    let mode = section.choice(
+        "mode",
+        &[("armed", Mode::Armed), ("disarmed", Mode::Disarmed)],
+        Mode::Armed,
+    );
+    let wake_within = section.duration("wake_within", SECOND * 2, MS * 200, SECOND * 50);
+    let detect = detect(&section);
+    let incident = incident(section.section("incident"));
+    let privacy_mask = section.polygons("privacy_mask");
     section.done();
-    config
+    // Everything has been read by now, so that one problem hides no other.
+    Some(CameraConfig {
+        id,
+        name,
+        source: source?,
+        main,
+        mode,
+        wake_within,
+        detect,
+        incident,
+        clip,
+        privacy_mask,
+    })
 }
 
 struct Login {
@@ -439,26 +431,18 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
         &["mqtt", "mqtts"],
         "mqtt://HOST:1883 or mqtts://HOST:8883",
     );
-    let config = url.map(|url| MqttConfig {
-        url,
-        user: section.text("user"),
-        password: section.secret("password_file", "password_env"),
-        ca_file: section.path("ca_file"),
-        keep_alive: section.duration("keep_alive", MINUTE * 2, SECOND * 5, HOUR),
-    });
-    if config.is_none() {
-        for key in [
-            "user",
-            "password_file",
-            "password_env",
-            "ca_file",
-            "keep_alive",
-        ] {
-            section.has(key);
-        }
-    }
+    let user = section.text("user");
+    let password = section.secret("password_file", "password_env");
+    let ca_file = section.path("ca_file");
+    let keep_alive = section.duration("keep_alive", MINUTE * 2, SECOND * 5, HOUR);
     section.done();
-    config
+    Some(MqttConfig {
+        url: url?,
+        user,
+        password,
+        ca_file,
+        keep_alive,
+    })
 }
 
 fn upload(section: Section<'_>) -> Option<UploadConfig> {
@@ -493,23 +477,19 @@ fn upload(section: Section<'_>) -> Option<UploadConfig> {
             "is missing: an S3 login needs access_key and secret_key_file or secret_key_env",
         );
     }
-    let config = url.map(|url| UploadConfig {
-        url,
+    let region = section
+        .text("region")
+        .unwrap_or_else(|| "us-east-1".to_owned());
+    let ca_file = section.path("ca_file");
+    section.done();
+    Some(UploadConfig {
+        url: url?,
         endpoint,
-        region: section
-            .text("region")
-            .unwrap_or_else(|| "us-east-1".to_owned()),
+        region,
         access_key,
         secret_key,
-        ca_file: section.path("ca_file"),
-    });
-    if config.is_none() {
-        for key in ["region", "ca_file"] {
-            section.has(key);
-        }
-    }
-    section.done();
-    config
+        ca_file,
+    })
 }
 
 fn url_with_scheme(

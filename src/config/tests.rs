@@ -106,6 +106,15 @@ fn all_problems_come_at_once_with_line_and_hint() {
 }
 
 #[test]
+fn a_wrong_address_hides_no_other_problem() {
+    let problems = parse(
+        "version = 1\n[[cameras]]\nurl = \"nonsense\"\nwake_within = 2\n[mqtt]\nurl = \"x\"\nkeep_alive = 1\n",
+    )
+    .unwrap_err();
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+}
+
+#[test]
 fn logins_leave_the_address() {
     let config = parse(
         "version = 1\n[[cameras]]\nurl = \"rtsp://ann:p%40ss+1@10.0.0.2/live\"\n\

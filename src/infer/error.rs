@@ -38,7 +38,7 @@ pub enum InferError {
         needed: u32,
     },
     /// There is no card of that name.
-    #[error("there is no model card {}: set `models` in the configuration to one of: {known}", path.display())]
+    #[error("there is no model card {}: set models.motion or models.person to one of: {known}", path.display())]
     NoCard {
         /// Where it should be.
         path: PathBuf,

@@ -159,7 +159,7 @@ fn s3(
         (None, None) => builder = builder.with_skip_signature(true),
         _ => {
             return Err(refuse(
-                "upload.access_key and upload.secret_key go together: set both or none".to_owned(),
+                "upload.access_key and upload.secret_key_file go together: set both or none".to_owned(),
             ));
         }
     }
@@ -265,7 +265,7 @@ impl Inner {
                 }
                 self.needs_a_person(format!(
                     "the store {endpoint} refuses {key} in bucket \"{bucket}\": check upload.access_key, \
-                     upload.secret_key and that this key may write there"
+                     upload.secret_key_file and that this key may write there"
                 ))
             }
             Error::NotFound { .. } => self.needs_a_person(format!(

@@ -313,7 +313,7 @@ pub(super) fn sort(address: &str, error: &ConnectionError) -> End {
         ConnectionError::ConnectionRefused(
             ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
         ) => person(format!(
-            "the broker {address} refuses user and password: check mqtt.user and mqtt.password"
+            "the broker {address} refuses user and password: check mqtt.user and mqtt.password_file"
         )),
         ConnectionError::ConnectionRefused(
             ConnectReturnCode::UnsupportedProtocolVersion
