@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     fmt,
+    io::{self, IsTerminal},
     sync::{Arc, atomic::AtomicU64},
 };
 
@@ -37,7 +38,8 @@ pub fn start_log(style: &LogStyle) -> Result<(), tracing_subscriber::filter::Par
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)
-        .with_writer(std::io::stderr);
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     let _ = if style.json {
         builder.json().flatten_event(true).try_init()
     } else {

@@ -159,7 +159,8 @@ fn s3(
         (None, None) => builder = builder.with_skip_signature(true),
         _ => {
             return Err(refuse(
-                "upload.access_key and upload.secret_key_file go together: set both or none".to_owned(),
+                "upload.access_key and upload.secret_key_file go together: set both or none"
+                    .to_owned(),
             ));
         }
     }

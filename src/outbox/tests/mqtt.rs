@@ -253,7 +253,9 @@ fn a_wrong_password_is_one_sentence_and_no_alert_is_lost() {
     let connection = connect(&home, &config);
     home.outbox().alert(&visit(0.0), None).unwrap();
     let says = |word: &str| connection.sink.problem().is_some_and(|p| p.contains(word));
-    wait_for("the refusal", || says("check mqtt.user and mqtt.password_file"));
+    wait_for("the refusal", || {
+        says("check mqtt.user and mqtt.password_file")
+    });
     assert!(!says("wrong"), "a password in a message");
     assert_eq!(home.outbox().waiting(Takes::Alerts).unwrap(), 1);
     home.reopen();
