@@ -24,7 +24,7 @@ use crate::{
     },
     camera::{Camera, Shared},
     config::Config,
-    flow::{CameraId, CameraState, Mode, SiteId},
+    flow::{CameraId, SiteId},
     infer::Infer,
     ingest,
     outbox::{
@@ -110,7 +110,6 @@ impl App {
         for camera in config.cameras {
             let id = camera.id.clone();
             let mode = shared.outbox.mode(&id)?.unwrap_or(camera.mode);
-            announce_mode(&shared, &id, mode);
             let started = Camera::start(camera, mode, &shared, &lanes)?;
             cameras.lock().insert(id, started);
         }
@@ -180,16 +179,6 @@ impl App {
     }
 }
 
-/// Tells broker and board what a camera's mode is.
-fn announce_mode(shared: &Shared, camera: &CameraId, mode: Mode) {
-    shared.live.mode(camera, mode);
-    let state = match mode {
-        Mode::Armed => CameraState::Offline,
-        Mode::Disarmed => CameraState::Suspended,
-    };
-    shared.board.camera(camera, state, None);
-}
-
 /// Obeys what the hub asks, one command at a time.
 fn spawn_commands(
     tasks: &Tasks,
@@ -222,7 +211,6 @@ fn obey(
             if let Some(running) = cameras.lock().get(camera) {
                 shared.outbox.set_mode(camera, *mode)?;
                 running.set_mode(*mode);
-                shared.live.mode(camera, *mode);
                 tracing::info!(%camera, mode = mode.as_str(), "mode set");
             } else {
                 tracing::warn!(%camera, "a mode was set for a camera that is not here");

@@ -16,6 +16,7 @@
 mod links;
 mod pictures;
 mod record;
+mod status;
 mod view;
 mod watch;
 
@@ -34,7 +35,10 @@ pub use record::{ClipSummary, Record};
 pub use view::{Report, View};
 pub use watch::{Pace, Sighting, Watch};
 
-use self::links::{PacketFeed, packet_link};
+use self::{
+    links::{Lanes, PacketFeed, packet_link},
+    status::Status,
+};
 use crate::{
     base::{
         board::Board,
@@ -45,7 +49,7 @@ use crate::{
         telemetry::Metrics,
     },
     config::CameraConfig,
-    flow::{CameraId, EndReason, Mode, Packet, StreamRole},
+    flow::{CameraId, EndReason, MediaTime, Mode, Packet, StreamRole},
     infer::Infer,
     ingest::RtspSource,
     outbox::{Outbox, sinks::LiveState},
@@ -88,14 +92,15 @@ enum Note {
     Report(Box<Report>),
     /// Somebody is in view: a candidate for a better picture.
     View(View),
-    /// The pre-roll must go.
-    Clear,
+    /// Keep packets, or keep none and forget those kept.
+    Mode(Mode),
 }
 
 /// A running camera.
 pub struct Camera {
     id: CameraId,
     orders: Sender<Order>,
+    status: Status,
     sources: Tasks,
     watching: Tasks,
     recording: Tasks,
@@ -118,15 +123,17 @@ impl Camera {
         let (notes_tx, notes) = link(64, WhenFull::Wait, &record_bell);
         let (to_watch, watch_packets) = packet_link(&watch_bell);
         let (to_record, record_packets) = packet_link(&record_bell);
+        let status = Status::new(&id, mode, shared);
         let camera = Self {
             id: id.clone(),
             orders: orders_tx.clone(),
+            status: status.clone(),
             sources: tasks.child(),
             watching: tasks.child(),
             recording: tasks.child(),
         };
 
-        let record = Record::new(&config, shared);
+        let record = Record::new(&config, mode, shared);
         let clock = shared.clock.clone();
         let stop = camera.recording.token().clone();
         camera.recording.thread(&format!("rec-{id}"), move || {
@@ -153,25 +160,26 @@ impl Camera {
             stop: camera.watching.token().clone(),
             untold: VecDeque::new(),
             refused: false,
+            away_since: None,
+            patience: config.incident.end_after_lost,
         };
         camera
             .watching
             .thread(&format!("watch-{id}"), move || lane.run())?;
 
+        let lanes = Lanes {
+            watch: to_watch,
+            record: to_record,
+            orders: orders_tx,
+            attentive,
+            status,
+        };
         for (role, source) in [
             (StreamRole::Sub, Some(config.source)),
             (StreamRole::Main, config.main),
         ] {
             let Some(source) = source else { continue };
-            let feed = PacketFeed::new(
-                id.clone(),
-                role,
-                shared,
-                (role == StreamRole::Sub).then(|| to_watch.clone()),
-                to_record.clone(),
-                orders_tx.clone(),
-                attentive.clone(),
-            );
+            let feed = PacketFeed::new(id.clone(), role, lanes.clone(), &shared.metrics);
             let source = RtspSource::new(source, role, shared.clock.clone(), shared.stages.clone());
             let stop = camera.sources.token().clone();
             let name = format!(
@@ -197,6 +205,7 @@ impl Camera {
 
     /// Arms or disarms.
     pub fn set_mode(&self, mode: Mode) {
+        self.status.mode(mode);
         self.orders.send(Order::Mode(mode));
     }
 
@@ -225,6 +234,9 @@ struct WatchLane {
     /// Reports whose alert is not on disk yet.
     untold: VecDeque<Report>,
     refused: bool,
+    /// Since when no pictures come, and for how long an open incident waits for them.
+    away_since: Option<MediaTime>,
+    patience: Duration,
 }
 
 impl WatchLane {
@@ -235,12 +247,21 @@ impl WatchLane {
                 self.obey(order);
             }
             while let Some(packet) = self.packets.try_recv() {
+                self.away_since = None;
                 self.watch.packet(packet);
                 self.watch.collect();
                 self.tell();
             }
             self.watch.collect();
-            self.watch.tick(self.shared.clock.now());
+            let now = self.shared.clock.now();
+            if self
+                .away_since
+                .is_some_and(|since| now.since(since) >= self.patience)
+            {
+                self.away_since = None;
+                self.watch.finish(EndReason::Stream);
+            }
+            self.watch.tick(now);
             self.tell();
             self.attentive
                 .store(self.watch.attentive(), Ordering::Relaxed);
@@ -255,11 +276,9 @@ impl WatchLane {
             Order::Mode(mode) => {
                 self.watch.set_mode(mode, now);
                 self.tell();
-                if mode == Mode::Disarmed {
-                    self.notes.send(Note::Clear);
-                }
+                self.notes.send(Note::Mode(mode));
             }
-            Order::Away => self.watch.finish(EndReason::Stream),
+            Order::Away => self.away_since = Some(now),
         }
     }
 
@@ -305,7 +324,7 @@ fn record_lane(
             match note {
                 Note::Report(report) => record.report(&report),
                 Note::View(view) => record.view(view),
-                Note::Clear => record.clear(),
+                Note::Mode(mode) => record.set_mode(mode),
             }
         }
         while let Some(packet) = packets.try_recv() {

@@ -8,16 +8,16 @@ use std::{
     },
 };
 
-use super::{Order, Shared};
+use prometheus_client::metrics::counter::Counter;
+
+use super::{Order, status::Status};
 use crate::{
     base::{
-        board::Board,
         link::{Bell, Receiver, Sender, WhenFull, link},
         telemetry::{CameraLabel, CameraPartLabel, Metrics},
     },
-    flow::{CameraId, CameraState, Packet, StreamRole},
+    flow::{CameraId, Packet, StreamRole},
     ingest::{PacketSink, SourceState},
-    outbox::sinks::LiveState,
 };
 
 /// Access units that a lane may be behind: at 30 pictures a second about ten seconds, at 10 half a minute.
@@ -52,51 +52,50 @@ fn drop_oldest_gop(queue: &mut VecDeque<Packet>, incoming: &mut Packet) -> usize
     before - queue.len()
 }
 
+/// The lanes' ends that a source's packets and states go to.
+#[derive(Clone)]
+pub(super) struct Lanes {
+    pub(super) watch: Sender<Packet>,
+    pub(super) record: Sender<Packet>,
+    pub(super) orders: Sender<Order>,
+    /// Whether the watch lane wants to be woken for every packet.
+    pub(super) attentive: Arc<AtomicBool>,
+    pub(super) status: Status,
+}
+
 /// One stream's way into the lanes.
 pub(super) struct PacketFeed {
     role: StreamRole,
     id: CameraId,
-    watch: Option<Sender<Packet>>,
-    record: Sender<Packet>,
-    orders: Sender<Order>,
-    board: Board,
-    live: LiveState,
+    lanes: Lanes,
     metrics: Arc<Metrics>,
     part: CameraPartLabel,
+    sessions: Counter,
     lost_before: u64,
-    /// Whether the watch lane wants to be woken for every packet.
-    attentive: Arc<AtomicBool>,
 }
 
 impl PacketFeed {
     pub(super) fn new(
         id: CameraId,
         role: StreamRole,
-        shared: &Shared,
-        watch: Option<Sender<Packet>>,
-        record: Sender<Packet>,
-        orders: Sender<Order>,
-        attentive: Arc<AtomicBool>,
+        lanes: Lanes,
+        metrics: &Arc<Metrics>,
     ) -> Self {
-        let part = CameraPartLabel {
-            camera: id.to_string(),
-            part: match role {
-                StreamRole::Sub => "sub",
-                StreamRole::Main => "main",
-            },
+        let camera = id.to_string();
+        let part = match role {
+            StreamRole::Sub => "sub",
+            StreamRole::Main => "main",
         };
         Self {
             role,
             id,
-            watch,
-            record,
-            orders,
-            board: shared.board.clone(),
-            live: shared.live.clone(),
-            metrics: shared.metrics.clone(),
-            part,
+            lanes,
+            metrics: Arc::clone(metrics),
+            sessions: metrics.camera_sessions.get_or_create_owned(&CameraLabel {
+                camera: camera.clone(),
+            }),
+            part: CameraPartLabel { camera, part },
             lost_before: 0,
-            attentive,
         }
     }
 
@@ -106,7 +105,11 @@ impl PacketFeed {
             .received_bytes
             .get_or_create(&self.part)
             .inc_by(packet.data.len() as u64);
-        let lost = self.record.dropped() + self.watch.as_ref().map_or(0, Sender::dropped);
+        let lost = match self.role {
+            StreamRole::Sub => self.lanes.record.dropped() + self.lanes.watch.dropped(),
+            // Both streams share the record lane's link: its losses are counted once.
+            StreamRole::Main => self.lost_before,
+        };
         if lost > self.lost_before {
             self.metrics
                 .dropped
@@ -122,37 +125,33 @@ impl PacketFeed {
     }
 }
 
+fn send(lane: &Sender<Packet>, packet: Packet, wake: bool) {
+    if wake {
+        lane.send(packet);
+    } else {
+        lane.send_quietly(packet);
+    }
+}
+
 impl PacketSink for PacketFeed {
     fn packet(&mut self, packet: Packet) {
         self.count(&packet);
         // A lane that does not need every unit at once is woken for keyframes only; the others wait in the link.
         let key = packet.key;
-        if let Some(watch) = &self.watch {
-            if key || self.attentive.load(Ordering::Relaxed) {
-                watch.send(packet.clone());
-            } else {
-                watch.send_quietly(packet.clone());
-            }
+        if self.role == StreamRole::Sub {
+            let wake = key || self.lanes.attentive.load(Ordering::Relaxed);
+            send(&self.lanes.watch, packet.clone(), wake);
         }
-        if key {
-            self.record.send(packet);
-        } else {
-            self.record.send_quietly(packet);
-        }
+        send(&self.lanes.record, packet, key);
     }
 
     fn state(&mut self, state: SourceState) {
-        let (camera_state, problem) = match state {
+        let problem = match state {
             SourceState::Connecting => return,
             SourceState::Online(format) => {
-                self.metrics
-                    .camera_sessions
-                    .get_or_create(&CameraLabel {
-                        camera: self.id.to_string(),
-                    })
-                    .inc();
+                self.sessions.inc();
                 tracing::info!(camera = %self.id, stream = self.part.part, ?format, "pictures arrive");
-                (CameraState::Online, None)
+                None
             }
             SourceState::Away { problem, .. } => {
                 tracing::warn!(
@@ -161,23 +160,18 @@ impl PacketSink for PacketFeed {
                     hint = problem.hint,
                     "{}", problem.message
                 );
-                (CameraState::Offline, Some(problem))
+                Some(problem)
             }
         };
-        if self.role == StreamRole::Sub {
-            let up = i64::from(camera_state == CameraState::Online);
-            self.metrics
-                .camera_up
-                .get_or_create(&CameraLabel {
-                    camera: self.id.to_string(),
-                })
-                .set(up);
-            self.live.camera_status(&self.id, camera_state);
-            if camera_state == CameraState::Offline {
-                self.orders.send(Order::Away);
+        match self.role {
+            StreamRole::Sub => {
+                if problem.is_some() {
+                    self.lanes.orders.send(Order::Away);
+                }
+                self.lanes.status.watched(problem);
             }
+            StreamRole::Main => self.lanes.status.main(problem),
         }
-        self.board.camera(&self.id, camera_state, problem);
     }
 }
 

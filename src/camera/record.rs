@@ -17,8 +17,8 @@ use crate::{
     clip::{ClipEvent, Recorder, crop, thumbnail},
     config::{CameraConfig, ClipConfig},
     flow::{
-        CameraId, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Packet,
-        Problem, Rendition, StreamRole,
+        CameraId, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Mode,
+        Packet, Problem, Rendition, StreamRole,
     },
     outbox::{Outbox, PictureKind, sinks::LiveState},
 };
@@ -42,6 +42,7 @@ pub struct Record {
     refusal_told: bool,
     /// Pictures are masked, clips cannot be.
     masked: bool,
+    mode: Mode,
 }
 
 /// A closed clip of the watched stream.
@@ -74,7 +75,7 @@ impl ClipSummary {
 impl Record {
     /// A lane for the camera `config`.
     #[must_use]
-    pub fn new(config: &CameraConfig, shared: &Shared) -> Self {
+    pub fn new(config: &CameraConfig, mode: Mode, shared: &Shared) -> Self {
         let roles = [
             Some(StreamRole::Sub),
             config.main.as_ref().map(|_| StreamRole::Main),
@@ -97,12 +98,16 @@ impl Record {
             closed: Vec::new(),
             refusal_told: false,
             masked: !config.privacy_mask.is_empty(),
+            mode,
         }
     }
 
     /// Takes one access unit of either stream.
     pub fn packet(&mut self, packet: &Packet) {
         self.bytes += packet.data.len() as u64;
+        if self.mode == Mode::Disarmed {
+            return;
+        }
         if packet.stream == StreamRole::Main && packet.key {
             self.pictures.main_keyframe(packet);
         }
@@ -203,10 +208,13 @@ impl Record {
         self.on_streams(|_, recorder| recorder.tick(now));
     }
 
-    /// Disarmed: the pre-roll is emptied, and no later clip reaches back before now.
-    pub fn clear(&mut self) {
-        self.pictures.clear();
-        self.on_streams(|_, recorder| recorder.clear());
+    /// Disarmed: nothing is kept, the pre-roll is emptied, and no later clip reaches back before arming.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+        if mode == Mode::Disarmed {
+            self.pictures.clear();
+            self.on_streams(|_, recorder| recorder.clear());
+        }
     }
 
     /// Closes every clip with what has come so far.

@@ -272,12 +272,12 @@ impl Watch {
                 IncidentState::Began => {
                     self.metrics.incidents.get_or_create(&self.label()).inc();
                     self.open = Some(incident.id);
-                    tracing::info!(camera = %self.id, incident = %incident.id, score = incident.score, "{} seen", incident.label);
+                    tracing::info!(camera = %self.id, incident = %incident.id, score = format_args!("{:.2}", incident.score), "{} seen", incident.label);
                 }
                 IncidentState::Updated => {}
                 IncidentState::Ended => {
                     self.open = None;
-                    tracing::info!(camera = %self.id, incident = %incident.id, reason = ?incident.end_reason, "incident ended");
+                    tracing::info!(camera = %self.id, incident = %incident.id, reason = incident.end_reason.map_or("", EndReason::as_str), "incident ended");
                 }
             }
             self.reports.push(Report {

@@ -261,7 +261,7 @@ impl Replay<'_> {
             &shared,
             &Bell::new(),
         );
-        let mut record = Record::new(&self.camera, &shared);
+        let mut record = Record::new(&self.camera, Mode::Armed, &shared);
         let mut lanes = Lanes {
             name: &name,
             json: self.args.json,

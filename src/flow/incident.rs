@@ -80,6 +80,21 @@ pub enum EndReason {
     Interrupted,
 }
 
+impl EndReason {
+    /// The name on the wire and in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost => "lost",
+            Self::Disarmed => "disarmed",
+            Self::Stream => "stream",
+            Self::Stopped => "stopped",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// The state of one visit. Each change carries all of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incident {
