@@ -44,6 +44,10 @@ build: setup ## the release binary, at target/release/lares
 bench: setup samples ## what Lares costs on this machine
 	cargo bench --locked
 
+.PHONY: soak
+soak: build samples ## thirty minutes with three cameras: memory, threads and losses must stay as they are
+	tests/soak.sh $(LARES)
+
 .PHONY: models
 models: setup ## make models/*.onnx again from their published weights
 	models/recipe/make.sh

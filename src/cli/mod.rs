@@ -140,6 +140,8 @@ fn start_logging(cli: &Cli) -> anyhow::Result<()> {
     };
     let quiet = match &cli.command {
         Command::Run(_) => "info",
+        // Its findings say it already.
+        Command::Check(_) => "error",
         _ => "warn",
     };
     let filter = match (&cli.log, &configured) {
