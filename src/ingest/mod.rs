@@ -20,15 +20,14 @@
 //! | `file`, `container` | video files |
 //! | `rtsp`, `session`, `receive` | cameras: for ever, one session, one picture |
 //! | `decode`, `mask` | one decoder; privacy masks |
-//! | `ring` | the last groups of pictures; pure |
-//! | `ondemand`, `lookback` | decide what is decoded, and when |
+//! | `ring` | the current group of pictures; pure |
+//! | `ondemand` | decides what is decoded, and when |
 
 mod container;
 mod decode;
 mod file;
 mod gate;
 mod line;
-mod lookback;
 mod mask;
 mod meter;
 mod nal;
@@ -51,7 +50,6 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use decode::{DecodeError, Decoder, Feed};
 pub use file::FileSource;
-pub use lookback::LookBack;
 pub use ondemand::OnDemand;
 pub use rtsp::RtspSource;
 pub use setup::init;

@@ -12,7 +12,6 @@ use tracing::warn;
 
 use super::{
     decode::{DecodeError, Decoder, Feed},
-    lookback::LookBack,
     ring::Ring,
 };
 use crate::{
@@ -151,17 +150,7 @@ impl OnDemand {
         }
     }
 
-    /// The pictures of the `span` before `before`, from the keyframe before them on, as far back as units are kept
-    /// (a few groups of pictures). They are decoded when asked for, by a decoder of their own.
-    ///
-    /// # Errors
-    /// When no decoder takes the stream.
-    pub fn look_back(&self, before: MediaTime, span: Duration) -> Result<LookBack, DecodeError> {
-        let units = self.ring.since(before.before(span));
-        LookBack::new(units, before, |unit| self.new_decoder(&unit.format))
-    }
-
-    /// Pictures decoded so far, given or not; those of [`look_back`](Self::look_back) do not count.
+    /// Pictures decoded so far, given or not.
     #[must_use]
     pub fn decoded(&self) -> u64 {
         self.decoded
