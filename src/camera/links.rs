@@ -158,8 +158,7 @@ impl PacketSink for PacketFeed {
                 tracing::warn!(
                     camera = %self.id,
                     stream = self.part.part,
-                    hint = problem.hint,
-                    "{}", problem.message
+                    "{}: {}", problem.message, problem.hint
                 );
                 (CameraState::Offline, Some(problem))
             }
