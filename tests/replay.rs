@@ -1,5 +1,7 @@
 //! `lares replay` on real recordings: what it finds, when it would have told, and what it prints for programs.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy knows only by their attribute")]
+
 mod program;
 
 use std::{
@@ -273,12 +275,13 @@ fn mot(video: &Path, more: &[&str]) -> Vec<Sighting> {
     sightings.collect()
 }
 
-/// Boxes of persons in a 768x576 picture, in time order.
+/// Boxes of persons in a 768x576 picture, in time order. The box of somebody at the edge may reach a little beyond it.
 fn assert_plausible(sightings: &[Sighting]) {
     assert!(sightings.is_sorted_by_key(|seen| seen.frame));
     for seen in sightings {
         let [x, y, w, h] = seen.rect;
-        assert!(x >= 0.0 && y >= 0.0 && x + w <= 768.01 && y + h <= 576.01, "{seen:?}");
+        let over = [-x, -y, x + w - 768.0, y + h - 576.0].into_iter().fold(0.0, f64::max);
+        assert!(over <= 12.0, "{over:.1} pixels outside the picture: {seen:?}");
         assert!(w > 4.0 && h > 8.0 && w < 400.0, "{seen:?}");
         assert!((0.05..=1.0).contains(&seen.score), "{seen:?}");
         assert!(seen.id >= -1, "{seen:?}");
