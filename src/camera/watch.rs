@@ -279,7 +279,7 @@ impl Watch {
                 IncidentState::Updated => {}
                 IncidentState::Ended => {
                     self.open = None;
-                    tracing::info!(camera = %self.id, incident = %incident.id, reason = ?incident.end_reason, "incident ended");
+                    tracing::info!(camera = %self.id, incident = %incident.id, reason = incident.end_reason.map(tracing::field::debug), "incident ended");
                 }
             }
             self.reports.push(Report {
