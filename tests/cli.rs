@@ -1,31 +1,57 @@
 //! The command line: what each command says of itself, and how it starts and ends.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy knows only by their attribute")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy knows only by their attribute"
+)]
 
 mod program;
 
 use std::{fs, process::Stdio, time::Duration};
 
-use program::{Done, Running, assert_plain, assert_told_once, free_port, lares, run, sample, text, wait_until};
+use program::{
+    Done, Running, assert_plain, assert_told_once, free_port, lares, run, sample, text, wait_until,
+};
 
 const SOON: Duration = Duration::from_secs(30);
 
 #[test]
 fn each_command_explains_itself() {
-    let commands = ["run", "check", "replay", "bench", "demo", "camera", "outbox", "models"];
+    let commands = [
+        "run", "check", "replay", "bench", "demo", "camera", "outbox", "models",
+    ];
     let general = run(["--help"]);
     assert_eq!(general.status, Some(0));
     for command in commands {
-        assert!(general.stdout.contains(&format!("\n  {command} ")), "{command} in:\n{}", general.stdout);
+        assert!(
+            general.stdout.contains(&format!("\n  {command} ")),
+            "{command} in:\n{}",
+            general.stdout
+        );
         let done = run([command, "--help"]);
-        assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""), "{command}");
-        assert!(done.stdout.contains("Usage: lares "), "{command}:\n{}", done.stdout);
+        assert_eq!(
+            (done.status, done.stderr.as_str()),
+            (Some(0), ""),
+            "{command}"
+        );
+        assert!(
+            done.stdout.contains("Usage: lares "),
+            "{command}:\n{}",
+            done.stdout
+        );
         let example = format!("  lares {command} ");
         let examples = done.stdout.split_once("Examples:").map(|(_, rest)| rest);
-        assert!(examples.is_some_and(|rest| rest.contains(&example)), "{command} has no example:\n{}", done.stdout);
+        assert!(
+            examples.is_some_and(|rest| rest.contains(&example)),
+            "{command} has no example:\n{}",
+            done.stdout
+        );
     }
     for command in ["run", "check", "replay", "demo"] {
-        assert!(general.stdout.contains(&format!("lares {command} ")), "no example of {command}");
+        assert!(
+            general.stdout.contains(&format!("lares {command} ")),
+            "no example of {command}"
+        );
     }
 }
 
@@ -35,7 +61,10 @@ fn without_a_command_the_help_is_shown() {
     assert_eq!(done.status, Some(2));
     assert!(done.stderr.contains("Usage: lares"), "{}", done.stderr);
     let version = run(["--version"]);
-    assert_eq!(version.stdout, format!("lares {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        version.stdout,
+        format!("lares {}\n", env!("CARGO_PKG_VERSION"))
+    );
 }
 
 fn ready(camera: &Running) -> String {
@@ -60,7 +89,11 @@ fn a_virtual_camera_tells_its_addresses_and_ends_on_sigterm() {
         videos[1].display()
     );
     assert_eq!(ready(&camera), expected);
-    let Done { status, stdout, stderr } = camera.terminate();
+    let Done {
+        status,
+        stdout,
+        stderr,
+    } = camera.terminate();
     assert_eq!((status, stdout, stderr.as_str()), (Some(0), expected, ""));
 }
 
@@ -84,22 +117,59 @@ fn a_virtual_camera_that_cannot_serve_says_why() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let good = sample("odd/clip.mkv");
-    let (odd, sound, none) = (sample("odd/mpeg4.avi"), sample("odd/audio-only.mp4"), sample("odd/empty.mp4"));
+    let (odd, sound, none) = (
+        sample("odd/mpeg4.avi"),
+        sample("odd/audio-only.mp4"),
+        sample("odd/empty.mp4"),
+    );
     let cases: [(&[&str], &[&str]); 8] = [
-        (&["nowhere.mp4"], &["nowhere.mp4 cannot be read", "check the path"]),
-        (&[text(&none)], &["empty.mp4 is empty", "copy or record it again"]),
+        (
+            &["nowhere.mp4"],
+            &["nowhere.mp4 cannot be read", "check the path"],
+        ),
+        (
+            &[text(&none)],
+            &["empty.mp4 is empty", "copy or record it again"],
+        ),
         (&[text(&sound)], &["has no video in it", "name an MP4"]),
-        (&[text(&odd)], &["a camera sends H.264 or H.265", "convert it with `ffmpeg"]),
-        (&["--listen", &taken, text(&good)], &["cannot listen on", "choose another port"]),
-        (&["--listen", "0.0.0.0:0", text(&good)], &["can be reached from other machines", "a user and a password"]),
-        (&["--user", "u", text(&good)], &["--user needs a password", "LARES_CAMERA_PASSWORD"]),
-        (&["--user", "u", "--password-file", text(&empty), text(&good)], &["the password is empty", "first line"]),
+        (
+            &[text(&odd)],
+            &["a camera sends H.264 or H.265", "convert it with `ffmpeg"],
+        ),
+        (
+            &["--listen", &taken, text(&good)],
+            &["cannot listen on", "choose another port"],
+        ),
+        (
+            &["--listen", "0.0.0.0:0", text(&good)],
+            &[
+                "can be reached from other machines",
+                "a user and a password",
+            ],
+        ),
+        (
+            &["--user", "u", text(&good)],
+            &["--user needs a password", "LARES_CAMERA_PASSWORD"],
+        ),
+        (
+            &["--user", "u", "--password-file", text(&empty), text(&good)],
+            &["the password is empty", "first line"],
+        ),
     ];
     for (arguments, words) in cases {
         let listen = ["camera", "--listen", "127.0.0.1:0"];
-        let line = if arguments.contains(&"--listen") { [&listen[..1], arguments] } else { [&listen[..], arguments] };
+        let line = if arguments.contains(&"--listen") {
+            [&listen[..1], arguments]
+        } else {
+            [&listen[..], arguments]
+        };
         let done = run(line.concat());
-        assert_eq!((done.status, done.stdout.as_str()), (Some(1), ""), "{arguments:?}: {}", done.stderr);
+        assert_eq!(
+            (done.status, done.stdout.as_str()),
+            (Some(1), ""),
+            "{arguments:?}: {}",
+            done.stderr
+        );
         assert_told_once(&done.stderr, words);
         assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
     }
@@ -111,7 +181,9 @@ fn an_agent_ends_in_good_order_on_sigterm() {
     let config = folder.path().join("lares.toml");
     let url = format!("rtsp://127.0.0.1:{}/", free_port());
     let text_of = |log: &str| {
-        format!("version = 1\ndata_dir = \"data\"\n[[cameras]]\nurl = \"{url}\"\n[web]\nlisten = \"off\"\n[log]\n{log}")
+        format!(
+            "version = 1\ndata_dir = \"data\"\n[[cameras]]\nurl = \"{url}\"\n[web]\nlisten = \"off\"\n[log]\n{log}"
+        )
     };
     fs::write(&config, text_of("format = \"json\"\n")).unwrap();
     let mut agent = Running::start(&mut lares(["run", "--config", text(&config)]));
@@ -120,7 +192,8 @@ fn an_agent_ends_in_good_order_on_sigterm() {
     assert_eq!((done.status, done.stdout.as_str()), (Some(0), ""));
     assert_plain(&done.stderr);
     let told = |words: &str| {
-        let line = done.stderr.lines().find(|line| line.contains(words));
+        let message = format!("\"message\":\"{words}\"");
+        let line = done.stderr.lines().find(|line| line.contains(&message));
         let line = line.unwrap_or_else(|| panic!("{words:?} is not in:\n{}", done.stderr));
         serde_json::from_str::<serde_json::Value>(line).unwrap()
     };

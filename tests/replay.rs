@@ -1,6 +1,9 @@
 //! `lares replay` on real recordings: what it finds, when it would have told, and what it prints for programs.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy knows only by their attribute")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy knows only by their attribute"
+)]
 
 mod program;
 
@@ -85,13 +88,16 @@ fn parse(stdout: &str) -> Vec<Replayed> {
     let mut videos = Vec::new();
     let mut events = Vec::new();
     for line in stdout.lines() {
-        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON ({error}): {line}"));
+        let value: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON ({error}): {line}"));
         if value["type"] == "event" {
-            let event: Event = serde_json::from_value(value).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let event: Event =
+                serde_json::from_value(value).unwrap_or_else(|error| panic!("{error}: {line}"));
             assert!((event.v, event.r#type.as_str()) == (1, "event"));
             events.push(event);
         } else {
-            let summary: Summary = serde_json::from_value(value).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let summary: Summary =
+                serde_json::from_value(value).unwrap_or_else(|error| panic!("{error}: {line}"));
             assert!((summary.v, summary.r#type.as_str()) == (1, "summary"));
             let events = std::mem::take(&mut events);
             assert!(events.iter().all(|event| event.video == summary.video));
@@ -127,13 +133,22 @@ fn truth(file: &Path) -> Vec<(f64, f64)> {
 /// That each visit was told exactly once, while it was going on, and nothing else was; returns the median delay.
 fn median_delay(events: &[Event], visits: &[(f64, f64)]) -> f64 {
     let told: Vec<_> = events.iter().map(|event| event.first_alert_s).collect();
-    assert_eq!(events.len(), visits.len(), "alerts at {told:?}, visits {visits:?}");
+    assert_eq!(
+        events.len(),
+        visits.len(),
+        "alerts at {told:?}, visits {visits:?}"
+    );
     let mut delays: Vec<_> = visits
         .iter()
         .map(|(start, end)| {
             let mut within = told.iter().filter(|at| (*start..*end).contains(*at));
-            let first = within.next().unwrap_or_else(|| panic!("no alert in {start}..{end}: {told:?}"));
-            assert!(within.next().is_none(), "two alerts in {start}..{end}: {told:?}");
+            let first = within
+                .next()
+                .unwrap_or_else(|| panic!("no alert in {start}..{end}: {told:?}"));
+            assert!(
+                within.next().is_none(),
+                "two alerts in {start}..{end}: {told:?}"
+            );
             first - start
         })
         .collect();
@@ -151,18 +166,41 @@ fn each_visit_is_told_once_and_soon() {
 
     for (event, (start, end)) in replayed.events.iter().zip(visits) {
         assert!(event.start_s <= event.first_alert_s && event.first_alert_s <= event.end_s);
-        assert!(event.start_s >= start - 0.5 && event.end_s <= end + 1.0, "{event:?}");
-        assert!(event.clip_start_s <= event.start_s - 5.0, "less than the pre-roll: {event:?}");
-        assert!(event.clip_end_s >= event.end_s + 5.0 - 0.2, "less than the post-roll: {event:?}");
+        assert!(
+            event.start_s >= start - 0.5 && event.end_s <= end + 1.0,
+            "{event:?}"
+        );
+        assert!(
+            event.clip_start_s <= event.start_s - 5.0,
+            "less than the pre-roll: {event:?}"
+        );
+        assert!(
+            event.clip_end_s >= event.end_s + 5.0 - 0.2,
+            "less than the post-roll: {event:?}"
+        );
         assert!(event.segments > 1 && event.clip_bytes > 0 && event.tracks >= 1);
-        assert_eq!((event.camera.as_str(), event.label.as_str()), ("camera1", "person"));
-        assert!(event.id.parse::<uuid::Uuid>().is_ok_and(|id| id.get_version_num() == 7));
+        assert_eq!(
+            (event.camera.as_str(), event.label.as_str()),
+            ("camera1", "person")
+        );
+        assert!(
+            event
+                .id
+                .parse::<uuid::Uuid>()
+                .is_ok_and(|id| id.get_version_num() == 7)
+        );
         assert!((0.3..=1.0).contains(&event.top_score));
     }
     let clips: u64 = replayed.events.iter().map(|event| event.clip_bytes).sum();
     let summary = replayed.summary;
-    assert!(summary.upload_bytes > clips, "clips, pictures and alerts: {summary:?}");
-    assert!(summary.upload_bytes < summary.source_bytes * 6 / 10, "{summary:?}");
+    assert!(
+        summary.upload_bytes > clips,
+        "clips, pictures and alerts: {summary:?}"
+    );
+    assert!(
+        summary.upload_bytes < summary.source_bytes * 6 / 10,
+        "{summary:?}"
+    );
 }
 
 #[test]
@@ -182,7 +220,16 @@ fn strangers_of_another_scene_are_told_as_well() {
 /// Packets of the video that a demuxer marks as keyframes.
 fn keyframes(video: &Path) -> u64 {
     let output = Command::new("ffprobe")
-        .args(["-v", "error", "-select_streams", "v", "-show_entries", "packet=flags", "-of", "csv=p=0"])
+        .args([
+            "-v",
+            "error",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "packet=flags",
+            "-of",
+            "csv=p=0",
+        ])
         .arg(video)
         .output()
         .expect("ffprobe is installed by the set-up");
@@ -212,15 +259,28 @@ fn a_quiet_scene_costs_its_keyframes_and_sends_nothing() {
     assert_eq!(video_s, 600.0);
     assert!(source_bytes < video.metadata().unwrap().len() && source_bytes > 90_000_000);
     assert!(wall_s > 0.0 && cpu_s > 0.0);
-    let parts = [stages.ingest, stages.decode, stages.motion, stages.person, stages.track, stages.clip, stages.other];
+    let parts = [
+        stages.ingest,
+        stages.decode,
+        stages.motion,
+        stages.person,
+        stages.track,
+        stages.clip,
+        stages.other,
+    ];
     assert!(parts.iter().all(|seconds| *seconds >= 0.0), "{stages:?}");
-    assert!((parts.iter().sum::<f64>() - cpu_s).abs() < 0.1, "{stages:?} of {cpu_s}");
+    assert!(
+        (parts.iter().sum::<f64>() - cpu_s).abs() < 0.1,
+        "{stages:?} of {cpu_s}"
+    );
     assert_eq!(done.stderr, "");
 }
 
 /// What may differ between two runs, taken out.
 fn timeless(stdout: &str) -> Vec<Value> {
-    let lines = stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines = stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines
         .map(|mut value| {
             let fields = value.as_object_mut().unwrap();
@@ -261,7 +321,10 @@ fn mot(video: &Path, more: &[&str]) -> Vec<Sighting> {
     assert_eq!(parse(&done.stdout).len(), 1);
     let lines = fs::read_to_string(file).unwrap();
     let sightings = lines.lines().map(|line| {
-        let fields: Vec<f64> = line.split(',').map(|field| field.parse().unwrap()).collect();
+        let fields: Vec<f64> = line
+            .split(',')
+            .map(|field| field.parse().unwrap())
+            .collect();
         let [frame, id, x, y, w, h, score, -1.0, -1.0, -1.0] = fields[..] else {
             panic!("not ten fields that end in -1,-1,-1: {line}");
         };
@@ -280,15 +343,26 @@ fn assert_plausible(sightings: &[Sighting]) {
     assert!(sightings.is_sorted_by_key(|seen| seen.frame));
     for seen in sightings {
         let [x, y, w, h] = seen.rect;
-        let over = [-x, -y, x + w - 768.0, y + h - 576.0].into_iter().fold(0.0, f64::max);
-        assert!(over <= 12.0, "{over:.1} pixels outside the picture: {seen:?}");
+        let over = [-x, -y, x + w - 768.0, y + h - 576.0]
+            .into_iter()
+            .fold(0.0, f64::max);
+        assert!(
+            over <= 12.0,
+            "{over:.1} pixels outside the picture: {seen:?}"
+        );
         assert!(w > 4.0 && h > 8.0 && w < 400.0, "{seen:?}");
         assert!((0.05..=1.0).contains(&seen.score), "{seen:?}");
         assert!(seen.id >= -1, "{seen:?}");
     }
     let sure = sightings.iter().filter(|seen| seen.score > 0.5);
-    let upright = sure.clone().filter(|seen| seen.rect[3] > seen.rect[2]).count();
-    assert!(upright * 10 >= sure.count() * 9, "people who walk are taller than wide");
+    let upright = sure
+        .clone()
+        .filter(|seen| seen.rect[3] > seen.rect[2])
+        .count();
+    assert!(
+        upright * 10 >= sure.count() * 9,
+        "people who walk are taller than wide"
+    );
 }
 
 /// That an id is given to one box of a frame, and follows one person.
@@ -297,14 +371,26 @@ fn assert_stable(sightings: &[Sighting]) {
     for seen in sightings.iter().filter(|seen| seen.id >= 0) {
         tracks.entry(seen.id).or_default().push(seen);
     }
-    let middle = |seen: &Sighting| (seen.rect[0] + seen.rect[2] / 2.0, seen.rect[1] + seen.rect[3] / 2.0);
+    let middle = |seen: &Sighting| {
+        (
+            seen.rect[0] + seen.rect[2] / 2.0,
+            seen.rect[1] + seen.rect[3] / 2.0,
+        )
+    };
     for (id, track) in &tracks {
         for pair in track.windows(2) {
             let (before, after) = (pair[0], pair[1]);
-            assert!(before.frame < after.frame, "id {id} twice in frame {}", after.frame);
+            assert!(
+                before.frame < after.frame,
+                "id {id} twice in frame {}",
+                after.frame
+            );
             let ((x0, y0), (x1, y1)) = (middle(before), middle(after));
             let step = (x1 - x0).hypot(y1 - y0) / (after.frame - before.frame) as f64;
-            assert!(step < 40.0, "id {id} jumps {step:.0} pixels a frame from {before:?} to {after:?}");
+            assert!(
+                step < 40.0,
+                "id {id} jumps {step:.0} pixels a frame from {before:?} to {after:?}"
+            );
         }
     }
     // Six to eight people are in view during these 20 s; some are hidden for a while and come back.
@@ -317,7 +403,12 @@ fn assert_stable(sightings: &[Sighting]) {
 fn boxes_for_scoring_come_on_a_fixed_grid() {
     let folder = tempfile::tempdir().unwrap();
     let video = first_seconds(&sample("video/vtest-h264.mp4"), 20, folder.path());
-    let frames = |sightings: &[Sighting]| sightings.iter().map(|seen| seen.frame).collect::<BTreeSet<_>>();
+    let frames = |sightings: &[Sighting]| {
+        sightings
+            .iter()
+            .map(|seen| seen.frame)
+            .collect::<BTreeSet<_>>()
+    };
 
     let five_a_second = mot(&video, &[]);
     assert_eq!(frames(&five_a_second), (1..=200).step_by(2).collect());
@@ -346,21 +437,41 @@ fn containers_and_codings_of_all_kinds_are_replayed() {
         let (replayed, _) = replay_json(&odd(name));
         let Replayed { events, summary } = replayed;
         assert_eq!(summary.frames.received, frames, "{name}");
-        assert!((summary.video_s - seconds).abs() < 0.2, "{name}: {} s", summary.video_s);
-        assert!(!events.is_empty() && events[0].segments > 0, "{name}: {events:?}");
-        assert!(events[0].first_alert_s <= 1.5, "{name}: people are in its first picture: {events:?}");
+        assert!(
+            (summary.video_s - seconds).abs() < 0.2,
+            "{name}: {} s",
+            summary.video_s
+        );
+        assert!(
+            !events.is_empty() && events[0].segments > 0,
+            "{name}: {events:?}"
+        );
+        assert!(
+            events[0].first_alert_s <= 1.5,
+            "{name}: people are in its first picture: {events:?}"
+        );
     }
 }
 
 #[test]
 fn a_coding_that_no_clip_can_hold_is_watched_all_the_same() {
     let (replayed, done) = replay_json(&odd("mpeg4.avi"));
-    assert_told_once(&done.stderr, &["no clip of MPEG-4", "set the camera to H.264 or H.265"]);
+    assert_told_once(
+        &done.stderr,
+        &["no clip of MPEG-4", "set the camera to H.264 or H.265"],
+    );
     assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
     let Replayed { events, summary } = replayed;
-    assert_eq!(events.len(), 1, "the visit is told although its clip is refused");
+    assert_eq!(
+        events.len(),
+        1,
+        "the visit is told although its clip is refused"
+    );
     assert_eq!((events[0].segments, events[0].clip_bytes), (0, 0));
-    assert!(summary.upload_bytes > 0 && summary.upload_bytes < summary.source_bytes, "{summary:?}");
+    assert!(
+        summary.upload_bytes > 0 && summary.upload_bytes < summary.source_bytes,
+        "{summary:?}"
+    );
 }
 
 #[test]
@@ -369,14 +480,33 @@ fn people_get_one_line_a_visit_and_one_a_video() {
     assert_eq!(done.status, Some(0));
     assert_plain(&done.stdout);
     assert_eq!(done.stdout.lines().count(), 2, "{}", done.stdout);
-    assert_eq!(lines_with(&done.stdout, &["clip.mkv", "person", "score", "alert at", "clip"]).len(), 1);
-    assert_eq!(lines_with(&done.stdout, &["clip.mkv:", "pictures decoded", "would leave the house"]).len(), 1);
+    assert_eq!(
+        lines_with(
+            &done.stdout,
+            &["clip.mkv", "person", "score", "alert at", "clip"]
+        )
+        .len(),
+        1
+    );
+    assert_eq!(
+        lines_with(
+            &done.stdout,
+            &["clip.mkv:", "pictures decoded", "would leave the house"]
+        )
+        .len(),
+        1
+    );
 }
 
 #[test]
 fn what_would_be_sent_is_kept_where_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let done = run(["replay", "--out", text(folder.path()), text(&odd("clip.mkv"))]);
+    let done = run([
+        "replay",
+        "--out",
+        text(folder.path()),
+        text(&odd("clip.mkv")),
+    ]);
     assert_eq!(done.status, Some(0), "{}", done.stderr);
     let mut names = BTreeSet::new();
     let mut folders = vec![folder.path().to_owned()];
@@ -389,7 +519,13 @@ fn what_would_be_sent_is_kept_where_asked_for() {
             }
         }
     }
-    for name in ["init-1.mp4", "00001.m4s", "index.m3u8", "thumb.jpg", "crop.jpg"] {
+    for name in [
+        "init-1.mp4",
+        "00001.m4s",
+        "index.m3u8",
+        "thumb.jpg",
+        "crop.jpg",
+    ] {
         assert!(names.contains(name), "{name} is not among {names:?}");
     }
 }

@@ -9,7 +9,11 @@ use crate::{
 
 #[test]
 fn a_wrong_password_is_told_once_and_the_other_camera_works() {
-    let cameras = Cameras::start(0, "right-one", &[sample("odd/clip.mkv"), sample("odd/clip.ts")]);
+    let cameras = Cameras::start(
+        0,
+        "right-one",
+        &[sample("odd/clip.mkv"), sample("odd/clip.ts")],
+    );
     let port = free_port();
     let home = Home::new();
     for (file, password) in [("good", "right-one"), ("bad", "wrong-one")] {
@@ -19,8 +23,13 @@ fn a_wrong_password_is_told_once_and_the_other_camera_works() {
     let good = camera("good", &cameras.urls[0], &login("good"));
     let bad = camera("bad", &cameras.urls[1], &login("bad"));
     let mut agent = home.agent(&(good + &bad + &web(port)));
-    let refused = ["refused the user name or password", "set `user` and `password`"];
-    agent.wait_for("the refusal", SOON, |log| !lines_with(log, &refused).is_empty());
+    let refused = [
+        "refused the user name or password",
+        "set `user` and `password`",
+    ];
+    agent.wait_for("the refusal", SOON, |log| {
+        !lines_with(log, &refused).is_empty()
+    });
     let told = Instant::now();
     wait_online(port, "good");
     let (state, problem) = camera_health(port, "bad").unwrap();
@@ -33,7 +42,10 @@ fn a_wrong_password_is_told_once_and_the_other_camera_works() {
         std::thread::sleep(Duration::from_millis(200));
     }
     let log = stop(agent).stderr;
-    assert!(!log.contains("right-one") && !log.contains("wrong-one"), "a password in the log:\n{log}");
+    assert!(
+        !log.contains("right-one") && !log.contains("wrong-one"),
+        "a password in the log:\n{log}"
+    );
 }
 
 #[test]
@@ -43,7 +55,9 @@ fn a_camera_that_is_away_is_told_and_watched_once_it_comes() {
     let block = camera("late", &format!("rtsp://127.0.0.1:{camera_port}/cam1"), "");
     let mut agent = home.agent(&(block + &web(port)));
     let away = ["cannot be reached on port", "check that it is switched on"];
-    agent.wait_for("that it is away", SOON, |log| !lines_with(log, &away).is_empty());
+    agent.wait_for("that it is away", SOON, |log| {
+        !lines_with(log, &away).is_empty()
+    });
     let _cameras = Cameras::start(camera_port, "", &[sample("odd/clip.mkv")]);
     wait_online(port, "late");
     assert_told_once(&stop(agent).stderr, &away);
@@ -56,6 +70,8 @@ fn an_address_without_a_stream_is_told() {
     let url = cameras.urls[0].replace("cam1", "nowhere");
     let mut agent = home.agent(&camera("a", &url, ""));
     let words = ["has no stream at /nowhere", "look up the address"];
-    agent.wait_for("that there is none", SOON, |log| !lines_with(log, &words).is_empty());
+    agent.wait_for("that there is none", SOON, |log| {
+        !lines_with(log, &words).is_empty()
+    });
     assert_told_once(&stop(agent).stderr, &words);
 }

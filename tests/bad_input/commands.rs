@@ -6,7 +6,10 @@ use lares::testing::broker::{Broker, Demands};
 
 use crate::{
     home::{Cameras, Home, camera},
-    program::{Done, assert_plain, assert_told_once, first_seconds, free_port, lares, lines_with, run, sample, text},
+    program::{
+        Done, assert_plain, assert_told_once, first_seconds, free_port, lares, lines_with, run,
+        sample, text,
+    },
 };
 
 fn check(home: &Home, rest: &str) -> Done {
@@ -41,14 +44,23 @@ fn check_says_that_everything_works() {
         assert_told_once(&done.stdout, &words);
     }
     assert_eq!(done.stdout.lines().last(), Some("Everything works."));
-    assert_eq!(lines_with(&done.stdout, &["advice"]).len(), 0, "{}", done.stdout);
+    assert_eq!(
+        lines_with(&done.stdout, &["advice"]).len(),
+        0,
+        "{}",
+        done.stdout
+    );
 }
 
 #[test]
 fn check_says_what_does_not_work_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     // Keyframes each 10 s, and nothing between that would make waiting for the second one long.
-    let cameras = Cameras::start(0, "right-one", &[first_seconds(&sample("odd/gop10s.mp4"), 11, folder.path())]);
+    let cameras = Cameras::start(
+        0,
+        "right-one",
+        &[first_seconds(&sample("odd/gop10s.mp4"), 11, folder.path())],
+    );
     let home = Home::new();
     fs::write(home.path().join("good"), "right-one").unwrap();
     let url = &cameras.urls[0];
@@ -62,9 +74,15 @@ fn check_says_what_does_not_work_and_what_to_do() {
     let done = check(&home, &rest.concat());
     assert_eq!(done.status, Some(1), "{}", done.stdout);
     for words in [
-        ["problem  camera refused: ", "refused the user name or password"],
+        [
+            "problem  camera refused: ",
+            "refused the user name or password",
+        ],
         ["ok       camera rare: ", "a keyframe each 10.0 s"],
-        ["advice   camera rare: ", "set the camera's \"I-frame interval\""],
+        [
+            "advice   camera rare: ",
+            "set the camera's \"I-frame interval\"",
+        ],
         ["problem  camera away: ", "check that it is switched on"],
         ["problem  broker: ", "cannot be reached"],
         ["problem  store: ", "create it, or mount the disk"],
@@ -78,16 +96,27 @@ fn check_says_what_does_not_work_and_what_to_do() {
 #[test]
 fn check_of_a_wrong_configuration_lists_its_mistakes() {
     let home = Home::new();
-    let done = check(&home, "[[cameras]]\nurl = \"http://h/\"\nuser_name = \"x\"\n");
+    let done = check(
+        &home,
+        "[[cameras]]\nurl = \"http://h/\"\nuser_name = \"x\"\n",
+    );
     assert_eq!(done.status, Some(1));
-    assert_told_once(&done.stdout, &["problem  configuration: ", "has 2 problem(s)"]);
+    assert_told_once(
+        &done.stdout,
+        &["problem  configuration: ", "has 2 problem(s)"],
+    );
     assert_told_once(&done.stdout, &["user_name", "is not known"]);
 }
 
 /// An outbox with one visit that nobody has been told of.
 fn outbox_of_a_replay() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let done = run(["replay", "--out", text(folder.path()), text(&sample("odd/clip.mkv"))]);
+    let done = run([
+        "replay",
+        "--out",
+        text(folder.path()),
+        text(&sample("odd/clip.mkv")),
+    ]);
     assert_eq!(done.status, Some(0), "{}", done.stderr);
     folder
 }
@@ -100,17 +129,38 @@ fn the_outbox_lists_what_waits_and_tries_it_again() {
 
     let list = outbox(&["ls"]);
     assert_eq!(list.status, Some(0), "{}", list.stderr);
-    assert!(lines_with(&list.stdout, &["waiting", "alert"]).len() >= 2, "began and ended:\n{}", list.stdout);
-    assert!(lines_with(&list.stdout, &["waiting", "sub/00001.m4s"]).len() == 1, "{}", list.stdout);
-    let incident = list.stdout.lines().find_map(|line| line.split(" of ").nth(1));
+    assert!(
+        lines_with(&list.stdout, &["waiting", "alert"]).len() >= 2,
+        "began and ended:\n{}",
+        list.stdout
+    );
+    assert!(
+        lines_with(&list.stdout, &["waiting", "sub/00001.m4s"]).len() == 1,
+        "{}",
+        list.stdout
+    );
+    let incident = list
+        .stdout
+        .lines()
+        .find_map(|line| line.split(" of ").nth(1));
     let incident = incident.unwrap().split_whitespace().next().unwrap();
 
     for retry in [outbox(&["retry"]), outbox(&["retry", incident])] {
         assert_eq!(retry.status, Some(0), "{}", retry.stderr);
-        assert!(retry.stdout.ends_with(" will be tried again.\n"), "{}", retry.stdout);
+        assert!(
+            retry.stdout.ends_with(" will be tried again.\n"),
+            "{}",
+            retry.stdout
+        );
     }
     let unknown = outbox(&["retry", "01900000-0000-7000-8000-000000000000"]);
-    assert_eq!(unknown.status, Some(1), "{}{}", unknown.stdout, unknown.stderr);
+    assert_eq!(
+        unknown.status,
+        Some(1),
+        "{}{}",
+        unknown.stdout,
+        unknown.stderr
+    );
     assert_told_once(&unknown.stderr, &["is not in the outbox"]);
     let nonsense = outbox(&["retry", "yesterday"]);
     assert_eq!(nonsense.status, Some(2));
@@ -126,9 +176,16 @@ fn an_outbox_that_is_missing_or_damaged_is_told() {
     assert_plain(&done.stdout);
     assert_eq!(done.status, Some(1), "{}", done.stdout);
     assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
-    assert!(!folder.path().join("outbox.db").exists(), "asking makes no outbox");
+    assert!(
+        !folder.path().join("outbox.db").exists(),
+        "asking makes no outbox"
+    );
 
-    fs::write(folder.path().join("outbox.db"), "no database at all, but long enough to be looked into".repeat(20)).unwrap();
+    fs::write(
+        folder.path().join("outbox.db"),
+        "no database at all, but long enough to be looked into".repeat(20),
+    )
+    .unwrap();
     let done = outbox();
     assert_eq!(done.status, Some(1), "{}", done.stdout);
     assert_told_once(&done.stderr, &["is damaged", "move the file away"]);
@@ -140,11 +197,21 @@ fn models_are_listed_and_verified() {
     assert_eq!(list.status, Some(0), "{}", list.stderr);
     assert_plain(&list.stdout);
     for name in ["motion", "person"] {
-        assert!(list.stdout.lines().any(|line| line.starts_with(&format!("* {name}"))), "{}", list.stdout);
+        assert!(
+            list.stdout
+                .lines()
+                .any(|line| line.starts_with(&format!("* {name}"))),
+            "{}",
+            list.stdout
+        );
     }
     let verified = run(["models", "verify"]);
     assert_eq!(verified.status, Some(0), "{}", verified.stdout);
-    assert!(verified.stdout.lines().all(|line| line.starts_with("ok ")), "{}", verified.stdout);
+    assert!(
+        verified.stdout.lines().all(|line| line.starts_with("ok ")),
+        "{}",
+        verified.stdout
+    );
 }
 
 #[test]
@@ -156,7 +223,10 @@ fn a_model_that_was_changed_fails_verification_and_the_others_pass() {
     fs::write(folder.path().join("motion.onnx"), "other bytes").unwrap();
     let done = run(["models", "--dir", text(folder.path()), "verify"]);
     assert_eq!(done.status, Some(1));
-    assert_told_once(&done.stdout, &["problem  motion: ", "does not match its card"]);
+    assert_told_once(
+        &done.stdout,
+        &["problem  motion: ", "does not match its card"],
+    );
     assert_told_once(&done.stdout, &["ok       person"]);
 
     let empty = tempfile::tempdir().unwrap();

@@ -21,7 +21,9 @@ impl SmallDisk {
     /// Only root may mount, and not in every container.
     fn mount(folder: &Path) -> Option<Self> {
         let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", "size=12m", "lares-test"]).arg(folder);
+        command
+            .args(["-t", "tmpfs", "-o", "size=12m", "lares-test"])
+            .arg(folder);
         let mounted = command.output().is_ok_and(|output| output.status.success());
         mounted.then(|| Self(folder.to_owned()))
     }
@@ -71,7 +73,9 @@ fn a_full_disk_is_told_once_and_the_incident_ends_well() {
 
     let filler = disk.fill();
     let full = ["the disk", "full", "free some space"];
-    agent.wait_for("that the disk is full", SOON, |log| !lines_with(log, &full).is_empty());
+    agent.wait_for("that the disk is full", SOON, |log| {
+        !lines_with(log, &full).is_empty()
+    });
     let before = segments(&home.data());
     assert!(agent.is_running());
 
@@ -83,7 +87,10 @@ fn a_full_disk_is_told_once_and_the_incident_ends_well() {
     let log = stop(agent).stderr;
     assert_told_once(&log, &full);
     let waiting = home.outbox();
-    assert!(lines_with(&waiting, &["alert"]).is_empty(), "the end was told as well:\n{waiting}");
+    assert!(
+        lines_with(&waiting, &["alert"]).is_empty(),
+        "the end was told as well:\n{waiting}"
+    );
 }
 
 /// Media segments below `folder`.

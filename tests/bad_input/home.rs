@@ -34,7 +34,11 @@ impl Home {
     /// Writes a configuration: the household, then `rest`. Without a `[web]` section there are no pages.
     pub(crate) fn config(&self, rest: &str) -> PathBuf {
         let path = self.path().join("lares.toml");
-        let web = if rest.contains("[web]") { "" } else { "[web]\nlisten = \"off\"\n" };
+        let web = if rest.contains("[web]") {
+            ""
+        } else {
+            "[web]\nlisten = \"off\"\n"
+        };
         let household = "version = 1\nsite = \"home\"\ndata_dir = \"data\"\nstop_grace = \"5 s\"\n";
         fs::write(&path, format!("{household}{rest}{web}")).unwrap();
         path
@@ -55,7 +59,11 @@ impl Home {
 
 /// Ends an agent, which must still be well, and gives what it had written.
 pub(crate) fn stop(mut agent: Running) -> Done {
-    assert!(agent.is_running(), "the agent has ended:\n{}", agent.stderr());
+    assert!(
+        agent.is_running(),
+        "the agent has ended:\n{}",
+        agent.stderr()
+    );
     let done = agent.terminate();
     assert_eq!(done.status, Some(0), "{}", done.stderr);
     done
@@ -64,7 +72,7 @@ pub(crate) fn stop(mut agent: Running) -> Done {
 /// `lares camera`, and where its streams are.
 pub(crate) struct Cameras {
     pub(crate) urls: Vec<String>,
-    pub(crate) process: Running,
+    _process: Running,
 }
 
 impl Cameras {
@@ -72,7 +80,9 @@ impl Cameras {
     pub(crate) fn start(port: u16, password: &str, videos: &[PathBuf]) -> Self {
         let mut command = lares(["camera", "--listen", &format!("127.0.0.1:{port}")]);
         if !password.is_empty() {
-            command.args(["--user", "viewer"]).env("LARES_CAMERA_PASSWORD", password);
+            command
+                .args(["--user", "viewer"])
+                .env("LARES_CAMERA_PASSWORD", password);
         }
         let process = Running::start(command.args(videos));
         let lines = wait_until("virtual cameras", SOON, || {
@@ -82,10 +92,13 @@ impl Cameras {
                 false => Err(process.stderr()),
             }
         });
-        let urls = lines.lines().filter_map(|line| line.split(' ').nth(2)).map(str::to_owned);
+        let urls = lines
+            .lines()
+            .filter_map(|line| line.split(' ').nth(2))
+            .map(str::to_owned);
         Self {
             urls: urls.collect(),
-            process,
+            _process: process,
         }
     }
 }
@@ -105,7 +118,10 @@ pub(crate) fn page(port: u16, path: &str) -> Result<String, String> {
     let ask = || -> std::io::Result<String> {
         let mut socket = TcpStream::connect(("127.0.0.1", port))?;
         socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        write!(
+            socket,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )?;
         let mut answer = String::new();
         socket.read_to_string(&mut answer)?;
         Ok(answer)
@@ -117,9 +133,13 @@ pub(crate) fn page(port: u16, path: &str) -> Result<String, String> {
 pub(crate) fn camera_health(port: u16, id: &str) -> Result<(String, String), String> {
     let answer = page(port, "/healthz")?;
     let body = answer.split_once("\r\n\r\n").ok_or("no body")?.1;
-    let health: serde_json::Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    let health: serde_json::Value =
+        serde_json::from_str(body).map_err(|error| error.to_string())?;
     let cameras = health["cameras"].as_array().ok_or("no cameras")?;
-    let camera = cameras.iter().find(|camera| camera["id"] == id).ok_or_else(|| answer.clone())?;
+    let camera = cameras
+        .iter()
+        .find(|camera| camera["id"] == id)
+        .ok_or_else(|| answer.clone())?;
     let word = |key: &str| camera[key].as_str().unwrap_or_default().to_owned();
     Ok((word("state"), word("problem")))
 }
@@ -138,7 +158,9 @@ pub(crate) fn wait_online(port: u16, id: &str) {
 /// A counter of `/metrics`, summed over its labels; those of lines that hold `label` only.
 pub(crate) fn counter(port: u16, name: &str, label: &str) -> Result<f64, String> {
     let answer = page(port, "/metrics")?;
-    let lines = answer.lines().filter(|line| line.starts_with(name) && line.contains(label));
+    let lines = answer
+        .lines()
+        .filter(|line| line.starts_with(name) && line.contains(label));
     let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
     Ok(values.sum())
 }

@@ -38,14 +38,18 @@ fn a_broker_that_is_away_gets_its_alerts_when_it_is_back() {
     let home = Home::new();
     let mut agent = home.agent(&(camera("a", &cameras.urls[0], "") + &mqtt(&broker, "")));
     let away = ["the broker", "cannot be reached"];
-    agent.wait_for("that it is away", SOON, |log| !lines_with(log, &away).is_empty());
+    agent.wait_for("that it is away", SOON, |log| {
+        !lines_with(log, &away).is_empty()
+    });
     wait_for_visit(&mut agent);
     assert!(waiting_alerts(&home) > 0, "{}", home.outbox());
 
     broker.restart().unwrap();
-    wait_until("delivery of the alerts", SOON, || match waiting_alerts(&home) {
-        0 => Ok(()),
-        _ => Err(home.outbox()),
+    wait_until("delivery of the alerts", SOON, || {
+        match waiting_alerts(&home) {
+            0 => Ok(()),
+            _ => Err(home.outbox()),
+        }
     });
     assert_told_once(&stop(agent).stderr, &away);
 }
@@ -53,14 +57,24 @@ fn a_broker_that_is_away_gets_its_alerts_when_it_is_back() {
 #[test]
 fn a_broker_that_refuses_the_password_is_told_with_the_key_to_correct() {
     let login = Some(("lares".to_owned(), "right-one".to_owned()));
-    let broker = Broker::start(&Demands { login, ..Demands::default() }).unwrap();
+    let broker = Broker::start(&Demands {
+        login,
+        ..Demands::default()
+    })
+    .unwrap();
     let cameras = busy_camera();
     let home = Home::new();
     std::fs::write(home.path().join("password"), "wrong-one").unwrap();
     let broker = mqtt(&broker, "user = \"lares\"\npassword_file = \"password\"\n");
     let mut agent = home.agent(&(camera("a", &cameras.urls[0], "") + &broker));
-    let refused = ["the broker", "refuses user and password", "check mqtt.user and mqtt.password"];
-    agent.wait_for("the refusal", SOON, |log| !lines_with(log, &refused).is_empty());
+    let refused = [
+        "the broker",
+        "refuses user and password",
+        "check mqtt.user and mqtt.password",
+    ];
+    agent.wait_for("the refusal", SOON, |log| {
+        !lines_with(log, &refused).is_empty()
+    });
     wait_for_visit(&mut agent);
     assert!(waiting_alerts(&home) > 0, "{}", home.outbox());
     let log = stop(agent).stderr;
@@ -91,7 +105,10 @@ fn refusing_store() -> u16 {
             );
         }
     };
-    std::thread::Builder::new().name("refusing store".into()).spawn(serve).unwrap();
+    std::thread::Builder::new()
+        .name("refusing store".into())
+        .spawn(serve)
+        .unwrap();
     port
 }
 
@@ -107,10 +124,14 @@ fn with_store_in_trouble(port: u16, words: &[&str]) {
     );
     let rest = camera("a", &cameras.urls[0], "") + &mqtt(&broker, "") + &upload + &web(pages);
     let mut agent = home.agent(&rest);
-    agent.wait_for("the store's trouble", SOON, |log| !lines_with(log, words).is_empty());
-    wait_until("an alert at the broker", SOON, || match counter(pages, "lares_delivered_total", "mqtt")? {
-        0.0 => Err("none".to_owned()),
-        _ => Ok(()),
+    agent.wait_for("the store's trouble", SOON, |log| {
+        !lines_with(log, words).is_empty()
+    });
+    wait_until("an alert at the broker", SOON, || {
+        match counter(pages, "lares_delivered_total", "mqtt")? {
+            0.0 => Err("none".to_owned()),
+            _ => Ok(()),
+        }
     });
     wait_until("a clip that waits", SOON, || {
         let list = home.outbox();
@@ -122,12 +143,18 @@ fn with_store_in_trouble(port: u16, words: &[&str]) {
     let log = stop(agent).stderr;
     assert_told_once(&log, words);
     assert!(!log.contains("wrong-one"), "a secret in the log:\n{log}");
-    assert!(!lines_with(&home.outbox(), &["waiting", ".m4s"]).is_empty(), "kept over the end");
+    assert!(
+        !lines_with(&home.outbox(), &["waiting", ".m4s"]).is_empty(),
+        "kept over the end"
+    );
 }
 
 #[test]
 fn a_store_that_refuses_is_told_with_the_keys_to_correct() {
-    with_store_in_trouble(refusing_store(), &["the store", "refuses", "check upload.access_key"]);
+    with_store_in_trouble(
+        refusing_store(),
+        &["the store", "refuses", "check upload.access_key"],
+    );
 }
 
 #[test]
@@ -141,11 +168,22 @@ fn an_upload_folder_that_is_not_mounted_is_told() {
     let home = Home::new();
     let upload = format!("[upload]\nurl = \"file://{}/nas\"\n", home.path().display());
     let mut agent = home.agent(&(camera("a", &cameras.urls[0], "") + &upload));
-    let words = ["the upload folder", "is not there: create it, or mount the disk"];
-    agent.wait_for("that it is missing", SOON, |log| !lines_with(log, &words).is_empty());
+    let words = [
+        "the upload folder",
+        "is not there: create it, or mount the disk",
+    ];
+    agent.wait_for("that it is missing", SOON, |log| {
+        !lines_with(log, &words).is_empty()
+    });
     assert!(!home.path().join("nas").exists(), "made on the local disk");
     std::fs::create_dir(home.path().join("nas")).unwrap();
     let arrived = || std::fs::read_dir(home.path().join("nas/v1/home/a")).is_ok();
-    wait_until("a clip in the folder", SOON, || if arrived() { Ok(()) } else { Err(home.outbox()) });
+    wait_until("a clip in the folder", SOON, || {
+        if arrived() {
+            Ok(())
+        } else {
+            Err(home.outbox())
+        }
+    });
     assert_told_once(&stop(agent).stderr, &words);
 }

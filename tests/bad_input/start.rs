@@ -33,9 +33,16 @@ fn all_mistakes_of_a_configuration_are_told_at_once() {
     assert_plain(&done.stderr);
     for words in [
         &["lares: the configuration", "has 5 problem(s)"][..],
-        &["cameras", "id", "\"Front Door\" is not a valid id: use 1 to 32 of"],
+        &[
+            "cameras",
+            "id",
+            "\"Front Door\" is not a valid id: use 1 to 32 of",
+        ],
         &["url", "\"http\" is not supported: use rtsp://"],
-        &["wake_within", "write"],
+        &[
+            "wake_within",
+            "is a number without its unit: write it like \"10 s\"",
+        ],
         &["retentoin", "did you mean \"retention\"?"],
         &["LARES_TEST_NOT_SET is not set: set it before the start"],
     ] {
@@ -64,7 +71,15 @@ fn without_any_configuration_the_ways_to_start_are_named() {
     let mut command = crate::program::lares(["run"]);
     command.current_dir(home.path());
     let done = crate::program::Running::start(&mut command).end();
-    assert_refused(&done, &["no configuration", "deploy/lares.sample.toml", "--config", "--camera URL"]);
+    assert_refused(
+        &done,
+        &[
+            "no configuration",
+            "deploy/lares.sample.toml",
+            "--config",
+            "--camera URL",
+        ],
+    );
 }
 
 /// A copy of the models' folder in `home`.
@@ -81,7 +96,10 @@ fn copy_of_models(home: &Home) -> std::path::PathBuf {
 }
 
 fn run_with_models(home: &Home, models: &str) -> Done {
-    let config = home.config(&format!("{}[models]\n{models}\n", camera("a", &nowhere(), "")));
+    let config = home.config(&format!(
+        "{}[models]\n{models}\n",
+        camera("a", &nowhere(), "")
+    ));
     run(["run", "--config", text(&config)])
 }
 
@@ -93,17 +111,36 @@ fn models_that_are_missing_or_not_their_cards_are_refused() {
     let good = fs::read(&model).unwrap();
 
     let done = run_with_models(&home, "dir = \"models\"\nmotion = \"other\"");
-    assert_refused(&done, &["there is no model card", "other.toml", "set `models`", "motion, person"]);
+    assert_refused(
+        &done,
+        &[
+            "there is no model card",
+            "other.toml",
+            "set models.motion or models.person to one of: motion, person",
+        ],
+    );
 
     fs::remove_file(&model).unwrap();
     let done = run_with_models(&home, "dir = \"models\"");
-    assert_refused(&done, &["motion.onnx cannot be read", "fetch it again with `git checkout` or `make models`"]);
+    assert_refused(
+        &done,
+        &[
+            "motion.onnx cannot be read",
+            "fetch it again with `git checkout` or `make models`",
+        ],
+    );
 
     let mut bad = good.clone();
     *bad.last_mut().unwrap() ^= 1;
     fs::write(&model, bad).unwrap();
     let done = run_with_models(&home, "dir = \"models\"");
-    assert_refused(&done, &["motion.onnx does not match its card (sha256 ", "fetch it again"]);
+    assert_refused(
+        &done,
+        &[
+            "motion.onnx does not match its card (sha256 ",
+            "fetch it again",
+        ],
+    );
 
     fs::write(&model, good).unwrap();
     fs::write(folder.join("motion.toml"), "name = \"motion\"\n").unwrap();
@@ -115,11 +152,21 @@ fn models_that_are_missing_or_not_their_cards_are_refused() {
 fn a_runtime_library_that_is_missing_or_none_is_told() {
     let home = Home::new();
     let done = run_with_models(&home, "onnxruntime = \"nowhere.so\"");
-    assert_refused(&done, &["ONNX Runtime", "nowhere.so", "run `make setup` or set models.onnxruntime"]);
+    assert_refused(
+        &done,
+        &[
+            "ONNX Runtime",
+            "nowhere.so",
+            "run `make setup` or set models.onnxruntime",
+        ],
+    );
 
     fs::write(home.path().join("text.so"), "not a library").unwrap();
     let done = run_with_models(&home, "onnxruntime = \"text.so\"");
-    assert_refused(&done, &["text.so cannot be used as ONNX Runtime", "run `make setup`"]);
+    assert_refused(
+        &done,
+        &["text.so cannot be used as ONNX Runtime", "run `make setup`"],
+    );
 }
 
 #[test]
@@ -129,7 +176,14 @@ fn a_data_folder_that_cannot_be_written_is_told() {
     fs::write(home.data(), "a file where the folder should be").unwrap();
     let config = home.config(&camera("a", &nowhere(), ""));
     let done = run(["run", "--config", text(&config)]);
-    assert_refused(&done, &["cannot write to the data folder", "make it writable", "data_dir"]);
+    assert_refused(
+        &done,
+        &[
+            "cannot write to the data folder",
+            "make it writable",
+            "data_dir",
+        ],
+    );
 }
 
 #[test]
@@ -139,7 +193,14 @@ fn a_second_agent_on_the_same_data_is_refused_and_the_first_goes_on() {
     first.wait_for("the start", SOON, |log| log.contains("watching"));
     let done = run(["run", "--config", text(&home.path().join("lares.toml"))]);
     assert_eq!(done.status, Some(1));
-    assert_told_once(&done.stderr, &["is in use by another Lares", "stop that one first", "data_dir"]);
+    assert_told_once(
+        &done.stderr,
+        &[
+            "is in use by another Lares",
+            "stop that one first",
+            "data_dir",
+        ],
+    );
     stop(first);
 }
 
@@ -150,9 +211,18 @@ fn a_port_in_use_costs_the_pages_and_nothing_else() {
     let home = Home::new();
     let mut agent = home.agent(&(camera("a", &nowhere(), "") + &web(port)));
     agent.wait_for("the start", SOON, |log| log.contains("watching"));
-    assert_told_once(&agent.stderr(), &["cannot listen on", &port.to_string(), "choose another one with listen under [web]"]);
+    assert_told_once(
+        &agent.stderr(),
+        &[
+            "cannot listen on",
+            &port.to_string(),
+            "choose another one with listen under [web]",
+        ],
+    );
     // It tries its camera all the same.
-    agent.wait_for("the camera's state", SOON, |log| log.contains("cannot be reached"));
+    agent.wait_for("the camera's state", SOON, |log| {
+        log.contains("cannot be reached")
+    });
     stop(agent);
 }
 
@@ -161,14 +231,27 @@ fn an_unknown_option_is_told_with_the_right_one() {
     let done = run(["replay", "--jsno", "a.mp4"]);
     assert_eq!(done.status, Some(2));
     assert_plain(&done.stderr);
-    assert_eq!(lines_with(&done.stderr, &["unexpected argument '--jsno'"]).len(), 1);
-    assert!(done.stderr.contains("'--json'") && done.stderr.contains("--help"), "{}", done.stderr);
+    assert_eq!(
+        lines_with(&done.stderr, &["unexpected argument '--jsno'"]).len(),
+        1
+    );
+    assert!(
+        done.stderr.contains("'--json'") && done.stderr.contains("--help"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]
 fn a_log_filter_that_makes_no_sense_is_told() {
     let done = run(["models", "ls", "--log", "lares=loud"]);
-    assert_refused(&done, &["the log filter cannot be read", "write error, warn, info, debug"]);
+    assert_refused(
+        &done,
+        &[
+            "the log filter cannot be read",
+            "write error, warn, info, debug",
+        ],
+    );
 }
 
 #[test]

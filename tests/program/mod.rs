@@ -34,7 +34,12 @@ pub(crate) struct Done {
 pub(crate) fn lares<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).stdin(Stdio::null());
-    for variable in ["LARES_LOG", "LARES_CAMERA", "LARES_CAMERA_PASSWORD", "RUST_BACKTRACE"] {
+    for variable in [
+        "LARES_LOG",
+        "LARES_CAMERA",
+        "LARES_CAMERA_PASSWORD",
+        "RUST_BACKTRACE",
+    ] {
         command.env_remove(variable);
     }
     command
@@ -55,7 +60,10 @@ impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| File::create(folder.path().join(name)).unwrap();
-        let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn();
+        let child = command
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
+            .spawn();
         Self {
             child: child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}")),
             folder,
@@ -104,7 +112,9 @@ impl Running {
 
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn terminate(self) -> Done {
-        let pid = i32::try_from(self.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = i32::try_from(self.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::TERM).unwrap();
         self.end()
     }
@@ -132,7 +142,11 @@ impl Drop for Running {
 }
 
 /// Asks until the answer is `Ok`; at the end of patience shows the last `Err`.
-pub(crate) fn wait_until<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Result<T, String>) -> T {
+pub(crate) fn wait_until<T>(
+    what: &str,
+    within: Duration,
+    mut ask: impl FnMut() -> Result<T, String>,
+) -> T {
     let deadline = Instant::now() + within;
     loop {
         match ask() {
@@ -147,8 +161,20 @@ pub(crate) fn wait_until<T>(what: &str, within: Duration, mut ask: impl FnMut() 
 
 /// What messages for people never contain: traces of a crash, Rust's own way to show values, colours in a file.
 pub(crate) fn assert_plain(text: &str) {
-    for word in ["panicked", "backtrace", "Some(", "Err(", "Os {", "kind:", "Error {", "\u{1b}"] {
-        assert!(!text.contains(word), "{word:?} in a message for people:\n{text}");
+    for word in [
+        "panicked",
+        "backtrace",
+        "Some(",
+        "Err(",
+        "Os {",
+        "{ kind",
+        "Error {",
+        "\u{1b}",
+    ] {
+        assert!(
+            !text.contains(word),
+            "{word:?} in a message for people:\n{text}"
+        );
     }
 }
 
@@ -163,7 +189,11 @@ pub(crate) fn lines_with<'a>(text: &'a str, words: &[&str]) -> Vec<&'a str> {
 pub(crate) fn assert_told_once(text: &str, words: &[&str]) {
     assert_plain(text);
     let lines = lines_with(text, words);
-    assert_eq!(lines.len(), 1, "{words:?} not on exactly one line of:\n{text}");
+    assert_eq!(
+        lines.len(),
+        1,
+        "{words:?} not on exactly one line of:\n{text}"
+    );
 }
 
 /// A port of loopback that nobody has at the moment.
@@ -175,7 +205,11 @@ pub(crate) fn free_port() -> u16 {
 /// A sample video, which the set-up makes.
 pub(crate) fn sample(name: &str) -> PathBuf {
     let path = Path::new("samples").join(name);
-    assert!(path.exists(), "{} is missing: run make samples", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run make samples",
+        path.display()
+    );
     path
 }
 
@@ -186,9 +220,20 @@ pub(crate) fn text(path: &Path) -> &str {
 
 /// The first `seconds` of a video as they are, in `folder`.
 pub(crate) fn first_seconds(video: &Path, seconds: u32, folder: &Path) -> PathBuf {
-    let cut = folder.join(format!("{seconds}s-{}", text(Path::new(video.file_name().unwrap()))));
+    let cut = folder.join(format!(
+        "{seconds}s-{}",
+        text(Path::new(video.file_name().unwrap()))
+    ));
     let status = Command::new("ffmpeg")
-        .args(["-v", "error", "-y", "-i", text(video), "-t", &seconds.to_string()])
+        .args([
+            "-v",
+            "error",
+            "-y",
+            "-i",
+            text(video),
+            "-t",
+            &seconds.to_string(),
+        ])
         .args(["-an", "-c", "copy", text(&cut)])
         .stdin(Stdio::null())
         .status()
