@@ -303,6 +303,9 @@ impl WatchLane {
         if let Some(view) = self.watch.take_view() {
             self.notes.send(Note::View(view));
         }
+        for refusal in self.watch.take_refusals() {
+            tracing::debug!(what = ?refusal.what, score = refusal.score, "no incident: {}", refusal.reason.as_str());
+        }
     }
 }
 
@@ -331,6 +334,9 @@ fn record_lane(
             record.packet(&packet);
         }
         record.tick(clock.now());
+        for clip in record.take_closed() {
+            tracing::debug!(incident = %clip.incident, segments = clip.segments, bytes = clip.bytes, "clip closed");
+        }
         if stopping {
             record.finish();
             return;

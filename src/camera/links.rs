@@ -157,8 +157,7 @@ impl PacketSink for PacketFeed {
                 tracing::warn!(
                     camera = %self.id,
                     stream = self.part.part,
-                    hint = problem.hint,
-                    "{}", problem.message
+                    "{}: {}", problem.message, problem.hint
                 );
                 Some(problem)
             }

@@ -260,7 +260,9 @@ impl Watch {
         if step.demand != self.demand {
             tracing::debug!(camera = %self.id, from = ?self.demand, to = ?step.demand, "decoder");
             self.demand = step.demand;
-            self.next_look = None;
+            if self.pace == Pace::OnDemand {
+                self.next_look = None;
+            }
         }
         self.refusals.extend(step.refusals);
         for change in step.changes {

@@ -24,11 +24,18 @@ use crate::{
 /// on the machine.
 pub const PASSWORD_VARIABLE: &str = "LARES_CAMERA_PASSWORD";
 
+const EXAMPLES: &str = "\
+Examples:
+  lares camera --listen 127.0.0.1:8554 evening.mp4      rtsp://127.0.0.1:8554/cam1
+  lares camera --listen 127.0.0.1:0 main.mp4 sub.mp4    two cameras on any free port
+  LARES_CAMERA_PASSWORD=... lares camera --user viewer --listen 0.0.0.0:8554 evening.mp4";
+
 /// Serve video files as looping RTSP cameras.
 ///
 /// Each video (H.264 or H.265 in MP4, MKV or TS) becomes a camera of its own at /cam1, /cam2, ... and at its file's
 /// name. It begins when the first client plays and repeats for ever.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct CameraArgs {
     /// Where to listen; port 0 is any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8554")]

@@ -24,8 +24,14 @@ use crate::{
 /// How long a camera may take to show two keyframes.
 const CAMERA_PATIENCE: Duration = Duration::from_secs(15);
 
+const EXAMPLES: &str = "\
+Examples:
+  lares check --config lares.toml              everything that the configuration names
+  lares check --camera rtsp://10.0.0.2/live    one camera, before there is a configuration";
+
 /// Say in plain words what works and what to do about what does not.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
     #[command(flatten)]
     config: ConfigArg,

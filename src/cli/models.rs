@@ -10,8 +10,14 @@ use crate::{
     infer::{self, Card},
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  lares models ls                              the models; * marks those in use
+  lares models --dir my-models verify          whether the files are what their cards say";
+
 /// List the models, or verify them against their cards.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ModelsArgs {
     #[command(flatten)]
     config: ConfigArg,

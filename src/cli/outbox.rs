@@ -8,8 +8,15 @@ use jiff::Timestamp;
 use super::{ConfigArg, environment};
 use crate::{config::Config, flow::IncidentId, outbox};
 
+const EXAMPLES: &str = "\
+Examples:
+  lares outbox ls                              what waits or was refused, and why
+  lares outbox retry                           try everything that was refused again
+  lares outbox --data-dir /var/lib/lares ls    without a configuration";
+
 /// List what waits to be delivered, or try it again.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct OutboxArgs {
     #[command(flatten)]
     config: ConfigArg,

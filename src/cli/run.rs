@@ -8,8 +8,15 @@ use tokio_util::sync::CancellationToken;
 use super::{ConfigArg, environment, stop};
 use crate::{app::App, config::Config};
 
+const EXAMPLES: &str = "\
+Examples:
+  lares run                                    the configuration lares.toml
+  lares run --config /etc/lares.toml           another one
+  lares run --camera rtsp://10.0.0.2/live      one camera, without a configuration";
+
 /// Watch the cameras until stopped.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct RunArgs {
     #[command(flatten)]
     pub(super) config: ConfigArg,

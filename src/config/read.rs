@@ -178,6 +178,16 @@ impl<'a> Section<'a> {
         least: Duration,
         most: Duration,
     ) -> Duration {
+        let bare = |value: &Spanned<DeValue<'_>>| {
+            matches!(value.get_ref(), DeValue::Integer(_) | DeValue::Float(_))
+        };
+        if self.get(key).is_some_and(bare) {
+            self.problem(
+                key,
+                "is a number without its unit: write it like \"10 s\" or \"500 ms\"",
+            );
+            return default;
+        }
         let Some(text) = self.text(key) else {
             return default;
         };

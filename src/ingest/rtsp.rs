@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::{
     PacketSink, SourceState,
@@ -87,10 +87,8 @@ impl RtspSource {
                 _ => backoff.wait(),
             };
             let problem = self.problem(&end);
-            if told.as_ref() == Some(&end) {
-                debug!(?retry_in, "{}", problem.message);
-            } else {
-                warn!(?retry_in, "{}; {}", problem.message, problem.hint);
+            debug!(?retry_in, "{}", problem.message);
+            if told.as_ref() != Some(&end) {
                 sink.lock().state(SourceState::Away { problem, retry_in });
                 told = Some(end);
             }

@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{Fail, Outbox, OutboxError, alerts, ledger, sinks::Takes, store};
+use super::{Fail, Outbox, OutboxError, alerts, incidents, ledger, sinks::Takes, store};
 use crate::flow::{IncidentId, WallTime};
 
 /// One line of `lares outbox ls`.
@@ -112,9 +112,12 @@ fn retry_in(db: &Connection, incident: Option<IncidentId>) -> rusqlite::Result<u
 /// Puts what is parked back among what waits: of one incident, or of all. A running agent notices within seconds.
 ///
 /// # Errors
-/// When there is no outbox or it cannot be written.
+/// When there is no outbox, it cannot be written, or it does not know the incident.
 pub fn retry(dir: &Path, incident: Option<IncidentId>) -> Result<u64, OutboxError> {
     let db = open(dir)?;
+    if let Some(incident) = incident {
+        incidents::known(&db, incident).map_err(|error| error.at(dir))?;
+    }
     retry_in(&db, incident).map_err(|error| Fail::Sql(error).at(dir))
 }
 

@@ -1,0 +1,104 @@
+//! A data disk that fills up while an incident is going on.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use lares::testing::broker::{Broker, Demands};
+
+use crate::{
+    home::{Cameras, Home, SOON, camera, counter, stop, web},
+    program::{assert_told_once, free_port, lines_with, sample, wait_until},
+};
+
+/// A small disk in memory, gone with its guard.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Only root may mount, and not in every container.
+    fn mount(folder: &Path) -> Option<Self> {
+        let mut command = Command::new("mount");
+        command
+            .args(["-t", "tmpfs", "-o", "size=12m", "lares-test"])
+            .arg(folder);
+        let mounted = command.output().is_ok_and(|output| output.status.success());
+        mounted.then(|| Self(folder.to_owned()))
+    }
+
+    /// Writes until no byte more fits.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = File::create(&path).unwrap();
+        for piece in [1 << 20, 4096, 1] {
+            while file.write_all(&vec![0; piece]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily, as the agent may still be ending.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_the_incident_ends_well() {
+    let home = Home::new();
+    fs::create_dir(home.data()).unwrap();
+    let Some(disk) = SmallDisk::mount(&home.data()) else {
+        println!("skipped: this user may not mount a small disk to fill");
+        return;
+    };
+    let cameras = Cameras::start(0, "", &[sample("odd/clip.mkv")]);
+    let broker = Broker::start(&Demands::default()).unwrap();
+    let port = free_port();
+    let rest = format!(
+        "{}[mqtt]\nurl = \"{}\"\n[outbox]\nquota = \"20 MB\"\n{}",
+        camera("a", &cameras.urls[0], ""),
+        broker.url(),
+        web(port)
+    );
+    let mut agent = home.agent(&rest);
+    agent.wait_for("a visit", SOON, |log| log.contains("person seen"));
+    let alerts = || counter(port, "lares_delivered_total", "mqtt");
+    wait_until("its alert", SOON, || match alerts()? {
+        0.0 => Err("none".to_owned()),
+        _ => Ok(()),
+    });
+
+    let filler = disk.fill();
+    let full = ["the disk", "full", "free some space"];
+    agent.wait_for("that the disk is full", SOON, |log| {
+        !lines_with(log, &full).is_empty()
+    });
+    let before = segments(&home.data());
+    assert!(agent.is_running());
+
+    fs::remove_file(filler).unwrap();
+    wait_until("more of the clip", SOON, || match segments(&home.data()) {
+        now if now > before => Ok(()),
+        now => Err(format!("{now} segments")),
+    });
+    let log = stop(agent).stderr;
+    assert_told_once(&log, &full);
+    let waiting = home.outbox();
+    assert!(
+        lines_with(&waiting, &["alert"]).is_empty(),
+        "the end was told as well:\n{waiting}"
+    );
+}
+
+/// Media segments below `folder`.
+fn segments(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let count = |path: PathBuf| match path.is_dir() {
+        true => segments(&path),
+        false => usize::from(path.extension().is_some_and(|extension| extension == "m4s")),
+    };
+    entries.map(|entry| count(entry.path())).sum()
+}
