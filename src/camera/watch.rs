@@ -178,7 +178,7 @@ impl Watch {
         let report = match self.eyes.motion(&frame) {
             Ok(report) => report,
             Err(error) => {
-                tracing::error!(camera = %self.id, %error, "the motion model failed");
+                tracing::debug!(camera = %self.id, %error, "no answer from the motion model");
                 return;
             }
         };
@@ -228,7 +228,7 @@ impl Watch {
         let detections = match seen.detections {
             Ok(detections) => detections,
             Err(error) => {
-                tracing::error!(camera = %self.id, %error, "the person model failed");
+                tracing::debug!(camera = %self.id, %error, "no answer from the person model");
                 return;
             }
         };
