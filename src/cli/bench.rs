@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{
     environment,
-    neighbours::{Broker, CameraProcess, Neighbour},
+    neighbours::{Broker, CameraProcess, Neighbour, folder_config},
     stop,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
         telemetry::{CameraPartLabel, Latency, SinkLabel},
     },
     camera::Shared,
-    config::{Config, MqttConfig, UploadConfig},
+    config::Config,
 };
 
 /// Not counted: sessions begin, backgrounds are learnt.
@@ -253,22 +253,7 @@ fn config(
     let mut config = Config::parse(&text, Path::new(""), &environment())
         .map_err(|problems| anyhow::anyhow!("the bench's own configuration: {problems:?}"))?;
     config.data_dir = data.to_owned();
-    config.mqtt = Some(MqttConfig {
-        url: format!("mqtt://127.0.0.1:{}", broker.port).parse()?,
-        user: None,
-        password: None,
-        ca_file: None,
-        keep_alive: Duration::from_secs(120),
-    });
-    config.upload = Some(UploadConfig {
-        url: url::Url::from_directory_path(store)
-            .map_err(|()| anyhow::anyhow!("{} is no path", store.display()))?,
-        endpoint: None,
-        region: String::new(),
-        access_key: None,
-        secret_key: None,
-        ca_file: None,
-    });
+    (config.mqtt, config.upload) = (Some(broker.config()?), Some(folder_config(store)?));
     Ok(config)
 }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     environment,
-    neighbours::{Broker, CameraProcess, Neighbour},
+    neighbours::{Broker, CameraProcess, Neighbour, folder_config},
     stop,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics, SinkLabel},
     },
-    config::{Config, MqttConfig, UploadConfig, parse_duration},
+    config::{Config, parse_duration},
     flow::IncidentState,
     wire,
 };
@@ -76,22 +76,7 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     config.site = Some("demo".parse()?);
     config.data_dir = scratch.path().join("agent");
     config.web.listen = None;
-    config.mqtt = Some(MqttConfig {
-        url: format!("mqtt://127.0.0.1:{}", broker.port).parse()?,
-        user: None,
-        password: None,
-        ca_file: None,
-        keep_alive: Duration::from_secs(60),
-    });
-    config.upload = Some(UploadConfig {
-        url: url::Url::from_directory_path(&store)
-            .map_err(|()| anyhow::anyhow!("{} is no path", store.display()))?,
-        endpoint: None,
-        region: String::new(),
-        access_key: None,
-        secret_key: None,
-        ca_file: None,
-    });
+    (config.mqtt, config.upload) = (Some(broker.config()?), Some(folder_config(&store)?));
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -13,6 +13,8 @@ use std::{
 
 use anyhow::{Context, bail};
 
+use crate::config::{MqttConfig, UploadConfig};
+
 /// A child process that does not outlive its guard.
 pub(super) struct Neighbour(Child);
 
@@ -86,6 +88,13 @@ impl CameraProcess {
     }
 }
 
+/// Uploads to the folder `path`.
+pub(super) fn folder_config(path: &Path) -> anyhow::Result<UploadConfig> {
+    let url = url::Url::from_directory_path(path)
+        .map_err(|()| anyhow::anyhow!("{} is not an absolute path", path.display()))?;
+    Ok(UploadConfig::folder(url))
+}
+
 /// Debian's mosquitto on a free port of loopback, without a password, gone with its guard.
 pub(super) struct Broker {
     pub(super) port: u16,
@@ -93,6 +102,12 @@ pub(super) struct Broker {
 }
 
 impl Broker {
+    /// How the agent reaches it.
+    pub(super) fn config(&self) -> anyhow::Result<MqttConfig> {
+        let url = format!("mqtt://127.0.0.1:{}", self.port).parse()?;
+        Ok(MqttConfig::without_login(url))
+    }
+
     /// Starts it with its files in `dir`; returns when it listens.
     pub(super) fn start(dir: &Path) -> anyhow::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();

@@ -3,6 +3,9 @@
 //! One access unit passes decoding, models, tracker and rules before the next is read; time is the recording's own. Two
 //! replays of a file give the same answers, but for ids.
 
+mod mot;
+mod report;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -15,9 +18,12 @@ use std::{
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    mot::{Presented, write_mot},
+    report::{Event, Frames, Summary, rounded},
+};
 use super::{ConfigArg, environment};
 use crate::{
     base::{
@@ -28,9 +34,9 @@ use crate::{
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics},
     },
-    camera::{ClipSummary, Pace, Record, Report, Shared, Sighting, Watch},
+    camera::{ClipSummary, Pace, Record, Report, Shared, Watch},
     config::{CameraConfig, Config},
-    flow::{EndReason, IncidentId, IncidentState, MediaTime, Mode, SiteId, Size, StreamRole},
+    flow::{EndReason, IncidentId, IncidentState, MediaTime, Mode, SiteId, StreamRole},
     infer::Infer,
     ingest::{self, FileSource},
     outbox::{Outbox, sinks::LiveState},
@@ -73,54 +79,6 @@ pub struct ReplayArgs {
     /// The recordings: MP4, MKV, AVI or TS
     #[arg(required = true, value_name = "VIDEO")]
     videos: Vec<PathBuf>,
-}
-
-/// One incident, when it has ended and its clip is closed.
-#[derive(Debug, Serialize)]
-struct Event<'a> {
-    v: u32,
-    r#type: &'static str,
-    video: &'a str,
-    id: IncidentId,
-    camera: String,
-    label: &'static str,
-    start_s: f64,
-    end_s: f64,
-    first_alert_s: f64,
-    top_score: f64,
-    tracks: u32,
-    segments: u32,
-    clip_start_s: f64,
-    clip_end_s: f64,
-    clip_bytes: u64,
-}
-
-/// One video, when it has ended.
-#[derive(Debug, Serialize)]
-struct Summary<'a> {
-    v: u32,
-    r#type: &'static str,
-    video: &'a str,
-    video_s: f64,
-    wall_s: f64,
-    cpu_s: f64,
-    source_bytes: u64,
-    upload_bytes: u64,
-    frames: Frames,
-    stage_cpu_s: BTreeMap<&'static str, f64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Frames {
-    received: u64,
-    decoded: u64,
-    motion: u64,
-    person_runs: u64,
-}
-
-/// Milliseconds are plenty for people and programs, and keep JSON short.
-fn rounded(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
 }
 
 /// Replays all videos.
@@ -498,50 +456,6 @@ impl Lanes<'_> {
     }
 }
 
-/// Lines of the MOT challenge's format, in pixels of the source, frames from 1.
-fn write_mot(
-    mot: Option<&mut BufWriter<File>>,
-    seen: &Sighting,
-    size: Size,
-    frame: u64,
-) -> io::Result<()> {
-    let Some(mot) = mot else { return Ok(()) };
-    let (w, h) = (size.width as f32, size.height as f32);
-    for detection in &seen.detections {
-        let track = seen
-            .tracks
-            .iter()
-            .find(|track| track.seen == Some(detection.rect));
-        let id = track.map_or(-1, |track| i64::try_from(track.id.0).unwrap_or(-1));
-        let rect = detection.rect;
-        writeln!(
-            mot,
-            "{frame},{id},{:.2},{:.2},{:.2},{:.2},{:.4},-1,-1,-1",
-            rect.x0 * w,
-            rect.y0 * h,
-            rect.width() * w,
-            rect.height() * h,
-            detection.score,
-        )?;
-    }
-    Ok(())
-}
-
-/// Numbers pictures from 1 in the order in which they are shown, whatever the order in which they are coded.
-#[derive(Default)]
-struct Presented(Vec<MediaTime>);
-
-impl Presented {
-    fn note(&mut self, time: MediaTime) {
-        let at = self.0.partition_point(|known| *known <= time);
-        self.0.insert(at, time);
-    }
-
-    fn number(&self, time: MediaTime) -> u64 {
-        self.0.partition_point(|known| *known <= time) as u64
-    }
-}
-
 /// How much of the file has been read, on a terminal.
 fn progress(json: bool, path: &Path) -> ProgressBar {
     let length = path.metadata().map(|file| file.len()).ok();
@@ -555,22 +469,4 @@ fn progress(json: bool, path: &Path) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pictures_are_numbered_as_shown() {
-        let at = |n: i64| MediaTime::from_nanos(n);
-        let mut presented = Presented::default();
-        for n in [0, 300, 100, 200] {
-            presented.note(at(n));
-        }
-        assert_eq!(
-            [0, 100, 200, 300].map(|n| presented.number(at(n))),
-            [1, 2, 3, 4]
-        );
-    }
 }

@@ -4,6 +4,7 @@
 //! Never opens a camera, a socket or a model: `lares check` does that with the rooms themselves.
 //! Imports `flow` and `base` only.
 
+mod cameras;
 mod load;
 mod read;
 mod units;
@@ -169,6 +170,20 @@ pub struct MqttConfig {
     pub keep_alive: Duration,
 }
 
+impl MqttConfig {
+    /// A broker at `url` that asks for no login.
+    #[must_use]
+    pub fn without_login(url: url::Url) -> Self {
+        Self {
+            url,
+            user: None,
+            password: None,
+            ca_file: None,
+            keep_alive: Duration::from_secs(120),
+        }
+    }
+}
+
 /// Where clips and pictures go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UploadConfig {
@@ -184,6 +199,21 @@ pub struct UploadConfig {
     pub secret_key: Option<Secret>,
     /// PEM file of certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+impl UploadConfig {
+    /// The folder that `url` names.
+    #[must_use]
+    pub fn folder(url: url::Url) -> Self {
+        Self {
+            url,
+            endpoint: None,
+            region: "us-east-1".to_owned(),
+            access_key: None,
+            secret_key: None,
+            ca_file: None,
+        }
+    }
 }
 
 /// Outbox and disk.

@@ -1,0 +1,253 @@
+//! The `[[cameras]]` of a configuration.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use url::Url;
+
+use super::{
+    ByteSize, CameraConfig, ClipConfig, DetectConfig, IncidentConfig, Secret, SourceConfig,
+    ZoneConfig,
+    load::{HOUR, MINUTE, MS, SECOND},
+    read::Section,
+};
+use crate::flow::{CameraId, Label, Mode};
+
+pub(super) fn cameras(root: &Section<'_>) -> Vec<CameraConfig> {
+    let sections = root.sections("cameras");
+    if sections.is_empty() {
+        root.problem(
+            "cameras",
+            "no camera: add [[cameras]] with url = \"rtsp://...\"",
+        );
+    }
+    let mut ids = BTreeSet::new();
+    let mut out = Vec::new();
+    for (index, section) in sections.into_iter().enumerate() {
+        let fallback: CameraId = format!("camera{}", index + 1)
+            .parse()
+            .expect("\"camera\" and a number is a valid id");
+        let given = section.has("id");
+        let id = section.parsed::<CameraId>("id").unwrap_or(fallback);
+        if !ids.insert(id.clone()) {
+            let key = if given { "id" } else { "url" };
+            section.problem(
+                key,
+                format!("two cameras have the id \"{id}\": give each its own"),
+            );
+        }
+        out.extend(camera(section, id));
+    }
+    out
+}
+
+fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
+    let login = Login {
+        user: section.text("user"),
+        password: section.secret("password_file", "password_env"),
+        stall_after: section.duration("stall_after", SECOND * 10, SECOND, MINUTE * 10),
+    };
+    if !section.has("url") {
+        section.problem(
+            "url",
+            "is missing: the camera's address, such as \"rtsp://192.168.1.20/stream2\"",
+        );
+    }
+    let source = source(&section, "url", &login);
+    let main = self::source(&section, "main_url", &login);
+    let defaults = ClipConfig::default();
+    let clip_section = section.section("clip");
+    let seconds = |key, default, most| clip_section.duration(key, default, Duration::ZERO, most);
+    let clip = ClipConfig {
+        pre_roll: seconds("pre_roll", defaults.pre_roll, MINUTE),
+        post_roll: seconds("post_roll", defaults.post_roll, MINUTE),
+        pre_roll_bytes: clip_section
+            .parsed("pre_roll_bytes")
+            .unwrap_or(defaults.pre_roll_bytes),
+        segment_target: clip_section.duration(
+            "segment_target",
+            defaults.segment_target,
+            SECOND,
+            MINUTE,
+        ),
+        segment_max: clip_section.duration("segment_max", defaults.segment_max, SECOND, MINUTE),
+        segment_bytes: clip_section
+            .parsed("segment_bytes")
+            .unwrap_or(defaults.segment_bytes),
+    };
+    if clip.segment_max < clip.segment_target {
+        clip_section.problem(
+            "segment_max",
+            "is shorter than segment_target: make it at least as long",
+        );
+    }
+    if clip.segment_bytes < ByteSize::kb(32) {
+        clip_section.problem("segment_bytes", "is too small: choose \"32 kB\" or more");
+    }
+    clip_section.done();
+    let name = section.text("name").unwrap_or_else(|| id.to_string());
+    let mode = section.choice(
+        "mode",
+        &[("armed", Mode::Armed), ("disarmed", Mode::Disarmed)],
+        Mode::Armed,
+    );
+    let wake_within = section.duration("wake_within", SECOND * 2, MS * 200, SECOND * 50);
+    let detect = detect(&section);
+    let incident = incident(section.section("incident"));
+    let privacy_mask = section.polygons("privacy_mask");
+    section.done();
+    // Everything has been read by now, so that one problem hides no other.
+    Some(CameraConfig {
+        id,
+        name,
+        source: source?,
+        main,
+        mode,
+        wake_within,
+        detect,
+        incident,
+        clip,
+        privacy_mask,
+    })
+}
+
+struct Login {
+    user: Option<String>,
+    password: Option<Secret>,
+    stall_after: Duration,
+}
+
+/// A stream's address. A user and password in it are taken out, so that no log or page can show them.
+fn source(section: &Section<'_>, key: &'static str, login: &Login) -> Option<SourceConfig> {
+    let text = section.text(key)?;
+    let mut url = match Url::parse(&text) {
+        Ok(url) => url,
+        Err(error) => {
+            section.problem(
+                key,
+                format!("is not an address ({error}): write rtsp://HOST:PORT/PATH"),
+            );
+            return None;
+        }
+    };
+    match url.scheme() {
+        "rtsp" | "rtsps" if url.host().is_some() => {}
+        "rtsp" | "rtsps" => {
+            section.problem(key, "has no host: write rtsp://HOST:PORT/PATH");
+            return None;
+        }
+        other => {
+            section.problem(
+                key,
+                format!("\"{other}\" is not supported: use rtsp:// or rtsps:// (files go through lares replay)"),
+            );
+            return None;
+        }
+    }
+    let decode = |text: &str| {
+        url::form_urlencoded::parse(format!("x={}", text.replace('+', "%2B")).as_bytes())
+            .next()
+            .map(|(_, value)| value.into_owned())
+    };
+    let user = Some(url.username())
+        .filter(|user| !user.is_empty())
+        .and_then(decode);
+    let password = url.password().and_then(decode).map(Secret::new);
+    if user.is_some() && login.user.is_some() {
+        section.problem(
+            key,
+            "holds a user name beside the key \"user\": keep one of the two",
+        );
+    }
+    // Cannot fail: the address has a host.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(SourceConfig {
+        url,
+        user: user.or_else(|| login.user.clone()),
+        password: password.or_else(|| login.password.clone()),
+        stall_after: login.stall_after,
+    })
+}
+
+fn detect(camera: &Section<'_>) -> DetectConfig {
+    let section = camera.section("detect");
+    let defaults = DetectConfig::default();
+    let mut labels = Vec::new();
+    for word in section.words("labels").unwrap_or_default() {
+        match word.parse::<Label>() {
+            Ok(label) => labels.push(label),
+            Err(()) => {
+                let known: Vec<_> = Label::ALL.iter().map(|label| label.as_str()).collect();
+                section.problem(
+                    "labels",
+                    format!("\"{word}\" is not known: choose from {}", known.join(", ")),
+                );
+            }
+        }
+    }
+    let config = DetectConfig {
+        labels: if labels.is_empty() {
+            defaults.labels
+        } else {
+            labels
+        },
+        looks_per_second: section
+            .number("looks_per_second", 0.5, 30.0)
+            .unwrap_or(defaults.looks_per_second),
+        score: section
+            .number("score", 0.05, 0.99)
+            .map(|score| score as f32),
+        motion_area: section
+            .number("motion_area", 0.0, 1.0)
+            .map_or(defaults.motion_area, |area| area as f32),
+        awake_hold: section.duration("awake_hold", defaults.awake_hold, SECOND, MINUTE * 10),
+        motion_mask: section.polygons("motion_mask"),
+        zones: zones(camera),
+    };
+    section.done();
+    config
+}
+
+fn zones(camera: &Section<'_>) -> Vec<ZoneConfig> {
+    let mut names = BTreeSet::new();
+    let mut out = Vec::new();
+    for section in camera.sections("zones") {
+        let name = section.text("name");
+        let area = section.polygon("area");
+        if name.is_none() {
+            section.problem("name", "is missing: give the zone a name");
+        }
+        if !section.has("area") {
+            section.problem("area", "is missing: give the zone a polygon");
+        }
+        if name
+            .as_ref()
+            .is_some_and(|name| !names.insert(name.clone()))
+        {
+            section.problem("name", "is used twice: give each zone its own name");
+        }
+        let required = section.flag("required", false);
+        if let (Some(name), Some(area)) = (name, area) {
+            out.push(ZoneConfig {
+                name,
+                area,
+                required,
+            });
+        }
+        section.done();
+    }
+    out
+}
+
+fn incident(section: Section<'_>) -> IncidentConfig {
+    let defaults = IncidentConfig::default();
+    let read = |key, default| section.duration(key, default, MS * 500, HOUR);
+    let config = IncidentConfig {
+        end_after_left: read("end_after_left", defaults.end_after_left),
+        end_after_lost: read("end_after_lost", defaults.end_after_lost),
+        record_max: read("record_max", defaults.record_max),
+        record_resume: read("record_resume", defaults.record_resume),
+    };
+    section.done();
+    config
+}
