@@ -88,7 +88,7 @@ fn all_problems_come_at_once_with_line_and_hint() {
         ("line 4", "1 to 32 of a-z"),
         ("line 5", "use rtsp://"),
         ("line 6", "did you mean \"wake_within\""),
-        ("line 8", "should be text in quotes"),
+        ("line 8", "without its unit"),
         ("line 10", "holds a password"),
         ("line 12", "is not on loopback"),
     ];
