@@ -15,7 +15,7 @@ use rumqttc::{
         TlsError as TlsFailure,
         mqttbytes::{
             QoS,
-            v5::{ConnAck, ConnectReturnCode, Packet, PubAck, PubAckReason, Publish},
+            v5::{ConnAck, ConnectReturnCode, Filter, Packet, PubAck, PubAckReason, Publish},
         },
     },
 };
@@ -166,7 +166,11 @@ impl Link {
     /// First things on a new connection.
     fn greet(&mut self, client: &AsyncClient) {
         for topic in self.topics.subscriptions() {
-            let _ = client.try_subscribe(topic, QoS::AtLeastOnce);
+            // With the flag kept, a retained command is known as such also when it comes while we are connected, or
+            // out of the session that the broker kept for us.
+            let mut filter = Filter::new(topic, QoS::AtLeastOnce);
+            filter.preserve_retain = true;
+            let _ = client.try_subscribe_many([filter]);
         }
         let _ = client.try_publish(self.topics.status(), QoS::AtMostOnce, true, "online");
         self.live.all_again();
