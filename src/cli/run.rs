@@ -1,6 +1,6 @@
 //! `lares run`: the agent, until it is told to stop.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::bail;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +60,10 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("lares-async")
+        // Reading and writing files for uploads: as many as there are uploads at once, and kept, so that the number of
+        // threads says something about the agent's health.
+        .max_blocking_threads(3)
+        .thread_keep_alive(Duration::from_secs(7 * 24 * 3600))
         .enable_all()
         .build()?;
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
