@@ -46,7 +46,7 @@ bench: setup samples ## what Lares costs on this machine
 
 .PHONY: soak
 soak: build samples ## thirty minutes with three cameras: memory, threads and losses must stay as they are
-	tests/soak.sh $(LARES)
+	LARES=$(LARES) tests/soak.sh
 
 .PHONY: models
 models: setup ## make models/*.onnx again from their published weights
