@@ -1,5 +1,10 @@
 //! Clips as other programs see them: made by `lares replay --out`, decoded by ffmpeg, and compared with their source.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy knows only by their attribute"
+)]
+
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -91,8 +96,7 @@ impl Replayed {
                 .filter(|(_, packet)| packet.keyframe)
         };
         let (at, first) = keyframes()
-            .filter(|(_, packet)| packet.pts <= wanted + MILLISECOND)
-            .last()
+            .rfind(|(_, packet)| packet.pts <= wanted + MILLISECOND)
             .or_else(|| keyframes().next())
             .unwrap();
         assert!(

@@ -264,6 +264,9 @@ impl Replay<'_> {
         lanes.record.finish();
         lanes.tell(out)?;
         bar.finish_and_clear();
+        if let Some(damage) = source.damage() {
+            let _ = writeln!(io::stderr(), "lares: {damage}");
+        }
 
         let looks = self.looks();
         let spent = cpu::process().saturating_sub(cpu).as_secs_f64();

@@ -3,6 +3,10 @@
 //!
 //! Everything listens on free ports of loopback and ends with its guard, so that tests may run side by side.
 
+#![allow(
+    clippy::print_stderr,
+    reason = "a failed test tells the end of its logs"
+)]
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +16,7 @@
 pub(crate) mod home;
 pub(crate) mod media;
 pub(crate) mod mqtt;
+pub(crate) mod neighbourhood;
 pub(crate) mod process;
 pub(crate) mod store;
 
