@@ -25,8 +25,8 @@ demo: build samples ## a virtual camera, the agent and what receives, on this ma
 .PHONY: test
 test: setup samples ## every test: unit, whole-pipeline, end-to-end, documentation
 ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)
+	cargo test $(CARGO_FLAGS) --doc --quiet
 	cargo nextest run $(CARGO_FLAGS) --no-fail-fast
-	cargo test $(CARGO_FLAGS) --doc
 else
 	cargo test $(CARGO_FLAGS) --no-fail-fast
 endif
