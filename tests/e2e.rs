@@ -175,6 +175,7 @@ fn a_cut_loses_nothing_that_was_committed() {
         });
         assert!(arrived.is_some(), "{row} was lost: {alerts:#?}");
     }
+    street.home.all_delivered();
     let store = street.home.path("store");
     let stored = s3.download(&store);
     for segment in &segments {
@@ -234,6 +235,7 @@ fn what_waits_leaves_when_broker_and_store_come() {
         alert.id() == ended.id() && alert.is_last()
     });
     assert_in_order(&messages.alerts());
+    street.home.all_delivered();
     let store = street.home.path("store");
     s3.download(&store);
     assert_store(&store, &last);

@@ -124,6 +124,16 @@ impl Home {
         })
     }
 
+    /// Waits until nothing waits any more. Pictures and `incident.json` may follow the word that a clip is complete.
+    pub(crate) fn all_delivered(&self) {
+        wait_for("empty outbox", Duration::from_secs(60), || {
+            let (_, body) = self.get("/healthz");
+            let health: Value = serde_json::from_str(&body).unwrap();
+            let sinks = health["sinks"].as_array().unwrap();
+            sinks.iter().all(|sink| sink["waiting"] == 0).then_some(())
+        });
+    }
+
     /// Every file below the data folder.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
