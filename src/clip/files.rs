@@ -1,7 +1,7 @@
 //! Files that are whole or not there at all, even after a power cut.
 //!
 //! In: a path and its content. Out: the file under its name, its content and its name both synced to disk. It is
-//! written beside its place under a name that [`remove_leftovers`] knows.
+//! written beside its place under a name by which the outbox finds and removes it at its next start.
 
 use std::{
     fs::{self, File},
@@ -55,7 +55,7 @@ pub(super) fn write(path: &Path, content: &Content) -> Result<(), ClipError> {
         .and_then(|()| fs::rename(&unfinished, path))
         .and_then(|()| sync_folder(folder));
     written.map_err(|e| {
-        // Room matters more than a trace; if even this fails, `remove_leftovers` finds it.
+        // Room matters more than a trace; if even this fails, the outbox finds it at the next start.
         let _ = fs::remove_file(&unfinished);
         ClipError::writing(path, content.bytes, e)
     })
@@ -93,35 +93,6 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         _ if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
         _ => sync_folder(parent),
     }
-}
-
-/// Deletes what an earlier process left half-written in `dir` and the folders in it. Returns how many files it deleted.
-///
-/// # Errors
-/// When a folder cannot be read or a file not deleted; a missing `dir` is no error.
-pub fn remove_leftovers(dir: &Path) -> Result<usize, ClipError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| ClipError::Write { path, source }
-    };
-    let entries = match fs::read_dir(dir) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
-        other => other.map_err(failed(dir))?,
-    };
-    let mut removed = 0;
-    for entry in entries {
-        let entry = entry.map_err(failed(dir))?;
-        let path = entry.path();
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if entry.file_type().map_err(failed(&path))?.is_dir() {
-            removed += remove_leftovers(&path)?;
-        } else if name.starts_with('.') && name.ends_with(UNFINISHED) {
-            fs::remove_file(&path).map_err(failed(&path))?;
-            removed += 1;
-        }
-    }
-    Ok(removed)
 }
 
 #[cfg(test)]
@@ -173,19 +144,5 @@ mod tests {
         fs::write(&blocked, b"").unwrap();
         let error = write(&blocked.join("sub/00001.m4s"), &content()).unwrap_err();
         assert!(error.to_string().contains("file/sub"), "{error}");
-    }
-
-    #[test]
-    fn leftovers_are_found_in_all_folders_and_nothing_else_is() {
-        let dir = tempfile::tempdir().unwrap();
-        let deep = dir.path().join("incident/sub");
-        fs::create_dir_all(&deep).unwrap();
-        fs::write(deep.join("00001.m4s"), b"kept").unwrap();
-        fs::write(unfinished(&deep.join("00002.m4s")), b"half").unwrap();
-        fs::write(dir.path().join("notes.part"), b"kept").unwrap();
-        assert_eq!(remove_leftovers(dir.path()).unwrap(), 1);
-        assert!(deep.join("00001.m4s").exists() && dir.path().join("notes.part").exists());
-        assert_eq!(remove_leftovers(dir.path()).unwrap(), 0);
-        assert_eq!(remove_leftovers(&dir.path().join("missing")).unwrap(), 0);
     }
 }

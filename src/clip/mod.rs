@@ -22,7 +22,6 @@ mod segments;
 mod spool;
 
 pub use error::ClipError;
-pub use files::remove_leftovers;
 pub use picture::{crop, thumbnail};
 pub use recorder::{ClipEvent, Recorder};
 

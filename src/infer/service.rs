@@ -296,11 +296,6 @@ impl CameraInfer {
         answer.report
     }
 
-    /// Forgets the background: after a cut in the pictures, such as a camera that was turned.
-    pub fn forget_background(&mut self) {
-        *self.state = MotionState::default();
-    }
-
     /// Asks for a look and returns at once. An older look that has not begun is replaced, and counted as dropped.
     pub fn offer(&mut self, look: Look) {
         if self
