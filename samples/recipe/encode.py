@@ -5,9 +5,14 @@ from pathlib import Path
 
 from scene import FPS, HEIGHT, WIDTH
 
-# Temporal noise as of a sensor in daylight: a standard deviation of about two luma steps. (The
-# filter's strength is the square root of three times that.)
-NOISE = "noise=c0s=4:c0f=t:c1s=2:c1f=t:c2s=2:c2f=t"
+
+def noise(luma: int, chroma: int) -> str:
+    """A filter that adds temporal noise: a standard deviation of the strength by the root of three."""
+    return f"noise=c0s={luma}:c0f=t:c1s={chroma}:c1f=t:c2s={chroma}:c2f=t"
+
+
+# As of a sensor in daylight: a standard deviation of about two luma steps.
+NOISE = noise(4, 2)
 
 # x264 splits work by slices or frames as it likes, so the thread count is fixed: the same recipe
 # then gives the same bytes on every machine with the same ffmpeg.
@@ -31,15 +36,35 @@ def require_encoders(*names: str) -> None:
         )
 
 
-def h264(kbit: int, keyframe_s: int = 2, b_frames: int = 0) -> list[str]:
-    """H.264 as cameras send it. 8-bit 4:2:0."""
-    interval = str(keyframe_s * FPS)
-    rate = ["-b:v", f"{kbit}k", "-maxrate", f"{kbit * 3 // 2}k", "-bufsize", f"{kbit * 2}k"]
+def h264(
+    kbit: int,
+    keyframe_s: float = 2,
+    b_frames: int = 0,
+    fps: float = FPS,
+    rate: list[str] | None = None,
+    preset: str = "veryfast",
+) -> list[str]:
+    """H.264 as cameras send it. 8-bit 4:2:0. `rate`: other arguments that say the bit rate."""
+    interval = str(round(keyframe_s * fps))
+    usual = ["-b:v", f"{kbit}k", "-maxrate", f"{kbit * 3 // 2}k", "-bufsize", f"{kbit * 2}k"]
     return [
-        *("-c:v", "libx264", "-preset", "veryfast", "-threads", THREADS, "-pix_fmt", "yuv420p"),
+        *("-c:v", "libx264", "-preset", preset, "-threads", THREADS, "-pix_fmt", "yuv420p"),
         *("-g", interval, "-keyint_min", interval, "-sc_threshold", "0", "-bf", str(b_frames)),
-        *rate,
+        *(rate or usual),
     ]
+
+
+def constant_rate(kbit: int) -> list[str]:
+    """No picture may wait for more than half a second of bits, and missing bits are filled up."""
+    return [
+        *("-b:v", f"{kbit}k", "-minrate", f"{kbit}k", "-maxrate", f"{kbit}k"),
+        *("-bufsize", f"{kbit // 2}k", "-x264-params", "nal-hrd=cbr"),
+    ]
+
+
+def constant_quality(kbit: int) -> list[str]:
+    """As many bits as the picture asks for, up to four times the usual rate."""
+    return ["-crf", "25", "-maxrate", f"{kbit * 4}k", "-bufsize", f"{kbit * 8}k"]
 
 
 def h265(kbit: int, keyframe_s: int = 2) -> list[str]:
@@ -56,24 +81,25 @@ def h265(kbit: int, keyframe_s: int = 2) -> list[str]:
 MP4 = ["-movflags", "+faststart", "-f", "mp4"]
 
 
-def raw_input() -> list[str]:
+def raw_input(width: int, height: int, fps: float) -> list[str]:
     """The arguments that read our raw pictures from the pipe."""
-    size = f"{WIDTH}x{HEIGHT}"
-    return ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size, "-r", str(FPS), "-i", "-"]
+    size = f"{width}x{height}"
+    return ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size, "-r", str(fps), "-i", "-"]
 
 
 class Encoder:
-    """Takes raw pictures one by one; `outputs` are ffmpeg's arguments after the input."""
+    """Takes pictures (three planes) one by one; `outputs` are ffmpeg's arguments after the input."""
 
-    def __init__(self, outputs: list):
-        command = ["ffmpeg", "-v", "error", "-y", *raw_input(), *map(str, outputs)]
+    def __init__(self, outputs: list, width: int = WIDTH, height: int = HEIGHT, fps: float = FPS):
+        source = raw_input(width, height, fps)
+        command = ["ffmpeg", "-v", "error", "-y", *source, *map(str, outputs)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE)
 
     def __enter__(self):
         return self
 
-    def write(self, picture: bytes) -> None:
-        self.process.stdin.write(picture)
+    def write(self, picture) -> None:
+        self.process.stdin.write(b"".join(plane.tobytes() for plane in picture))
 
     def __exit__(self, kind, *_):
         self.process.stdin.close()

@@ -3,17 +3,22 @@
 A video that is there and was made by this very recipe is left alone.
 """
 
-import hashlib
+import os
 import subprocess
 import sys
-import time
 from functools import cached_property
 from pathlib import Path
 
+# Before numpy is loaded: its threads would only wait for each other over such small matrices.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import odd
 from encode import MP4, NOISE, Encoder, ffmpeg, h264, h265, repeat, require_encoders
-from scene import FPS, median_background, read_frames
-from visits import SECONDS, Scene, Truth
+from recipes import produce, recipe_hash
+from scene import FPS, median_background, planes, read_frames
+from stage import Stage
+from truth import Truth
+from visits import SECONDS, visits_stage
 
 SAMPLES = Path(__file__).resolve().parent.parent
 VIDEO, ODD, CACHE = SAMPLES / "video", SAMPLES / "odd", SAMPLES / "cache"
@@ -38,8 +43,8 @@ class Material:
         return median_background(self.frames)
 
     @cached_property
-    def scene(self):
-        return Scene(self.frames, self.background)
+    def stage(self):
+        return visits_stage(self.frames, self.background)
 
 
 def vtest_h264(_material, target):
@@ -57,7 +62,7 @@ def vtest_h265(_material, target):
 def idle(material, target):
     """Ten minutes in which nothing happens: forty seconds of noise, again and again."""
     loop = target.with_suffix(".loop")
-    picture = material.background.tobytes()
+    picture = planes(material.background)
     with Encoder(["-vf", NOISE, *h264(1200), *MP4, loop]) as encoder:
         for _ in range(IDLE_LOOP_SECONDS * FPS):
             encoder.write(picture)
@@ -65,13 +70,13 @@ def idle(material, target):
     loop.unlink()
 
 
-def film(scene: Scene, seconds: int, outputs: list) -> Truth:
-    """Plays the scene into an encoder and notes who was seen."""
+def film(stage: Stage, seconds: int, outputs: list) -> Truth:
+    """Plays the visits into an encoder and notes who was seen."""
     truth, frames = Truth(), seconds * FPS
     with Encoder(outputs) as encoder:
         for frame in range(frames):
-            picture, shares = scene.render(frame)
-            truth.see(frame, shares)
+            picture, people = stage.render(frame / FPS)
+            truth.see(frame / FPS, people)
             encoder.write(picture)
             if sys.stdout.isatty() and frame % 50 == 0:
                 print(f"\r    {100 * frame // frames:3d} %", end="\r", flush=True)
@@ -79,7 +84,7 @@ def film(scene: Scene, seconds: int, outputs: list) -> Truth:
 
 
 def visits(material, target, truth_target):
-    truth = film(material.scene, SECONDS, ["-vf", NOISE, *h264(1200), *MP4, target])
+    truth = film(material.stage, SECONDS, ["-vf", NOISE, *h264(1200), *MP4, target])
     truth_target.write_text(truth.csv())
 
 
@@ -93,7 +98,7 @@ def visits_pair(material, main, sub, truth_target):
     outputs = ["-filter_complex", split]
     outputs += ["-map", "[main]", *h264(4000), *MP4, main]
     outputs += ["-map", "[sub]", *h264(600), *MP4, sub]
-    truth = film(material.scene, PAIR_SECONDS, outputs)
+    truth = film(material.stage, PAIR_SECONDS, outputs)
     truth_target.write_text(truth.csv())
 
 
@@ -108,40 +113,11 @@ VIDEOS = (
 )
 
 
-def recipe_hash() -> str:
-    """Changes when any line of the recipe does."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).resolve().parent.iterdir()):
-        if path.suffix in (".py", ".txt"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def produce(folder: Path, names, recipe: str, make) -> bool:
-    """Calls `make` with temporary paths and renames them when whole. False: all there already."""
-    stamp = folder / ".stamps" / names[0]
-    if all((folder / name).exists() for name in names) and stamp.exists():
-        if stamp.read_text() == recipe:
-            return False
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    started = time.monotonic()
-    print(f"samples: {', '.join(names)}", flush=True)
-    parts = [folder / f".part-{name}" for name in names]
-    make(*parts)
-    for part, name in zip(parts, names):
-        part.replace(folder / name)
-    stamp.write_text(recipe)
-    size = sum((folder / name).stat().st_size for name in names)
-    print(f"    {time.monotonic() - started:.0f} s, {size / 1e6:.1f} MB", flush=True)
-    return True
-
-
 def main() -> None:
     if not VTEST.exists():
         raise SystemExit(f"samples: {VTEST} is missing: run `make setup`")
     require_encoders("libx264", "libx265", "mpeg4", "aac")
-    recipe, material, made = recipe_hash(), Material(), 0
+    recipe, material, made = recipe_hash("make"), Material(), 0
     for function, *names in VIDEOS:
         made += produce(VIDEO, names, recipe, lambda *parts: function(material, *parts))
     for name, function in odd.CLIPS.items():

@@ -12,13 +12,13 @@ WIDTH, HEIGHT, FPS = 768, 576, 10
 FRAME_BYTES = WIDTH * HEIGHT * 3 // 2
 
 
-def planes(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def planes(raw: np.ndarray, width: int = WIDTH, height: int = HEIGHT) -> tuple:
     """Cuts one raw frame into views of its planes."""
-    luma, chroma = WIDTH * HEIGHT, WIDTH * HEIGHT // 4
+    luma, chroma = width * height, width * height // 4
     return (
-        raw[:luma].reshape(HEIGHT, WIDTH),
-        raw[luma : luma + chroma].reshape(HEIGHT // 2, WIDTH // 2),
-        raw[luma + chroma :].reshape(HEIGHT // 2, WIDTH // 2),
+        raw[:luma].reshape(height, width),
+        raw[luma : luma + chroma].reshape(height // 2, width // 2),
+        raw[luma + chroma :].reshape(height // 2, width // 2),
     )
 
 
