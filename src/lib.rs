@@ -20,6 +20,7 @@
 //! | [`config`] | the tree, its units, the check | `flow`, `base` |
 //! | [`ingest`] | sources of packets; the on-demand decoder (GStreamer) | `flow`, `base`, `config` |
 //! | [`infer`] | models: motion and persons (ONNX Runtime); pictures | `flow`, `base`, `config` |
+//! | [`aim`] | where the person model looks: the whole, and close-ups; pure | `flow`, `base`, `config` |
 //! | [`track`] | detections over time become tracks; pure | `flow`, `base`, `config` |
 //! | [`event`] | tracks and motion become incidents and the decoder's demand; pure | `flow`, `base`, `config` |
 //! | [`clip`] | packets become segments on disk | `flow`, `base`, `config` |
@@ -34,6 +35,7 @@
 //!
 //! Stages never import each other; only [`camera`] and [`app`] know their order.
 
+pub mod aim;
 pub mod app;
 pub mod base;
 pub mod camera;

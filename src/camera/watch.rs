@@ -9,6 +9,7 @@ use super::{
     view::{Report, View},
 };
 use crate::{
+    aim::Aim,
     base::{
         clock::Clock,
         cpu::{Stage, StageCpu},
@@ -55,6 +56,7 @@ pub struct Watch {
     pace: Pace,
     decoder: OnDemand,
     eyes: CameraInfer,
+    aim: Aim,
     tracker: Tracker,
     events: Events,
     demand: DecodeDemand,
@@ -104,6 +106,7 @@ impl Watch {
                 config.privacy_mask.clone(),
                 shared.stages.clone(),
             ),
+            aim: Aim::new(&config.detect, eyes.input_sizes().to_vec()),
             eyes,
             tracker,
             events,
@@ -196,8 +199,15 @@ impl Watch {
                 (Pace::OnDemand, false) => Trigger::Watch,
                 _ => Trigger::Fixed,
             };
+            // A picture that was chosen beforehand, and the first one at waking, are seen as a whole.
+            let whole = trigger != Trigger::Watch;
+            let (regions, tracks) = (&report.regions, self.tracker.tracks());
+            let parts = self.stages.time(Stage::Track, || {
+                self.aim
+                    .choose(frame.time, frame.size, regions, tracks, whole)
+            });
             self.eyes.offer(Look {
-                crops: Vec::new(),
+                parts,
                 frame,
                 trigger,
             });
@@ -237,7 +247,8 @@ impl Watch {
         let tracks = self.stages.time(Stage::Track, || {
             self.tracker.step(time, &detections).to_vec()
         });
-        let step = self.judge(|events| events.seen(time, &tracks));
+        let best = detections.first().map_or(0.0, |best| best.score);
+        let step = self.judge(|events| events.seen(time, &tracks, best));
         self.follow(step, Some(&seen.frame), Some(&tracks));
         self.view = self
             .open

@@ -3,6 +3,7 @@
 //! One access unit passes decoding, models, tracker and rules before the next is read; time is the recording's own. Two
 //! replays of a file give the same answers, but for ids.
 
+mod explain;
 mod mot;
 mod report;
 
@@ -375,23 +376,17 @@ struct Lanes<'a> {
 impl Lanes<'_> {
     /// Hands what the watch lane found to the record lane, and prints what is over.
     fn tell(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
-        if self.explain {
-            for refusal in self.watch.take_refusals() {
-                writeln!(
-                    io::stderr(),
-                    "{}  {:7.1} s to {:7.1} s  {:?}: {} (score {:.2})",
-                    self.name,
-                    refusal.from.secs_f64(),
-                    refusal.to.secs_f64(),
-                    refusal.what,
-                    refusal.reason.as_str(),
-                    refusal.score,
-                )?;
+        for refusal in self.watch.take_refusals() {
+            if self.explain {
+                writeln!(io::stderr(), "{}  {}", self.name, explain::refusal(&refusal))?;
             }
         }
         for report in self.watch.take_reports() {
             report.commit(self.outbox, self.live)?;
             self.record.report(&report);
+            if self.explain {
+                writeln!(io::stderr(), "{}  {}", self.name, explain::change(&report))?;
+            }
             let id = report.change.incident.id;
             let visit = self.visits.entry(id).or_insert_with(|| Visit {
                 first_alert: report.newest,

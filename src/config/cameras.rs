@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use url::Url;
 
 use super::{
-    ByteSize, CameraConfig, ClipConfig, DetectConfig, IncidentConfig, Secret, SourceConfig,
-    ZoneConfig,
+    ByteSize, CameraConfig, ClipConfig, DetectConfig, IncidentConfig, LookPolicy, Secret,
+    SourceConfig,
     load::{HOUR, MINUTE, MS, SECOND},
+    places,
     read::Section,
 };
 use crate::flow::{CameraId, Label, Mode};
@@ -197,46 +198,28 @@ fn detect(camera: &Section<'_>) -> DetectConfig {
         score: section
             .number("score", 0.05, 0.99)
             .map(|score| score as f32),
-        motion_area: section
-            .number("motion_area", 0.0, 1.0)
-            .map_or(defaults.motion_area, |area| area as f32),
+        smallest_person: section
+            .number("smallest_person", 0.02, 0.8)
+            .map_or(defaults.smallest_person, |height| height as f32),
+        look: section.choice(
+            "look",
+            &[
+                ("auto", LookPolicy::Auto),
+                ("whole", LookPolicy::Whole),
+                ("regions", LookPolicy::Regions),
+            ],
+            defaults.look,
+        ),
+        close_ups_per_second: section
+            .number("close_ups_per_second", 0.0, 30.0)
+            .unwrap_or(defaults.close_ups_per_second),
         awake_hold: section.duration("awake_hold", defaults.awake_hold, SECOND, MINUTE * 10),
         motion_mask: section.polygons("motion_mask"),
-        zones: zones(camera),
+        zones: places::zones(camera),
+        lines: places::lines(camera),
     };
     section.done();
     config
-}
-
-fn zones(camera: &Section<'_>) -> Vec<ZoneConfig> {
-    let mut names = BTreeSet::new();
-    let mut out = Vec::new();
-    for section in camera.sections("zones") {
-        let name = section.text("name");
-        let area = section.polygon("area");
-        if name.is_none() {
-            section.problem("name", "is missing: give the zone a name");
-        }
-        if !section.has("area") {
-            section.problem("area", "is missing: give the zone a polygon");
-        }
-        if name
-            .as_ref()
-            .is_some_and(|name| !names.insert(name.clone()))
-        {
-            section.problem("name", "is used twice: give each zone its own name");
-        }
-        let required = section.flag("required", false);
-        if let (Some(name), Some(area)) = (name, area) {
-            out.push(ZoneConfig {
-                name,
-                area,
-                required,
-            });
-        }
-        section.done();
-    }
-    out
 }
 
 fn incident(section: Section<'_>) -> IncidentConfig {

@@ -6,6 +6,7 @@
 
 mod cameras;
 mod load;
+mod places;
 mod read;
 mod units;
 
@@ -15,7 +16,7 @@ pub use load::ConfigError;
 pub use read::ConfigProblem;
 pub use units::{BitRate, ByteSize, Secret, parse_duration};
 
-use crate::flow::{CameraId, Label, Mode, Polygon, SiteId};
+use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon, SiteId};
 
 /// Everything that `lares run` needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,14 +90,32 @@ pub struct DetectConfig {
     pub looks_per_second: f64,
     /// Score from which one look is a sighting; none: the model card's.
     pub score: Option<f32>,
-    /// Smallest motion that wakes: share of the picture, 0..1.
-    pub motion_area: f32,
+    /// Height of the smallest person that is looked for, share of the picture's height, 0..1.
+    pub smallest_person: f32,
+    /// Where the person model looks.
+    pub look: LookPolicy,
+    /// Close-ups of small persons, a second, at most; 0: none.
+    pub close_ups_per_second: f64,
     /// How long a scene must be quiet before decoding stops.
     pub awake_hold: Duration,
     /// Motion in here wakes nothing and persons in here count for nothing.
     pub motion_mask: Vec<Polygon>,
     /// Named places. Where there is one with `required`, only visits that enter such a zone are reported.
     pub zones: Vec<ZoneConfig>,
+    /// Named lines.
+    pub lines: Vec<LineConfig>,
+}
+
+/// Where the person model looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LookPolicy {
+    /// At the whole picture, and closer where somebody would be too small.
+    #[default]
+    Auto,
+    /// At the whole picture only.
+    Whole,
+    /// At a square around each thing that moves or is followed.
+    Regions,
 }
 
 /// A named place in the picture.
@@ -106,8 +125,34 @@ pub struct ZoneConfig {
     pub name: String,
     /// Where feet must stand.
     pub area: Polygon,
-    /// Only visits that enter a required zone are reported.
+    /// Only visits that enter a required zone (or cross a required line) are reported.
     pub required: bool,
+    /// From this stay on it is loitering; none: nobody loiters here.
+    pub loiter: Option<Duration>,
+}
+
+/// A named line in the picture that feet may cross.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LineConfig {
+    /// Name in alerts.
+    pub name: String,
+    /// Its two ends.
+    pub ends: [NormPoint; 2],
+    /// Which crossings count.
+    pub direction: LineDirection,
+    /// Only visits that cross a required line (or enter a required zone) are reported.
+    pub required: bool,
+}
+
+/// Which way over a line, as seen by somebody who stands at its first end and looks at its second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineDirection {
+    /// Either way.
+    Both,
+    /// From the left side to the right.
+    ToRight,
+    /// From the right side to the left.
+    ToLeft,
 }
 
 /// The life of an incident.
@@ -249,11 +294,25 @@ impl Default for DetectConfig {
             labels: vec![Label::Person],
             looks_per_second: 5.0,
             score: None,
-            motion_area: 0.0008,
+            smallest_person: 0.08,
+            look: LookPolicy::Auto,
+            close_ups_per_second: 2.0,
             awake_hold: Duration::from_secs(6),
             motion_mask: Vec::new(),
             zones: Vec::new(),
+            lines: Vec::new(),
         }
+    }
+}
+
+impl DetectConfig {
+    /// Foreground from which a look counts as motion, as a share of the picture: a third of what the smallest person
+    /// covers in a picture of 4:3 (the rest is hidden, or as dark as the ground).
+    #[must_use]
+    pub fn least_motion(&self) -> f32 {
+        const WIDTH_TO_HEIGHT: f32 = 0.4;
+        const FOUND: f32 = 1.0 / 3.0;
+        FOUND * WIDTH_TO_HEIGHT * self.smallest_person * self.smallest_person / (4.0 / 3.0)
     }
 }
 

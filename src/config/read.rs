@@ -326,6 +326,15 @@ impl<'a> Section<'a> {
         polygon
     }
 
+    /// Two points: `[[x, y], [x, y]]`.
+    pub(super) fn ends(&self, key: &'static str) -> Option<[NormPoint; 2]> {
+        let ends = points(self.get(key)?.get_ref()).and_then(|points| points.try_into().ok());
+        if ends.is_none() {
+            self.problem(key, "should be two points: [[0.1, 0.5], [0.4, 0.9]]");
+        }
+        ends
+    }
+
     /// The table `key`, or an empty one.
     pub(super) fn section(&self, key: &'static str) -> Section<'a> {
         let table = self.get(key).and_then(|value| match value.get_ref() {
@@ -421,10 +430,14 @@ fn coordinate(value: &DeValue<'_>) -> Option<f32> {
 }
 
 fn polygon(value: &DeValue<'_>) -> Option<Polygon> {
+    points(value).filter(|p| p.len() >= 3).map(Polygon)
+}
+
+fn points(value: &DeValue<'_>) -> Option<Vec<NormPoint>> {
     let DeValue::Array(points) = value else {
         return None;
     };
-    let points: Option<Vec<_>> = points
+    points
         .iter()
         .map(|point| match point.get_ref() {
             DeValue::Array(xy) if xy.len() == 2 => Some(NormPoint {
@@ -433,8 +446,7 @@ fn polygon(value: &DeValue<'_>) -> Option<Polygon> {
             }),
             _ => None,
         })
-        .collect();
-    points.filter(|p| p.len() >= 3).map(Polygon)
+        .collect()
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

@@ -3,7 +3,7 @@
 //! ```text
 //!   none ──(a visitor counts)──► open ──(the last one is gone for long enough, disarmed, stopped)──► none
 //!                                 │ ▲
-//!                                 └─┘ another visitor, a zone entered, a clearly better score: updated
+//!                                 └─┘ another visitor, a zone entered, a rule fired, a clearly better score: updated
 //! ```
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::{
     config::IncidentConfig,
     flow::{
         CameraId, EndReason, Incident, IncidentChange, IncidentId, IncidentState, MediaTime, Mode,
-        NormRect,
+        Movement, NormRect, Why,
     },
 };
 
@@ -84,6 +84,7 @@ impl Machine {
         {
             let reason = open.last_out.1;
             changes.extend(self.end(reason));
+            visitors.iter_mut().for_each(Visitor::begin_anew);
         }
         changes.extend(self.admit(now, visitors, places));
         changes.extend(self.update(now, visitors, places));
@@ -145,14 +146,17 @@ impl Machine {
         let mut began = false;
         for visitor in visitors
             .iter_mut()
-            .filter(|v| !v.joined && v.present().is_some() && v.counts(places))
+            .filter(|v| !v.joined && v.present().is_some())
         {
-            visitor.joined = true;
             if let Some(open) = &mut self.open {
-                open.incident.tracks += 1;
-                open.untold = true;
-                open.record_until = open.record_until.max(now + self.config.record_resume);
-            } else {
+                if visitor.joins(places) {
+                    visitor.joined = true;
+                    open.incident.tracks += 1;
+                    open.untold = true;
+                    open.record_until = open.record_until.max(now + self.config.record_resume);
+                }
+            } else if visitor.counts(places) {
+                visitor.joined = true;
                 self.begin(now, visitor);
                 began = true;
             }
@@ -166,7 +170,7 @@ impl Machine {
     }
 
     fn begin(&mut self, now: MediaTime, visitor: &Visitor) {
-        let moved = visitor.moved().unwrap_or(now);
+        let (moved, movement) = visitor.moved().unwrap_or((now, Movement::Travelled));
         let start = visitor
             .first_seen()
             .unwrap_or(now)
@@ -182,6 +186,13 @@ impl Machine {
             end_reason: None,
             score: visitor.top_score,
             zones: Vec::new(),
+            rules: Vec::new(),
+            why: Why {
+                looks: visitor.looks,
+                evidence: visitor.evidence,
+                movement,
+                height: visitor.place.clamped().height(),
+            },
             tracks: 1,
             mode: Mode::Armed,
             test: false,
@@ -217,7 +228,7 @@ impl Machine {
 }
 
 impl Open {
-    /// Takes over the best score and the zones of all visitors; true if a zone is new.
+    /// Takes over the best score, the zones and the rules of all visitors; true if a zone or a rule is new.
     fn note(&mut self, visitors: &[Visitor], places: &Places) -> bool {
         let mut entered = false;
         for visitor in visitors.iter().filter(|v| v.joined) {
@@ -226,6 +237,12 @@ impl Open {
                 let name = places.name(zone);
                 if !self.incident.zones.iter().any(|known| known == name) {
                     self.incident.zones.push(name.to_owned());
+                    entered = true;
+                }
+            }
+            for hit in visitor.rules() {
+                if !self.incident.rules.contains(hit) {
+                    self.incident.rules.push(hit.clone());
                     entered = true;
                 }
             }

@@ -14,7 +14,9 @@
 //! resident asleep in a chair when the camera is armed.
 
 mod demand;
+mod ignored;
 mod machine;
+mod memory;
 mod reasons;
 mod visitor;
 mod zones;
@@ -25,14 +27,19 @@ use crate::{
     config::{DetectConfig, IncidentConfig},
     flow::{
         CameraId, DecodeDemand, EndReason, IncidentChange, IncidentId, Label, MediaTime, Mode,
-        MotionReport, Track,
+        MotionRegion, MotionReport, NormRect, Track,
     },
 };
 use demand::Wakefulness;
+use ignored::Ignored;
 use machine::Machine;
+use memory::Memory;
 pub use reasons::{Reason, Refusal, Refused};
 use visitor::Visitor;
 use zones::Places;
+
+/// Who has gone less far than this, in its own heights, was in one place all the time.
+const STAYED: f32 = 0.3;
 
 /// What one call brought.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +60,11 @@ pub struct Events {
     mode: Mode,
     machine: Machine,
     wakefulness: Wakefulness,
+    memory: Memory,
+    ignored: Ignored,
     visitors: Vec<Visitor>,
+    /// Best score of any box since the camera woke.
+    best_score: f32,
     /// Motion of the newest look.
     report: Option<MotionReport>,
     now: MediaTime,
@@ -89,12 +100,15 @@ impl Events {
         let every = Duration::from_secs_f64(1.0 / detect.looks_per_second.max(0.1));
         Self {
             labels: detect.labels.clone(),
-            motion_area: detect.motion_area,
+            motion_area: detect.least_motion(),
             places: Places::new(detect),
             mode,
             machine: Machine::new(camera, incident.clone(), Box::new(new_id)),
             wakefulness: Wakefulness::new(detect.awake_hold, every),
+            memory: Memory::default(),
+            ignored: Ignored::new(detect.least_motion()),
             visitors: Vec::new(),
+            best_score: 0.0,
             report: None,
             now: MediaTime::ZERO,
             since: MediaTime::ZERO,
@@ -142,18 +156,21 @@ impl Events {
                 self.wakefulness.motion(self.now);
             }
             self.report = Some(report.clone());
+            self.ignored.look(report);
         }
         self.step(Vec::new())
     }
 
-    /// Takes in all live tracks after a look of the person model at a picture taken at `time`. Where the motion model
-    /// looked at the same picture, [`Self::motion`] comes first.
-    pub fn seen(&mut self, time: MediaTime, tracks: &[Track]) -> Step {
+    /// Takes in all live tracks after a look of the person model at a picture taken at `time`, and the best score of any
+    /// box in it. Where the motion model looked at the same picture, [`Self::motion`] comes first.
+    pub fn seen(&mut self, time: MediaTime, tracks: &[Track], best_score: f32) -> Step {
         self.advance(time);
+        self.best_score = self.best_score.max(best_score);
         if self.mode == Mode::Disarmed {
             return self.step(Vec::new());
         }
         self.last_look = Some(self.now);
+        let refusals = self.forget_gone(tracks);
         // What appears while somebody is there may be a coat that was hung up; what the first look finds was there.
         let newcomers = self.looked_settled && !self.machine.is_open();
         let foreground = match &self.report {
@@ -164,6 +181,18 @@ impl Events {
             _ => &[],
         };
 
+        // Foreground of those who are part of the incident is nobody else's.
+        let taken: Vec<NormRect> = self
+            .visitors
+            .iter()
+            .filter(|visitor| visitor.joined)
+            .filter_map(|visitor| tracks.iter().find(|t| t.id == visitor.id)?.seen)
+            .collect();
+        let free: Vec<MotionRegion> = foreground
+            .iter()
+            .filter(|region| !taken.iter().any(|rect| mostly_in(&region.rect, rect)))
+            .copied()
+            .collect();
         for track in tracks.iter().filter(|t| self.labels.contains(&t.label)) {
             let known = self.visitors.iter().position(|v| v.id == track.id);
             let index = match known {
@@ -171,17 +200,25 @@ impl Events {
                 // Whoever was already lost is no visitor until seen again.
                 None if track.seen.is_none() => continue,
                 None => {
+                    let haunt = self.memory.of(track.label, &track.rect, self.now).cloned();
+                    let since = self.since;
                     self.visitors
-                        .push(Visitor::new(track, &self.places, self.since, newcomers));
+                        .push(Visitor::new(track, &self.places, since, newcomers, haunt));
                     self.visitors.len() - 1
                 }
             };
             let visitor = &mut self.visitors[index];
-            visitor.look(self.now, track, foreground, &self.places);
+            let own = if visitor.joined { foreground } else { &free };
+            visitor.look(self.now, track, own, &self.places);
             if visitor.present().is_some() && !visitor.resting(self.now) {
                 self.wakefulness.person(self.now);
             }
         }
+        self.step(refusals)
+    }
+
+    /// Drops visitors whose tracks are over; those of the open incident stay until they have been away for long enough.
+    fn forget_gone(&mut self, tracks: &[Track]) -> Vec<Refusal> {
         let mut refusals = Vec::new();
         self.visitors.retain_mut(|visitor| {
             if tracks.iter().any(|t| t.id == visitor.id) {
@@ -189,11 +226,19 @@ impl Events {
             }
             visitor.gone_from_look();
             if !visitor.joined {
-                refusals.push(refuse(visitor, self.now));
+                let refusal = refuse(visitor, &self.places, self.now);
+                let doubtful = [Reason::LowScore, Reason::DoubtfulPlace, Reason::NoMovement]
+                    .contains(&refusal.reason);
+                if doubtful && visitor.travelled < STAYED {
+                    let (label, place) = (visitor.label, visitor.place);
+                    self.memory
+                        .refused(label, place, visitor.top_score, self.now);
+                }
+                refusals.push(refusal);
             }
             visitor.joined
         });
-        self.step(refusals)
+        refusals
     }
 
     /// Time passes without a look.
@@ -232,7 +277,7 @@ impl Events {
             .visitors
             .drain(..)
             .filter(|v| !v.joined)
-            .map(|v| refuse(&v, self.now))
+            .map(|v| refuse(&v, &self.places, self.now))
             .collect();
         self.wakefulness = self.wakefulness.asleep_again();
         self.report = None;
@@ -254,16 +299,22 @@ impl Events {
             .step(self.now, last_look, &mut self.visitors, &self.places);
         let open = self.machine.is_open();
         if let Some(spell) = self.wakefulness.settle(self.now, open)
-            && !spell.person
         {
-            refusals.push(Refusal {
-                what: Refused::Motion,
-                reason: Reason::NoPerson,
-                from: spell.from,
-                to: self.now,
-                score: 0.0,
-            });
+            let score = std::mem::take(&mut self.best_score);
+            if !spell.person {
+                let largest = self.report.as_ref().and_then(|r| r.regions.first());
+                refusals.push(Refusal {
+                    what: Refused::Motion,
+                    reason: Reason::NoPerson,
+                    from: spell.from,
+                    to: self.now,
+                    score,
+                    looks: 0,
+                    place: largest.map(|region| region.rect),
+                });
+            }
         }
+        refusals.extend(self.ignored.over(self.now));
         let demand = match self.mode {
             Mode::Disarmed => DecodeDemand::Off,
             Mode::Armed => self.wakefulness.demand(self.now, open),
@@ -276,13 +327,19 @@ impl Events {
     }
 }
 
-fn refuse(visitor: &Visitor, now: MediaTime) -> Refusal {
+fn mostly_in(part: &NormRect, whole: &NormRect) -> bool {
+    2.0 * part.intersection(whole).area() >= part.area()
+}
+
+fn refuse(visitor: &Visitor, places: &Places, now: MediaTime) -> Refusal {
     Refusal {
         what: Refused::Track(visitor.id),
-        reason: visitor.reason(),
+        reason: visitor.reason(places),
         from: visitor.first_seen().unwrap_or(now),
         to: visitor.last_seen().unwrap_or(now),
         score: visitor.top_score,
+        looks: visitor.looks,
+        place: Some(visitor.place),
     }
 }
 

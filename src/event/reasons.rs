@@ -1,13 +1,13 @@
 //! Why something that moved, or somebody who was seen, became no incident.
 
-use crate::flow::{MediaTime, TrackId};
+use crate::flow::{MediaTime, NormRect, TrackId};
 
 /// What became no incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refused {
-    /// A track of the wanted kind.
+    /// A track of a wanted kind.
     Track(TrackId),
-    /// Motion that kept the camera awake.
+    /// Motion.
     Motion,
 }
 
@@ -16,11 +16,17 @@ pub enum Refused {
 pub enum Reason {
     /// It was in the motion mask all the time.
     Masked,
-    /// It was seen too few times, or too doubtfully.
+    /// It was smaller than the smallest person that matters.
+    TooSmall,
+    /// It was seen too few times.
     DidNotLast,
+    /// It never scored enough.
+    LowScore,
+    /// It was in a place that keeps giving doubtful boxes, and no surer than those.
+    DoubtfulPlace,
     /// It never moved of its own.
     NoMovement,
-    /// It entered no required zone.
+    /// It entered no required zone and crossed no required line.
     OutsideZones,
     /// Something moved, and nobody was seen.
     NoPerson,
@@ -32,7 +38,10 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Masked => "masked",
+            Self::TooSmall => "too small",
             Self::DidNotLast => "did not last",
+            Self::LowScore => "score too low",
+            Self::DoubtfulPlace => "in a place that keeps giving doubtful boxes",
             Self::NoMovement => "no movement of its own",
             Self::OutsideZones => "outside the required zones",
             Self::NoPerson => "motion without a person",
@@ -51,6 +60,10 @@ pub struct Refusal {
     pub from: MediaTime,
     /// When it was over.
     pub to: MediaTime,
-    /// Best score of the track, 0..1; 0 for motion.
+    /// Best score, 0..1: of the track; or of any box seen while something moved.
     pub score: f32,
+    /// Looks in which it was seen; 0 for motion.
+    pub looks: u32,
+    /// Where it was last seen; for motion, its largest patch.
+    pub place: Option<NormRect>,
 }

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
-use super::{reasons::Reason, zones::Places};
-use crate::flow::{Label, MediaTime, MotionRegion, NormRect, Track, TrackId, TrackState};
+use super::{
+    memory::Haunt,
+    reasons::Reason,
+    zones::{Places, Route},
+};
+use crate::flow::{
+    Label, MediaTime, MotionRegion, Movement, NormRect, RuleHit, Track, TrackId, TrackState,
+};
 
 /// Who has gone this share of its own height has moved: half a step of a walker.
 const MOVED: f32 = 0.15;
@@ -11,17 +17,30 @@ const MOVED: f32 = 0.15;
 const MOVED_AFTER_REST: f32 = 0.3;
 /// From this age on a track that has not moved is at rest.
 pub(super) const AT_REST_AFTER: Duration = Duration::from_secs(5);
+/// Who joins an open incident must have gone this share of its own height ...
+const MOVED_TO_JOIN: f32 = 0.5;
+/// ... and be seen clearly twice, or more often: near somebody who walks, boxes of other things jump, and what joins by
+/// mistake keeps the incident open.
+const EVIDENCE_TO_JOIN: f32 = 2.0;
 /// Least overlap with the first box that counts as the same place.
 const SAME_PLACE: f32 = 0.6;
 /// Share of a box that foreground of its own must cover.
 const COVERED: f32 = 0.3;
 /// Share of a patch of foreground that must lie in the box for the patch to be the box's own.
 const OWN: f32 = 0.5;
-/// Sum of scores over looks with foreground of its own: two clear looks or three doubtful ones.
-const ENOUGH_FOREGROUND: f32 = 1.2;
-/// The same for somebody who never changed place, but whose place was empty before: seen first when already standing
-/// there, because looks were rare.
-const APPEARED: f32 = 4.0;
+/// What looks with foreground of its own must say for it (each the square of its evidence, so that a clear one counts 1
+/// and doubtful ones little) where it also grew or shrank ...
+const GREW: f32 = 0.45;
+/// ... and where it only stands in a place that was empty before: one clear look, or four of half the evidence.
+const APPEARED: f32 = 0.98;
+/// Evidence for one in a place that has given doubtful boxes before: so much more for each time ...
+const MORE_EVIDENCE: f32 = 1.0;
+/// ... up to so many times.
+const MOST_TIMES: u32 = 3;
+/// Who scores better than all that was seen in such a place, by this much, is somebody else.
+const SOMEBODY_ELSE: f32 = 0.15;
+/// Fewer looks than this are too few to call a score low.
+const FEW_LOOKS: u32 = 3;
 /// Looks in a zone that make an entry: a box that shakes over the border has not entered.
 const ENTRY: u32 = 2;
 
@@ -32,11 +51,18 @@ pub(super) struct Visitor {
     pub(super) label: Label,
     /// First and newest look in which it was seen outside the mask; none yet: neither.
     seen: Option<(MediaTime, MediaTime)>,
+    pub(super) looks: u32,
     /// Seen in the newest look, and there.
     present: Option<NormRect>,
+    /// Where it was last seen.
+    pub(super) place: NormRect,
     score: f32,
     pub(super) top_score: f32,
+    pub(super) evidence: f32,
     confirmed: bool,
+    /// Its greatest height, share of the picture's.
+    tallest: f32,
+    pub(super) travelled: f32,
     /// It was on its way out through the picture's edge when last seen.
     pub(super) leaving: bool,
     /// It was there before the watch began, so how far it went since its first sight says nothing.
@@ -46,11 +72,14 @@ pub(super) struct Visitor {
     own_foreground: f32,
     /// Whether its place is known to have been empty before, and nobody was near who could have put something there.
     newcomer: bool,
-    /// When it had moved of its own.
-    moved: Option<MediaTime>,
+    /// What was refused in this place before.
+    haunt: Option<Haunt>,
+    /// When and how it had moved of its own.
+    moved: Option<(MediaTime, Movement)>,
     zone_looks: Vec<u32>,
     /// Zones entered, in order.
     pub(super) zones: Vec<usize>,
+    route: Route,
     /// It belongs to the open incident.
     pub(super) joined: bool,
 }
@@ -61,16 +90,22 @@ impl Visitor {
         places: &Places,
         watching_since: MediaTime,
         newcomer: bool,
+        haunt: Option<Haunt>,
     ) -> Self {
         let from_before = track.first_seen < watching_since;
         Self {
             id: track.id,
             label: track.label,
             seen: None,
+            looks: 0,
             present: None,
+            place: track.rect,
             score: 0.0,
             top_score: 0.0,
+            evidence: 0.0,
             confirmed: false,
+            tallest: 0.0,
+            travelled: 0.0,
             leaving: false,
             from_before,
             origin: if from_before {
@@ -79,10 +114,12 @@ impl Visitor {
                 track.first_rect
             },
             own_foreground: 0.0,
-            newcomer,
+            newcomer: newcomer && haunt.is_none(),
+            haunt,
             moved: None,
             zone_looks: vec![0; places.count()],
             zones: Vec::new(),
+            route: Route::new(places),
             joined: false,
         }
     }
@@ -101,26 +138,24 @@ impl Visitor {
         };
         let first = self.seen.map_or(time, |(first, _)| first);
         self.seen = Some((first, time));
+        self.looks += 1;
+        self.place = rect;
         self.score = track.score;
         self.top_score = self.top_score.max(track.score);
+        let said = (track.evidence - self.evidence).clamp(0.0, 1.0);
+        self.evidence = track.evidence;
         self.confirmed = track.state != TrackState::Tentative;
+        self.tallest = self.tallest.max(rect.clamped().height());
         self.leaving = track.leaving;
+        if !self.from_before {
+            self.travelled = track.travelled;
+        }
 
         if has_own_foreground(&rect, foreground) {
-            self.own_foreground += track.score;
+            self.own_foreground += said * said;
         }
-        let still_needed = if self.resting(time) {
-            MOVED_AFTER_REST
-        } else {
-            MOVED
-        };
-        let travelled = !self.from_before && track.travelled >= still_needed;
-        // Somebody who comes into the picture, or straight towards the camera, grows rather than travels.
-        let changed =
-            self.own_foreground >= ENOUGH_FOREGROUND && track.rect.iou(&self.origin) < SAME_PLACE;
-        let appeared = self.newcomer && self.own_foreground >= APPEARED;
-        if self.moved.is_none() && (travelled || changed || appeared) {
-            self.moved = Some(time);
+        if self.moved.is_none() {
+            self.moved = self.movement(time, track).map(|movement| (time, movement));
         }
 
         for zone in places.around(&rect) {
@@ -129,6 +164,33 @@ impl Visitor {
                 self.zones.push(zone);
             }
         }
+        self.route.step(time, &rect, places);
+    }
+
+    /// How it has moved of its own, if it has.
+    fn movement(&self, time: MediaTime, track: &Track) -> Option<Movement> {
+        let needed = if self.resting(time) || self.haunt.is_some() {
+            MOVED_AFTER_REST
+        } else {
+            MOVED
+        };
+        if self.travelled >= needed {
+            return Some(Movement::Travelled);
+        }
+        // Somebody who comes into the picture, or straight towards the camera, grows rather than travels.
+        if self.own_foreground >= GREW && track.rect.iou(&self.origin) < SAME_PLACE {
+            return Some(Movement::Grew);
+        }
+        (self.newcomer && self.own_foreground >= APPEARED).then_some(Movement::Appeared)
+    }
+
+    /// The incident that it was no part of is over: what it did meanwhile was told, or was another's doing.
+    pub(super) fn begin_anew(&mut self) {
+        self.from_before = true;
+        self.origin = self.place;
+        self.newcomer = false;
+        self.own_foreground = 0.0;
+        self.moved = None;
     }
 
     /// The newest look did not know it any more.
@@ -151,9 +213,14 @@ impl Visitor {
         self.seen.map(|(_, last)| last)
     }
 
-    /// When it had moved of its own.
-    pub(super) fn moved(&self) -> Option<MediaTime> {
+    /// When and how it had moved of its own.
+    pub(super) fn moved(&self) -> Option<(MediaTime, Movement)> {
         self.moved
+    }
+
+    /// Rules that it has fired, in order.
+    pub(super) fn rules(&self) -> &[RuleHit] {
+        &self.route.hits
     }
 
     /// How good a picture of it the newest look holds.
@@ -172,15 +239,42 @@ impl Visitor {
 
     /// Whether its visit is worth reporting.
     pub(super) fn counts(&self, places: &Places) -> bool {
-        self.confirmed && self.moved.is_some() && places.suffice(&self.zones)
+        self.believed()
+            && places.large_enough(self.tallest)
+            && self.moved.is_some()
+            && places.suffice(&self.zones, self.rules())
+    }
+
+    /// Whether it belongs to the incident that is open already.
+    pub(super) fn joins(&self, places: &Places) -> bool {
+        self.counts(places)
+            && self.evidence >= EVIDENCE_TO_JOIN
+            && self.travelled >= MOVED_TO_JOIN
+    }
+
+    /// Whether what it was seen like is enough for where it was seen.
+    fn believed(&self) -> bool {
+        let more = match &self.haunt {
+            Some(haunt) if self.top_score < haunt.top_score + SOMEBODY_ELSE => {
+                MORE_EVIDENCE * haunt.times.min(MOST_TIMES) as f32
+            }
+            _ => 0.0,
+        };
+        self.confirmed && self.evidence >= 1.0 + more
     }
 
     /// Why its visit was not reported.
-    pub(super) fn reason(&self) -> Reason {
+    pub(super) fn reason(&self, places: &Places) -> Reason {
         if self.seen.is_none() {
             Reason::Masked
-        } else if !self.confirmed {
+        } else if !places.large_enough(self.tallest) {
+            Reason::TooSmall
+        } else if !self.confirmed && self.looks < FEW_LOOKS {
             Reason::DidNotLast
+        } else if !self.confirmed {
+            Reason::LowScore
+        } else if !self.believed() {
+            Reason::DoubtfulPlace
         } else if self.moved.is_none() {
             Reason::NoMovement
         } else {

@@ -27,6 +27,14 @@ impl Size {
             self.width as f32 / self.height as f32
         }
     }
+
+    /// Of `sizes` the one nearest in aspect ratio (by the ratio of the ratios); none of none.
+    #[must_use]
+    pub fn nearest_shape(self, sizes: &[Self]) -> Option<Self> {
+        let misfit = |size: &Self| (size.aspect() / self.aspect()).ln().abs();
+        let nearest = |a: &&Self, b: &&Self| misfit(a).total_cmp(&misfit(b));
+        sizes.iter().min_by(nearest).copied()
+    }
 }
 
 /// A point; `x` to the right, `y` down, both 0..1 inside the picture.

@@ -95,6 +95,64 @@ impl EndReason {
     }
 }
 
+/// A rule about places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// Somebody stayed in a zone for longer than allowed.
+    Loitered,
+    /// Somebody crossed a line from right to left, seen from its first end.
+    CrossedToLeft,
+    /// Somebody crossed a line from left to right, seen from its first end.
+    CrossedToRight,
+}
+
+/// A rule that a visitor fired.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RuleHit {
+    /// Which.
+    pub rule: Rule,
+    /// Name of the zone or line.
+    pub name: String,
+}
+
+/// How somebody was known to move of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Movement {
+    /// It went from one place to another.
+    Travelled,
+    /// It grew or shrank: it came towards the camera, or into the picture.
+    Grew,
+    /// It stood where there was nobody before.
+    Appeared,
+}
+
+impl Movement {
+    /// The name on the wire and in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Travelled => "travelled",
+            Self::Grew => "grew",
+            Self::Appeared => "appeared",
+        }
+    }
+}
+
+/// Why an incident began.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// Looks in which its first visitor had been seen.
+    pub looks: u32,
+    /// What they said for it, summed; 1 is enough, unless its place had given doubtful boxes before.
+    pub evidence: f32,
+    /// How it had moved.
+    pub movement: Movement,
+    /// Height of its box, share of the picture's.
+    pub height: f32,
+}
+
 /// The state of one visit. Each change carries all of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incident {
@@ -116,6 +174,10 @@ pub struct Incident {
     pub score: f32,
     /// Names of the zones entered, in order of entry.
     pub zones: Vec<String>,
+    /// Rules fired, in order.
+    pub rules: Vec<RuleHit>,
+    /// Why it began.
+    pub why: Why,
     /// Confirmed tracks so far.
     pub tracks: u32,
     /// Mode in force when it began.

@@ -19,7 +19,10 @@ pub use detection::{Detection, Label};
 pub use frame::{ColourMatrix, ColourRange, Frame, PixelLayout, Plane};
 pub use geometry::{NormPoint, NormRect, Polygon, Size};
 pub use ids::{CameraId, IncidentId, SiteId, TrackId};
-pub use incident::{DecodeDemand, EndReason, Incident, IncidentChange, IncidentState, Mode};
+pub use incident::{
+    DecodeDemand, EndReason, Incident, IncidentChange, IncidentState, Mode, Movement, Rule, RuleHit,
+    Why,
+};
 pub use motion::{MotionRegion, MotionReport};
 pub use packet::{Codec, Packet, StreamFormat, StreamRole};
 pub use segment::{MediaFile, MediaKind, Rendition};

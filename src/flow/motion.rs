@@ -20,6 +20,8 @@ pub struct MotionReport {
     pub score: f32,
     /// Largest first; masked places left out.
     pub regions: Vec<MotionRegion>,
+    /// The largest patch that was too small to be a region.
+    pub small: Option<MotionRegion>,
     /// False while the background is still being learnt: then there are no regions.
     pub settled: bool,
 }

@@ -30,7 +30,7 @@ pub struct Track {
     pub score: f32,
     /// Best score so far.
     pub top_score: f32,
-    /// Sum of the scores of all its detections: the evidence for it.
+    /// What its detections say for it, summed: believed from 1 on. A clear one says 1, a doubtful one less.
     pub evidence: f32,
     /// Looks in which it was seen.
     pub hits: u32,

@@ -121,9 +121,9 @@ impl Input {
     /// The size nearest in aspect ratio to a picture (by the ratio of the ratios).
     #[must_use]
     pub fn size_for(&self, picture: Size) -> Size {
-        let misfit = |size: &Size| (size.aspect() / picture.aspect()).ln().abs();
-        self.sizes()
-            .min_by(|a, b| misfit(a).total_cmp(&misfit(b)))
+        let sizes: Vec<Size> = self.sizes().collect();
+        picture
+            .nearest_shape(&sizes)
             .expect("a card that was read has at least one size")
     }
 

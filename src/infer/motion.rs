@@ -223,11 +223,13 @@ impl MotionModel {
         if state.looks <= enough {
             return report(frame, score, false);
         }
-        let regions = state
-            .finder
-            .find(&state.mask, state.size.width as usize, rules.area);
+        let (regions, small) =
+            state
+                .finder
+                .find(&state.mask, state.size.width as usize, rules.area);
         MotionReport {
             regions,
+            small,
             ..report(frame, score, true)
         }
     }
@@ -290,6 +292,7 @@ fn report(frame: &Frame, score: f32, settled: bool) -> MotionReport {
         time: frame.time,
         score,
         regions: Vec::new(),
+        small: None,
         settled,
     }
 }

@@ -90,16 +90,14 @@ impl PersonModel {
         Ok(())
     }
 
-    /// Looks for things in the parts `regions` of a picture (in all of it where there is none) and returns what was
-    /// seen, best first, without doubles.
+    /// Looks for things in the parts `regions` of a picture and returns what was seen, best first, without doubles.
     pub(super) fn look(
         &mut self,
         frame: &Frame,
         regions: &[NormRect],
     ) -> Result<Vec<Detection>, InferError> {
         let mut found = Vec::new();
-        let whole = [NormRect::FULL];
-        for region in if regions.is_empty() { &whole } else { regions } {
+        for region in regions {
             let mapping = self.look_at(frame, *region)?;
             let classes = &self.classes;
             found.extend(self.candidates.drain().filter_map(|candidate| {

@@ -54,8 +54,13 @@ pub(super) struct Finder {
 
 impl Finder {
     /// Regions of `mask` (rows of `width` cells, foreground where not zero) of at least `least` of its area, largest
-    /// first.
-    pub(super) fn find(&mut self, mask: &[u8], width: usize, least: f32) -> Vec<MotionRegion> {
+    /// first; and the largest that is smaller.
+    pub(super) fn find(
+        &mut self,
+        mask: &[u8],
+        width: usize,
+        least: f32,
+    ) -> (Vec<MotionRegion>, Option<MotionRegion>) {
         self.label(mask, width);
         let total = mask.len() as f32;
         let least = least * total;
@@ -69,14 +74,15 @@ impl Finder {
             .map(|(_, (patch, _))| *patch)
             .collect();
         let mut joined = join_neighbours(whole);
-        joined.retain(|patch| patch.cells as f32 >= least);
         joined.sort_by(|a, b| {
             b.cells
                 .cmp(&a.cells)
                 .then(a.x0.cmp(&b.x0))
                 .then(a.y0.cmp(&b.y0))
         });
-        joined.truncate(MOST);
+        let enough = joined.partition_point(|patch| patch.cells as f32 >= least);
+        let small = joined.get(enough).copied();
+        joined.truncate(enough.min(MOST));
         let (columns, rows) = (width as f32, total / width as f32);
         let region = |patch: &Patch| MotionRegion {
             rect: NormRect::new(
@@ -87,7 +93,8 @@ impl Finder {
             ),
             score: patch.cells as f32 / total,
         };
-        joined.iter().map(region).collect()
+        let small = small.as_ref().map(region);
+        (joined.iter().map(region).collect(), small)
     }
 
     /// Leaves one patch for each component at its root label.
@@ -195,8 +202,8 @@ mod tests {
             ".#.....#....................#",
             "..#####....................##",
         ]);
-        let regions = Finder::default().find(&cells, width, 0.0);
-        assert_eq!(regions.len(), 2);
+        let (regions, small) = Finder::default().find(&cells, width, 0.0);
+        assert_eq!((regions.len(), small), (2, None));
         assert_eq!(regions[0].rect, NormRect::new(0.0, 0.0, 9.0 / 29.0, 1.0));
         assert!((regions[0].score - 17.0 / cells.len() as f32).abs() < 1e-6);
         assert!((regions[1].score - 3.0 / cells.len() as f32).abs() < 1e-6);
@@ -212,8 +219,9 @@ mod tests {
         paint(9, 16, 15, 22); // body, two rows below: 36 cells
         paint(40, 40, 43, 43); // 9 cells, too small alone
         (0..8).for_each(|n| paint(20 + 4 * n, 60, 21 + 4 * n, 61)); // rain
-        let regions = Finder::default().find(&cells, 64, 40.0 / 4096.0);
+        let (regions, small) = Finder::default().find(&cells, 64, 40.0 / 4096.0);
         assert_eq!(regions.len(), 1);
+        assert_eq!(small.map(|patch| patch.score), None, "9 cells are a speck");
         assert_eq!(regions[0].score, 52.0 / 4096.0);
         assert_eq!(regions[0].rect.y1, 22.0 / 64.0);
     }
@@ -221,8 +229,8 @@ mod tests {
     #[test]
     fn an_empty_and_a_full_mask() {
         let mut finder = Finder::default();
-        assert!(finder.find(&[0; 16 * 9], 16, 0.001).is_empty());
-        let full = finder.find(&[255; 16 * 9], 16, 0.001);
+        assert!(finder.find(&[0; 16 * 9], 16, 0.001).0.is_empty());
+        let (full, _) = finder.find(&[255; 16 * 9], 16, 0.001);
         assert_eq!(
             full,
             [MotionRegion {

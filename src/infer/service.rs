@@ -23,7 +23,7 @@ use crate::{
         telemetry::{CameraPartLabel, Metrics},
     },
     config::{DetectConfig, ModelsConfig},
-    flow::{CameraId, Detection, Frame, Label, MotionReport, NormRect},
+    flow::{CameraId, Detection, Frame, Label, MotionReport, NormRect, Size},
 };
 
 /// Why a picture is looked at. Comes back with what was seen.
@@ -42,8 +42,8 @@ pub enum Trigger {
 pub struct Look {
     /// The picture.
     pub frame: Frame,
-    /// Parts of it to look at; empty: the whole. The whole may be among them.
-    pub crops: Vec<NormRect>,
+    /// Parts of it to look at, a run of the model each; the whole may be among them.
+    pub parts: Vec<NormRect>,
     /// Why.
     pub trigger: Trigger,
 }
@@ -55,6 +55,8 @@ pub struct Seen {
     pub frame: Frame,
     /// Why it was looked at.
     pub trigger: Trigger,
+    /// Runs of the model that it took.
+    pub runs: usize,
     /// Things of the camera's labels, best first, down to a score of 0.05: far below what makes an incident, see
     /// [`CameraInfer::threshold`]. An error is no sign of an empty scene.
     pub detections: Result<Vec<Detection>, InferError>,
@@ -150,11 +152,12 @@ impl Infer {
             person: self.person.seat(bell),
             state: Box::default(),
             rules: Arc::new(MotionRules {
-                area: detect.motion_area,
+                area: detect.least_motion(),
                 mask: detect.motion_mask.clone(),
             }),
             labels: detect.labels.clone(),
             threshold: detect.score.unwrap_or(self.score),
+            input_sizes: self.person_card.input.sizes().collect(),
             motion_counts: Counts {
                 looks: metrics.looks.get_or_create_owned(&motion),
                 failures: metrics.look_failures.get_or_create_owned(&motion),
@@ -206,12 +209,13 @@ fn start_person(
     let seen = |question: &Question, detections| Seen {
         frame: question.look.frame.clone(),
         trigger: question.look.trigger,
+        runs: question.look.parts.len(),
         detections,
         elapsed: question.asked.elapsed(),
     };
     let work = move |question: &mut Question| {
-        let Look { frame, crops, .. } = &question.look;
-        let detections = stages.time(Stage::Person, || model.look(frame, crops));
+        let Look { frame, parts, .. } = &question.look;
+        let detections = stages.time(Stage::Person, || model.look(frame, parts));
         trouble.note(&detections);
         seen(question, detections)
     };
@@ -247,8 +251,8 @@ struct Counts {
 }
 
 impl Counts {
-    fn count<T>(&self, outcome: &Result<T, InferError>) {
-        self.looks.inc();
+    fn count<T>(&self, runs: usize, outcome: &Result<T, InferError>) {
+        self.looks.inc_by(runs as u64);
         if outcome.is_err() {
             self.failures.inc();
         }
@@ -263,6 +267,7 @@ pub struct CameraInfer {
     rules: Arc<MotionRules>,
     labels: Vec<Label>,
     threshold: f32,
+    input_sizes: Vec<Size>,
     motion_counts: Counts,
     person_counts: Counts,
     replaced: Counter,
@@ -273,6 +278,12 @@ impl CameraInfer {
     #[must_use]
     pub fn threshold(&self) -> f32 {
         self.threshold
+    }
+
+    /// Sizes at which the person model can be run.
+    #[must_use]
+    pub fn input_sizes(&self) -> &[Size] {
+        &self.input_sizes
     }
 
     /// Looks for motion and waits for the answer (below a millisecond, unless other cameras ask at the same time).
@@ -292,7 +303,7 @@ impl CameraInfer {
         });
         let answer = self.motion.wait(None).ok_or(InferError::Stopped)?;
         self.state = answer.state;
-        self.motion_counts.count(&answer.report);
+        self.motion_counts.count(1, &answer.report);
         answer.report
     }
 
@@ -329,7 +340,7 @@ impl CameraInfer {
     }
 
     fn finish(&self, mut seen: Seen) -> Seen {
-        self.person_counts.count(&seen.detections);
+        self.person_counts.count(seen.runs, &seen.detections);
         if let Ok(detections) = &mut seen.detections {
             detections.retain(|detection| self.labels.contains(&detection.label));
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    TrackerConfig,
+    FADING, TrackerConfig,
     kalman::{BoxFilter, Shape},
 };
 use crate::flow::{Detection, MediaTime, NormPoint, NormRect, Track, TrackId, TrackState};
@@ -27,9 +27,7 @@ pub(super) struct Followed {
     filter: BoxFilter,
     /// Box of the first sight in picture heights: left, top, right, bottom.
     origin: [f32; 4],
-    /// Sightings, that is boxes of a high score: how many, the sum of their scores, and the newest.
-    sightings: u32,
-    sighting_evidence: f32,
+    /// Its newest sighting, that is a box of a high score.
     last_sighting: MediaTime,
     /// Looks without it since it was last seen.
     pub(super) misses: u32,
@@ -37,18 +35,25 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    pub(super) fn new(id: TrackId, time: MediaTime, seen: &Detection, aspect: f32) -> Self {
+    pub(super) fn new(
+        id: TrackId,
+        time: MediaTime,
+        seen: &Detection,
+        aspect: f32,
+        config: &TrackerConfig,
+    ) -> Self {
         let rect = seen.rect;
+        let evidence = config.evidence(seen.score);
         Self {
             track: Track {
                 id,
                 label: seen.label,
-                state: TrackState::Tentative,
+                state: believed(evidence),
                 rect,
                 seen: Some(rect),
                 score: seen.score,
                 top_score: seen.score,
-                evidence: seen.score,
+                evidence,
                 hits: 1,
                 first_seen: time,
                 last_seen: time,
@@ -59,8 +64,6 @@ impl Followed {
             },
             filter: BoxFilter::new(shape(&rect, aspect)),
             origin: sides(&rect, aspect),
-            sightings: 1,
-            sighting_evidence: seen.score,
             last_sighting: time,
             misses: 0,
             predicted_to: time,
@@ -90,8 +93,6 @@ impl Followed {
             .update(shape(&detection.rect, aspect), !sighting);
         self.misses = 0;
         if sighting {
-            self.sightings += 1;
-            self.sighting_evidence += detection.score;
             self.last_sighting = time;
         }
 
@@ -100,13 +101,13 @@ impl Followed {
         track.seen = Some(detection.rect);
         track.score = detection.score;
         track.top_score = track.top_score.max(detection.score);
-        track.evidence += detection.score;
+        track.evidence += config.evidence(detection.score);
         track.hits += 1;
         track.last_seen = track.last_seen.max(time);
-        let believed = track.state != TrackState::Tentative
-            || (self.sightings >= 2 && self.sighting_evidence >= config.confirm_evidence);
-        if believed {
+        if track.state != TrackState::Tentative {
             track.state = TrackState::Tracked;
+        } else {
+            track.state = believed(track.evidence);
         }
         let (vx, vy) = self.filter.velocity();
         track.velocity = (vx / aspect, vy);
@@ -135,9 +136,18 @@ impl Followed {
         self.filter.missed();
         self.misses += 1;
         self.track.seen = None;
-        if self.track.state == TrackState::Tracked {
-            self.track.state = TrackState::Lost;
+        match self.track.state {
+            TrackState::Tentative => self.track.evidence *= FADING,
+            TrackState::Tracked | TrackState::Lost => self.track.state = TrackState::Lost,
         }
+    }
+}
+
+fn believed(evidence: f32) -> TrackState {
+    if evidence >= 1.0 {
+        TrackState::Tracked
+    } else {
+        TrackState::Tentative
     }
 }
 

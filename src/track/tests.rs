@@ -34,8 +34,8 @@ fn ids(tracks: &[Track]) -> Vec<u64> {
 }
 
 #[test]
-fn a_clear_person_is_believed_on_the_second_look_a_doubtful_one_on_the_third() {
-    for (score, looks) in [(0.7, 2), (0.42, 3)] {
+fn a_clear_person_is_believed_at_once_a_doubtful_one_needs_more_looks() {
+    for (score, looks) in [(0.7, 1), (0.55, 2), (0.42, 2), (0.4, 3)] {
         let mut tracker = tracker();
         let states: Vec<TrackState> = (0..4)
             .map(|i| tracker.step(at(0.2 * f64::from(i)), &[person(0.5, 0.5, score)])[0].state)

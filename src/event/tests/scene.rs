@@ -59,6 +59,7 @@ pub(super) fn zone(name: &str, x0: f32, x1: f32, required: bool) -> ZoneConfig {
         name: name.to_owned(),
         area: square(x0, x1),
         required,
+        loiter: None,
     }
 }
 
@@ -94,7 +95,7 @@ impl Scene {
     }
 
     pub(super) fn seen(&mut self, time: f64, tracks: &[Track]) {
-        let step = self.events.seen(at(time), tracks);
+        let step = self.events.seen(at(time), tracks, 0.3);
         self.take(time, step);
     }
 
@@ -148,6 +149,7 @@ pub(super) fn motion(time: f64, regions: &[NormRect]) -> MotionReport {
         time: at(time),
         score: regions.iter().map(|r| r.score).sum(),
         regions,
+        small: None,
         settled: true,
     }
 }

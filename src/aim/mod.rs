@@ -1,0 +1,165 @@
+//! Where the person model looks: at the whole picture, and closer where somebody would be too small in it.
+//!
+//! In: what moves in a picture, who is followed, its time. Out: parts of the picture, one run of the model each.
+//! Pure: no I/O, no clock, no threads; never sees a pixel and knows no incident. Imports `flow` and `config` only.
+//!
+//! # How
+//! One look at the whole picture finds everybody who is large enough in the model's input. Who is not (a patch of motion
+//! or a track below [`SMALL`] input rows) is a *target* for a close-up: a window in the shape of the model's input, sized
+//! so that the target gets [`WANTED`] rows, and moved to take in as many other targets as it can. A target counts the
+//! more, the less is known of it (motion that nobody explains, a doubtful track) and the longer no close-up has shown it.
+//! Close-ups are paid from an allowance, so many a second with a small reserve; when it is short, targets wait in turn
+//! and all get their close-up later. Where everything that lives in the picture is inside the close-ups just chosen, the
+//! look at the whole is left out, but never for longer than [`WHOLE_EVERY`].
+
+mod allowance;
+mod fixed;
+mod window;
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::{
+    config::{DetectConfig, LookPolicy},
+    flow::{MediaTime, MotionRegion, NormRect, Size, Track},
+};
+use allowance::Allowance;
+use window::{Eye, Target};
+
+/// Who has fewer rows than this in the model's input is looked at more closely.
+const SMALL: f32 = 48.0;
+/// Rows that a close-up gives its smallest target.
+const WANTED: f32 = 72.0;
+/// At most so many close-ups of one picture.
+const MOST_AT_ONCE: usize = 2;
+/// Everything worth looking at may be in close-ups for this long; then the whole is looked at again.
+const WHOLE_EVERY: Duration = Duration::from_secs(1);
+/// A close-up is old news after this long.
+const STALE: Duration = Duration::from_secs(2);
+/// Scores between which a track turns from doubtful to clear.
+const DOUBTFUL: f32 = 0.35;
+const CLEAR: f32 = 0.7;
+/// Least weight of a track: a clear one needs a close-up only for want of better things to do.
+const LEAST_WEIGHT: f32 = 0.15;
+/// A window that gathers less than this is not worth a run.
+const WORTH: f32 = 0.25;
+/// Share of a patch of motion that lies in a track's box where the track explains it.
+const EXPLAINED: f32 = 0.6;
+
+/// Chooses what to look at, for one camera.
+#[derive(Debug)]
+pub struct Aim {
+    policy: LookPolicy,
+    inputs: Vec<Size>,
+    allowance: Allowance,
+    /// Close-ups of late, oldest first.
+    shown: VecDeque<(MediaTime, NormRect)>,
+    whole: Option<MediaTime>,
+}
+
+impl Aim {
+    /// For a model that can be run at the sizes `inputs`.
+    #[must_use]
+    pub fn new(detect: &DetectConfig, inputs: Vec<Size>) -> Self {
+        Self {
+            policy: detect.look,
+            inputs,
+            allowance: Allowance::new(detect.close_ups_per_second),
+            shown: VecDeque::new(),
+            whole: None,
+        }
+    }
+
+    /// The parts of a picture to look at; with `whole`, all of it is among them in any case.
+    pub fn choose(
+        &mut self,
+        time: MediaTime,
+        picture: Size,
+        motion: &[MotionRegion],
+        tracks: &[Track],
+        whole: bool,
+    ) -> Vec<NormRect> {
+        match self.policy {
+            LookPolicy::Whole => vec![NormRect::FULL],
+            LookPolicy::Regions => fixed::regions(picture, motion, tracks, &self.inputs),
+            LookPolicy::Auto => self.weigh(time, picture, motion, tracks, whole),
+        }
+    }
+
+    fn weigh(
+        &mut self,
+        time: MediaTime,
+        picture: Size,
+        motion: &[MotionRegion],
+        tracks: &[Track],
+        whole: bool,
+    ) -> Vec<NormRect> {
+        self.allowance.advance(time);
+        self.shown.retain(|(at, _)| time.since(*at) < STALE);
+        let eye = Eye::new(picture, &self.inputs);
+        let small = |rect: &NormRect| eye.rows(rect) < SMALL;
+        let mut all: Vec<Target> = tracks.iter().map(track_target).collect();
+        let unexplained = |region: &&MotionRegion| {
+            let inside = |track: &Track| track.rect.grown(0.2).intersection(&region.rect).area();
+            !tracks
+                .iter()
+                .any(|track| inside(track) >= EXPLAINED * region.rect.area())
+        };
+        all.extend(motion.iter().filter(unexplained).map(|region| Target {
+            rect: region.rect.clamped(),
+            weight: 1.0,
+        }));
+        let (mut targets, mut large): (Vec<Target>, Vec<Target>) =
+            all.into_iter().partition(|target| small(&target.rect));
+        large.retain(|target| target.rect.is_sound());
+        for target in &mut targets {
+            target.weight *= self.staleness(time, &target.rect);
+        }
+
+        let mut close = Vec::new();
+        while close.len() < MOST_AT_ONCE && self.allowance.has_one() {
+            let Some(best) = window::best(&eye, &targets, WANTED).filter(|w| w.gain >= WORTH)
+            else {
+                break;
+            };
+            self.allowance.spend_one();
+            targets.retain(|target| !window::holds(&best.rect, &target.rect));
+            self.shown.push_back((time, best.rect));
+            close.push(best.rect);
+        }
+        let recent = self.whole.is_some_and(|at| time.since(at) < WHOLE_EVERY);
+        let covered = !close.is_empty() && targets.is_empty() && large.is_empty();
+        if whole || !recent || !covered {
+            self.whole = Some(time);
+            close.insert(0, NormRect::FULL);
+        }
+        close
+    }
+
+    /// 0..1: how long ago a close-up showed this place.
+    fn staleness(&self, time: MediaTime, rect: &NormRect) -> f32 {
+        let newest = self
+            .shown
+            .iter()
+            .rev()
+            .find(|(_, window)| window::holds(window, rect));
+        newest.map_or(1.0, |(at, _)| {
+            time.since(*at).as_secs_f32() / STALE.as_secs_f32()
+        })
+    }
+}
+
+/// A clear track is known; a doubtful one, or one that is missed, is worth another look.
+fn track_target(track: &Track) -> Target {
+    let doubt = if track.seen.is_some() {
+        ((CLEAR - track.score) / (CLEAR - DOUBTFUL)).clamp(LEAST_WEIGHT, 1.0)
+    } else {
+        0.5
+    };
+    Target {
+        rect: track.rect.clamped(),
+        weight: doubt,
+    }
+}
+
+#[cfg(test)]
+mod tests;
