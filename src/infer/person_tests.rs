@@ -1,6 +1,6 @@
 //! With the real models: golden boxes, parts of a picture, and models that are not what their cards say.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ struct Golden {
 
 fn open(dir: &Path, name: &str) -> Result<PersonModel, InferError> {
     models::require();
-    PersonModel::open(&runtime::environment(None)?, dir, name, 1)
+    PersonModel::open(&runtime::environment(None)?, Card::read(dir, name)?, 1)
 }
 
 /// The reference was computed from the picture's full chroma and by another resize: close is good enough.
@@ -32,13 +32,7 @@ fn both_precisions_find_what_the_reference_finds() {
     let golden: Golden = models::golden("person.json");
     let frame = models::golden_picture();
     for (name, expected) in golden.expected {
-        let card = Card::read(&models::dir(), &name).unwrap();
-        let environment = {
-            models::require();
-            runtime::environment(None).unwrap()
-        };
-        // Opened by its own card, whatever this processor prefers.
-        let mut model = PersonModel::of(Model::open(&environment, card, 1).unwrap()).unwrap();
+        let mut model = open(&models::dir(), &name).unwrap();
         let threshold = model.thresholds().score;
         let mut found = model.look(&frame, &[]).unwrap();
         found.retain(|detection| detection.score >= threshold);
@@ -112,9 +106,7 @@ fn changed(from: &str, to: &str) -> tempfile::TempDir {
 fn a_model_that_is_not_what_its_card_says_is_refused_at_the_start() {
     let interface = |from: &str, to: &str, expected: &str| {
         let dir = changed(from, to);
-        let card = Card::read(dir.path(), "person").unwrap();
-        let environment = runtime::environment(None).unwrap();
-        let Err(error) = Model::open(&environment, card, 1).and_then(PersonModel::of) else {
+        let Err(error) = open(dir.path(), "person") else {
             panic!("{to} was accepted");
         };
         assert!(matches!(error, InferError::Interface { .. }), "{error}");
@@ -124,7 +116,6 @@ fn a_model_that_is_not_what_its_card_says_is_refused_at_the_start() {
             "{text}"
         );
     };
-    models::require();
     interface(
         "name = \"input\"",
         "name = \"images\"",
@@ -152,9 +143,6 @@ fn a_file_that_is_no_model_is_refused() {
     ));
     let right = format!("\"{}\"", hex::encode(Sha256::digest("not a model")));
     fs::write(dir.path().join("person.toml"), card.replace(&sha, &right)).unwrap();
-    let card = Card::read(dir.path(), "person").unwrap();
-    let error = Model::open(&runtime::environment(None).unwrap(), card, 1)
-        .err()
-        .unwrap();
+    let error = open(dir.path(), "person").err().unwrap();
     assert!(matches!(error, InferError::Refused { .. }), "{error}");
 }
