@@ -146,3 +146,46 @@ fn a_file_that_is_no_model_is_refused() {
     let error = open(dir.path(), "person").err().unwrap();
     assert!(matches!(error, InferError::Refused { .. }), "{error}");
 }
+
+/// What is surely there, by label.
+fn sure(model: &mut PersonModel, frame: &Frame) -> Vec<Detection> {
+    let threshold = model.thresholds().score;
+    let mut found = model.look(frame, &[]).unwrap();
+    found.retain(|detection| detection.score >= threshold);
+    found
+}
+
+#[test]
+fn a_yolox_model_is_dropped_in_by_a_card() {
+    let Some(file) = models::beside("models/yolox_nano.onnx") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(file, dir.path().join("yolox_nano.onnx")).unwrap();
+    let card = models::example_card("yolox-nano");
+    fs::write(dir.path().join("yolox-nano.toml"), card).unwrap();
+    let mut yolox = open(dir.path(), "yolox-nano").unwrap();
+    let mut ours = open(&models::dir(), "person").unwrap();
+
+    let photographs = ["785", "872"].map(|id| format!("data/tuning/coco/{id:0>12}.jpg"));
+    let there = photographs.iter().filter_map(|path| models::beside(path));
+    let mut pictures: Vec<_> = there.map(|path| models::photograph(&path)).collect();
+    pictures.push(models::golden_picture());
+    for (number, frame) in pictures.iter().enumerate() {
+        let persons = |mut found: Vec<Detection>| {
+            found.retain(|d| d.label == Label::Person && d.score >= 0.5);
+            found
+        };
+        let (expected, found) = (
+            persons(sure(&mut ours, frame)),
+            persons(sure(&mut yolox, frame)),
+        );
+        assert!(!expected.is_empty(), "picture {number}");
+        for person in &expected {
+            assert!(
+                found.iter().any(|d| d.rect.iou(&person.rect) >= 0.6),
+                "picture {number}: {person:?} is not among {found:?}"
+            );
+        }
+    }
+}
