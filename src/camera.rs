@@ -16,6 +16,7 @@
 mod links;
 mod pictures;
 mod record;
+mod sharpness;
 mod status;
 mod view;
 mod watch;
