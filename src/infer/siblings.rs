@@ -27,7 +27,7 @@ const TIE: f64 = 0.1;
 const WARM_UP: usize = 3;
 /// ... and that are.
 const TIMED: usize = 7;
-/// A slow machine counts fewer.
+/// A slow machine counts fewer: after this long, loading included, it is enough.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How a card does against its sibling on this machine.
@@ -89,9 +89,9 @@ impl Pair {
 
     /// Times looks of both in turn, so that whatever else the machine does slows both alike.
     fn time(&self, environment: &Environment) -> Result<Times, InferError> {
+        let started = Instant::now();
         let mut int8 = PersonModel::open(environment, self.int8.clone(), 1)?;
         let mut float = PersonModel::open(environment, self.float.clone(), 1)?;
-        let started = Instant::now();
         let (mut of_int8, mut of_float) = (Vec::new(), Vec::new());
         while of_int8.len() < WARM_UP + TIMED && (of_int8.len() < 2 || started.elapsed() < PATIENCE)
         {
