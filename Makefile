@@ -23,7 +23,9 @@ demo: build samples ## a virtual camera, the agent and what receives, on this ma
 	$(LARES) demo --for $(FOR)
 
 .PHONY: test
-test: setup samples ## every test: unit, whole-pipeline, end-to-end, documentation
+test: build samples workshop-quick ## every test: unit, whole-pipeline, end-to-end, documentation, a short evaluation
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/eval --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
 ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)
 	cargo test $(CARGO_FLAGS) --doc --quiet
 	cargo nextest run $(CARGO_FLAGS) --no-fail-fast
@@ -39,6 +41,17 @@ lint: setup ## formatting and clippy, warnings are errors
 .PHONY: build
 build: setup ## the release binary, at target/release/lares
 	cargo build $(CARGO_FLAGS)
+
+.PHONY: eval
+eval: build samples workshop ## what is found, how soon, how often for nothing (docs/evaluation.md); about an hour of replay
+	PYTHONPATH=tests $(PYTHON) -m eval --lares $(LARES) $(EVAL)
+
+.PHONY: workshop workshop-quick
+workshop: setup ## make the labelled scenes of the evaluation (a quarter of an hour, 3.7 GB, once)
+	@$(PYTHON) samples/recipe/workshop.py
+
+workshop-quick: setup
+	@$(PYTHON) samples/recipe/workshop.py --quick
 
 .PHONY: bench
 bench: setup samples ## what Lares costs on this machine
@@ -63,4 +76,4 @@ setup: ## install what is missing: packages, ONNX Runtime, Python environment
 .PHONY: clean
 clean: ## remove what cargo built and the sample videos; keeps what set-up fetched
 	cargo clean
-	rm -rf samples/video samples/odd
+	rm -rf samples/video samples/odd samples/workshop

@@ -54,7 +54,7 @@ fn looks(c: &mut Criterion) {
             b.iter(|| {
                 camera.offer(Look {
                     frame: frame.clone(),
-                    crops: Vec::new(),
+                    parts: vec![NormRect::FULL],
                     trigger: Trigger::Watch,
                 });
                 camera.wait(Duration::from_secs(5)).expect("an answer")

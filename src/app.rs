@@ -24,6 +24,7 @@ use crate::{
     },
     camera::{Camera, Shared},
     config::Config,
+    diary::Diary,
     flow::{CameraId, SiteId},
     infer::Infer,
     ingest,
@@ -76,11 +77,13 @@ impl App {
         )?;
         let live = LiveState::new(&site);
         let commands = start_sinks(&config, &outbox, &live, &deliveries)?;
+        let diary = Diary::new(&config.data_dir, clock.clone());
         let shared = Shared {
             clock,
             infer: Arc::new(infer),
             outbox,
             live,
+            diary: Some(diary.clone()),
             board,
             metrics,
             stages,
@@ -93,6 +96,7 @@ impl App {
                     move || health::report(&shared)
                 }),
                 metrics: shared.metrics.clone(),
+                reasons: Arc::new(move || diary.day()),
             };
             match web::bind(address).await {
                 Ok(listener) => {

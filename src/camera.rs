@@ -16,6 +16,7 @@
 mod links;
 mod pictures;
 mod record;
+mod sharpness;
 mod status;
 mod view;
 mod watch;
@@ -49,7 +50,8 @@ use crate::{
         telemetry::Metrics,
     },
     config::CameraConfig,
-    flow::{CameraId, EndReason, MediaTime, Mode, Packet, StreamRole},
+    diary::Diary,
+    flow::{CameraId, EndReason, IncidentState, MediaTime, Mode, Packet, StreamRole},
     infer::Infer,
     ingest::RtspSource,
     outbox::{Outbox, sinks::LiveState},
@@ -69,6 +71,8 @@ pub struct Shared {
     pub outbox: Arc<Outbox>,
     /// What is true now, for the broker.
     pub live: LiveState,
+    /// Where reasons are written; none in replay.
+    pub diary: Option<Diary>,
     /// Where states are written.
     pub board: Board,
     /// Counters.
@@ -297,6 +301,12 @@ impl WatchLane {
                 }
             }
             if let Some(report) = self.untold.pop_front() {
+                let incident = &report.change.incident;
+                if let Some(diary) = &self.shared.diary
+                    && incident.state == IncidentState::Began
+                {
+                    diary.began(incident);
+                }
                 self.notes.send(Note::Report(Box::new(report)));
             }
         }
@@ -305,6 +315,9 @@ impl WatchLane {
         }
         for refusal in self.watch.take_refusals() {
             tracing::debug!(what = ?refusal.what, score = refusal.score, "no incident: {}", refusal.reason.as_str());
+            if let Some(diary) = &self.shared.diary {
+                diary.refused(self.watch.camera(), &refusal);
+            }
         }
     }
 }

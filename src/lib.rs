@@ -26,7 +26,8 @@
 //! | [`clip`] | packets become segments on disk | `flow`, `base`, `config` |
 //! | [`wire`] | everything that leaves the process as text: JSON, topics, keys | `flow`, `base`, `config` |
 //! | [`outbox`] | what must arrive, kept until it has | `wire` too |
-//! | [`web`] | the agent's HTTP: health and metrics | handles only |
+//! | [`diary`] | why there was an alert and why there was none, kept for a day | `event`'s refusals and `wire` too |
+//! | [`web`] | the agent's HTTP: health, metrics, reasons | handles only |
 //! | [`camera`] | the story of one camera: its two lanes, top to bottom | the stages |
 //! | [`app`] | the composer: config to rooms to lanes, and the order of stopping | everything |
 //! | [`cli`] | one file per command | everything |
@@ -42,6 +43,7 @@ pub mod camera;
 pub mod cli;
 pub mod clip;
 pub mod config;
+pub mod diary;
 pub mod event;
 pub mod flow;
 pub mod infer;

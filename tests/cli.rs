@@ -67,6 +67,48 @@ fn without_a_command_the_help_is_shown() {
     );
 }
 
+#[test]
+fn models_are_listed_with_what_runs_best_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = || {
+        let mut command = lares(["models", "ls"]);
+        let done = Running::start(command.env("XDG_CACHE_HOME", folder.path())).end();
+        assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
+        done.stdout
+    };
+    let first = listed();
+    assert_plain(&first);
+    let line = |name: &str| {
+        let marked = |line: &&str| line[2..].starts_with(&format!("{name} ("));
+        first
+            .lines()
+            .find(marked)
+            .unwrap_or_else(|| panic!("{name} is not in:\n{first}"))
+    };
+    assert!(line("motion").starts_with("* ") && !line("motion").contains("a look"));
+    let (int8, float) = (line("person"), line("person-f32"));
+    let told = "runs best here: ";
+    for (best, other) in [(int8, float), (float, int8)] {
+        assert!(best.contains(" ms a look, sibling "), "{first}");
+        assert_eq!(best.starts_with('*'), best.contains(told), "{first}");
+        assert_ne!(best.contains(told), other.contains(told), "{first}");
+    }
+
+    // Timed once: the second time the very same is said, out of the file.
+    let kept = folder.path().join("lares/models.json");
+    assert!(kept.exists());
+    assert_eq!(listed(), first);
+    fs::write(&kept, "no JSON").unwrap();
+    assert_eq!(listed().lines().count(), first.lines().count());
+    assert!(fs::read_to_string(&kept).unwrap().starts_with('{'));
+
+    let verified = run(["models", "verify"]);
+    assert_eq!(
+        verified.stdout,
+        "ok       motion\nok       person\nok       person-f32\n"
+    );
+}
+
 fn ready(camera: &Running) -> String {
     wait_until("the virtual cameras", SOON, || {
         let lines = camera.stdout();
@@ -198,6 +240,8 @@ fn an_agent_ends_in_good_order_on_sigterm() {
         serde_json::from_str::<serde_json::Value>(line).unwrap()
     };
     assert_eq!(told("stopped")["message"], "stopped");
+    let measured = told("models loaded")["measured"].to_string();
+    assert!(measured.contains(" ms a look, sibling "), "{measured}");
     let site = told("watching")["site"].as_str().unwrap().to_owned();
     assert!(site.starts_with("home-"), "{site}");
     let kept = fs::read_to_string(folder.path().join("data/site")).unwrap();

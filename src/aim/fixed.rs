@@ -18,7 +18,10 @@ pub(super) fn regions(
     places.extend(motion.iter().map(|region| region.rect.clamped()));
     let mut regions: Vec<NormRect> = Vec::new();
     for place in places.iter().filter(|place| place.is_sound()) {
-        if !regions.iter().any(|region| region.intersection(place).area() >= place.area()) {
+        if !regions
+            .iter()
+            .any(|region| region.intersection(place).area() >= place.area())
+        {
             regions.push(square(place, picture, least));
         }
     }

@@ -33,8 +33,10 @@ const WANTED: f32 = 72.0;
 const MOST_AT_ONCE: usize = 2;
 /// Everything worth looking at may be in close-ups for this long; then the whole is looked at again.
 const WHOLE_EVERY: Duration = Duration::from_secs(1);
-/// A close-up is old news after this long.
+/// A target whose last close-up was so long ago counts fully; before that less, and after that more ...
 const STALE: Duration = Duration::from_secs(2);
+/// ... up to this age, as if there had been none.
+const FORGOTTEN: Duration = Duration::from_secs(10);
 /// Scores between which a track turns from doubtful to clear.
 const DOUBTFUL: f32 = 0.35;
 const CLEAR: f32 = 0.7;
@@ -94,7 +96,7 @@ impl Aim {
         whole: bool,
     ) -> Vec<NormRect> {
         self.allowance.advance(time);
-        self.shown.retain(|(at, _)| time.since(*at) < STALE);
+        self.shown.retain(|(at, _)| time.since(*at) < FORGOTTEN);
         let eye = Eye::new(picture, &self.inputs);
         let small = |rect: &NormRect| eye.rows(rect) < SMALL;
         let mut all: Vec<Target> = tracks.iter().map(track_target).collect();
@@ -135,16 +137,15 @@ impl Aim {
         close
     }
 
-    /// 0..1: how long ago a close-up showed this place.
+    /// How long ago a close-up showed this place, in units of [`STALE`].
     fn staleness(&self, time: MediaTime, rect: &NormRect) -> f32 {
         let newest = self
             .shown
             .iter()
             .rev()
             .find(|(_, window)| window::holds(window, rect));
-        newest.map_or(1.0, |(at, _)| {
-            time.since(*at).as_secs_f32() / STALE.as_secs_f32()
-        })
+        let age = newest.map_or(FORGOTTEN, |(at, _)| time.since(*at));
+        age.as_secs_f32() / STALE.as_secs_f32()
     }
 }
 

@@ -13,7 +13,7 @@ const HELD: f32 = 0.95;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target {
     pub(super) rect: NormRect,
-    /// 0..1: how much a close-up of it is worth.
+    /// How much a close-up of it is worth.
     pub(super) weight: f32,
 }
 
@@ -57,10 +57,13 @@ impl Eye {
         let zoom = (wanted / pixels).min(MOST_ZOOM);
         let enough = zoom >= LEAST_GAIN * self.scale;
         let (width, height) = self.picture;
-        self.inputs.iter().filter(move |_| enough).map(move |input| {
-            let share = |input: u32, all: f32| (input as f32 / zoom / all).min(1.0);
-            (share(input.width, width), share(input.height, height))
-        })
+        self.inputs
+            .iter()
+            .filter(move |_| enough)
+            .map(move |input| {
+                let share = |input: u32, all: f32| (input as f32 / zoom / all).min(1.0);
+                (share(input.width, width), share(input.height, height))
+            })
     }
 }
 
@@ -102,7 +105,9 @@ fn middle(window: &Window, targets: &[Target]) -> Option<NormPoint> {
     let near: Vec<NormPoint> = targets
         .iter()
         .map(|target| target.rect.centre())
-        .filter(|c| (around.x0..=around.x1).contains(&c.x) && (around.y0..=around.y1).contains(&c.y))
+        .filter(|c| {
+            (around.x0..=around.x1).contains(&c.x) && (around.y0..=around.y1).contains(&c.y)
+        })
         .collect();
     let count = near.len() as f32;
     (near.len() > 1).then(|| NormPoint {

@@ -9,7 +9,6 @@ use std::{
 use super::view::View;
 use crate::{
     base::cpu::StageCpu,
-    config::CameraConfig,
     flow::{Frame, IncidentId, MediaTime, Packet, Polygon},
     ingest::{Decoder, Feed},
 };
@@ -18,6 +17,10 @@ use crate::{
 const CLEARLY_BETTER: f32 = 1.25;
 /// A better picture waits this long after the one before; the last one of an incident does not wait.
 const APART: Duration = Duration::from_secs(4);
+/// Receivers are told of a better picture where it is better than the one that they know of by this factor ...
+const WORTH_TELLING: f32 = 1.6;
+/// ... and not sooner than this after they were told the last time; the end of an incident does not wait.
+const QUIET: Duration = Duration::from_secs(10);
 /// A keyframe of the stream of full quality shows the same moment as a view this far from it.
 const SAME_MOMENT: Duration = Duration::from_millis(250);
 /// What full quality is worth.
@@ -25,18 +28,59 @@ const SHARPER: f32 = 1.5;
 /// Keyframes kept of the stream of full quality.
 const KEYS: usize = 4;
 
+/// A view that is better than the picture that is shown.
+struct Better {
+    view: View,
+    /// The keyframe that shows it in full quality.
+    key: Option<Packet>,
+    quality: f32,
+}
+
 /// The picture of one open incident.
 #[derive(Default)]
 struct Shown {
     quality: f32,
     since: MediaTime,
-    /// The best view since the picture was taken, and the keyframe that shows it better.
-    better: Option<(View, Option<Packet>, f32)>,
+    /// The best view since the picture was taken.
+    better: Option<Better>,
+    /// Quality of the picture that receivers know of.
+    known: f32,
+    /// When they were last told of a better one.
+    told: Option<MediaTime>,
+}
+
+impl Shown {
+    /// The waiting picture, where it has waited long enough; the first one of an incident does not wait.
+    fn due(&mut self, now: MediaTime) -> Option<Better> {
+        let first = self.quality == 0.0;
+        let due = first || now.since(self.since) >= APART;
+        let better = self.better.take_if(|_| due)?;
+        self.quality = better.quality;
+        self.since = now;
+        if first {
+            // It comes with the alerts of the beginning.
+            self.known = better.quality;
+        }
+        Some(better)
+    }
+
+    /// Whether the picture that is shown is worth one more alert. Receivers are taken to know it from then on.
+    fn is_news(&mut self, now: MediaTime, over: bool) -> bool {
+        let quiet = self.told.is_none_or(|told| now.since(told) >= QUIET);
+        let news = self.quality > self.known * WORTH_TELLING && (quiet || over);
+        if news {
+            self.known = self.quality;
+            self.told = Some(now);
+        }
+        news
+    }
 }
 
 /// Chooses pictures.
 pub(super) struct Pictures {
     open: BTreeMap<IncidentId, Shown>,
+    /// Incidents whose picture has become much better.
+    news: Vec<IncidentId>,
     keys: VecDeque<Packet>,
     decoder: Option<Decoder>,
     mask: Vec<Polygon>,
@@ -44,12 +88,14 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    pub(super) fn new(config: &CameraConfig, stages: StageCpu) -> Self {
+    /// `mask` is painted on pictures of full quality.
+    pub(super) fn new(mask: Vec<Polygon>, stages: StageCpu) -> Self {
         Self {
             open: BTreeMap::new(),
+            news: Vec::new(),
             keys: VecDeque::new(),
             decoder: None,
-            mask: config.privacy_mask.clone(),
+            mask,
             stages,
         }
     }
@@ -68,45 +114,44 @@ impl Pictures {
 
     /// Takes in a view; answers with a picture where it is time for one.
     pub(super) fn view(&mut self, view: View) -> Option<View> {
-        let shown = self.open.get_mut(&view.incident)?;
+        let (incident, now) = (view.incident, view.frame.time);
+        let shown = self.open.get_mut(&incident)?;
         let key = self
             .keys
             .iter()
-            .find(|key| apart(key.time, view.frame.time) <= SAME_MOMENT);
+            .find(|key| apart(key.time, now) <= SAME_MOMENT)
+            .cloned();
         let quality = view.quality * if key.is_some() { SHARPER } else { 1.0 };
-        let best = shown
-            .better
-            .as_ref()
-            .map_or(shown.quality, |(_, _, q)| q.max(shown.quality));
-        if quality > best * CLEARLY_BETTER {
-            shown.better = Some((view, key.cloned(), quality));
+        let waiting = shown.better.as_ref().map_or(0.0, |better| better.quality);
+        if quality > waiting.max(shown.quality) * CLEARLY_BETTER {
+            shown.better = Some(Better { view, key, quality });
         }
-        self.due()
+        let due = shown.due(now);
+        if shown.is_news(now, false) {
+            self.news.push(incident);
+        }
+        due.map(|better| self.sharpened(better))
     }
 
     /// The last better picture of an incident that is over, if there is one.
     pub(super) fn ended(&mut self, incident: IncidentId) -> Option<View> {
-        let (view, key, _) = self.open.remove(&incident)?.better?;
-        Some(self.sharpened(view, key))
+        let mut shown = self.open.remove(&incident)?;
+        let at_last = shown.since + APART;
+        let last = shown.due(at_last);
+        if shown.is_news(at_last, true) {
+            self.news.push(incident);
+        }
+        last.map(|better| self.sharpened(better))
     }
 
-    /// The next picture that has waited long enough; the first one of an incident does not wait.
-    fn due(&mut self) -> Option<View> {
-        let shown = self.open.values_mut().find(|shown| {
-            let waited = |view: &View| view.frame.time.since(shown.since) >= APART;
-            shown
-                .better
-                .as_ref()
-                .is_some_and(|(view, _, _)| shown.quality == 0.0 || waited(view))
-        })?;
-        let (view, key, quality) = shown.better.take()?;
-        shown.quality = quality;
-        shown.since = view.frame.time;
-        Some(self.sharpened(view, key))
+    /// Incidents whose picture has, since the last call, become much better than the one that receivers know of.
+    pub(super) fn take_news(&mut self) -> Vec<IncidentId> {
+        std::mem::take(&mut self.news)
     }
 
-    /// The same view in full quality, where it can be decoded.
-    fn sharpened(&mut self, view: View, key: Option<Packet>) -> View {
+    /// The view in full quality, where that can be decoded.
+    fn sharpened(&mut self, better: Better) -> View {
+        let Better { view, key, .. } = better;
         match key.and_then(|key| self.decode(&key)) {
             Some(frame) => View { frame, ..view },
             None => view,
@@ -130,9 +175,125 @@ impl Pictures {
     pub(super) fn clear(&mut self) {
         self.keys.clear();
         self.open.clear();
+        self.news.clear();
     }
 }
 
 fn apart(a: MediaTime, b: MediaTime) -> Duration {
     a.since(b).max(b.since(a))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{flow::NormRect, testing::models::Painter};
+
+    struct Rig {
+        pictures: Pictures,
+        incident: IncidentId,
+        /// Times and qualities of the pictures, and times of the news.
+        shown: Vec<(f64, f32)>,
+        news: Vec<f64>,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let mut pictures = Pictures::new(Vec::new(), StageCpu::default());
+            let incident = IncidentId::new();
+            pictures.began(incident);
+            Self {
+                pictures,
+                incident,
+                shown: Vec::new(),
+                news: Vec::new(),
+            }
+        }
+
+        fn note(&mut self, at: f64, shown: Option<View>) {
+            self.shown.extend(shown.map(|view| (at, view.quality)));
+            let news = self.pictures.take_news();
+            assert!(news.iter().all(|incident| *incident == self.incident));
+            self.news.extend(news.iter().map(|_| at));
+        }
+
+        fn view(&mut self, at: f64, quality: f32) {
+            let time = MediaTime::from_secs_f64(at);
+            let view = View {
+                incident: self.incident,
+                frame: Painter::new(16, 16).frame(time, |_, _| [100, 128, 128]),
+                rect: NormRect::FULL,
+                quality,
+            };
+            let shown = self.pictures.view(view);
+            self.note(at, shown);
+        }
+
+        fn end(&mut self, at: f64) {
+            let shown = self.pictures.ended(self.incident);
+            self.note(at, shown);
+        }
+    }
+
+    #[test]
+    fn a_much_better_picture_is_news_and_a_better_one_is_not() {
+        let mut rig = Rig::new();
+        rig.view(0.0, 0.10);
+        rig.view(1.0, 0.14);
+        rig.view(5.0, 0.14);
+        assert_eq!(rig.shown, [(0.0, 0.10), (5.0, 0.14)]);
+        assert!(rig.news.is_empty(), "{:?}", rig.news);
+        rig.view(10.0, 0.19);
+        assert_eq!(rig.shown[2..], [(10.0, 0.19)]);
+        assert_eq!(rig.news, [10.0], "1.9 times as good as the one they know");
+        rig.end(12.0);
+        assert_eq!((rig.shown.len(), rig.news.len()), (3, 1));
+    }
+
+    #[test]
+    fn the_best_view_does_not_wait_for_a_still_better_one() {
+        let mut rig = Rig::new();
+        rig.view(0.0, 0.1);
+        rig.view(2.0, 0.3);
+        rig.view(3.9, 0.1);
+        assert_eq!(rig.shown.len(), 1);
+        rig.view(4.1, 0.1);
+        assert_eq!(rig.shown[1..], [(4.1, 0.3)]);
+        assert_eq!(rig.news, [4.1]);
+    }
+
+    #[test]
+    fn however_somebody_comes_nearer_news_are_rare() {
+        let mut rig = Rig::new();
+        for look in 0..600 {
+            let at = f64::from(look) * 0.2;
+            rig.view(at, 0.01 * 1.05f32.powi(look));
+        }
+        let apart = |list: &[f64]| list.windows(2).all(|pair| pair[1] - pair[0] >= 9.99);
+        assert!(apart(&rig.news), "{:?}", rig.news);
+        assert!((10..=12).contains(&rig.news.len()), "{:?}", rig.news);
+        assert!(rig.shown.len() <= 31, "{:?}", rig.shown);
+    }
+
+    #[test]
+    fn what_was_too_soon_to_tell_is_told_later_or_at_the_end() {
+        let mut rig = Rig::new();
+        rig.view(0.0, 0.1);
+        rig.view(4.0, 0.2);
+        rig.view(8.0, 0.4);
+        assert_eq!((rig.shown.len(), rig.news.as_slice()), (3, &[4.0][..]));
+        rig.view(13.9, 0.1);
+        rig.view(14.0, 0.1);
+        assert_eq!(rig.news, [4.0, 14.0]);
+        rig.view(15.0, 0.9);
+        rig.end(16.0);
+        assert_eq!(rig.shown[3..], [(15.0, 0.9)]);
+        assert_eq!(rig.news, [4.0, 14.0, 16.0]);
+    }
+
+    #[test]
+    fn an_incident_without_a_picture_has_no_news() {
+        let mut rig = Rig::new();
+        rig.end(5.0);
+        assert!(rig.shown.is_empty() && rig.news.is_empty());
+    }
 }

@@ -88,7 +88,7 @@ impl Record {
                 .flatten()
                 .map(|role| (role, Recorder::new(role, &config.clip)))
                 .collect(),
-            pictures: Pictures::new(config, shared.stages.clone()),
+            pictures: Pictures::new(config.privacy_mask.clone(), shared.stages.clone()),
             outbox: shared.outbox.clone(),
             live: shared.live.clone(),
             board: shared.board.clone(),
@@ -151,6 +151,7 @@ impl Record {
         if let Some(view) = &report.view {
             self.view(view.clone());
         }
+        self.tell_news();
     }
 
     fn start(&mut self, incident: &Incident) {
@@ -183,6 +184,16 @@ impl Record {
     pub fn view(&mut self, view: View) {
         if let Some(best) = self.pictures.view(view) {
             self.show(&best);
+        }
+        self.tell_news();
+    }
+
+    /// Receivers learn of much better pictures. Those are on disk by now.
+    fn tell_news(&mut self) {
+        for incident in self.pictures.take_news() {
+            if let Err(error) = self.outbox.better_picture(incident) {
+                self.disk_problem(&error.to_string());
+            }
         }
     }
 

@@ -131,6 +131,12 @@ impl Watch {
         }
     }
 
+    /// Which camera.
+    #[must_use]
+    pub fn camera(&self) -> &CameraId {
+        &self.id
+    }
+
     /// Takes one access unit of the watched stream.
     pub fn packet(&mut self, packet: Packet) {
         self.newest = self.newest.max(packet.time);

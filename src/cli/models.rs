@@ -5,14 +5,11 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::Subcommand;
 
 use super::ConfigArg;
-use crate::{
-    config::ModelsConfig,
-    infer::{self, Card},
-};
+use crate::infer::{self, InferError, Shelved};
 
 const EXAMPLES: &str = "\
 Examples:
-  lares models ls                              the models; * marks those in use
+  lares models ls                              the models; * marks those in use here
   lares models --dir my-models verify          whether the files are what their cards say";
 
 /// List the models, or verify them against their cards.
@@ -30,7 +27,7 @@ pub struct ModelsArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// A line for each card; those in use are marked
+    /// A line for each card: those in use are marked; of two precisions, which runs best here
     Ls,
     /// Check each model file against its card's sha256
     Verify,
@@ -42,38 +39,58 @@ enum Action {
 /// When there is no card at all.
 pub fn run(args: &ModelsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let configured = args.config.load()?.map(|config| config.models);
-    let models = configured.unwrap_or_default();
-    let dir = args.dir.as_ref().unwrap_or(&models.dir);
-    let cards = infer::list(dir);
+    let mut models = configured.unwrap_or_default();
+    if let Some(dir) = &args.dir {
+        models.dir.clone_from(dir);
+    }
+    let lines: Vec<_> = match args.action {
+        Action::Ls => infer::survey(&models).into_iter().map(listed).collect(),
+        Action::Verify => infer::list(&models.dir)
+            .into_iter()
+            .map(|(name, card)| match card {
+                Ok(_) => Ok(format!("ok       {name}")),
+                Err(error) => Err(problem(&name, &error)),
+            })
+            .collect(),
+    };
     anyhow::ensure!(
-        !cards.is_empty(),
+        !lines.is_empty(),
         "there is no model card in {}: name the folder of the models with --dir, or run this where models/ is",
-        dir.display()
+        models.dir.display()
     );
     let mut code = ExitCode::SUCCESS;
-    for (name, card) in cards {
-        match (card, &args.action) {
-            (Ok(card), Action::Ls) => writeln!(out, "{}", line(&card, &models))?,
-            (Ok(_), Action::Verify) => writeln!(out, "ok       {name}")?,
-            (Err(error), _) => {
-                writeln!(out, "problem  {name}: {error}")?;
-                code = ExitCode::FAILURE;
-            }
-        }
+    for line in lines {
+        let line = line.unwrap_or_else(|problem| {
+            code = ExitCode::FAILURE;
+            problem
+        });
+        writeln!(out, "{line}")?;
     }
     Ok(code)
 }
 
-fn line(card: &Card, models: &ModelsConfig) -> String {
-    let mark = if [&models.motion, &models.person].contains(&&card.name) {
-        "*"
-    } else {
-        " "
-    };
+fn problem(name: &str, error: &InferError) -> String {
+    format!("problem  {name}: {error}")
+}
+
+/// A card's line, or what is wrong with it.
+fn listed(shelved: Shelved) -> Result<String, String> {
+    let card = shelved
+        .card
+        .map_err(|error| problem(&shelved.name, &error))?;
+    let mark = if shelved.in_use { "*" } else { " " };
     let sizes: Vec<_> = card
         .input
         .sizes()
         .map(|size| format!("{}x{}", size.width, size.height))
         .collect();
-    format!("{mark} {card}  {}", sizes.join(" "))
+    let standing = shelved.standing.map_or(String::new(), |standing| {
+        let best = if standing.best {
+            "runs best here: "
+        } else {
+            ""
+        };
+        format!("  {best}{standing}")
+    });
+    Ok(format!("{mark} {card}  {}{standing}", sizes.join(" ")))
 }

@@ -209,6 +209,7 @@ impl Replay<'_> {
             infer: self.infer.clone(),
             outbox: outbox.clone(),
             live: LiveState::new(&site),
+            diary: None,
             board: Board::new(),
             metrics: self.metrics.clone(),
             stages: self.stages.clone(),
@@ -378,7 +379,12 @@ impl Lanes<'_> {
     fn tell(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
         for refusal in self.watch.take_refusals() {
             if self.explain {
-                writeln!(io::stderr(), "{}  {}", self.name, explain::refusal(&refusal))?;
+                writeln!(
+                    io::stderr(),
+                    "{}  {}",
+                    self.name,
+                    explain::refusal(&refusal)
+                )?;
             }
         }
         for report in self.watch.take_reports() {

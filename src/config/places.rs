@@ -75,7 +75,10 @@ fn name(section: &Section<'_>, names: &mut BTreeSet<String>, what: &str) -> Opti
     match &name {
         None => section.problem("name", format!("is missing: give the {what} a name")),
         Some(name) if !names.insert(name.clone()) => {
-            section.problem("name", format!("is used twice: give each {what} its own name"));
+            section.problem(
+                "name",
+                format!("is used twice: give each {what} its own name"),
+            );
         }
         Some(_) => {}
     }

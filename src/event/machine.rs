@@ -189,9 +189,9 @@ impl Machine {
             rules: Vec::new(),
             why: Why {
                 looks: visitor.looks,
-                evidence: visitor.evidence,
+                evidence: hundredths(visitor.evidence),
                 movement,
-                height: visitor.place.clamped().height(),
+                height: hundredths(visitor.place.clamped().height()),
             },
             tracks: 1,
             mode: Mode::Armed,
@@ -267,6 +267,11 @@ impl Open {
             subject: subject(visitors),
         }
     }
+}
+
+/// As precise as people read it.
+fn hundredths(value: f32) -> f32 {
+    (value * 100.0).round() / 100.0
 }
 
 /// The box of the one who shows best in the newest look.

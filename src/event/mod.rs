@@ -298,8 +298,7 @@ impl Events {
             .machine
             .step(self.now, last_look, &mut self.visitors, &self.places);
         let open = self.machine.is_open();
-        if let Some(spell) = self.wakefulness.settle(self.now, open)
-        {
+        if let Some(spell) = self.wakefulness.settle(self.now, open) {
             let score = std::mem::take(&mut self.best_score);
             if !spell.person {
                 let largest = self.report.as_ref().and_then(|r| r.regions.first());

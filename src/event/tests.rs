@@ -247,7 +247,80 @@ fn what_is_not_wanted_or_did_not_last_is_no_incident() {
     scene.seen(3.0, &[]);
     assert!(scene.changes.is_empty());
     let reasons: Vec<Reason> = scene.refusals.iter().map(|r| r.reason).collect();
-    assert_eq!(reasons, [Reason::DidNotLast]);
+    assert_eq!(reasons, [Reason::LowScore]);
+
+    let mut glimpsed = walker(3, 4.0, 4.0, 0.5);
+    glimpsed.state = TrackState::Tentative;
+    scene.seen(4.0, &[glimpsed]);
+    scene.seen(4.2, &[]);
+    assert_eq!(scene.refusals[1].reason, Reason::DidNotLast);
+}
+
+#[test]
+fn who_is_smaller_than_what_matters_is_no_incident() {
+    let mut scene = Scene::plain();
+    scene.play(0.0, 3.0, |t| {
+        let mut bird = walker(1, 0.0, t, 0.3 + 0.1 * t as f32);
+        let small = NormRect::new(bird.rect.x0, 0.3, bird.rect.x0 + 0.02, 0.33);
+        (bird.rect, bird.seen) = (small, Some(small));
+        vec![bird]
+    });
+    scene.seen(3.0, &[]);
+    assert!(scene.changes.is_empty());
+    assert_eq!(scene.refusals[0].reason, Reason::TooSmall);
+}
+
+#[test]
+fn a_place_that_gave_doubtful_boxes_must_bring_more() {
+    let doubtful = |id, from: f64, t: f64| {
+        let mut track = walker(id, from, t, 0.5);
+        (track.score, track.top_score, track.evidence) = (0.45, 0.45, 1.2);
+        (track.first_rect, track.travelled) = (body(0.5), 0.0);
+        track
+    };
+    let mut scene = Scene::plain();
+    scene.motion(0.0, &[]);
+    scene.seen(0.0, &[]);
+    // A bush, twice.
+    for (id, from) in [(1, 1.0), (2, 10.0)] {
+        scene.play(from, from + 2.0, |t| vec![doubtful(id, from, t)]);
+        scene.play(from + 2.0, from + 3.0, |_| vec![]);
+    }
+    assert_eq!(scene.refusals.len(), 2);
+    // What steps out of the bush must be surer than the bush was ...
+    let steps_out = |id, from: f64, t: f64, score: f32| {
+        let mut track = doubtful(id, from, t);
+        (track.travelled, track.score, track.top_score) = (0.4, score, score);
+        track
+    };
+    scene.play(20.0, 22.0, |t| vec![steps_out(3, 20.0, t, 0.45)]);
+    scene.play(22.0, 23.0, |_| vec![]);
+    assert!(scene.changes.is_empty());
+    assert_eq!(scene.refusals[2].reason, Reason::DoubtfulPlace);
+    // ... and a clear person is.
+    scene.play(30.0, 32.0, |t| vec![steps_out(4, 30.0, t, 0.8)]);
+    assert_eq!(scene.states(), [Began]);
+}
+
+#[test]
+fn a_sign_beside_whoever_walks_past_keeps_no_incident_open() {
+    let mut scene = Scene::plain();
+    let sign = |t: f64| {
+        let mut sign = walker(2, 0.4, t, 0.6);
+        (sign.first_rect, sign.travelled) = (body(0.55), 0.2);
+        sign
+    };
+    scene.play(0.0, 3.0, |t| {
+        let passing = walker(1, 0.0, t, 0.05 + 0.32 * t as f32);
+        vec![passing, sign(t)]
+    });
+    scene.play(3.0, 6.0, |t| vec![sign(t)]);
+    assert_eq!(
+        scene.states(),
+        [Began, Ended],
+        "and it begins none of its own"
+    );
+    assert_eq!(scene.last().tracks, 1);
 }
 
 #[test]

@@ -247,9 +247,7 @@ impl Visitor {
 
     /// Whether it belongs to the incident that is open already.
     pub(super) fn joins(&self, places: &Places) -> bool {
-        self.counts(places)
-            && self.evidence >= EVIDENCE_TO_JOIN
-            && self.travelled >= MOVED_TO_JOIN
+        self.counts(places) && self.evidence >= EVIDENCE_TO_JOIN && self.travelled >= MOVED_TO_JOIN
     }
 
     /// Whether what it was seen like is enough for where it was seen.

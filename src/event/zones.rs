@@ -263,8 +263,14 @@ mod tests {
         };
         let both = gate(LineDirection::Both, false);
         // The first end is below, so who stands there looks up the picture: right is right.
-        assert_eq!(walk(&both, &[(0.3, 0.6), (0.7, 0.6)]), hit(Rule::CrossedToRight));
-        assert_eq!(walk(&both, &[(0.7, 0.6), (0.3, 0.6)]), hit(Rule::CrossedToLeft));
+        assert_eq!(
+            walk(&both, &[(0.3, 0.6), (0.7, 0.6)]),
+            hit(Rule::CrossedToRight)
+        );
+        assert_eq!(
+            walk(&both, &[(0.7, 0.6), (0.3, 0.6)]),
+            hit(Rule::CrossedToLeft)
+        );
         assert_eq!(walk(&both, &[(0.3, 0.2), (0.7, 0.2)]), [], "past its end");
         let out = gate(LineDirection::ToLeft, true);
         assert_eq!(walk(&out, &[(0.3, 0.6), (0.7, 0.6)]), []);

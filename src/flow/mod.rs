@@ -20,8 +20,8 @@ pub use frame::{ColourMatrix, ColourRange, Frame, PixelLayout, Plane};
 pub use geometry::{NormPoint, NormRect, Polygon, Size};
 pub use ids::{CameraId, IncidentId, SiteId, TrackId};
 pub use incident::{
-    DecodeDemand, EndReason, Incident, IncidentChange, IncidentState, Mode, Movement, Rule, RuleHit,
-    Why,
+    DecodeDemand, EndReason, Incident, IncidentChange, IncidentState, Mode, Movement, Rule,
+    RuleHit, Why,
 };
 pub use motion::{MotionRegion, MotionReport};
 pub use packet::{Codec, Packet, StreamFormat, StreamRole};

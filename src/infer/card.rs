@@ -355,6 +355,12 @@ impl Card {
         self.thresholds
     }
 
+    /// The sha256 of the model's file, in hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
     /// Where the model's file is.
     #[must_use]
     pub fn model_path(&self) -> PathBuf {

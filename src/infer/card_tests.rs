@@ -122,3 +122,16 @@ fn every_mistake_in_a_card_is_named() {
     let wrong_name = Card::parse(Path::new("."), "other", PERSON).unwrap_err();
     assert!(wrong_name.contains("other"), "{wrong_name}");
 }
+
+#[test]
+fn the_examples_of_the_readme_are_cards() {
+    for (name, head) in [
+        ("yolox-nano", "yolox"),
+        ("yard", "yolov8"),
+        ("porch", "nanodet"),
+    ] {
+        let text = crate::testing::models::example_card(name);
+        let card = Card::parse(Path::new("."), name, &text).unwrap();
+        assert_eq!(card.head.kind, head);
+    }
+}

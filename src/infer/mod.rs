@@ -1,7 +1,8 @@
 //! Models: what moves in a picture, and who is in it.
 //!
 //! In: decoded [`Frame`](crate::flow::Frame)s. Out: [`MotionReport`](crate::flow::MotionReport)s and
-//! [`Detection`](crate::flow::Detection)s in places of the whole picture. In between: model cards, sessions of ONNX
+//! [`Detection`](crate::flow::Detection)s in places of the whole picture. In between: model cards, which of two
+//! precisions this machine runs best, sessions of ONNX
 //! Runtime (one thread owns each; cameras take turns), the way from pixels to tensors, and the heads that read answers.
 //!
 //! It never decides what a sighting means, follows nothing from picture to picture but the motion model's background,
@@ -21,10 +22,13 @@ mod regions;
 mod runtime;
 mod service;
 mod shelf;
+mod siblings;
 #[doc(hidden)]
 pub mod steps;
+mod timings;
 
 pub use card::{Card, Precision, Task};
 pub use error::InferError;
 pub use service::{CameraInfer, Infer, Look, Seen, Trigger};
 pub use shelf::list;
+pub use siblings::{Shelved, Standing, survey};

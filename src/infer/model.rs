@@ -11,7 +11,7 @@ use ort::{
 use super::{
     InferError,
     card::{Card, Colour, Element, Task},
-    shelf,
+    siblings,
 };
 
 /// A loaded model. Owned by one thread.
@@ -139,7 +139,7 @@ pub(super) fn failed(model: &str, reason: &impl ToString) -> InferError {
     }
 }
 
-/// The card of a task, chosen for this processor, and its model.
+/// The card of a task, chosen for this machine, and its model.
 pub(super) fn open(
     environment: &Environment,
     dir: &Path,
@@ -147,7 +147,7 @@ pub(super) fn open(
     task: Task,
     threads: usize,
 ) -> Result<Model, InferError> {
-    let card = shelf::choose(dir, name, task)?;
+    let (card, _) = siblings::choose(environment, dir, name, task)?;
     Model::open(environment, card, threads)
 }
 

@@ -1,4 +1,7 @@
 //! Greedy non-maximum suppression within each class, over one look or several parts of a picture.
+//!
+//! Looks at several parts see the same person at several scales, and their boxes differ more than those of one look. So
+//! across looks less overlap is enough to be the same, and the closer look ranks first.
 
 use crate::flow::{Detection, NormRect};
 
@@ -11,11 +14,20 @@ const EDGE: f32 = 0.02;
 /// ... and goes when at least this share of it lies in a whole box of its class.
 const PIECE: f32 = 0.6;
 
+/// Overlap from which boxes of two looks show the same thing ...
+const ACROSS_LOOKS: f32 = 0.35;
+/// ... as they do where this share of the smaller lies in the larger.
+const WITHIN: f32 = 0.75;
+/// What a closer look is worth, in score.
+const CLOSER: f32 = 0.15;
+
 /// A box as one look found it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Found {
     /// The box, in the whole picture.
     pub detection: Detection,
+    /// Number of the look; the look at the whole picture has none.
+    pub close_up: Option<usize>,
     /// It ends where the part that was looked at ends.
     pub cut: bool,
 }
@@ -33,21 +45,15 @@ pub(super) fn is_cut(rect: &NormRect, region: &NormRect) -> bool {
 /// One box for each thing that was found, best first: a box goes if it overlaps a better one of its class by more than
 /// `iou` (intersection over union). Cut boxes rank behind all whole ones, and go as pieces of those, too.
 pub(super) fn merge(mut found: Vec<Found>, iou: f32) -> Vec<Detection> {
-    let score = |one: &Found| one.detection.score;
+    let score = |one: &Found| {
+        let closer = if one.close_up.is_some() { CLOSER } else { 0.0 };
+        one.detection.score + closer
+    };
     found.sort_by(|a, b| a.cut.cmp(&b.cut).then(score(b).total_cmp(&score(a))));
     found.truncate(MOST);
     let mut kept: Vec<Found> = Vec::new();
     for one in found {
-        let (rect, label) = (one.detection.rect, one.detection.label);
-        let gone = kept
-            .iter()
-            .map(|better| (better.cut, better.detection))
-            .any(|(cut, better)| {
-                let piece = || {
-                    one.cut && !cut && better.rect.intersection(&rect).area() >= PIECE * rect.area()
-                };
-                better.label == label && (better.rect.iou(&rect) > iou || piece())
-            });
+        let gone = kept.iter().any(|better| same(&one, better, iou));
         if !gone {
             kept.push(one);
         }
@@ -55,6 +61,20 @@ pub(super) fn merge(mut found: Vec<Found>, iou: f32) -> Vec<Detection> {
     let mut all: Vec<Detection> = kept.into_iter().map(|one| one.detection).collect();
     all.sort_by(|a, b| b.score.total_cmp(&a.score));
     all
+}
+
+/// Whether `one` shows what the better one shows already.
+fn same(one: &Found, better: &Found, iou: f32) -> bool {
+    let (rect, known) = (&one.detection.rect, &better.detection.rect);
+    let common = rect.intersection(known).area();
+    let piece = one.cut && !better.cut && common >= PIECE * rect.area();
+    let overlap = rect.iou(known);
+    let alike = if one.close_up == better.close_up {
+        overlap > iou
+    } else {
+        overlap > iou.min(ACROSS_LOOKS) || common >= WITHIN * rect.area().min(known.area())
+    };
+    one.detection.label == better.detection.label && (alike || piece)
 }
 
 #[cfg(test)]
@@ -65,6 +85,7 @@ mod tests {
     fn suppress(all: &mut Vec<Detection>, iou: f32) {
         let whole = |detection: &Detection| Found {
             detection: *detection,
+            close_up: None,
             cut: false,
         };
         *all = merge(all.iter().map(whole).collect(), iou);
@@ -120,12 +141,14 @@ mod tests {
         );
         let cut = [upper, corner].map(|detection| Found {
             detection,
+            close_up: Some(0),
             cut: true,
         });
         let all = [
             cut.as_slice(),
             &[Found {
                 detection: whole,
+                close_up: None,
                 cut: false,
             }],
         ]
@@ -133,6 +156,23 @@ mod tests {
         assert_eq!(merge(all, 0.5), [whole]);
         // Where nobody saw the whole, the pieces are better than nothing.
         assert_eq!(merge(cut.to_vec(), 0.5), [upper, corner]);
+    }
+
+    #[test]
+    fn the_closer_look_is_believed_and_neighbours_in_it_stay_two() {
+        let close = |x: f32, score: f32| Found {
+            detection: person(x, score),
+            close_up: Some(0),
+            cut: false,
+        };
+        let from_afar = Found {
+            detection: person(0.14, 0.65),
+            close_up: None,
+            cut: false,
+        };
+        let neighbours = [close(0.1, 0.6), close(0.2, 0.55)];
+        let all = [neighbours.as_slice(), &[from_afar]].concat();
+        assert_eq!(merge(all, 0.5), [person(0.1, 0.6), person(0.2, 0.55)]);
     }
 
     proptest::proptest! {

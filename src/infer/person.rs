@@ -1,18 +1,21 @@
 //! The person model: boxes in a picture, looked for in the whole of it or in parts at full resolution.
 
-use std::path::Path;
+use std::time::Duration;
 
 use ort::{environment::Environment, session::SessionInputValue, value::TensorRef};
 
 use super::{
     InferError,
-    card::{Card, Element, Task, Thresholds},
+    card::{Card, Element, Thresholds},
     heads::{self, Candidates, Head, Outputs},
     model::{self, Model, failed},
     nms::{self, Found},
     prepare::{Mapping, Preparer},
 };
-use crate::flow::{Detection, Frame, Label, NormRect, Size};
+use crate::{
+    base::cpu,
+    flow::{Detection, Frame, Label, NormRect, Size},
+};
 
 /// Detections are kept down to this score: weak ones help to go on with a track.
 const FLOOR: f32 = 0.05;
@@ -30,18 +33,13 @@ pub(super) struct PersonModel {
 }
 
 impl PersonModel {
-    /// Loads the model `name` of the folder `dir` (or its sibling, see `infer::card`) and tries it once.
+    /// Loads the model of `card` and tries it once; `threads` work on one look.
     pub(super) fn open(
         environment: &Environment,
-        dir: &Path,
-        name: &str,
+        card: Card,
         threads: usize,
     ) -> Result<Self, InferError> {
-        Self::of(model::open(environment, dir, name, Task::Person, threads)?)
-    }
-
-    /// Of a model that is loaded.
-    fn of(model: Model) -> Result<Self, InferError> {
+        let model = Model::open(environment, card, threads)?;
         let mut person = Self {
             head: heads::by_name(&model.card.head.kind)
                 .expect("a card that was read has a known head"),
@@ -78,16 +76,29 @@ impl PersonModel {
             .sizes()
             .next()
             .expect("a card that was read has a size");
-        let numbers = 3 * size.width as usize * size.height as usize;
-        match self.model.card.input.element {
-            Element::Float32 => self.floats.resize(numbers, 0.0),
-            Element::Uint8 => self.bytes.resize(numbers, 0),
-        }
-        self.run(size).map_err(|error| match error {
+        self.rehearse(size).map_err(|error| match error {
             InferError::Run { reason, .. } => self.model.interface(reason),
             other => other,
         })?;
         Ok(())
+    }
+
+    /// Looks at a made-up picture of `size`: to see whether that works, and what CPU time it takes this thread.
+    pub(super) fn rehearse(&mut self, size: Size) -> Result<Duration, InferError> {
+        let texture = (0..3 * size.width * size.height).map(|at| (at * 31 % 251) as u8);
+        match self.model.card.input.element {
+            Element::Float32 => {
+                self.floats.clear();
+                self.floats.extend(texture.map(f32::from));
+            }
+            Element::Uint8 => {
+                self.bytes.clear();
+                self.bytes.extend(texture);
+            }
+        }
+        let before = cpu::thread();
+        self.run(size)?;
+        Ok(cpu::thread().saturating_sub(before))
     }
 
     /// Looks for things in the parts `regions` of a picture and returns what was seen, best first, without doubles.
@@ -97,7 +108,7 @@ impl PersonModel {
         regions: &[NormRect],
     ) -> Result<Vec<Detection>, InferError> {
         let mut found = Vec::new();
-        for region in regions {
+        for (look, region) in regions.iter().enumerate() {
             let mapping = self.look_at(frame, *region)?;
             let classes = &self.classes;
             found.extend(self.candidates.drain().filter_map(|candidate| {
@@ -106,7 +117,12 @@ impl PersonModel {
                 let inside = rect.is_sound() && rect.intersection(&NormRect::FULL).area() > 0.0;
                 let (score, cut) = (candidate.score, nms::is_cut(&rect, region));
                 let detection = Detection { rect, label, score };
-                inside.then_some(Found { detection, cut })
+                let close_up = (*region != NormRect::FULL).then_some(look);
+                inside.then_some(Found {
+                    detection,
+                    close_up,
+                    cut,
+                })
             }));
         }
         Ok(nms::merge(found, self.thresholds.nms_iou))

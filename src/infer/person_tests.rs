@@ -1,6 +1,6 @@
 //! With the real models: golden boxes, parts of a picture, and models that are not what their cards say.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ struct Golden {
 
 fn open(dir: &Path, name: &str) -> Result<PersonModel, InferError> {
     models::require();
-    PersonModel::open(&runtime::environment(None)?, dir, name, 1)
+    PersonModel::open(&runtime::environment(None)?, Card::read(dir, name)?, 1)
 }
 
 /// The reference was computed from the picture's full chroma and by another resize: close is good enough.
@@ -32,15 +32,9 @@ fn both_precisions_find_what_the_reference_finds() {
     let golden: Golden = models::golden("person.json");
     let frame = models::golden_picture();
     for (name, expected) in golden.expected {
-        let card = Card::read(&models::dir(), &name).unwrap();
-        let environment = {
-            models::require();
-            runtime::environment(None).unwrap()
-        };
-        // Opened by its own card, whatever this processor prefers.
-        let mut model = PersonModel::of(Model::open(&environment, card, 1).unwrap()).unwrap();
+        let mut model = open(&models::dir(), &name).unwrap();
         let threshold = model.thresholds().score;
-        let mut found = model.look(&frame, &[]).unwrap();
+        let mut found = model.look(&frame, &[NormRect::FULL]).unwrap();
         found.retain(|detection| detection.score >= threshold);
         assert_eq!(found.len(), expected.len(), "{name}: {found:?}");
         for (have, want) in found.iter().zip(expected) {
@@ -65,7 +59,7 @@ fn both_precisions_find_what_the_reference_finds() {
 fn parts_and_the_whole_give_one_box_each() {
     let frame = models::golden_picture();
     let mut model = open(&models::dir(), "person").unwrap();
-    let whole = model.look(&frame, &[]).unwrap();
+    let whole = model.look(&frame, &[NormRect::FULL]).unwrap();
     let person = whole.iter().find(|d| d.label == Label::Person).unwrap();
     let part = person.rect.grown(0.4).clamped();
     let both = model.look(&frame, &[NormRect::FULL, part]).unwrap();
@@ -89,7 +83,7 @@ fn every_input_size_of_the_card_runs() {
     for size in sizes {
         let painter = models::Painter::new(size.width * 2, size.height * 2);
         let grey = painter.frame(crate::flow::MediaTime::ZERO, |_, _| [126, 128, 128]);
-        let found = model.look(&grey, &[]).unwrap();
+        let found = model.look(&grey, &[NormRect::FULL]).unwrap();
         assert!(found.iter().all(|d| d.score < 0.3), "{size:?}: {found:?}");
     }
 }
@@ -112,9 +106,7 @@ fn changed(from: &str, to: &str) -> tempfile::TempDir {
 fn a_model_that_is_not_what_its_card_says_is_refused_at_the_start() {
     let interface = |from: &str, to: &str, expected: &str| {
         let dir = changed(from, to);
-        let card = Card::read(dir.path(), "person").unwrap();
-        let environment = runtime::environment(None).unwrap();
-        let Err(error) = Model::open(&environment, card, 1).and_then(PersonModel::of) else {
+        let Err(error) = open(dir.path(), "person") else {
             panic!("{to} was accepted");
         };
         assert!(matches!(error, InferError::Interface { .. }), "{error}");
@@ -124,7 +116,6 @@ fn a_model_that_is_not_what_its_card_says_is_refused_at_the_start() {
             "{text}"
         );
     };
-    models::require();
     interface(
         "name = \"input\"",
         "name = \"images\"",
@@ -152,9 +143,49 @@ fn a_file_that_is_no_model_is_refused() {
     ));
     let right = format!("\"{}\"", hex::encode(Sha256::digest("not a model")));
     fs::write(dir.path().join("person.toml"), card.replace(&sha, &right)).unwrap();
-    let card = Card::read(dir.path(), "person").unwrap();
-    let error = Model::open(&runtime::environment(None).unwrap(), card, 1)
-        .err()
-        .unwrap();
+    let error = open(dir.path(), "person").err().unwrap();
     assert!(matches!(error, InferError::Refused { .. }), "{error}");
+}
+
+/// What is surely there, by label.
+fn sure(model: &mut PersonModel, frame: &Frame) -> Vec<Detection> {
+    let threshold = model.thresholds().score;
+    let mut found = model.look(frame, &[NormRect::FULL]).unwrap();
+    found.retain(|detection| detection.score >= threshold);
+    found
+}
+
+#[test]
+fn a_yolox_model_is_dropped_in_by_a_card() {
+    let Some(file) = models::beside("models/yolox_nano.onnx") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(file, dir.path().join("yolox_nano.onnx")).unwrap();
+    let card = models::example_card("yolox-nano");
+    fs::write(dir.path().join("yolox-nano.toml"), card).unwrap();
+    let mut yolox = open(dir.path(), "yolox-nano").unwrap();
+    let mut ours = open(&models::dir(), "person").unwrap();
+
+    let photographs = ["785", "872"].map(|id| format!("data/tuning/coco/{id:0>12}.jpg"));
+    let there = photographs.iter().filter_map(|path| models::beside(path));
+    let mut pictures: Vec<_> = there.map(|path| models::photograph(&path)).collect();
+    pictures.push(models::golden_picture());
+    for (number, frame) in pictures.iter().enumerate() {
+        let persons = |mut found: Vec<Detection>| {
+            found.retain(|d| d.label == Label::Person && d.score >= 0.5);
+            found
+        };
+        let (expected, found) = (
+            persons(sure(&mut ours, frame)),
+            persons(sure(&mut yolox, frame)),
+        );
+        assert!(!expected.is_empty(), "picture {number}");
+        for person in &expected {
+            assert!(
+                found.iter().any(|d| d.rect.iou(&person.rect) >= 0.6),
+                "picture {number}: {person:?} is not among {found:?}"
+            );
+        }
+    }
 }

@@ -9,11 +9,11 @@ use prometheus_client::metrics::counter::Counter;
 
 use super::{
     InferError,
-    card::Card,
+    card::{Card, Task},
     desk::{Desk, Seat, deadline},
     motion::{MotionModel, MotionRules, MotionState},
     person::PersonModel,
-    runtime,
+    runtime, siblings,
 };
 use crate::{
     base::{
@@ -105,12 +105,15 @@ impl Infer {
     ) -> Result<Self, InferError> {
         let environment = runtime::environment(config.onnxruntime.as_deref())?;
         let motion = MotionModel::open(&environment, &config.dir, &config.motion)?;
-        let person = PersonModel::open(&environment, &config.dir, &config.person, config.threads)?;
+        let (card, standing) =
+            siblings::choose(&environment, &config.dir, &config.person, Task::Person)?;
+        let person = PersonModel::open(&environment, card, config.threads)?;
         let (motion_card, person_card) = (
             Arc::new(motion.card().clone()),
             Arc::new(person.card().clone()),
         );
-        tracing::info!(motion = %motion_card, person = %person_card, "models loaded");
+        let measured = standing.map(tracing::field::display);
+        tracing::info!(motion = %motion_card, person = %person_card, measured, "models loaded");
         let score = person.thresholds().score;
         let no_thread = |card: &Card, error: std::io::Error| InferError::Thread {
             model: card.name.clone(),
@@ -133,7 +136,7 @@ impl Infer {
         &self.motion_card
     }
 
-    /// Card of the person model in use: where this processor is too old for the one configured, its sibling.
+    /// Card of the person model in use: where this machine runs the sibling of the one configured better, that one.
     #[must_use]
     pub fn person_card(&self) -> &Card {
         &self.person_card

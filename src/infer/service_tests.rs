@@ -52,7 +52,7 @@ fn camera(rig: &Rig, name: &str, bell: &Bell) -> CameraInfer {
 fn look(frame: &Frame) -> Look {
     Look {
         frame: frame.clone(),
-        crops: Vec::new(),
+        parts: vec![NormRect::FULL],
         trigger: Trigger::Watch,
     }
 }
@@ -91,6 +91,48 @@ fn a_look_comes_back_with_the_cameras_labels_and_is_counted() {
         text.contains("lares_looks_total{camera=\"door\",part=\"person\"} 1"),
         "{text}"
     );
+}
+
+#[test]
+fn other_classes_are_seen_where_a_camera_asks_for_them() {
+    let photographs = [
+        ("000000008690.jpg", vec![Label::Person, Label::Dog]),
+        ("000000001532.jpg", vec![Label::Car]),
+    ];
+    let rig = rig();
+    let wanted = DetectConfig {
+        labels: vec![Label::Person, Label::Car, Label::Dog],
+        ..DetectConfig::default()
+    };
+    let asking = |config: &DetectConfig, name: &str| {
+        rig.infer
+            .camera(&name.parse().unwrap(), config, &Bell::new())
+    };
+    let (mut all, mut persons) = (
+        asking(&wanted, "yard"),
+        asking(&DetectConfig::default(), "door"),
+    );
+    for (name, expected) in photographs {
+        let Some(path) = models::beside(&format!("data/tuning/coco/{name}")) else {
+            return;
+        };
+        let frame = models::photograph(&path);
+        let labels = |camera: &mut CameraInfer| {
+            camera.offer(look(&frame));
+            let mut seen = camera.wait(SOON).unwrap().detections.unwrap();
+            seen.retain(|detection| detection.score >= camera.threshold());
+            seen.into_iter()
+                .map(|detection| detection.label)
+                .collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(
+            labels(&mut all),
+            expected.iter().copied().collect(),
+            "{name}"
+        );
+        let expected = expected.into_iter().filter(|label| *label == Label::Person);
+        assert_eq!(labels(&mut persons), expected.collect(), "{name}");
+    }
 }
 
 #[test]

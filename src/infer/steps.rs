@@ -62,6 +62,7 @@ impl Prepare {
 pub fn suppress(detections: &[Detection], iou: f32) -> Vec<Detection> {
     let whole = |detection: &Detection| Found {
         detection: *detection,
+        close_up: None,
         cut: false,
     };
     nms::merge(detections.iter().map(whole).collect(), iou)

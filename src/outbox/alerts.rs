@@ -99,7 +99,7 @@ impl Tx<'_> {
         Ok(facts.seq)
     }
 
-    /// Adds a row because delivery has something to tell about the clip.
+    /// Adds a row because delivery has something to tell about the clip or the picture.
     pub(super) fn tell(&self, incident: &IncidentRow) -> Result<(), Fail> {
         let mut facts = incident.facts.clone();
         if facts.state == IncidentState::Began {

@@ -291,15 +291,20 @@ impl Tx<'_> {
         self.told(incident, TOLD_COMPLETE)
     }
 
-    /// One more alert, and `incident.json` with the same facts.
+    /// Receivers learn of the clip: one more alert.
     pub(super) fn told(&self, incident: IncidentId, what: i64) -> Result<(), Fail> {
         self.db
             .prepare_cached("UPDATE incidents SET told = ?2 WHERE id = ?1")?
             .execute(params![incident.to_string(), what])?;
         let row = incidents::known(self.db, incident)?;
-        self.tell(&row)?;
+        self.news(&row)
+    }
+
+    /// One more alert, and `incident.json` with the same facts.
+    pub(super) fn news(&self, row: &IncidentRow) -> Result<(), Fail> {
+        self.tell(row)?;
         if row.ended {
-            self.compose_later(incident, &row.prefix, Item::Facts)?;
+            self.compose_later(row.facts.id, &row.prefix, Item::Facts)?;
         }
         Ok(())
     }

@@ -80,6 +80,8 @@ impl Tx<'_> {
                 clock: self.outbox.clock.state(),
                 score: 0.0,
                 zones: Vec::new(),
+                rules: Vec::new(),
+                why: None,
                 tracks: 0,
                 mode: incident.mode,
                 purpose: self.outbox.settings.purpose.clone(),
@@ -118,6 +120,8 @@ impl Tx<'_> {
         facts.end = incident.end.map(wall);
         facts.score = (incident.score * 1000.0).round() / 1000.0;
         facts.zones.clone_from(&incident.zones);
+        facts.rules.clone_from(&incident.rules);
+        facts.why = Some(incident.why);
         facts.tracks = incident.tracks;
         facts.mode = incident.mode;
         facts.test = incident.test;

@@ -233,6 +233,7 @@ impl Tx<'_> {
         ledger::append(self.db, &what)?;
         match ticket.key.lane {
             Lane::Media(_) if kind == "media" => self.changed(ticket.row)?,
+            Lane::Thumb => self.tell_arrived(incident)?,
             Lane::Playlist(_) => {
                 if row.told == TOLD_NOTHING {
                     self.told(incident, TOLD_FIRST)?;
@@ -242,6 +243,21 @@ impl Tx<'_> {
             _ => {}
         }
         self.touch(incident, ticket.key.lane);
+        Ok(())
+    }
+
+    /// Tells receivers of a picture that is news and has arrived.
+    fn tell_arrived(&self, incident: IncidentId) -> Result<(), Fail> {
+        let arrived = self
+            .db
+            .prepare_cached(
+                "UPDATE objects SET news = 0 WHERE incident = ?1 AND kind = 'thumb' AND news = 1
+                 AND waiting = 0 AND problem IS NULL AND delivered_ms IS NOT NULL",
+            )?
+            .execute([incident.to_string()])?;
+        if arrived > 0 {
+            self.news(&incidents::known(self.db, incident)?)?;
+        }
         Ok(())
     }
 }
@@ -335,6 +351,25 @@ impl Outbox {
         })?;
         self.stored_more(&mut state, jpeg.len() as u64);
         Ok(())
+    }
+
+    /// The picture of an incident has become much better: one more alert tells so, once it has arrived in the store. Where
+    /// there is no store there is nothing to fetch anew; the broker gets the picture itself.
+    ///
+    /// # Errors
+    /// When the database cannot be written or the incident is unknown.
+    pub fn better_picture(&self, incident: IncidentId) -> Result<(), OutboxError> {
+        if !self.uploading() {
+            return Ok(());
+        }
+        self.write(|tx| {
+            tx.db
+                .prepare_cached(
+                    "UPDATE objects SET news = 1 WHERE incident = ?1 AND kind = 'thumb'",
+                )?
+                .execute([incident.to_string()])?;
+            tx.tell_arrived(incident)
+        })
     }
 
     /// The object to send next, if any waits.

@@ -17,7 +17,8 @@ pub(crate) const FILE: &str = "outbox.db";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Step `i` brings schema `i` to `i + 1`. Never changed once released, only added to.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -116,7 +117,12 @@ CREATE TABLE ledger (
     hash BLOB NOT NULL
 ) STRICT;
 CREATE INDEX ledger_by_time ON ledger (at_ms);
-"];
+",
+    "
+-- `news`: one more alert tells when it has arrived.
+ALTER TABLE objects ADD COLUMN news INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// Opens the database in `dir` and brings its schema up to date.
 pub(crate) fn open(dir: &Path) -> Result<Connection, OutboxError> {
@@ -193,7 +199,7 @@ mod tests {
         drop(db);
         let error = open(dir.path()).unwrap_err().to_string();
         assert!(
-            error.contains("newer Lares (schema 99, this one knows 1)"),
+            error.contains("newer Lares (schema 99, this one knows 2)"),
             "{error}"
         );
         assert!(!error.contains('\n'));

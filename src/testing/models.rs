@@ -45,6 +45,36 @@ pub fn require() {
     );
 }
 
+/// The example card `name` of the models' README.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn example_card(name: &str) -> String {
+    let text = fs::read_to_string(dir().join("README.md")).unwrap_or_default();
+    let wanted = format!("name = \"{name}\"");
+    text.split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .find(|card| card.lines().any(|line| line == wanted))
+        .unwrap_or_else(|| panic!("models/README.md has no card {name}"))
+        .to_owned()
+}
+
+/// A file that lies beside the checkout on some machines and is no part of it. Says so where it does not.
+#[must_use]
+#[allow(clippy::print_stderr, reason = "a test that is skipped must say so")]
+pub fn beside(path: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared")
+        .join(path);
+    if !path.exists() {
+        eprintln!("skipped: {} is not on this machine", path.display());
+        return None;
+    }
+    Some(path)
+}
+
 /// A golden vector of the models' recipe.
 ///
 /// # Panics
@@ -154,8 +184,16 @@ impl Painter {
 /// When it is missing.
 #[must_use]
 pub fn golden_picture() -> Frame {
-    let path = dir().join("golden/picture.jpg");
-    let picture = image::open(&path)
+    photograph(&dir().join("golden/picture.jpg"))
+}
+
+/// A photograph as a decoder would give it.
+///
+/// # Panics
+/// When it is missing.
+#[must_use]
+pub fn photograph(path: &Path) -> Frame {
+    let picture = image::open(path)
         .unwrap_or_else(|error| {
             panic!(
                 "{} cannot be read ({error}): fetch it again with `git checkout`",

@@ -8,6 +8,12 @@ use super::{
 };
 use crate::flow::{Detection, MediaTime, NormPoint, NormRect, Track, TrackId, TrackState};
 
+/// So many looks tell luck from likeness.
+const MANY: u32 = 6;
+/// Evidence of a look, on the average, from which a thing that stays where it is looks like a person.
+const LIKENESS: f32 = 0.6;
+/// How far is some way, in own heights.
+const SOME_WAY: f32 = 0.15;
 /// Unseen, a track is taken to walk on for this long, then to wait.
 const COAST: Duration = Duration::from_secs(1);
 /// A box whose side is this near to the picture's edge touches it; detectors miss the edge by about a hundredth.
@@ -48,7 +54,7 @@ impl Followed {
             track: Track {
                 id,
                 label: seen.label,
-                state: believed(evidence),
+                state: believed(evidence, seen.score, 0.0, config),
                 rect,
                 seen: Some(rect),
                 score: seen.score,
@@ -104,16 +110,18 @@ impl Followed {
         track.evidence += config.evidence(detection.score);
         track.hits += 1;
         track.last_seen = track.last_seen.max(time);
-        if track.state != TrackState::Tentative {
-            track.state = TrackState::Tracked;
-        } else {
-            track.state = believed(track.evidence);
-        }
         let (vx, vy) = self.filter.velocity();
         track.velocity = (vx / aspect, vy);
         track.travelled = track
             .travelled
             .max(travelled(&self.origin, &sides(&track.rect, aspect)));
+        track.state = match track.state {
+            TrackState::Tentative => {
+                believed(track.evidence, track.top_score, track.travelled, config)
+            }
+            _ if lucky(track) => TrackState::Tentative,
+            TrackState::Tracked | TrackState::Lost => TrackState::Tracked,
+        };
         track.leaving = leaving(&detection.rect, (vx, vy), aspect);
     }
 
@@ -143,12 +151,21 @@ impl Followed {
     }
 }
 
-fn believed(evidence: f32) -> TrackState {
-    if evidence >= 1.0 {
+/// Whether enough speaks for a track; what was never clear must have gone some way: furniture gives doubtful boxes too,
+/// look after look.
+fn believed(evidence: f32, top_score: f32, travelled: f32, config: &TrackerConfig) -> TrackState {
+    if evidence >= 1.0 && (top_score >= config.clear_score || travelled >= SOME_WAY) {
         TrackState::Tracked
     } else {
         TrackState::Tentative
     }
+}
+
+/// Whether it was believed for one clear look among many doubtful ones, and never went anywhere.
+fn lucky(track: &Track) -> bool {
+    track.hits >= MANY
+        && track.evidence < LIKENESS * track.hits as f32
+        && track.travelled < SOME_WAY
 }
 
 /// Left, top, right and bottom in picture heights.

@@ -181,8 +181,13 @@ impl Tracker {
             if !claimed.iter().any(|better| same_person(&detection, better)) {
                 let id = TrackId(self.next_id);
                 self.next_id += 1;
-                self.followed
-                    .push(Followed::new(id, time, &detection, self.aspect, &self.config));
+                self.followed.push(Followed::new(
+                    id,
+                    time,
+                    &detection,
+                    self.aspect,
+                    &self.config,
+                ));
                 claimed.push(detection);
             }
         }

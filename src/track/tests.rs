@@ -38,11 +38,30 @@ fn a_clear_person_is_believed_at_once_a_doubtful_one_needs_more_looks() {
     for (score, looks) in [(0.7, 1), (0.55, 2), (0.42, 2), (0.4, 3)] {
         let mut tracker = tracker();
         let states: Vec<TrackState> = (0..4)
-            .map(|i| tracker.step(at(0.2 * f64::from(i)), &[person(0.5, 0.5, score)])[0].state)
+            .map(|i| {
+                let walking = person(0.3 + 0.05 * i as f32, 0.5, score);
+                tracker.step(at(0.2 * f64::from(i)), &[walking])[0].state
+            })
             .collect();
         let believed = states.iter().position(|s| *s == TrackState::Tracked);
         assert_eq!(believed, Some(looks - 1), "score {score}");
     }
+}
+
+#[test]
+fn furniture_is_not_believed_however_often_it_is_seen() {
+    let mut tracker = tracker();
+    let scores = [0.45, 0.42, 0.7, 0.41, 0.45, 0.42, 0.43, 0.44, 0.42, 0.45];
+    let states: Vec<TrackState> = (0..)
+        .zip(scores)
+        .map(|(i, score)| {
+            let sign = person(0.5, 0.5, score);
+            tracker.step(at(0.2 * f64::from(i)), &[sign])[0].state
+        })
+        .collect();
+    assert_eq!(states[1], TrackState::Tentative);
+    assert_eq!(states[2], TrackState::Tracked, "one clear look");
+    assert_eq!(states[9], TrackState::Tentative, "was luck");
 }
 
 #[test]

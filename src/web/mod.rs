@@ -1,6 +1,6 @@
-//! The agent's own HTTP on loopback: `/healthz` (JSON) and `/metrics` (OpenMetrics text).
+//! The agent's own HTTP on loopback: `/healthz` (JSON), `/metrics` (OpenMetrics text) and `/why` (JSON lines).
 //!
-//! In: handles to health and metrics. Out: text. Never changes anything, never shows a secret.
+//! In: handles to health, metrics and reasons. Out: text. Never changes anything, never shows a secret.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -34,6 +34,8 @@ pub struct Handles {
     pub health: Arc<dyn Fn() -> Health + Send + Sync>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
+    /// The reasons of the last day, as JSON lines.
+    pub reasons: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 async fn healthz(State(handles): State<Handles>) -> impl IntoResponse {
@@ -54,11 +56,17 @@ async fn metrics(State(handles): State<Handles>) -> Response {
     }
 }
 
+async fn why(State(handles): State<Handles>) -> impl IntoResponse {
+    const JSON_LINES: &str = "application/x-ndjson";
+    ([(header::CONTENT_TYPE, JSON_LINES)], (handles.reasons)())
+}
+
 /// The pages, for a server or for a test without a socket.
 pub fn router(handles: Handles) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
+        .route("/why", get(why))
         .with_state(handles)
 }
 
@@ -126,6 +134,7 @@ mod tests {
                 move || health(well.load(Ordering::Relaxed))
             }),
             metrics: Metrics::new(),
+            reasons: Arc::new(|| "{\"v\":1}\n".to_owned()),
         };
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -142,6 +151,7 @@ mod tests {
                 answer.starts_with("HTTP/1.1 503") && answer.contains("\"ok\":false"),
                 "{answer}"
             );
+            assert!(get(address, "/why").await.ends_with("{\"v\":1}\n"));
             assert!(get(address, "/metrics").await.contains("lares_"));
             assert!(get(address, "/other").await.starts_with("HTTP/1.1 404"));
             stop.cancel();

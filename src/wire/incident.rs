@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::VERSION;
 use crate::flow::{
-    CameraId, ClockState, EndReason, IncidentId, IncidentState, Label, Mode, SiteId, WallTime,
+    CameraId, ClockState, EndReason, IncidentId, IncidentState, Label, Mode, RuleHit, SiteId,
+    WallTime, Why,
 };
 
 /// One state of an incident, without anything that delivery adds.
@@ -37,6 +38,12 @@ pub struct Facts {
     pub score: f32,
     /// Zones entered, in order.
     pub zones: Vec<String>,
+    /// Rules fired, in order.
+    #[serde(default)]
+    pub rules: Vec<RuleHit>,
+    /// Why it began; none where nothing is known of it.
+    #[serde(default)]
+    pub why: Option<Why>,
     /// Confirmed tracks so far.
     pub tracks: u32,
     /// Mode in force when it began.
@@ -112,6 +119,12 @@ pub struct IncidentMessage {
     /// Zones entered, in order.
     #[serde(default)]
     pub zones: Vec<String>,
+    /// Rules fired, in order.
+    #[serde(default)]
+    pub rules: Vec<RuleHit>,
+    /// Why it began.
+    #[serde(default)]
+    pub why: Option<Why>,
     /// Confirmed tracks so far.
     pub tracks: u32,
     /// Mode in force when it began.
@@ -154,6 +167,8 @@ impl IncidentMessage {
             clock: facts.clock,
             score: facts.score,
             zones: facts.zones,
+            rules: facts.rules,
+            why: facts.why,
             tracks: facts.tracks,
             mode: facts.mode,
             purpose: facts.purpose,
@@ -181,6 +196,7 @@ impl IncidentMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::{Movement, Rule};
 
     fn facts() -> Facts {
         Facts {
@@ -196,6 +212,16 @@ mod tests {
             clock: ClockState::Good,
             score: 0.91,
             zones: vec!["gate".to_owned()],
+            rules: vec![RuleHit {
+                rule: Rule::Loitered,
+                name: "gate".to_owned(),
+            }],
+            why: Some(Why {
+                looks: 2,
+                evidence: 1.5,
+                movement: Movement::Travelled,
+                height: 0.25,
+            }),
             tracks: 2,
             mode: Mode::Armed,
             purpose: "home security".to_owned(),

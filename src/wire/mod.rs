@@ -9,11 +9,13 @@ pub mod incident;
 pub mod keys;
 pub mod playlist;
 pub mod topics;
+pub mod why;
 
 pub use health::Health;
 pub use incident::{Clip, ClipState, Facts, IncidentMessage};
 pub use keys::{Item, ObjectKey};
 pub use topics::{Command, CommandError, Incoming, Topics};
+pub use why::WhyNote;
 
 /// Version of every JSON document and of the key grammar.
 pub const VERSION: u32 = 1;

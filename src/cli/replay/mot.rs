@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     camera::Sighting,
-    flow::{MediaTime, Size},
+    flow::{MediaTime, Size, TrackState},
 };
 
 /// Lines of the MOT challenge's format, in pixels of the source, frames from 1.
@@ -23,6 +23,7 @@ pub(super) fn write_mot(
         let track = seen
             .tracks
             .iter()
+            .filter(|track| track.state != TrackState::Tentative)
             .find(|track| track.seen == Some(detection.rect));
         let id = track.map_or(-1, |track| i64::try_from(track.id.0).unwrap_or(-1));
         let rect = detection.rect;

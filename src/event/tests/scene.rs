@@ -21,7 +21,7 @@ pub(super) fn walker(id: u64, first_seen: f64, now: f64, x: f32) -> Track {
         seen: Some(body(x)),
         score: 0.7,
         top_score: 0.7,
-        evidence: 5.0,
+        evidence: 1.0 + 2.5 * (now - first_seen).max(0.0) as f32,
         hits: 7,
         first_seen: at(first_seen),
         last_seen: at(now),

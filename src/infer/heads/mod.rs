@@ -237,6 +237,7 @@ mod tests {
             let boxes = candidates.drain().map(|c| (c.edges, c.score, c.class));
             let whole = |detection| Found {
                 detection,
+                close_up: None,
                 cut: false,
             };
             let found = models::as_detections(boxes).into_iter().map(whole);

@@ -29,7 +29,7 @@ use crate::{
     config::OutboxConfig,
     flow::{
         EndReason, Incident, IncidentId, IncidentState, Label, MediaFile, MediaKind, MediaTime,
-        Mode, Rendition,
+        Mode, Movement, Rendition, Why,
     },
     wire::{IncidentMessage, Item},
 };
@@ -137,6 +137,13 @@ fn visit(at: f64) -> Incident {
         end_reason: None,
         score: 0.9,
         zones: Vec::new(),
+        rules: Vec::new(),
+        why: Why {
+            looks: 1,
+            evidence: 1.0,
+            movement: Movement::Travelled,
+            height: 0.3,
+        },
         tracks: 1,
         mode: Mode::Armed,
         test: false,

@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     flow::CameraId,
-    outbox::{self, PictureKind, sinks::Scope},
+    outbox::{
+        self, PictureKind,
+        sinks::{self, Scope},
+    },
     wire::ClipState,
 };
 
@@ -178,6 +181,102 @@ fn receivers_learn_when_the_clip_can_be_watched_and_when_it_is_whole() {
     );
     let seqs: Vec<_> = messages.iter().map(|m| m.seq).collect();
     assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
+}
+
+#[test]
+fn a_much_better_picture_is_told_once_it_has_arrived() {
+    let home = Home::new();
+    let (alerts, store) = (
+        Scripted::willing(Takes::Alerts),
+        Scripted::willing(Takes::Objects),
+    );
+    home.start(vec![alerts.clone(), store.clone()]);
+    let outbox = home.outbox();
+    let incident = visit(0.0);
+    let picture = |jpeg: &str| {
+        outbox
+            .picture(incident.id, PictureKind::Thumb, jpeg.as_bytes())
+            .unwrap();
+    };
+    let told = |count: usize| wait_for("alerts", || alerts.taken.lock().len() == count);
+    let settled = || {
+        assert!(outbox.wait_until_sent(Takes::Objects, PATIENCE).unwrap());
+        assert!(outbox.wait_until_sent(Takes::Alerts, PATIENCE).unwrap());
+    };
+    outbox.alert(&incident, None).unwrap();
+    picture("far");
+    settled();
+    picture("a bit nearer");
+    settled();
+    told(1);
+
+    // It cannot be fetched yet, so nobody is told; what replaces it on the way is told once.
+    let (inside, outside) = std::sync::mpsc::channel::<()>();
+    let gate = Mutex::new(outside);
+    *store.script.lock() = Box::new(move |_| match gate.lock().try_recv() {
+        Ok(()) => delivered(),
+        Err(_) => Outcome::Retry {
+            scope: Scope::Sink,
+            after: Some(Duration::from_millis(20)),
+            reason: "away".to_owned(),
+        },
+    });
+    picture("near");
+    outbox.better_picture(incident.id).unwrap();
+    outbox.better_picture(incident.id).unwrap();
+    picture("nearer");
+    std::thread::sleep(Duration::from_millis(100));
+    told(1);
+    inside.send(()).unwrap();
+    settled();
+    told(2);
+    let last = alerts.alerts().pop().unwrap();
+    assert_eq!((last.state, last.seq), (IncidentState::Updated, 2));
+    assert!(last.thumbnail.unwrap().ends_with("/thumb.jpg"));
+    *store.script.lock() = Box::new(|_| delivered());
+
+    // The last one of a visit that is over, and that has arrived already.
+    outbox.alert(&ended(&incident, 5.0), None).unwrap();
+    picture("face");
+    settled();
+    outbox.better_picture(incident.id).unwrap();
+    settled();
+    told(4);
+    let states: Vec<_> = alerts.alerts().iter().map(|m| (m.seq, m.state)).collect();
+    assert_eq!(
+        states[2..],
+        [(3, IncidentState::Ended), (4, IncidentState::Ended)]
+    );
+    let facts = store
+        .taken
+        .lock()
+        .iter()
+        .rev()
+        .find_map(|parcel| match &parcel.payload {
+            Payload::Object {
+                key,
+                body: sinks::Body::Bytes(json),
+                ..
+            } if key.ends_with("incident.json") => Some(json.clone()),
+            _ => None,
+        });
+    assert_eq!(IncidentMessage::from_json(&facts.unwrap()).unwrap().seq, 4);
+}
+
+#[test]
+fn without_a_store_a_better_picture_is_no_alert() {
+    let home = Home::new();
+    let alerts = Scripted::willing(Takes::Alerts);
+    home.start(vec![alerts.clone()]);
+    let incident = visit(0.0);
+    home.outbox().alert(&incident, None).unwrap();
+    home.outbox()
+        .picture(incident.id, PictureKind::Thumb, b"jpeg")
+        .unwrap();
+    home.outbox().better_picture(incident.id).unwrap();
+    let sent = |takes| home.outbox().wait_until_sent(takes, PATIENCE).unwrap();
+    assert!(sent(Takes::Alerts));
+    assert_eq!(alerts.alerts().len(), 1);
 }
 
 #[test]

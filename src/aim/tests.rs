@@ -1,0 +1,195 @@
+//! Where one looks, for one scene after another.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::flow::{Label, TrackId, TrackState};
+
+const HD: Size = Size::new(1920, 1080);
+const INPUTS: [Size; 3] = [
+    Size::new(416, 256),
+    Size::new(320, 256),
+    Size::new(256, 416),
+];
+
+fn aim(per_second: f64) -> Aim {
+    let detect = DetectConfig {
+        close_ups_per_second: per_second,
+        ..DetectConfig::default()
+    };
+    Aim::new(&detect, INPUTS.to_vec())
+}
+
+fn at(seconds: f64) -> MediaTime {
+    MediaTime::from_secs_f64(seconds)
+}
+
+/// A patch of motion of this height, twice as high as wide.
+fn moving(x: f32, y: f32, height: f32) -> MotionRegion {
+    let rect = NormRect::new(x, y, x + height * 0.5 * 9.0 / 16.0, y + height);
+    MotionRegion {
+        rect,
+        score: rect.area(),
+    }
+}
+
+fn track(rect: NormRect, score: f32) -> Track {
+    Track {
+        id: TrackId(1),
+        label: Label::Person,
+        state: TrackState::Tracked,
+        rect,
+        seen: Some(rect),
+        score,
+        top_score: score,
+        evidence: 2.0,
+        hits: 5,
+        first_seen: at(0.0),
+        last_seen: at(0.0),
+        first_rect: rect,
+        travelled: 1.0,
+        velocity: (0.0, 0.0),
+        leaving: false,
+    }
+}
+
+#[test]
+fn who_is_large_enough_is_seen_in_the_whole() {
+    let mut aim = aim(2.0);
+    let large = [moving(0.4, 0.3, 0.5)];
+    assert_eq!(
+        aim.choose(at(0.0), HD, &large, &[], false),
+        [NormRect::FULL]
+    );
+    assert_eq!(aim.choose(at(1.0), HD, &[], &[], false), [NormRect::FULL]);
+}
+
+#[test]
+fn who_is_small_gets_a_close_up_in_which_he_is_large() {
+    let mut aim = aim(2.0);
+    let small = [moving(0.4, 0.3, 0.1)];
+    let parts = aim.choose(at(0.0), HD, &small, &[], false);
+    assert_eq!((parts.len(), parts[0]), (2, NormRect::FULL));
+    assert!(window::holds(&parts[1], &small[0].rect));
+    // 108 pixels: 72 rows want a window of 384 of the 1080.
+    assert!(
+        (parts[1].height() - 384.0 / 1080.0).abs() < 0.01,
+        "{parts:?}"
+    );
+    // Nothing else lives, so the close-up alone will do; but not for ever.
+    let later = aim.choose(at(0.6), HD, &small, &[], false);
+    assert!(!later.contains(&NormRect::FULL), "{later:?}");
+    assert!(
+        aim.choose(at(1.6), HD, &small, &[], false)
+            .contains(&NormRect::FULL)
+    );
+    // A picture chosen for scoring, or one that wakes, is seen as a whole in any case.
+    assert_eq!(
+        aim.choose(at(1.8), HD, &small, &[], true)[0],
+        NormRect::FULL
+    );
+}
+
+#[test]
+fn neighbours_share_a_close_up_and_a_clear_track_waits() {
+    let mut aim = aim(2.0);
+    let pair = [moving(0.40, 0.3, 0.1), moving(0.48, 0.32, 0.1)];
+    let parts = aim.choose(at(0.0), HD, &pair, &[], true);
+    assert_eq!(parts.len(), 2);
+    assert!(pair.iter().all(|one| window::holds(&parts[1], &one.rect)));
+
+    let doubtful = track(NormRect::new(0.1, 0.5, 0.13, 0.6), 0.4);
+    let clear = track(NormRect::new(0.8, 0.5, 0.83, 0.6), 0.9);
+    let mut aim = self::aim(1.0);
+    aim.allowance = Allowance::new(1.0);
+    let parts = aim.choose(at(0.0), HD, &[], &[clear, doubtful.clone()], true);
+    assert!(window::holds(&parts[1], &doubtful.rect), "{parts:?}");
+}
+
+#[test]
+fn when_the_allowance_is_short_all_get_their_turn() {
+    let mut aim = aim(1.0);
+    let four: Vec<_> = [0.02, 0.3, 0.6, 0.9].map(|x| moving(x, 0.2, 0.08)).to_vec();
+    let mut turns = [0u32; 4];
+    let mut runs = 0;
+    for look in 0..200 {
+        let parts = aim.choose(at(f64::from(look) / 5.0), HD, &four, &[], true);
+        runs += parts.len() - 1;
+        for (turn, one) in turns.iter_mut().zip(&four) {
+            let shown = |part: &NormRect| *part != NormRect::FULL && window::holds(part, &one.rect);
+            *turn += u32::from(parts.iter().any(shown));
+        }
+    }
+    assert!(
+        (40..=44).contains(&runs),
+        "{runs} close-ups in 40 s at 1 a second"
+    );
+    assert!(
+        turns.iter().all(|turn| (8..=13).contains(turn)),
+        "{turns:?}"
+    );
+}
+
+#[test]
+fn without_an_allowance_and_on_request_only_the_whole_is_looked_at() {
+    let small = [moving(0.4, 0.3, 0.05)];
+    assert_eq!(
+        aim(0.0).choose(at(0.0), HD, &small, &[], false),
+        [NormRect::FULL]
+    );
+    let whole = DetectConfig {
+        look: LookPolicy::Whole,
+        ..DetectConfig::default()
+    };
+    let mut whole = Aim::new(&whole, INPUTS.to_vec());
+    assert_eq!(
+        whole.choose(at(0.0), HD, &small, &[], false),
+        [NormRect::FULL]
+    );
+}
+
+#[test]
+fn regions_are_squares_around_what_moves() {
+    let detect = DetectConfig {
+        look: LookPolicy::Regions,
+        ..DetectConfig::default()
+    };
+    let mut aim = Aim::new(&detect, INPUTS.to_vec());
+    let apart = [moving(0.1, 0.3, 0.05), moving(0.8, 0.3, 0.05)];
+    let parts = aim.choose(at(0.0), HD, &apart, &[], false);
+    assert_eq!(parts.len(), 2);
+    for (part, one) in parts.iter().zip(&apart) {
+        assert!(window::holds(part, &one.rect));
+        let (w, h) = (part.width() * 1920.0, part.height() * 1080.0);
+        assert!(
+            (w - 256.0).abs() < 1.0 && (h - 256.0).abs() < 1.0,
+            "{w} {h}"
+        );
+    }
+}
+
+proptest! {
+    /// Whatever moves wherever, a window lies in the picture, and no more are made than are allowed.
+    #[test]
+    fn windows_lie_in_the_picture_and_within_the_allowance(
+        looks in prop::collection::vec(prop::collection::vec((-0.2f32..1.2, -0.2f32..1.2, 0.0f32..0.4), 0..8), 1..60),
+        width in 1u32..4000,
+        height in 1u32..4000,
+    ) {
+        let mut aim = aim(2.0);
+        let mut close_ups = 0;
+        let seconds = looks.len() as f64 / 5.0;
+        for (number, patches) in looks.iter().enumerate() {
+            let motion: Vec<_> = patches.iter().map(|&(x, y, h)| moving(x, y, h)).collect();
+            let time = at(number as f64 / 5.0);
+            let parts = aim.choose(time, Size::new(width, height), &motion, &[], false);
+            prop_assert!(!parts.is_empty());
+            for part in parts.iter().filter(|part| **part != NormRect::FULL) {
+                close_ups += 1;
+                prop_assert!(part.is_sound());
+                prop_assert!(part.x0 >= 0.0 && part.y0 >= 0.0 && part.x1 <= 1.00001 && part.y1 <= 1.00001);
+            }
+        }
+        prop_assert!(f64::from(close_ups) <= 3.0 + 2.0 * seconds);
+    }
+}
