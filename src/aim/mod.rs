@@ -42,8 +42,9 @@ const DOUBTFUL: f32 = 0.35;
 const CLEAR: f32 = 0.7;
 /// Least weight of a track: a clear one needs a close-up only for want of better things to do.
 const LEAST_WEIGHT: f32 = 0.15;
-/// A window that gathers less than this is not worth a run.
-const WORTH: f32 = 0.25;
+/// A window that gathers less than this is not worth a run: motion that nobody explains may be looked at again at the
+/// next look, a clear track after a second and a half.
+const WORTH: f32 = 0.1;
 /// Share of a patch of motion that lies in a track's box where the track explains it.
 const EXPLAINED: f32 = 0.6;
 

@@ -296,7 +296,7 @@ impl Default for DetectConfig {
             score: None,
             smallest_person: 0.08,
             look: LookPolicy::Auto,
-            close_ups_per_second: 2.0,
+            close_ups_per_second: 1.9,
             awake_hold: Duration::from_secs(6),
             motion_mask: Vec::new(),
             zones: Vec::new(),

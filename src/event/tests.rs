@@ -306,13 +306,17 @@ fn a_place_that_gave_doubtful_boxes_must_bring_more() {
 fn a_sign_beside_whoever_walks_past_keeps_no_incident_open() {
     let mut scene = Scene::plain();
     let sign = |t: f64| {
-        let mut sign = walker(2, 0.4, t, 0.6);
+        let mut sign = walker(2, 1.0, t, 0.6);
         (sign.first_rect, sign.travelled) = (body(0.55), 0.2);
         sign
     };
     scene.play(0.0, 3.0, |t| {
         let passing = walker(1, 0.0, t, 0.05 + 0.32 * t as f32);
-        vec![passing, sign(t)]
+        if t < 1.0 {
+            vec![passing]
+        } else {
+            vec![passing, sign(t)]
+        }
     });
     scene.play(3.0, 6.0, |t| vec![sign(t)]);
     assert_eq!(

@@ -116,10 +116,10 @@ impl Followed {
             .travelled
             .max(travelled(&self.origin, &sides(&track.rect, aspect)));
         track.state = match track.state {
+            _ if lucky(track) => TrackState::Tentative,
             TrackState::Tentative => {
                 believed(track.evidence, track.top_score, track.travelled, config)
             }
-            _ if lucky(track) => TrackState::Tentative,
             TrackState::Tracked | TrackState::Lost => TrackState::Tracked,
         };
         track.leaving = leaving(&detection.rect, (vx, vy), aspect);
