@@ -190,6 +190,7 @@ impl Visitor {
         self.origin = self.place;
         self.newcomer = false;
         self.own_foreground = 0.0;
+        self.travelled = 0.0;
         self.moved = None;
     }
 
