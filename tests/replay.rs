@@ -369,11 +369,18 @@ fn assert_stable(sightings: &[Sighting]) {
     for seen in sightings.iter().filter(|seen| seen.id >= 0) {
         tracks.entry(seen.id).or_default().push(seen);
     }
-    let middle = |seen: &Sighting| {
-        (
-            seen.rect[0] + seen.rect[2] / 2.0,
-            seen.rect[1] + seen.rect[3] / 2.0,
-        )
+    // A box that is cut differently, as by somebody in front, has not moved: both of its sides must go the same way.
+    let along = |from: [f64; 2], to: [f64; 2]| {
+        let (low, high) = (to[0] - from[0], to[1] - from[1]);
+        if low * high > 0.0 {
+            low.abs().min(high.abs())
+        } else {
+            0.0
+        }
+    };
+    let sides = |seen: &Sighting| {
+        let [x, y, w, h] = seen.rect;
+        ([x, x + w], [y, y + h])
     };
     for (id, track) in &tracks {
         for pair in track.windows(2) {
@@ -383,8 +390,8 @@ fn assert_stable(sightings: &[Sighting]) {
                 "id {id} twice in frame {}",
                 after.frame
             );
-            let ((x0, y0), (x1, y1)) = (middle(before), middle(after));
-            let step = (x1 - x0).hypot(y1 - y0) / (after.frame - before.frame) as f64;
+            let ((x0, y0), (x1, y1)) = (sides(before), sides(after));
+            let step = along(x0, x1).hypot(along(y0, y1)) / (after.frame - before.frame) as f64;
             assert!(
                 step < 40.0,
                 "id {id} jumps {step:.0} pixels a frame from {before:?} to {after:?}"

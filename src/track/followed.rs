@@ -14,6 +14,10 @@ const MANY: u32 = 6;
 const LIKENESS: f32 = 0.6;
 /// How far is some way, in own heights.
 const SOME_WAY: f32 = 0.15;
+/// A box with less than this share of the height it had is cut by something in front of it ...
+const CUT: f32 = 0.8;
+/// ... unless it stays so for this long: then it has really shrunk.
+const CUT_FOR: Duration = Duration::from_secs(2);
 /// Unseen, a track is taken to walk on for this long, then to wait.
 const COAST: Duration = Duration::from_secs(1);
 /// A box whose side is this near to the picture's edge touches it; detectors miss the edge by about a hundredth.
@@ -35,6 +39,8 @@ pub(super) struct Followed {
     origin: [f32; 4],
     /// Its newest sighting, that is a box of a high score.
     last_sighting: MediaTime,
+    /// The filter as it was when all of it was last in view, and when that was.
+    whole: (BoxFilter, MediaTime),
     /// Looks without it since it was last seen.
     pub(super) misses: u32,
     predicted_to: MediaTime,
@@ -50,6 +56,7 @@ impl Followed {
     ) -> Self {
         let rect = seen.rect;
         let evidence = config.evidence(seen.score);
+        let filter = BoxFilter::new(shape(&rect, aspect));
         Self {
             track: Track {
                 id,
@@ -68,7 +75,8 @@ impl Followed {
                 velocity: (0.0, 0.0),
                 leaving: false,
             },
-            filter: BoxFilter::new(shape(&rect, aspect)),
+            whole: (filter.clone(), time),
+            filter,
             origin: sides(&rect, aspect),
             last_sighting: time,
             misses: 0,
@@ -98,6 +106,11 @@ impl Followed {
         self.filter
             .update(shape(&detection.rect, aspect), !sighting);
         self.misses = 0;
+        let (whole, whole_at) = &self.whole;
+        let cut = detection.rect.height() < CUT * whole.shape().height;
+        if !cut || time.since(*whole_at) >= CUT_FOR {
+            self.whole = (self.filter.clone(), time);
+        }
         if sighting {
             self.last_sighting = time;
         }
@@ -141,6 +154,9 @@ impl Followed {
 
     /// It was not seen in this look.
     pub(super) fn missed(&mut self) {
+        if self.misses == 0 {
+            self.recall_whole();
+        }
         self.filter.missed();
         self.misses += 1;
         self.track.seen = None;
@@ -148,6 +164,16 @@ impl Followed {
             TrackState::Tentative => self.track.evidence *= FADING,
             TrackState::Tracked | TrackState::Lost => self.track.state = TrackState::Lost,
         }
+    }
+
+    /// Who walks behind something is seen in ever smaller parts, which say little of where all of it is or goes: once
+    /// it is lost, the walk is taken up where it was last whole.
+    fn recall_whole(&mut self) {
+        let (whole, since) = &self.whole;
+        let unseen = self.predicted_to.since(*since);
+        self.filter = whole.clone();
+        self.filter
+            .predict(unseen.as_secs_f32(), unseen.min(COAST).as_secs_f32());
     }
 }
 

@@ -130,6 +130,30 @@ fn somebody_lost_behind_a_pillar_comes_back_under_the_same_id() {
 }
 
 #[test]
+fn somebody_seen_in_ever_smaller_parts_before_being_lost_is_found_again_as_a_whole() {
+    let mut tracker = tracker();
+    let walking = |i: i32| person(0.2 + 0.01 * i as f32, 0.5, 0.8);
+    let mut look = |i: i32, seen: &[Detection]| {
+        let tracks = tracker.step(at(0.2 * f64::from(i)), seen);
+        (ids(tracks), tracks[0].rect.height())
+    };
+    for i in 0..10 {
+        look(i, &[walking(i)]);
+    }
+    // A sign covers the legs, then the body, then the head.
+    for (i, covered) in (10..).zip([0.08, 0.14, 0.2, 0.24]) {
+        let mut head = walking(i);
+        head.rect.y1 -= covered;
+        look(i, &[head]);
+    }
+    let (_, sought) = look(14, &[]);
+    assert!(sought < 0.15, "the filter follows what is seen");
+    let (_, sought) = look(15, &[]);
+    assert!((0.25..0.35).contains(&sought), "{sought} high");
+    assert_eq!(look(16, &[walking(16)]).0, [1]);
+}
+
+#[test]
 fn lost_inside_is_remembered_longer_than_left_through_the_edge() {
     let gone_after = |speed: f32| {
         let mut tracker = tracker();
