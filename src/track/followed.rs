@@ -84,6 +84,12 @@ impl Followed {
         }
     }
 
+    /// Its first sight says nothing yet.
+    pub(super) fn doubt(&mut self) {
+        self.track.evidence = 0.0;
+        self.track.state = TrackState::Tentative;
+    }
+
     /// Moves the prediction on to `time`.
     pub(super) fn predict(&mut self, time: MediaTime, aspect: f32) {
         let coasted = |at: MediaTime| at.since(self.track.last_seen).min(COAST).as_secs_f32();

@@ -91,6 +91,9 @@ const MOST_GROWTH: f32 = 2.0;
 const ALONE: f32 = 2.0;
 /// What is left of the evidence for a track that is not yet believed, each time it is missed.
 const FADING: f32 = 0.7;
+/// A new box of which this share lies inside others is believed only when it is seen again: where people cover each
+/// other, the model sees one more now and then.
+const CROWDED: f32 = 0.4;
 /// A new box of which this share lies inside a better one (or the other way round) shows the same person.
 const SAME_PERSON: f32 = 0.7;
 
@@ -181,13 +184,11 @@ impl Tracker {
             if !claimed.iter().any(|better| same_person(&detection, better)) {
                 let id = TrackId(self.next_id);
                 self.next_id += 1;
-                self.followed.push(Followed::new(
-                    id,
-                    time,
-                    &detection,
-                    self.aspect,
-                    &self.config,
-                ));
+                let mut new = Followed::new(id, time, &detection, self.aspect, &self.config);
+                if crowded(&detection, &claimed) {
+                    new.doubt();
+                }
+                self.followed.push(new);
                 claimed.push(detection);
             }
         }
@@ -279,6 +280,11 @@ fn same_person(new: &Detection, better: &Detection) -> bool {
     new.label == better.label
         && new.score <= better.score
         && overlap(&new.rect, &better.rect) > SAME_PERSON * smaller
+}
+
+fn crowded(new: &Detection, others: &[Detection]) -> bool {
+    let covered: f32 = others.iter().map(|d| overlap(&new.rect, &d.rect)).sum();
+    covered >= CROWDED * new.rect.area()
 }
 
 fn overlap(a: &NormRect, b: &NormRect) -> f32 {
