@@ -151,6 +151,43 @@ fn two_cameras_with_one_id_are_refused() {
 }
 
 #[test]
+fn zones_and_lines_that_cannot_be_meant_are_told() {
+    let problems = parse(
+        "version = 1\n\
+         [[cameras]]\n\
+         url = \"rtsp://10.0.0.2/\"\n\
+         [[cameras.zones]]\n\
+         name = \"door\"\n\
+         area = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]\n\
+         loiter = 30\n\
+         [[cameras.zones]]\n\
+         name = \"door\"\n\
+         area = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]\n\
+         [[cameras.lines]]\n\
+         name = \"gate\"\n\
+         ends = [[0.5, 0.5], [0.5, 0.5]]\n\
+         [[cameras.lines]]\n\
+         name = \"path\"\n\
+         ends = [[0.2, 0.5], [0.5, 0.5]]\n\
+         direction = \"left\"\n",
+    )
+    .unwrap_err();
+    let expect = [
+        ("line 7", "without its unit"),
+        ("line 9", "is used twice"),
+        ("line 13", "give the line some length"),
+        ("line 17", "to-left"),
+    ];
+    assert_eq!(problems.len(), expect.len(), "{problems:#?}");
+    for (problem, (line, hint)) in problems.iter().zip(expect) {
+        assert!(
+            problem.starts_with(line) && problem.contains(hint),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
 fn a_missing_file_says_how_to_start() {
     let error = Config::load(Path::new("/nowhere/lares.toml"), &Environment::new()).unwrap_err();
     assert!(error.to_string().contains("deploy/lares.sample.toml"));

@@ -185,6 +185,21 @@ fn a_box_inside_a_better_one_is_the_same_person() {
 }
 
 #[test]
+fn one_more_box_among_others_is_believed_only_when_it_is_seen_again() {
+    let mut tracker = tracker();
+    let both = [person(0.5, 0.5, 0.8), person(0.55, 0.5, 0.8)];
+    tracker.step(at(0.0), &both);
+    let between = boxed(NormRect::new(0.49, 0.3, 0.56, 0.75), 0.75);
+    let believed = |tracks: &[Track]| {
+        let tracked = tracks.iter().filter(|t| t.state == TrackState::Tracked);
+        tracked.count()
+    };
+    let crowd = [both[0], both[1], between];
+    assert_eq!(believed(tracker.step(at(0.2), &crowd)), 2);
+    assert_eq!(believed(tracker.step(at(0.4), &crowd)), 3);
+}
+
+#[test]
 fn a_shaking_box_does_not_travel_and_a_walker_does() {
     let mut tracker = tracker();
     for i in 0..50 {
