@@ -504,6 +504,39 @@ fn people_get_one_line_a_visit_and_one_a_video() {
 }
 
 #[test]
+fn a_line_crossed_and_a_long_stay_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    // One person, who walks in from the right at 12 s and through to the left in 11 s.
+    let video = first_seconds(&sample("video/visits.mp4"), 26, folder.path());
+    let config = folder.path().join("rules.toml");
+    let middle = "ends = [[0.5, 0.0], [0.5, 1.0]]";
+    let all = "area = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]";
+    let rules = format!(
+        "version = 1\n[[cameras]]\nurl = \"rtsp://127.0.0.1/none\"\n\
+         [[cameras.lines]]\nname = \"in\"\n{middle}\ndirection = \"to-right\"\n\
+         [[cameras.lines]]\nname = \"out\"\n{middle}\ndirection = \"to-left\"\n\
+         [[cameras.zones]]\nname = \"yard\"\n{all}\nloiter = \"5 s\"\n\
+         [[cameras.zones]]\nname = \"garden\"\n{all}\nloiter = \"20 s\"\n"
+    );
+    fs::write(&config, rules).unwrap();
+    let done = run([
+        "replay",
+        "--explain",
+        "--config",
+        text(&config),
+        text(&video),
+    ]);
+    assert_eq!(done.status, Some(0), "{}", done.stderr);
+    let said = format!("{}{}", done.stdout, done.stderr);
+    for told in ["crossed in to the right", "loitered in yard"] {
+        assert!(said.contains(told), "{told} is not in {said}");
+    }
+    for not_told in ["crossed out", "loitered in garden"] {
+        assert!(!said.contains(not_told), "{not_told} is in {said}");
+    }
+}
+
+#[test]
 fn what_would_be_sent_is_kept_where_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let done = run([

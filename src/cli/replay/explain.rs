@@ -3,7 +3,7 @@
 use crate::{
     camera::Report,
     event::{Refusal, Refused},
-    flow::{EndReason, IncidentState, MediaTime, NormRect},
+    flow::{EndReason, IncidentState, MediaTime, NormRect, Rule, RuleHit},
 };
 
 /// Something that became no incident.
@@ -36,19 +36,34 @@ pub(super) fn change(report: &Report) -> String {
             incident.why.looks,
             incident.score,
         ),
-        IncidentState::Updated => format!(
-            "{at}  incident updated: {} tracks, score {:.2}, zones {:?}, rules {:?}, recording {}",
-            incident.tracks,
-            incident.score,
-            incident.zones,
-            incident.rules,
-            report.change.recording,
-        ),
+        IncidentState::Updated => {
+            let mut said = vec![
+                format!("score {:.2}", incident.score),
+                format!("persons seen {}", incident.tracks),
+            ];
+            if !incident.zones.is_empty() {
+                said.push(format!("in {}", incident.zones.join(", ")));
+            }
+            said.extend(incident.rules.iter().map(rule));
+            if !report.change.recording {
+                said.push("recording paused".to_owned());
+            }
+            format!("{at}  incident updated: {}", said.join("; "))
+        }
         IncidentState::Ended => format!(
             "{at}  incident ended: last seen {}, {}",
             time(incident.end.unwrap_or(incident.start)),
             incident.end_reason.map_or("", EndReason::as_str),
         ),
+    }
+}
+
+fn rule(hit: &RuleHit) -> String {
+    let name = &hit.name;
+    match hit.rule {
+        Rule::Loitered => format!("loitered in {name}"),
+        Rule::CrossedToLeft => format!("crossed {name} to the left"),
+        Rule::CrossedToRight => format!("crossed {name} to the right"),
     }
 }
 
