@@ -190,7 +190,7 @@ impl Events {
             .collect();
         let free: Vec<MotionRegion> = foreground
             .iter()
-            .filter(|region| !taken.iter().any(|rect| mostly_in(&region.rect, rect)))
+            .filter(|region| !taken.iter().any(|rect| region.rect.is_mostly_in(rect)))
             .copied()
             .collect();
         for track in tracks.iter().filter(|t| self.labels.contains(&t.label)) {
@@ -324,10 +324,6 @@ impl Events {
             refusals,
         }
     }
-}
-
-fn mostly_in(part: &NormRect, whole: &NormRect) -> bool {
-    2.0 * part.intersection(whole).area() >= part.area()
 }
 
 fn refuse(visitor: &Visitor, places: &Places, now: MediaTime) -> Refusal {

@@ -123,6 +123,12 @@ impl NormRect {
         )
     }
 
+    /// Whether at least half of this box lies in the other; never for a box without an area.
+    #[must_use]
+    pub fn is_mostly_in(&self, other: &Self) -> bool {
+        self.is_sound() && 2.0 * self.intersection(other).area() >= self.area()
+    }
+
     /// The smallest box around both.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
@@ -208,6 +214,16 @@ mod tests {
 
     fn p(x: f32, y: f32) -> NormPoint {
         NormPoint { x, y }
+    }
+
+    #[test]
+    fn half_of_a_box_is_most_of_it() {
+        let at = |x: f32| NormRect::new(x, 0.2, x + 0.5, 0.7);
+        assert!(at(0.0).is_mostly_in(&NormRect::FULL));
+        assert!(at(-0.25).is_mostly_in(&NormRect::FULL));
+        assert!(!at(-0.375).is_mostly_in(&NormRect::FULL));
+        assert!(!at(1.5).is_mostly_in(&NormRect::FULL));
+        assert!(!NormRect::new(0.5, 0.5, 0.5, 0.9).is_mostly_in(&NormRect::FULL));
     }
 
     #[test]

@@ -114,8 +114,7 @@ impl PersonModel {
             found.extend(self.candidates.drain().filter_map(|candidate| {
                 let rect = mapping.to_picture(candidate.edges);
                 let label = classes.get(candidate.class).copied().flatten()?;
-                let in_view = rect.intersection(&NormRect::FULL).area();
-                let inside = rect.is_sound() && in_view > 0.0 && 2.0 * in_view >= rect.area();
+                let inside = rect.is_mostly_in(&NormRect::FULL);
                 let (score, cut) = (candidate.score, nms::is_cut(&rect, region));
                 let detection = Detection { rect, label, score };
                 let close_up = (*region != NormRect::FULL).then_some(look);

@@ -8,7 +8,8 @@
 //! After ByteTrack (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022):
 //! each track predicts its box (`kalman.rs`); sightings (boxes of a high score) are matched with tracks first, then the
 //! doubtful boxes with the tracks that were left over, so that a person half hidden is kept but never made from doubt
-//! alone; a track begins with a sighting that nobody claimed. Two things differ, because looks are far apart (0.2 s
+//! alone; a track begins with a sighting that nobody claimed, and among others it must be seen again to count. Who is
+//! lost is sought as large as when last whole, not as the last part of it that was in view. Two things differ, because looks are far apart (0.2 s
 //! awake, up to seconds at wake-up): a small or fast person moves by more than its own width between looks, so where
 //! boxes do not overlap the distance between them decides, within what a runner could cover; and all limits are times,
 //! not counts of frames.
@@ -282,6 +283,7 @@ fn same_person(new: &Detection, better: &Detection) -> bool {
         && overlap(&new.rect, &better.rect) > SAME_PERSON * smaller
 }
 
+/// Whether a new box is largely covered by those of others.
 fn crowded(new: &Detection, others: &[Detection]) -> bool {
     let covered: f32 = others.iter().map(|d| overlap(&new.rect, &d.rect)).sum();
     covered >= CROWDED * new.rect.area()
