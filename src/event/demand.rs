@@ -2,6 +2,8 @@
 //!
 //! Asleep, only keyframes are looked at. The rules:
 //! - motion wakes, and so does a person seen in a keyframe;
+//! - while it may be somebody who comes (motion after a calm, a track not yet believed), looks are twice as frequent for
+//!   a moment: the alert waits for them;
 //! - while an incident is open the camera stays awake, with sparser looks once nothing has moved for a while;
 //! - it falls asleep when nothing has moved and nobody was seen for `awake_hold`;
 //! - it also falls asleep when it has been kept awake by motion alone for longer than its patience (rain, leaves, a
@@ -21,6 +23,10 @@ use crate::flow::{DecodeDemand, MediaTime};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Nothing moving for this long restores patience.
 const RESTFUL: Duration = Duration::from_secs(120);
+/// Motion after so long without any is somebody who comes ...
+const CALM: Duration = Duration::from_secs(2);
+/// ... and looks are more frequent for this long, as they are for a new track.
+pub(super) const EAGER_FOR: Duration = Duration::from_secs(1);
 /// With an incident open and nothing moving for this long, looks become sparse ...
 const SPARSE_AFTER: Duration = Duration::from_secs(10);
 /// ... but not so sparse that somebody at rest could get up and leave unseen between two of them.
@@ -33,6 +39,8 @@ pub(super) struct Wakefulness {
     every: Duration,
     awake_since: Option<MediaTime>,
     last_motion: Option<MediaTime>,
+    /// Newest motion after a calm.
+    stirred: Option<MediaTime>,
     last_person: Option<MediaTime>,
     patience: Duration,
     weary: bool,
@@ -54,6 +62,7 @@ impl Wakefulness {
             every,
             awake_since: None,
             last_motion: None,
+            stirred: None,
             last_person: None,
             patience: PATIENCE.max(hold),
             weary: false,
@@ -73,6 +82,9 @@ impl Wakefulness {
         }
         if quiet_for(RESTFUL) {
             self.patience = PATIENCE.max(self.hold);
+        }
+        if quiet_for(CALM) {
+            self.stirred = Some(now);
         }
         self.last_motion = Some(now);
         if !self.weary {
@@ -116,18 +128,16 @@ impl Wakefulness {
         })
     }
 
-    /// What the decoder should do.
-    pub(super) fn demand(&self, now: MediaTime, open: bool) -> DecodeDemand {
+    /// What the decoder should do. `doubt`: whether somebody may just have come.
+    pub(super) fn demand(&self, now: MediaTime, open: bool, doubt: bool) -> DecodeDemand {
         if self.awake_since.is_none() {
             return DecodeDemand::Asleep;
         }
-        let still = self
-            .last_motion
-            .is_none_or(|t| now.since(t) >= SPARSE_AFTER);
-        let every = if open && still {
-            self.every.max(SPARSE_EVERY)
-        } else {
-            self.every
+        let within = |t: Option<MediaTime>, least| t.is_some_and(|t| now.since(t) < least);
+        let every = match open {
+            true if !within(self.last_motion, SPARSE_AFTER) => self.every.max(SPARSE_EVERY),
+            false if doubt || within(self.stirred, EAGER_FOR) => self.every / 2,
+            _ => self.every,
         };
         DecodeDemand::Awake { every }
     }
@@ -155,7 +165,7 @@ mod tests {
             .filter(|&second| {
                 state.motion(at(second));
                 state.settle(at(second), false);
-                state.demand(at(second), false) == AWAKE
+                state.demand(at(second), false, false) == AWAKE
             })
             .count()
     }
@@ -163,7 +173,7 @@ mod tests {
     #[test]
     fn motion_wakes_and_quiet_puts_to_sleep() {
         let mut state = asleep();
-        assert_eq!(state.demand(at(0), false), DecodeDemand::Asleep);
+        assert_eq!(state.demand(at(0), false, false), DecodeDemand::Asleep);
         assert_eq!(awake_in(&mut state, 1, 4), 3);
         assert_eq!(state.settle(at(8), false), None);
         let spell = Spell {
@@ -171,7 +181,7 @@ mod tests {
             person: false,
         };
         assert_eq!(state.settle(at(9), false), Some(spell));
-        assert_eq!(state.demand(at(9), false), DecodeDemand::Asleep);
+        assert_eq!(state.demand(at(9), false, false), DecodeDemand::Asleep);
         assert_eq!(awake_in(&mut state, 20, 22), 2);
     }
 
@@ -180,7 +190,7 @@ mod tests {
         let mut state = asleep();
         assert_eq!(awake_in(&mut state, 0, 300), 20);
         state.person(at(300));
-        assert_eq!(state.demand(at(300), false), AWAKE);
+        assert_eq!(state.demand(at(300), false, false), AWAKE);
         assert_eq!(awake_in(&mut state, 301, 500), 19);
         // A lull, and the next shower: patience is shorter.
         assert_eq!(awake_in(&mut state, 510, 600), 10);
@@ -195,11 +205,11 @@ mod tests {
         state.motion(at(0));
         state.person(at(1));
         assert_eq!(state.settle(at(60), true), None);
-        assert_eq!(state.demand(at(5), true), AWAKE);
+        assert_eq!(state.demand(at(5), true, false), AWAKE);
         let sparse = DecodeDemand::Awake {
             every: SPARSE_EVERY,
         };
-        assert_eq!(state.demand(at(60), true), sparse);
+        assert_eq!(state.demand(at(60), true, false), sparse);
         assert!(
             state
                 .settle(at(61), false)

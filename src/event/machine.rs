@@ -21,6 +21,9 @@ use crate::{
 const UPDATE_EVERY: Duration = Duration::from_secs(3);
 /// A score better by this much than the one told is worth an update.
 const CLEARLY_BETTER: f32 = 0.15;
+/// With nothing moving anywhere for this long, whoever was lost at least as long ago is taken to be gone: one who stands
+/// still would be foreground. As long as somebody may need to walk past behind a parked van.
+const STILL_FOR: Duration = Duration::from_secs(4);
 /// A visit starts at most this long before its first movement: somebody who sat there for an hour and gets up is not
 /// a visit of an hour.
 const LOOK_BACK: Duration = Duration::from_secs(10);
@@ -69,16 +72,17 @@ impl Machine {
     }
 
     /// Brings the incident up to date with the visitors as they are at `now`. `last_look` is the time of the newest look
-    /// for persons: nobody is gone who was not looked for.
+    /// for persons: nobody is gone who was not looked for. `still` is for how long nothing has moved in the picture.
     pub(super) fn step(
         &mut self,
         now: MediaTime,
         last_look: MediaTime,
-        visitors: &mut Vec<Visitor>,
+        still: Duration,
+        visitors: &mut [Visitor],
         places: &Places,
     ) -> Vec<IncidentChange> {
         let mut changes = Vec::new();
-        self.forget_gone(now, last_look, visitors);
+        self.dismiss_gone(now, last_look, still, visitors);
         if let Some(open) = &self.open
             && !visitors.iter().any(|v| v.joined)
         {
@@ -109,8 +113,14 @@ impl Machine {
         })
     }
 
-    /// Drops the visitors of the open incident that are gone for good, and notes who was last.
-    fn forget_gone(&mut self, now: MediaTime, last_look: MediaTime, visitors: &mut Vec<Visitor>) {
+    /// Dismisses the visitors of the open incident that are gone for good, and notes who was last.
+    fn dismiss_gone(
+        &mut self,
+        now: MediaTime,
+        last_look: MediaTime,
+        still: Duration,
+        visitors: &mut [Visitor],
+    ) {
         let Some(open) = &mut self.open else {
             return;
         };
@@ -119,12 +129,14 @@ impl Machine {
             end_after_lost,
             ..
         } = self.config;
-        visitors.retain(|visitor| {
-            let Some(last) = visitor.last_seen().filter(|_| visitor.joined) else {
-                return true;
+        for visitor in visitors.iter_mut().filter(|v| v.joined) {
+            let Some(last) = visitor.last_seen() else {
+                continue;
             };
             let (reason, wait) = if visitor.leaving {
                 (EndReason::Left, end_after_left)
+            } else if still >= STILL_FOR {
+                (EndReason::Lost, end_after_lost.min(STILL_FOR))
             } else {
                 (EndReason::Lost, end_after_lost)
             };
@@ -132,8 +144,10 @@ impl Machine {
                 open.last_out = (last, reason);
             }
             let looked_for = last_look > last || now.since(last_look) >= end_after_lost;
-            !(looked_for && now.since(last) >= wait)
-        });
+            if looked_for && now.since(last) >= wait {
+                visitor.joined = false;
+            }
+        }
     }
 
     /// Lets visitors who count join the open incident, or begins one.
@@ -150,14 +164,16 @@ impl Machine {
         {
             if let Some(open) = &mut self.open {
                 if visitor.joins(places) {
-                    visitor.joined = true;
-                    open.incident.tracks += 1;
+                    // One who was taken to be gone and comes back is counted once.
+                    if visitor.join(open.incident.id) {
+                        open.incident.tracks += 1;
+                    }
                     open.untold = true;
                     open.record_until = open.record_until.max(now + self.config.record_resume);
                 }
             } else if visitor.counts(places) {
-                visitor.joined = true;
-                self.begin(now, visitor);
+                let id = self.begin(now, visitor);
+                visitor.join(id);
                 began = true;
             }
         }
@@ -169,15 +185,16 @@ impl Machine {
         Some(open.tell(now, IncidentState::Began, visitors))
     }
 
-    fn begin(&mut self, now: MediaTime, visitor: &Visitor) {
+    fn begin(&mut self, now: MediaTime, visitor: &Visitor) -> IncidentId {
         let (moved, movement) = visitor.moved().unwrap_or((now, Movement::Travelled));
         let start = visitor
             .first_seen()
             .unwrap_or(now)
             .max(moved.before(LOOK_BACK))
             .max(self.last_end.unwrap_or(MediaTime::from_nanos(i64::MIN)));
+        let id = (self.new_id)();
         let incident = Incident {
-            id: (self.new_id)(),
+            id,
             camera: self.camera.clone(),
             label: visitor.label,
             start,
@@ -206,6 +223,7 @@ impl Machine {
             told_score: 0.0,
             untold: false,
         });
+        id
     }
 
     /// Tells what is worth telling, and switches recording.

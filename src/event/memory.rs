@@ -11,6 +11,8 @@ use crate::flow::{Label, MediaTime, NormRect};
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 /// Least overlap of two boxes in one place.
 const SAME_PLACE: f32 = 0.5;
+/// Who scores better than all that was seen in such a place, by this much, is somebody else.
+const SOMEBODY_ELSE: f32 = 0.15;
 /// Most places; the oldest goes.
 const MOST: usize = 64;
 
@@ -20,10 +22,17 @@ pub(super) struct Haunt {
     rect: NormRect,
     label: Label,
     /// Best score that was refused here.
-    pub(super) top_score: f32,
+    top_score: f32,
     /// How often.
     pub(super) times: u32,
     last: MediaTime,
+}
+
+impl Haunt {
+    /// Whether such a score may be of what was refused here.
+    pub(super) fn gave(&self, score: f32) -> bool {
+        score < self.top_score + SOMEBODY_ELSE
+    }
 }
 
 /// All such places of a camera.

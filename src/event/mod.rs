@@ -67,6 +67,8 @@ pub struct Events {
     best_score: f32,
     /// Motion of the newest look.
     report: Option<MotionReport>,
+    /// First look of those up to the newest in which nothing moved.
+    still_since: Option<MediaTime>,
     now: MediaTime,
     /// When the watch began: start, arming, or the last end of the stream.
     since: MediaTime,
@@ -110,6 +112,7 @@ impl Events {
             visitors: Vec::new(),
             best_score: 0.0,
             report: None,
+            still_since: None,
             now: MediaTime::ZERO,
             since: MediaTime::ZERO,
             last_look: None,
@@ -152,8 +155,14 @@ impl Events {
     pub fn motion(&mut self, report: &MotionReport) -> Step {
         self.advance(report.time);
         if self.mode == Mode::Armed {
-            if self.is_motion(report) {
+            let moving = self.is_motion(report);
+            if moving {
                 self.wakefulness.motion(self.now);
+            }
+            if moving || !report.settled {
+                self.still_since = None;
+            } else {
+                self.still_since.get_or_insert(report.time);
             }
             self.report = Some(report.clone());
             self.ignored.look(report);
@@ -209,7 +218,9 @@ impl Events {
             };
             let visitor = &mut self.visitors[index];
             let own = if visitor.joined { foreground } else { &free };
-            visitor.look(self.now, track, own, &self.places);
+            let place = track.seen.unwrap_or(track.rect);
+            let haunt = self.memory.of(track.label, &place, self.now);
+            visitor.look(self.now, track, own, &self.places, haunt);
             if visitor.present().is_some() && !visitor.resting(self.now) {
                 self.wakefulness.person(self.now);
             }
@@ -225,7 +236,7 @@ impl Events {
                 return true;
             }
             visitor.gone_from_look();
-            if !visitor.joined {
+            if !visitor.was_told() {
                 let refusal = refuse(visitor, &self.places, self.now);
                 let doubtful = [Reason::LowScore, Reason::DoubtfulPlace, Reason::NoMovement]
                     .contains(&refusal.reason);
@@ -276,11 +287,12 @@ impl Events {
         let refusals = self
             .visitors
             .drain(..)
-            .filter(|v| !v.joined)
+            .filter(|v| !v.was_told())
             .map(|v| refuse(&v, &self.places, self.now))
             .collect();
         self.wakefulness = self.wakefulness.asleep_again();
         self.report = None;
+        self.still_since = None;
         self.since = self.now;
         self.last_look = None;
         self.looked_settled = false;
@@ -294,9 +306,17 @@ impl Events {
     /// Whatever follows from the state as it is now.
     fn step(&mut self, mut refusals: Vec<Refusal>) -> Step {
         let last_look = self.last_look.unwrap_or(self.since);
-        let changes = self
-            .machine
-            .step(self.now, last_look, &mut self.visitors, &self.places);
+        let still = match (&self.report, self.still_since) {
+            (Some(report), Some(since)) => report.time.since(since),
+            _ => Duration::ZERO,
+        };
+        let changes = self.machine.step(
+            self.now,
+            last_look,
+            still,
+            &mut self.visitors,
+            &self.places,
+        );
         let open = self.machine.is_open();
         if let Some(spell) = self.wakefulness.settle(self.now, open) {
             let score = std::mem::take(&mut self.best_score);
@@ -316,7 +336,10 @@ impl Events {
         refusals.extend(self.ignored.over(self.now));
         let demand = match self.mode {
             Mode::Disarmed => DecodeDemand::Off,
-            Mode::Armed => self.wakefulness.demand(self.now, open),
+            Mode::Armed => {
+                let doubt = self.visitors.iter().any(|v| v.may_be_coming(self.now));
+                self.wakefulness.demand(self.now, open, doubt)
+            }
         };
         Step {
             changes,

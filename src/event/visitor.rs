@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::{
+    demand::EAGER_FOR,
     memory::Haunt,
     reasons::Reason,
     zones::{Places, Route},
 };
 use crate::flow::{
-    Label, MediaTime, MotionRegion, Movement, NormRect, RuleHit, Track, TrackId, TrackState,
+    IncidentId, Label, MediaTime, MotionRegion, Movement, NormRect, RuleHit, Track, TrackId, TrackState,
 };
 
 /// Who has gone this share of its own height has moved: half a step of a walker.
@@ -37,8 +38,6 @@ const APPEARED: f32 = 0.98;
 const MORE_EVIDENCE: f32 = 1.0;
 /// ... up to so many times.
 const MOST_TIMES: u32 = 3;
-/// Who scores better than all that was seen in such a place, by this much, is somebody else.
-const SOMEBODY_ELSE: f32 = 0.15;
 /// Fewer looks than this are too few to call a score low.
 const FEW_LOOKS: u32 = 3;
 /// Looks in a zone that make an entry: a box that shakes over the border has not entered.
@@ -82,6 +81,8 @@ pub(super) struct Visitor {
     route: Route,
     /// It belongs to the open incident.
     pub(super) joined: bool,
+    /// The last incident that it belonged to.
+    part_of: Option<IncidentId>,
 }
 
 impl Visitor {
@@ -121,18 +122,26 @@ impl Visitor {
             zones: Vec::new(),
             route: Route::new(places),
             joined: false,
+            part_of: None,
         }
     }
 
-    /// Takes in one look, with the foreground of the same picture.
+    /// Takes in one look, with the foreground of the same picture and what was refused in that place before.
     pub(super) fn look(
         &mut self,
         time: MediaTime,
         track: &Track,
         foreground: &[MotionRegion],
         places: &Places,
+        haunt: Option<&Haunt>,
     ) {
-        self.present = track.seen.filter(|rect| !places.masked(rect));
+        self.present = track.seen.filter(|rect| {
+            // A track that passes a bush may be left hanging in it when the visitor is gone.
+            let furniture = self.joined
+                && haunt.is_some_and(|haunt| haunt.gave(track.score))
+                && !has_own_foreground(rect, foreground);
+            !places.masked(rect) && !furniture
+        });
         let Some(rect) = self.present else {
             return;
         };
@@ -184,7 +193,18 @@ impl Visitor {
         (self.newcomer && self.own_foreground >= APPEARED).then_some(Movement::Appeared)
     }
 
-    /// The incident that it was no part of is over: what it did meanwhile was told, or was another's doing.
+    /// Makes it part of the incident; false if it was already, and had been taken to be gone.
+    pub(super) fn join(&mut self, incident: IncidentId) -> bool {
+        self.joined = true;
+        self.part_of.replace(incident) != Some(incident)
+    }
+
+    /// Whether it was part of an incident.
+    pub(super) fn was_told(&self) -> bool {
+        self.part_of.is_some()
+    }
+
+    /// The incident is over: what it did meanwhile was told, or was another's doing.
     pub(super) fn begin_anew(&mut self) {
         self.from_before = true;
         self.origin = self.place;
@@ -238,6 +258,14 @@ impl Visitor {
                 .is_some_and(|first| now.since(first) >= AT_REST_AFTER)
     }
 
+    /// Whether it came just now, with movement in its place, so that the next looks decide.
+    pub(super) fn may_be_coming(&self, now: MediaTime) -> bool {
+        self.own_foreground > 0.0
+            && self
+                .first_seen()
+                .is_some_and(|first| now.since(first) < EAGER_FOR)
+    }
+
     /// Whether its visit is worth reporting.
     pub(super) fn counts(&self, places: &Places) -> bool {
         self.believed()
@@ -254,7 +282,7 @@ impl Visitor {
     /// Whether what it was seen like is enough for where it was seen.
     fn believed(&self) -> bool {
         let more = match &self.haunt {
-            Some(haunt) if self.top_score < haunt.top_score + SOMEBODY_ELSE => {
+            Some(haunt) if haunt.gave(self.top_score) => {
                 MORE_EVIDENCE * haunt.times.min(MOST_TIMES) as f32
             }
             _ => 0.0,

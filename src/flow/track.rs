@@ -41,7 +41,8 @@ pub struct Track {
     /// Box of the first detection.
     pub first_rect: NormRect,
     /// How far it has been, as a whole, from where it was first seen, at most, in its own heights. A box that only
-    /// grows or shrinks, because the detector sees more or less of the same thing, has not travelled.
+    /// grows or shrinks, because the detector sees more or less of the same thing, has not travelled;
+    /// nor has what only a swaying camera moved.
     pub travelled: f32,
     /// Velocity of the centre, share of the picture's width and height a second.
     pub velocity: (f32, f32),

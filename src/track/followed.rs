@@ -14,6 +14,8 @@ const MANY: u32 = 6;
 const LIKENESS: f32 = 0.6;
 /// How far is some way, in own heights.
 const SOME_WAY: f32 = 0.15;
+/// Less than this share of the picture's height is no way at all: a camera on a pole sways.
+const SWAY: f32 = 0.015;
 /// A box with less than this share of the height it had is cut by something in front of it ...
 const CUT: f32 = 0.8;
 /// ... unless it stays so for this long: then it has really shrunk.
@@ -29,6 +31,9 @@ const LEAST_SPEED_OUT: f32 = 0.1;
 const LOOK_AHEAD: f32 = 1.0;
 /// Less than this share of the box being in the picture is being out of it.
 const OUT: f32 = 0.5;
+/// Whoever was walking out and still touches the edge is on the way out for this long: what is left of a box at the
+/// edge hardly moves.
+const STILL_LEAVING: Duration = Duration::from_secs(2);
 
 /// A track in the tracker's hands.
 #[derive(Debug, Clone)]
@@ -39,6 +44,8 @@ pub(super) struct Followed {
     origin: [f32; 4],
     /// Its newest sighting, that is a box of a high score.
     last_sighting: MediaTime,
+    /// When it was last seen to walk out of the picture.
+    walked_out: Option<MediaTime>,
     /// The filter as it was when all of it was last in view, and when that was.
     whole: (BoxFilter, MediaTime),
     /// Looks without it since it was last seen.
@@ -79,6 +86,7 @@ impl Followed {
             filter,
             origin: sides(&rect, aspect),
             last_sighting: time,
+            walked_out: None,
             misses: 0,
             predicted_to: time,
         }
@@ -141,7 +149,13 @@ impl Followed {
             }
             TrackState::Tracked | TrackState::Lost => TrackState::Tracked,
         };
-        track.leaving = leaving(&detection.rect, (vx, vy), aspect);
+        if leaving(&detection.rect, (vx, vy), aspect) {
+            self.walked_out = Some(time);
+        }
+        track.leaving = self.walked_out.is_some_and(|then| {
+            then == time
+                || (time.since(then) < STILL_LEAVING && held_by_edge(&detection.rect, vx))
+        });
     }
 
     /// Whether a doubtful box may stand for it: it was there just now, and not long ago beyond doubt.
@@ -235,7 +249,8 @@ fn travelled(from: &[f32; 4], to: &[f32; 4]) -> f32 {
         }
     };
     let height = (from[3] - from[1]).max(to[3] - to[1]);
-    along(0, 2).hypot(along(1, 3)) / height
+    let way = along(0, 2).hypot(along(1, 3));
+    if way < SWAY { 0.0 } else { way / height }
 }
 
 /// Whether a box last seen here, moving so (picture heights a second), went out through the picture's edge.
@@ -254,6 +269,12 @@ fn leaving(seen: &NormRect, (vx, vy): (f32, f32), aspect: f32) -> bool {
     sideways || upright || inside < OUT * ahead.area()
 }
 
+/// Whether a box touches the picture's left or right edge and is not coming in from there.
+fn held_by_edge(seen: &NormRect, vx: f32) -> bool {
+    let least = LEAST_SPEED_OUT * seen.height();
+    (seen.x0 <= EDGE && vx < least) || (seen.x1 >= 1.0 - EDGE && vx > -least)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +287,10 @@ mod tests {
         assert_eq!(travelled(&whole, &[0.4, 0.2, 0.6, 0.4]), 0.0);
         assert_eq!(travelled(&whole, &[0.3, 0.1, 0.7, 0.9]), 0.0);
         assert!((travelled(&whole, &[0.7, 0.2, 0.9, 0.8]) - 0.5).abs() < 1e-5);
+        // A small one, and the camera sways.
+        let small = [0.4, 0.2, 0.42, 0.25];
+        assert_eq!(travelled(&small, &[0.39, 0.19, 0.41, 0.24]), 0.0);
+        assert!((travelled(&small, &[0.38, 0.2, 0.4, 0.25]) - 0.4).abs() < 1e-5);
     }
 
     #[test]
@@ -273,6 +298,14 @@ mod tests {
         let there = NormRect::new(0.1, 0.2, 0.3, 0.9);
         let back = rect(shape(&there, WIDE), WIDE);
         assert!(there.iou(&back) > 0.999);
+    }
+
+    #[test]
+    fn what_is_left_at_the_edge_is_still_on_the_way_out() {
+        let part = NormRect::new(0.0, 0.3, 0.03, 0.4);
+        assert!(held_by_edge(&part, 0.0));
+        assert!(!held_by_edge(&part, 0.05), "coming back");
+        assert!(!held_by_edge(&NormRect::new(0.1, 0.3, 0.13, 0.4), 0.0));
     }
 
     #[test]
