@@ -20,7 +20,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use crate::{
     config::{DetectConfig, LookPolicy},
-    flow::{MediaTime, MotionRegion, NormRect, Size, Track},
+    flow::{MediaTime, MotionRegion, NormRect, Size, Track, TrackState},
 };
 use allowance::Allowance;
 use window::{Eye, Target};
@@ -45,6 +45,8 @@ const LEAST_WEIGHT: f32 = 0.15;
 /// A window that gathers less than this is not worth a run: motion that nobody explains may be looked at again at the
 /// next look, a clear track after a second and a half.
 const WORTH: f32 = 0.1;
+/// Whoever may just have come is worth a close-up in every look for this long: an alert waits for it.
+const URGENT_FOR: Duration = Duration::from_secs(1);
 /// Share of a patch of motion that lies in a track's box where the track explains it.
 const EXPLAINED: f32 = 0.6;
 
@@ -100,7 +102,7 @@ impl Aim {
         self.shown.retain(|(at, _)| time.since(*at) < FORGOTTEN);
         let eye = Eye::new(picture, &self.inputs);
         let small = |rect: &NormRect| eye.rows(rect) < SMALL;
-        let mut all: Vec<Target> = tracks.iter().map(track_target).collect();
+        let mut all: Vec<Target> = tracks.iter().map(|t| track_target(t, time)).collect();
         let unexplained = |region: &&MotionRegion| {
             let inside = |track: &Track| track.rect.grown(0.2).intersection(&region.rect).area();
             !tracks
@@ -110,12 +112,14 @@ impl Aim {
         all.extend(motion.iter().filter(unexplained).map(|region| Target {
             rect: region.rect.clamped(),
             weight: 1.0,
+            urgent: false,
         }));
         let (mut targets, mut large): (Vec<Target>, Vec<Target>) =
             all.into_iter().partition(|target| small(&target.rect));
         large.retain(|target| target.rect.is_sound());
         for target in &mut targets {
-            target.weight *= self.staleness(time, &target.rect);
+            let least = if target.urgent { WORTH } else { 0.0 };
+            target.weight = (target.weight * self.staleness(time, &target.rect)).max(least);
         }
 
         let mut close = Vec::new();
@@ -151,7 +155,7 @@ impl Aim {
 }
 
 /// A clear track is known; a doubtful one, or one that is missed, is worth another look.
-fn track_target(track: &Track) -> Target {
+fn track_target(track: &Track, time: MediaTime) -> Target {
     let doubt = if track.seen.is_some() {
         ((CLEAR - track.score) / (CLEAR - DOUBTFUL)).clamp(LEAST_WEIGHT, 1.0)
     } else {
@@ -160,6 +164,7 @@ fn track_target(track: &Track) -> Target {
     Target {
         rect: track.rect.clamped(),
         weight: doubt,
+        urgent: track.state == TrackState::Tentative && time.since(track.first_seen) < URGENT_FOR,
     }
 }
 

@@ -310,13 +310,9 @@ impl Events {
             (Some(report), Some(since)) => report.time.since(since),
             _ => Duration::ZERO,
         };
-        let changes = self.machine.step(
-            self.now,
-            last_look,
-            still,
-            &mut self.visitors,
-            &self.places,
-        );
+        let changes =
+            self.machine
+                .step(self.now, last_look, still, &mut self.visitors, &self.places);
         let open = self.machine.is_open();
         if let Some(spell) = self.wakefulness.settle(self.now, open) {
             let score = std::mem::take(&mut self.best_score);

@@ -9,7 +9,8 @@ use super::{
     zones::{Places, Route},
 };
 use crate::flow::{
-    IncidentId, Label, MediaTime, MotionRegion, Movement, NormRect, RuleHit, Track, TrackId, TrackState,
+    IncidentId, Label, MediaTime, MotionRegion, Movement, NormRect, RuleHit, Track, TrackId,
+    TrackState,
 };
 
 /// Who has gone this share of its own height has moved: half a step of a walker.

@@ -153,8 +153,7 @@ impl Followed {
             self.walked_out = Some(time);
         }
         track.leaving = self.walked_out.is_some_and(|then| {
-            then == time
-                || (time.since(then) < STILL_LEAVING && held_by_edge(&detection.rect, vx))
+            then == time || (time.since(then) < STILL_LEAVING && held_by_edge(&detection.rect, vx))
         });
     }
 
