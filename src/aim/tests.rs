@@ -107,6 +107,22 @@ fn neighbours_share_a_close_up_and_a_clear_track_waits() {
 }
 
 #[test]
+fn whoever_may_just_have_come_gets_a_close_up_in_each_look() {
+    let close_ups = |state| {
+        let mut aim = aim(10.0);
+        let mut new = track(moving(0.5, 0.5, 0.08).rect, 0.45);
+        new.state = state;
+        let looks = (0..5).map(|look| f64::from(look) / 10.0);
+        looks
+            .map(|t| aim.choose(at(t), HD, &[], std::slice::from_ref(&new), false))
+            .filter(|parts| parts.iter().any(|part| *part != NormRect::FULL))
+            .count()
+    };
+    assert_eq!(close_ups(TrackState::Tentative), 5);
+    assert!(close_ups(TrackState::Tracked) < 5);
+}
+
+#[test]
 fn when_the_allowance_is_short_all_get_their_turn() {
     let mut aim = aim(1.0);
     let four: Vec<_> = [0.02, 0.3, 0.6, 0.9].map(|x| moving(x, 0.2, 0.08)).to_vec();

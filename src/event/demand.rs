@@ -165,7 +165,7 @@ mod tests {
             .filter(|&second| {
                 state.motion(at(second));
                 state.settle(at(second), false);
-                state.demand(at(second), false, false) == AWAKE
+                state.demand(at(second), false, false) != DecodeDemand::Asleep
             })
             .count()
     }
@@ -197,6 +197,20 @@ mod tests {
         assert_eq!(awake_in(&mut state, 610, 700), 6);
         // A dry night.
         assert_eq!(awake_in(&mut state, 9_000, 9_100), 20);
+    }
+
+    #[test]
+    fn looks_are_more_frequent_while_somebody_may_be_coming() {
+        let eager = DecodeDemand::Awake { every: EVERY / 2 };
+        let mut state = asleep();
+        state.motion(at(10));
+        assert_eq!(state.demand(at(10), false, false), eager);
+        state.motion(at(11));
+        assert_eq!(state.demand(at(11), false, false), AWAKE, "it goes on");
+        assert_eq!(state.demand(at(11), false, true), eager, "a new track");
+        assert_eq!(state.demand(at(11), true, true), AWAKE, "told already");
+        state.motion(at(14));
+        assert_eq!(state.demand(at(14), false, false), eager, "after a calm");
     }
 
     #[test]

@@ -174,6 +174,30 @@ fn lost_inside_is_remembered_longer_than_left_through_the_edge() {
 }
 
 #[test]
+fn what_is_left_of_a_leaver_at_the_edge_is_leaving_still() {
+    let mut tracker = tracker();
+    let walking = |i: i32| person(0.7 + 0.03 * i as f32, 0.5, 0.8).rect;
+    for i in 0..9 {
+        tracker.step(at(0.2 * f64::from(i)), &[boxed(walking(i), 0.8)]);
+    }
+    // A back and a heel, which no longer move.
+    let part = NormRect::new(0.96, 0.36, 1.0, 0.64);
+    for i in 9..12 {
+        let tracks = tracker.step(at(0.2 * f64::from(i)), &[boxed(part, 0.5)]);
+        assert_eq!((ids(tracks), tracks[0].leaving), (vec![1], true));
+    }
+    let mut then = 12..;
+    let stays = then.find(|&i| {
+        let tracks = tracker.step(at(0.2 * f64::from(i)), &[boxed(part, 0.5)]);
+        !tracks[0].leaving
+    });
+    assert!(
+        stays.is_some_and(|i| i < 30),
+        "who stays there has not left"
+    );
+}
+
+#[test]
 fn a_box_inside_a_better_one_is_the_same_person() {
     let mut tracker = tracker();
     let upper_body = boxed(NormRect::new(0.48, 0.35, 0.52, 0.45), 0.6);
