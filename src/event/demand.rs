@@ -1,13 +1,13 @@
 //! How awake the decoder must be.
 //!
 //! Asleep, only keyframes are looked at. The rules:
-//! - motion wakes, and so does a person seen in a keyframe;
+//! - motion wakes, and so does a person seen in a keyframe, even a doubtful one;
 //! - while it may be somebody who comes (motion after a calm, a track not yet believed), looks are twice as frequent for
 //!   a moment: the alert waits for them;
 //! - while an incident is open the camera stays awake, with sparser looks once nothing has moved for a while;
 //! - it falls asleep when nothing has moved and nobody was seen for `awake_hold`;
 //! - it also falls asleep when it has been kept awake by motion alone for longer than its patience (rain, leaves, a
-//!   flag). It is then weary: motion no longer wakes it, though keyframes with motion are still searched for persons,
+//!   flag) and by what only looked a little like a person. It is then weary: motion no longer wakes it, though keyframes with motion are still searched for persons,
 //!   and one who is found wakes it. It stops being weary when a person is found, or when the scene was quiet for
 //!   `awake_hold`. Each disappointment halves the patience, down to `awake_hold`; a person, or a
 //!   long quiet, restores it.
@@ -42,6 +42,7 @@ pub(super) struct Wakefulness {
     /// Newest motion after a calm.
     stirred: Option<MediaTime>,
     last_person: Option<MediaTime>,
+    last_doubt: Option<MediaTime>,
     patience: Duration,
     weary: bool,
 }
@@ -64,6 +65,7 @@ impl Wakefulness {
             last_motion: None,
             stirred: None,
             last_person: None,
+            last_doubt: None,
             patience: PATIENCE.max(hold),
             weary: false,
         }
@@ -100,6 +102,12 @@ impl Wakefulness {
         self.wake(now);
     }
 
+    /// What may be somebody was seen: worth a few more looks.
+    pub(super) fn doubt(&mut self, now: MediaTime) {
+        self.last_doubt = Some(now);
+        self.wake(now);
+    }
+
     fn wake(&mut self, now: MediaTime) {
         self.awake_since.get_or_insert(now);
     }
@@ -110,9 +118,9 @@ impl Wakefulness {
         if open {
             return None;
         }
-        let newest = self.last_motion.max(self.last_person).unwrap_or(from);
+        let newest = self.last_motion.max(self.last_person).max(self.last_doubt);
         let fruitful = self.last_person.map_or(from, |person| person.max(from));
-        let quiet = now.since(newest) >= self.hold;
+        let quiet = now.since(newest.unwrap_or(from)) >= self.hold;
         let disappointed = now.since(fruitful) >= self.patience;
         if !quiet && !disappointed {
             return None;

@@ -143,7 +143,7 @@ impl Events {
     #[must_use]
     pub fn wants_person(&self, report: &MotionReport) -> bool {
         let who_is_there = self.last_look.is_none() || (report.settled && !self.looked_settled);
-        let followed = |v: &Visitor| v.first_seen().is_some() && !v.resting(report.time);
+        let followed = |v: &Visitor| v.first_seen().is_some() && v.is_interesting(report.time);
         self.mode == Mode::Armed
             && (who_is_there
                 || self.visitors.iter().any(followed)
@@ -221,8 +221,12 @@ impl Events {
             let place = track.seen.unwrap_or(track.rect);
             let haunt = self.memory.of(track.label, &place, self.now);
             visitor.look(self.now, track, own, &self.places, haunt);
-            if visitor.present().is_some() && !visitor.resting(self.now) {
-                self.wakefulness.person(self.now);
+            if visitor.present().is_some() && visitor.is_interesting(self.now) {
+                if visitor.believed() {
+                    self.wakefulness.person(self.now);
+                } else {
+                    self.wakefulness.doubt(self.now);
+                }
             }
         }
         self.step(refusals)

@@ -259,6 +259,11 @@ impl Visitor {
                 .is_some_and(|first| now.since(first) >= AT_REST_AFTER)
     }
 
+    /// Whether it is worth more looks: not what is at rest, nor what gives doubtful boxes where others were refused.
+    pub(super) fn is_interesting(&self, now: MediaTime) -> bool {
+        !self.resting(now) && (self.haunt.is_none() || self.believed())
+    }
+
     /// Whether it came just now, with movement in its place, so that the next looks decide.
     pub(super) fn may_be_coming(&self, now: MediaTime) -> bool {
         self.own_foreground > 0.0
@@ -281,7 +286,7 @@ impl Visitor {
     }
 
     /// Whether what it was seen like is enough for where it was seen.
-    fn believed(&self) -> bool {
+    pub(super) fn believed(&self) -> bool {
         let more = match &self.haunt {
             Some(haunt) if haunt.gave(self.top_score) => {
                 MORE_EVIDENCE * haunt.times.min(MOST_TIMES) as f32
