@@ -4,7 +4,8 @@
 //! - motion wakes, and so does a person seen in a keyframe, even a doubtful one;
 //! - while it may be somebody who comes (motion after a calm, a track not yet believed), looks are twice as frequent for
 //!   a moment: the alert waits for them;
-//! - while an incident is open the camera stays awake, with sparser looks once nothing has moved for a while;
+//! - while an incident is open the camera stays awake, with ever sparser looks the longer nothing changes, down to the
+//!   keyframes, as long as nobody is missed;
 //! - it falls asleep when nothing has moved and nobody was seen for `awake_hold`;
 //! - it also falls asleep when it has been kept awake by motion alone for longer than its patience (rain, leaves, a
 //!   flag) and by what only looked a little like a person. It is then weary: motion no longer wakes it, though keyframes with motion are still searched for persons,
@@ -27,10 +28,21 @@ const RESTFUL: Duration = Duration::from_secs(120);
 const CALM: Duration = Duration::from_secs(2);
 /// ... and looks are more frequent for this long, as they are for a new track.
 pub(super) const EAGER_FOR: Duration = Duration::from_secs(1);
-/// With an incident open and nothing moving for this long, looks become sparse ...
-const SPARSE_AFTER: Duration = Duration::from_secs(10);
-/// ... but not so sparse that somebody at rest could get up and leave unseen between two of them.
-const SPARSE_EVERY: Duration = Duration::from_millis(500);
+/// With an incident open and nothing changing for this long, looks become sparse,
+const SPARSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(500));
+/// sparser,
+const SPARSER: (Duration, Duration) = (Duration::from_secs(20), Duration::from_millis(1000));
+/// and at last only keyframes are looked at: somebody who sits is in each of them.
+const KEYFRAMES_AFTER: Duration = Duration::from_secs(40);
+
+/// What the looks are for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Need {
+    /// No incident is open. `coming`: somebody may just have come.
+    Alone { coming: bool },
+    /// One is open; for how long nothing has changed.
+    Incident { calm: Duration },
+}
 
 /// Whether and why the camera is awake.
 #[derive(Debug)]
@@ -136,16 +148,18 @@ impl Wakefulness {
         })
     }
 
-    /// What the decoder should do. `doubt`: whether somebody may just have come.
-    pub(super) fn demand(&self, now: MediaTime, open: bool, doubt: bool) -> DecodeDemand {
+    /// What the decoder should do.
+    pub(super) fn demand(&self, now: MediaTime, need: Need) -> DecodeDemand {
         if self.awake_since.is_none() {
             return DecodeDemand::Asleep;
         }
-        let within = |t: Option<MediaTime>, least| t.is_some_and(|t| now.since(t) < least);
-        let every = match open {
-            true if !within(self.last_motion, SPARSE_AFTER) => self.every.max(SPARSE_EVERY),
-            false if doubt || within(self.stirred, EAGER_FOR) => self.every / 2,
-            _ => self.every,
+        let stirred = self.stirred.is_some_and(|then| now.since(then) < EAGER_FOR);
+        let every = match need {
+            Need::Incident { calm } if calm >= KEYFRAMES_AFTER => return DecodeDemand::Asleep,
+            Need::Incident { calm } if calm >= SPARSER.0 => self.every.max(SPARSER.1),
+            Need::Incident { calm } if calm >= SPARSE.0 => self.every.max(SPARSE.1),
+            Need::Alone { coming } if coming || stirred => self.every / 2,
+            Need::Incident { .. } | Need::Alone { .. } => self.every,
         };
         DecodeDemand::Awake { every }
     }
@@ -163,6 +177,14 @@ mod tests {
         MediaTime::from_secs_f64(f64::from(seconds))
     }
 
+    const ALONE: Need = Need::Alone { coming: false };
+
+    fn open_and_calm(seconds: u64) -> Need {
+        Need::Incident {
+            calm: Duration::from_secs(seconds),
+        }
+    }
+
     fn asleep() -> Wakefulness {
         Wakefulness::new(HOLD, EVERY)
     }
@@ -173,7 +195,7 @@ mod tests {
             .filter(|&second| {
                 state.motion(at(second));
                 state.settle(at(second), false);
-                state.demand(at(second), false, false) != DecodeDemand::Asleep
+                state.demand(at(second), ALONE) != DecodeDemand::Asleep
             })
             .count()
     }
@@ -181,7 +203,7 @@ mod tests {
     #[test]
     fn motion_wakes_and_quiet_puts_to_sleep() {
         let mut state = asleep();
-        assert_eq!(state.demand(at(0), false, false), DecodeDemand::Asleep);
+        assert_eq!(state.demand(at(0), ALONE), DecodeDemand::Asleep);
         assert_eq!(awake_in(&mut state, 1, 4), 3);
         assert_eq!(state.settle(at(8), false), None);
         let spell = Spell {
@@ -189,7 +211,7 @@ mod tests {
             person: false,
         };
         assert_eq!(state.settle(at(9), false), Some(spell));
-        assert_eq!(state.demand(at(9), false, false), DecodeDemand::Asleep);
+        assert_eq!(state.demand(at(9), ALONE), DecodeDemand::Asleep);
         assert_eq!(awake_in(&mut state, 20, 22), 2);
     }
 
@@ -198,7 +220,7 @@ mod tests {
         let mut state = asleep();
         assert_eq!(awake_in(&mut state, 0, 300), 20);
         state.person(at(300));
-        assert_eq!(state.demand(at(300), false, false), AWAKE);
+        assert_eq!(state.demand(at(300), ALONE), AWAKE);
         assert_eq!(awake_in(&mut state, 301, 500), 19);
         // A lull, and the next shower: patience is shorter.
         assert_eq!(awake_in(&mut state, 510, 600), 10);
@@ -208,30 +230,54 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_a_little_like_a_person_wakes_but_restores_no_patience() {
+        let mut state = asleep();
+        state.doubt(at(0));
+        assert_ne!(state.demand(at(1), ALONE), DecodeDemand::Asleep);
+        assert_eq!(state.settle(at(5), false), None);
+        let spell = state.settle(at(6), false);
+        assert!(spell.is_some_and(|spell| !spell.person), "it was not one");
+
+        assert_eq!(awake_in(&mut state, 100, 300), 20);
+        state.doubt(at(300));
+        assert_ne!(state.demand(at(300), ALONE), DecodeDemand::Asleep);
+        assert_eq!(awake_in(&mut state, 301, 500), 9, "the weather goes on");
+    }
+
+    #[test]
     fn looks_are_more_frequent_while_somebody_may_be_coming() {
         let eager = DecodeDemand::Awake { every: EVERY / 2 };
         let mut state = asleep();
         state.motion(at(10));
-        assert_eq!(state.demand(at(10), false, false), eager);
+        assert_eq!(state.demand(at(10), ALONE), eager);
         state.motion(at(11));
-        assert_eq!(state.demand(at(11), false, false), AWAKE, "it goes on");
-        assert_eq!(state.demand(at(11), false, true), eager, "a new track");
-        assert_eq!(state.demand(at(11), true, true), AWAKE, "told already");
+        assert_eq!(state.demand(at(11), ALONE), AWAKE, "it goes on");
+        assert_eq!(
+            state.demand(at(11), Need::Alone { coming: true }),
+            eager,
+            "a new track"
+        );
+        assert_eq!(
+            state.demand(at(11), open_and_calm(0)),
+            AWAKE,
+            "told already"
+        );
         state.motion(at(14));
-        assert_eq!(state.demand(at(14), false, false), eager, "after a calm");
+        assert_eq!(state.demand(at(14), ALONE), eager, "after a calm");
     }
 
     #[test]
-    fn an_open_incident_keeps_awake_with_sparser_looks_when_all_is_still() {
+    fn an_open_incident_keeps_awake_with_sparser_looks_when_nothing_changes() {
         let mut state = asleep();
         state.motion(at(0));
         state.person(at(1));
         assert_eq!(state.settle(at(60), true), None);
-        assert_eq!(state.demand(at(5), true, false), AWAKE);
-        let sparse = DecodeDemand::Awake {
-            every: SPARSE_EVERY,
+        let every = |millis| DecodeDemand::Awake {
+            every: Duration::from_millis(millis),
         };
-        assert_eq!(state.demand(at(60), true, false), sparse);
+        let demanded = [5, 10, 20, 40].map(|calm| state.demand(at(60), open_and_calm(calm)));
+        let keyframes = DecodeDemand::Asleep;
+        assert_eq!(demanded, [AWAKE, every(500), every(1000), keyframes]);
         assert!(
             state
                 .settle(at(61), false)

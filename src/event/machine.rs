@@ -24,6 +24,8 @@ const CLEARLY_BETTER: f32 = 0.15;
 /// With nothing moving anywhere for this long, whoever was lost at least as long ago is taken to be gone: one who stands
 /// still would be foreground. As long as somebody may need to walk past behind a parked van.
 const STILL_FOR: Duration = Duration::from_secs(4);
+/// But not whoever was part of the background when last seen, which was so long after all else came to rest.
+const AT_REST: Duration = Duration::from_secs(1);
 /// A visit starts at most this long before its first movement: somebody who sat there for an hour and gets up is not
 /// a visit of an hour.
 const LOOK_BACK: Duration = Duration::from_secs(10);
@@ -72,12 +74,12 @@ impl Machine {
     }
 
     /// Brings the incident up to date with the visitors as they are at `now`. `last_look` is the time of the newest look
-    /// for persons: nobody is gone who was not looked for. `still` is for how long nothing has moved in the picture.
+    /// for persons: nobody is gone who was not looked for. `still`: since when nothing has moved in the picture, and for how long.
     pub(super) fn step(
         &mut self,
         now: MediaTime,
         last_look: MediaTime,
-        still: Duration,
+        still: Option<(MediaTime, Duration)>,
         visitors: &mut [Visitor],
         places: &Places,
     ) -> Vec<IncidentChange> {
@@ -118,7 +120,7 @@ impl Machine {
         &mut self,
         now: MediaTime,
         last_look: MediaTime,
-        still: Duration,
+        still: Option<(MediaTime, Duration)>,
         visitors: &mut [Visitor],
     ) {
         let Some(open) = &mut self.open else {
@@ -135,7 +137,9 @@ impl Machine {
             };
             let (reason, wait) = if visitor.leaving {
                 (EndReason::Left, end_after_left)
-            } else if still >= STILL_FOR {
+            } else if still
+                .is_some_and(|(since, lasted)| lasted >= STILL_FOR && last.since(since) <= AT_REST)
+            {
                 (EndReason::Lost, end_after_lost.min(STILL_FOR))
             } else {
                 (EndReason::Lost, end_after_lost)

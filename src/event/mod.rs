@@ -13,6 +13,7 @@
 //! (sooner where nothing moves any more), but never before a look has missed that visitor. Nobody is reported for merely being there: not a poster, not a
 //! resident asleep in a chair when the camera is armed.
 
+mod calm;
 mod demand;
 mod ignored;
 mod machine;
@@ -30,7 +31,8 @@ use crate::{
         MotionRegion, MotionReport, NormRect, Track,
     },
 };
-use demand::Wakefulness;
+use calm::Calm;
+use demand::{Need, Wakefulness};
 use ignored::Ignored;
 use machine::Machine;
 use memory::Memory;
@@ -67,8 +69,7 @@ pub struct Events {
     best_score: f32,
     /// Motion of the newest look.
     report: Option<MotionReport>,
-    /// First look of those up to the newest in which nothing moved.
-    still_since: Option<MediaTime>,
+    calm: Calm,
     now: MediaTime,
     /// When the watch began: start, arming, or the last end of the stream.
     since: MediaTime,
@@ -112,7 +113,7 @@ impl Events {
             visitors: Vec::new(),
             best_score: 0.0,
             report: None,
-            still_since: None,
+            calm: Calm::default(),
             now: MediaTime::ZERO,
             since: MediaTime::ZERO,
             last_look: None,
@@ -155,15 +156,15 @@ impl Events {
     pub fn motion(&mut self, report: &MotionReport) -> Step {
         self.advance(report.time);
         if self.mode == Mode::Armed {
-            let moving = self.is_motion(report);
-            if moving {
+            if self.is_motion(report) {
                 self.wakefulness.motion(self.now);
             }
-            if moving || !report.settled {
-                self.still_since = None;
-            } else {
-                self.still_since.get_or_insert(report.time);
-            }
+            let large = report
+                .regions
+                .iter()
+                .filter(|r| r.score >= self.motion_area);
+            let patches = report.settled.then(|| large.map(|r| r.rect).collect());
+            self.calm.look(report.time, patches);
             self.report = Some(report.clone());
             self.ignored.look(report);
         }
@@ -296,7 +297,7 @@ impl Events {
             .collect();
         self.wakefulness = self.wakefulness.asleep_again();
         self.report = None;
-        self.still_since = None;
+        self.calm = Calm::default();
         self.since = self.now;
         self.last_look = None;
         self.looked_settled = false;
@@ -310,13 +311,13 @@ impl Events {
     /// Whatever follows from the state as it is now.
     fn step(&mut self, mut refusals: Vec<Refusal>) -> Step {
         let last_look = self.last_look.unwrap_or(self.since);
-        let still = match (&self.report, self.still_since) {
-            (Some(report), Some(since)) => report.time.since(since),
-            _ => Duration::ZERO,
-        };
-        let changes =
-            self.machine
-                .step(self.now, last_look, still, &mut self.visitors, &self.places);
+        let changes = self.machine.step(
+            self.now,
+            last_look,
+            self.calm.still(),
+            &mut self.visitors,
+            &self.places,
+        );
         let open = self.machine.is_open();
         if let Some(spell) = self.wakefulness.settle(self.now, open) {
             let score = std::mem::take(&mut self.best_score);
@@ -337,8 +338,18 @@ impl Events {
         let demand = match self.mode {
             Mode::Disarmed => DecodeDemand::Off,
             Mode::Armed => {
-                let doubt = self.visitors.iter().any(|v| v.may_be_coming(self.now));
-                self.wakefulness.demand(self.now, open, doubt)
+                let need = if !open {
+                    let coming = self.visitors.iter().any(|v| v.may_be_coming(self.now));
+                    Need::Alone { coming }
+                } else if self.visitors.iter().any(Visitor::is_missed) {
+                    Need::Incident {
+                        calm: Duration::ZERO,
+                    }
+                } else {
+                    let calm = self.calm.lasted();
+                    Need::Incident { calm }
+                };
+                self.wakefulness.demand(self.now, need)
             }
         };
         Step {

@@ -240,6 +240,11 @@ impl Visitor {
         self.moved
     }
 
+    /// Whether it is part of the open incident and the newest look missed it.
+    pub(super) fn is_missed(&self) -> bool {
+        self.joined && self.present.is_none()
+    }
+
     /// Rules that it has fired, in order.
     pub(super) fn rules(&self) -> &[RuleHit] {
         &self.route.hits
