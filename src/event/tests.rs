@@ -76,6 +76,50 @@ fn one_lost_inside_is_not_waited_for_once_nothing_moves_any_more() {
 }
 
 #[test]
+fn one_who_sits_is_looked_at_in_keyframes_and_missed_at_once() {
+    let mut scene = Scene::plain();
+    let sitting = |t: f64| walker(1, 0.0, t, (0.1 + 0.1 * t as f32).min(0.5));
+    let look = |scene: &mut Scene, time: f64, there: bool| {
+        let track = sitting(time);
+        scene.motion(time, &[track.rect]);
+        scene.seen(time, &[if there { track } else { lost(track) }]);
+    };
+    for second in 0..120 {
+        look(&mut scene, f64::from(second), true);
+    }
+    assert_eq!(scene.states(), [Began, Updated], "recording pauses");
+    assert_eq!(scene.demand, DecodeDemand::Asleep);
+    look(&mut scene, 121.0, false);
+    let every = Duration::from_millis(200);
+    assert_eq!(scene.demand, DecodeDemand::Awake { every });
+    look(&mut scene, 121.2, true);
+    assert_eq!(scene.demand, DecodeDemand::Asleep);
+    assert_eq!(scene.states(), [Began, Updated]);
+}
+
+#[test]
+fn one_who_was_part_of_the_background_when_lost_is_waited_for() {
+    let mut scene = Scene::plain();
+    let sitting = |t| walker(1, 0.0, t, 0.5);
+    for second in 0..40 {
+        let time = f64::from(second);
+        let moving = (time < 10.0).then_some(body(0.5));
+        let missed = time >= 30.0;
+        scene.motion(time, moving.as_slice());
+        scene.seen(
+            time,
+            &[if missed {
+                lost(sitting(29.0))
+            } else {
+                sitting(time)
+            }],
+        );
+    }
+    assert_eq!(scene.states(), [Began, Ended]);
+    assert_eq!(scene.changes[1].0, 39.0, "ten seconds after 29");
+}
+
+#[test]
 fn one_who_was_taken_to_be_gone_and_comes_back_is_counted_once() {
     let mut scene = Scene::plain();
     scene.play(0.0, 40.0, |t| {
