@@ -56,6 +56,7 @@ fn looks(c: &mut Criterion) {
                     frame: frame.clone(),
                     parts: vec![NormRect::FULL],
                     trigger: Trigger::Watch,
+                    urgent: false,
                 });
                 camera.wait(Duration::from_secs(5)).expect("an answer")
             });

@@ -122,6 +122,10 @@ pub struct Metrics {
     pub frames_decoded: Family<CameraLabel, Counter>,
     /// Looks, by model.
     pub looks: Family<CameraPartLabel, Counter>,
+    /// Looks for persons that took longer than from one look to the next.
+    pub late_looks: Family<CameraLabel, Counter>,
+    /// Share of the last seconds in which the busier model was at work, 0..1.
+    pub load: Gauge<f64, AtomicU64>,
     /// Looks that failed, by model.
     pub look_failures: Family<CameraPartLabel, Counter>,
     /// Incidents begun.
@@ -157,6 +161,8 @@ impl Metrics {
             dropped: Family::default(),
             frames_decoded: Family::default(),
             looks: Family::default(),
+            late_looks: Family::default(),
+            load: Gauge::default(),
             look_failures: Family::default(),
             incidents: Family::default(),
             alert_latency: Latency::new(),
@@ -197,6 +203,16 @@ impl Metrics {
                 metrics.frames_decoded.clone(),
             );
             r.register("looks", "Model runs", metrics.looks.clone());
+            r.register(
+                "late_looks",
+                "Looks for persons that took longer than from one look to the next",
+                metrics.late_looks.clone(),
+            );
+            r.register(
+                "load_ratio",
+                "Share of the last seconds in which the busier model was at work: near 1, looks come late",
+                metrics.load.clone(),
+            );
             r.register(
                 "look_failures",
                 "Model runs that failed",

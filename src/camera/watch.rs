@@ -216,6 +216,7 @@ impl Watch {
                 parts,
                 frame,
                 trigger,
+                urgent: asleep || self.open.is_some(),
             });
         }
     }

@@ -11,11 +11,20 @@ use std::{
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::{ConfigArg, environment};
+use super::{
+    ConfigArg,
+    capacity::{Cost, capacity},
+    environment,
+};
 use crate::{
-    base::{clock::SystemClock, cpu::StageCpu, tasks::Tasks, telemetry::Metrics},
+    base::{
+        clock::SystemClock,
+        cpu::{Stage, StageCpu},
+        tasks::Tasks,
+        telemetry::Metrics,
+    },
     config::{ByteSize, CameraConfig, Config, SourceConfig},
-    flow::{MediaTime, Packet, Problem, StreamFormat, StreamRole},
+    flow::{Packet, Problem, StreamFormat, StreamRole},
     infer::Infer,
     ingest::{self, PacketSink, RtspSource, SourceState},
     outbox::sinks::{self, StoreSink},
@@ -123,14 +132,20 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
         .build()?;
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     findings.result("data folder", data_folder(&config.data_dir))?;
-    let models = Infer::start(&config.models, &tasks, StageCpu::default(), Metrics::new())
-        .map(|infer| format!("{} and {} loaded", infer.motion_card(), infer.person_card()))
-        .map_err(|error| error.to_string());
-    findings.result("models", models)?;
+    let infer = Infer::start(&config.models, &tasks, StageCpu::default(), Metrics::new());
+    let models = infer.as_ref().map_err(ToString::to_string);
+    let loaded =
+        |infer: &Infer| format!("{} and {} loaded", infer.motion_card(), infer.person_card());
+    findings.result("models", models.map(loaded))?;
+    let infer = infer.ok();
     match ingest::init() {
         Ok(()) => {
+            let mut costs = Vec::new();
             for camera in &config.cameras {
-                check_camera(camera, &tasks, findings)?;
+                costs.extend(check_camera(camera, infer.as_ref(), &tasks, findings)?);
+            }
+            if let Some(capacity) = capacity(&costs) {
+                findings.ok("this machine", &format!("carries {capacity}"))?;
             }
         }
         Err(error) => findings.problem("GStreamer", &error.to_string())?,
@@ -184,9 +199,11 @@ fn data_folder(dir: &Path) -> Result<String, String> {
 
 fn check_camera(
     camera: &CameraConfig,
+    infer: Option<&Infer>,
     tasks: &Tasks,
     findings: &mut Findings<'_>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Cost>> {
+    let mut cost = None;
     let streams = [
         (StreamRole::Sub, "", Some(&camera.source)),
         (StreamRole::Main, " (main stream)", camera.main.as_ref()),
@@ -203,7 +220,13 @@ fn check_camera(
                     || format!("no second keyframe in {} s", CAMERA_PATIENCE.as_secs()),
                     |interval| format!("a keyframe each {:.1} s", interval.as_secs_f64()),
                 );
-                findings.ok(&what, &format!("{:?}, {interval}", seen.format))?;
+                if role == StreamRole::Sub {
+                    cost = infer
+                        .and_then(|infer| Cost::measure(camera, &seen.packets, seen.ingest, infer));
+                }
+                let costs = cost.filter(|_| role == StreamRole::Sub);
+                let costs = costs.map_or_else(String::new, |cost| format!("; {}", cost.told()));
+                findings.ok(&what, &format!("{:?}, {interval}{costs}", seen.format))?;
                 let rare = seen
                     .keyframe_interval
                     .is_none_or(|i| i > camera.wake_within + Duration::from_millis(100));
@@ -226,18 +249,21 @@ fn check_camera(
             }
         }
     }
-    Ok(())
+    Ok(cost)
 }
 
 /// What a camera showed.
 struct Shown {
     format: Arc<StreamFormat>,
     keyframe_interval: Option<Duration>,
+    /// From the first keyframe to the second, or as far as patience went.
+    packets: Vec<Packet>,
+    /// What receiving them cost.
+    ingest: Duration,
 }
 
 enum Sign {
-    Format(Arc<StreamFormat>),
-    Key(MediaTime),
+    Packet(Packet),
     Away(Problem),
 }
 
@@ -245,10 +271,7 @@ struct Scout(mpsc::Sender<Sign>);
 
 impl PacketSink for Scout {
     fn packet(&mut self, packet: Packet) {
-        if packet.key {
-            let _ = self.0.send(Sign::Format(packet.format));
-            let _ = self.0.send(Sign::Key(packet.time));
-        }
+        let _ = self.0.send(Sign::Packet(packet));
     }
 
     fn state(&mut self, state: SourceState) {
@@ -267,41 +290,43 @@ fn watch(
     let (sender, signs) = mpsc::channel();
     let scouting = tasks.child();
     let token = scouting.token().clone();
-    let rtsp = RtspSource::new(
-        source.clone(),
-        role,
-        SystemClock::start(),
-        StageCpu::default(),
-    );
+    let stages = StageCpu::default();
+    let rtsp = RtspSource::new(source.clone(), role, SystemClock::start(), stages.clone());
     scouting.thread("check", move || rtsp.run(Box::new(Scout(sender)), &token))?;
     let deadline = Instant::now() + CAMERA_PATIENCE;
-    let (mut format, mut first_key) = (None, None);
-    let outcome = loop {
+    let mut packets: Vec<Packet> = Vec::new();
+    let mut begun = Duration::ZERO;
+    let mut problem = None;
+    let mut keyframe_interval = None;
+    while keyframe_interval.is_none() && problem.is_none() {
         match signs.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(Sign::Format(new)) => format = Some(new),
-            Ok(Sign::Key(time)) => match (first_key, &format) {
-                (Some(first), Some(format)) => {
-                    break Ok(Shown {
-                        format: format.clone(),
-                        keyframe_interval: Some(time.since(first)),
-                    });
+            Ok(Sign::Packet(packet)) => match packets.first() {
+                None if packet.key => {
+                    begun = stages.get(Stage::Ingest);
+                    packets.push(packet);
                 }
-                _ => first_key = Some(time),
+                None => {}
+                Some(first) => {
+                    keyframe_interval = packet.key.then(|| packet.time.since(first.time));
+                    packets.push(packet);
+                }
             },
-            Ok(Sign::Away(problem)) => break Err(problem),
-            Err(_) => {
-                break match format.take() {
-                    Some(format) => Ok(Shown {
-                        format,
-                        keyframe_interval: None,
-                    }),
-                    None => Err(Problem {
-                        message: format!("no picture came within {} s", CAMERA_PATIENCE.as_secs()),
-                        hint: "check that the address plays in another player".to_owned(),
-                    }),
-                };
-            }
+            Ok(Sign::Away(away)) => problem = Some(away),
+            Err(_) => break,
         }
+    }
+    let outcome = match (problem, packets.first()) {
+        (Some(problem), _) => Err(problem),
+        (None, Some(first)) => Ok(Shown {
+            format: Arc::clone(&first.format),
+            keyframe_interval,
+            ingest: stages.get(Stage::Ingest).saturating_sub(begun),
+            packets,
+        }),
+        (None, None) => Err(Problem {
+            message: format!("no picture came within {} s", CAMERA_PATIENCE.as_secs()),
+            hint: "check that the address plays in another player".to_owned(),
+        }),
     };
     if !scouting.close(Duration::from_secs(5)).is_empty() {
         return Err(anyhow::anyhow!("the camera's session does not end")).context("check");

@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod camera;
+mod capacity;
 pub mod check;
 pub mod demo;
 pub mod models;

@@ -314,6 +314,12 @@ impl DetectConfig {
         const FOUND: f32 = 1.0 / 3.0;
         FOUND * WIDTH_TO_HEIGHT * self.smallest_person * self.smallest_person / (4.0 / 3.0)
     }
+
+    /// From one look to the next while something moves.
+    #[must_use]
+    pub fn look_interval(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.looks_per_second.max(0.1))
+    }
 }
 
 impl Default for IncidentConfig {

@@ -100,14 +100,13 @@ impl Events {
         mode: Mode,
         new_id: impl FnMut() -> IncidentId + Send + 'static,
     ) -> Self {
-        let every = Duration::from_secs_f64(1.0 / detect.looks_per_second.max(0.1));
         Self {
             labels: detect.labels.clone(),
             motion_area: detect.least_motion(),
             places: Places::new(detect),
             mode,
             machine: Machine::new(camera, incident.clone(), Box::new(new_id)),
-            wakefulness: Wakefulness::new(detect.awake_hold, every),
+            wakefulness: Wakefulness::new(detect.awake_hold, detect.look_interval()),
             memory: Memory::default(),
             ignored: Ignored::new(detect.least_motion()),
             visitors: Vec::new(),

@@ -1,9 +1,13 @@
 //! A desk: one worker, one seat for each client. The newest question of a client replaces its older one; seats are
-//! served in turn, so that no camera can starve another.
+//! served in turn, so that no camera can starve another. Urgent questions come first, but not always: when time is short,
+//! all get slower, and none stops.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,9 +16,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::{link::Bell, tasks::Tasks};
 
+/// How much an answer is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// Comes in turn.
+    Routine,
+    /// Comes in turn among the urgent ones, before the others.
+    Urgent,
+}
+
+/// So many urgent questions are answered before a routine one that waits.
+const MOST_FAVOURS: u32 = 3;
+
 struct Place<Q, A> {
     number: u64,
-    question: Option<Q>,
+    question: Option<(Q, Rank)>,
     /// The worker has a question of this seat in hand.
     busy: bool,
     answer: Option<A>,
@@ -23,8 +39,10 @@ struct Place<Q, A> {
 
 struct State<Q, A> {
     places: Vec<Place<Q, A>>,
-    /// Index of the seat whose turn is next.
-    turn: usize,
+    /// Index of the seat whose turn is next, among the routine and among the urgent.
+    turns: [usize; 2],
+    /// Urgent questions that were put before a routine one since the last of those.
+    favours: u32,
     seats_so_far: u64,
     open: bool,
 }
@@ -33,6 +51,8 @@ struct Inner<Q, A> {
     state: Mutex<State<Q, A>>,
     asked: Condvar,
     answered: Condvar,
+    /// Nanoseconds that the worker has been at work.
+    busy: AtomicU64,
 }
 
 /// Where questions are put. Cheap to clone.
@@ -59,18 +79,23 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
         let desk = Self(Arc::new(Inner {
             state: Mutex::new(State {
                 places: Vec::new(),
-                turn: 0,
+                turns: [0; 2],
+                favours: 0,
                 seats_so_far: 0,
                 open: true,
             }),
             asked: Condvar::new(),
             answered: Condvar::new(),
+            busy: AtomicU64::new(0),
         }));
         let worker = desk.clone();
         tasks.thread(name, move || {
             while let Some((number, mut question)) = worker.next() {
+                let began = Instant::now();
                 let answer = catch_unwind(AssertUnwindSafe(|| work(&mut question)));
                 let answer = answer.unwrap_or_else(|_| sorry(question));
+                let spent = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                worker.0.busy.fetch_add(spent, Ordering::Relaxed);
                 worker.answer(number, answer);
             }
         })?;
@@ -108,19 +133,21 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
             if !state.open {
                 return None;
             }
-            let (count, turn) = (state.places.len(), state.turn);
-            for step in 0..count {
-                let index = (turn + step) % count;
+            if let Some(index) = state.choose() {
                 let place = &mut state.places[index];
-                if let Some(question) = place.question.take() {
+                let number = place.number;
+                if let Some((question, _)) = place.question.take() {
                     place.busy = true;
-                    let number = place.number;
-                    state.turn = (index + 1) % count;
                     return Some((number, question));
                 }
             }
             self.0.asked.wait(&mut state);
         }
+    }
+
+    /// How long the worker has been at work so far.
+    pub(super) fn busy(&self) -> Duration {
+        Duration::from_nanos(self.0.busy.load(Ordering::Relaxed))
     }
 
     fn answer(&self, number: u64, answer: A) {
@@ -150,6 +177,35 @@ impl<Q, A> State<Q, A> {
         self.places.iter_mut().find(|place| place.number == number)
     }
 
+    /// The seat whose question comes next; its turn is over then.
+    fn choose(&mut self) -> Option<usize> {
+        let (routine, urgent) = (self.next_of(Rank::Routine), self.next_of(Rank::Urgent));
+        let (index, rank) = match (urgent, routine) {
+            (Some(urgent), Some(_)) if self.favours < MOST_FAVOURS => {
+                self.favours += 1;
+                (urgent, Rank::Urgent)
+            }
+            (_, Some(routine)) => {
+                self.favours = 0;
+                (routine, Rank::Routine)
+            }
+            (Some(urgent), None) => (urgent, Rank::Urgent),
+            (None, None) => return None,
+        };
+        self.turns[rank as usize] = (index + 1) % self.places.len();
+        Some(index)
+    }
+
+    fn next_of(&self, rank: Rank) -> Option<usize> {
+        let count = self.places.len();
+        (0..count)
+            .map(|step| (self.turns[rank as usize] + step) % count)
+            .find(|&index| {
+                let question = &self.places[index].question;
+                question.as_ref().is_some_and(|(_, r)| *r == rank)
+            })
+    }
+
     fn mine(&mut self, number: u64) -> &mut Place<Q, A> {
         self.place(number)
             .expect("a seat's place is there until the seat is given up")
@@ -164,11 +220,11 @@ pub(super) struct Seat<Q, A> {
 
 impl<Q, A> Seat<Q, A> {
     /// Puts a question; an older one that nobody took up is returned.
-    pub(super) fn ask(&self, question: Q) -> Option<Q> {
+    pub(super) fn ask(&self, question: Q, rank: Rank) -> Option<Q> {
         let mut state = self.desk.0.state.lock();
-        let replaced = state.mine(self.number).question.replace(question);
+        let replaced = state.mine(self.number).question.replace((question, rank));
         self.desk.0.asked.notify_one();
-        replaced
+        replaced.map(|(question, _)| question)
     }
 
     /// The answer, if there is one.
@@ -213,8 +269,9 @@ impl<Q, A> Drop for Seat<Q, A> {
     fn drop(&mut self) {
         let mut state = self.desk.0.state.lock();
         state.places.retain(|place| place.number != self.number);
-        if state.turn >= state.places.len() {
-            state.turn = 0;
+        let count = state.places.len();
+        for turn in state.turns.iter_mut().filter(|turn| **turn >= count) {
+            *turn = 0;
         }
     }
 }
@@ -267,10 +324,10 @@ mod tests {
         let bell = Bell::new();
         let seat = slow.desk.seat(&bell);
         assert!(!seat.pending() && seat.wait(None).is_none());
-        assert_eq!(seat.ask("a"), None);
+        assert_eq!(seat.ask("a", Rank::Routine), None);
         assert_eq!(slow.taken.recv_timeout(SOON).unwrap(), "a");
-        assert_eq!(seat.ask("b"), None);
-        assert_eq!(seat.ask("c"), Some("b"));
+        assert_eq!(seat.ask("b", Rank::Routine), None);
+        assert_eq!(seat.ask("c", Rank::Routine), Some("b"));
         assert!(seat.pending() && seat.take().is_none());
         assert!(seat.wait(deadline(Duration::from_millis(1))).is_none());
         slow.leave.send(()).unwrap();
@@ -286,10 +343,10 @@ mod tests {
         let (_runtime, tasks) = tasks();
         let slow = slow(&tasks);
         let seats = [(); 3].map(|()| slow.desk.seat(&Bell::new()));
-        seats[1].ask("b1");
+        seats[1].ask("b1", Rank::Routine);
         let mut order = vec![slow.taken.recv_timeout(SOON).unwrap()];
         for (seat, question) in seats.iter().zip(["a", "b2", "c"]) {
-            seat.ask(question);
+            seat.ask(question, Rank::Routine);
         }
         for _ in 0..3 {
             slow.leave.send(()).unwrap();
@@ -302,17 +359,47 @@ mod tests {
     }
 
     #[test]
+    fn urgent_questions_come_first_and_the_others_wait_no_longer_than_for_three() {
+        let (_runtime, tasks) = tasks();
+        let slow = slow(&tasks);
+        let seats = [(); 3].map(|()| slow.desk.seat(&Bell::new()));
+        seats[0].ask("routine", Rank::Routine);
+        let mut order = vec![slow.taken.recv_timeout(SOON).unwrap()];
+        seats[0].ask("routine", Rank::Routine);
+        let urgent = ["u1", "u2"];
+        for (seat, question) in seats[1..].iter().zip(urgent) {
+            seat.ask(question, Rank::Urgent);
+        }
+        for _ in 0..7 {
+            slow.leave.send(()).unwrap();
+            order.push(slow.taken.recv_timeout(SOON).unwrap());
+            // Whoever was served asks again at once.
+            match order[order.len() - 1] {
+                "u1" => seats[1].ask("u1", Rank::Urgent),
+                "u2" => seats[2].ask("u2", Rank::Urgent),
+                _ => seats[0].ask("routine", Rank::Routine),
+            };
+        }
+        let expected = ["u1", "u2", "u1", "routine", "u2", "u1", "u2"];
+        assert_eq!(order[1..], expected);
+        assert!(slow.desk.busy() > Duration::ZERO);
+        drop(seats);
+        drop(slow.leave);
+        assert!(tasks.close(SOON).is_empty());
+    }
+
+    #[test]
     fn a_panic_is_one_bad_answer_and_closing_frees_those_who_wait() {
         let (_runtime, tasks) = tasks();
         let work = |question: &mut u32| 100u32.checked_div(*question).expect("asked for it");
         let desk = Desk::start("panics", &tasks, work, |question| question).unwrap();
         let seat = desk.seat(&Bell::new());
-        seat.ask(0);
+        seat.ask(0, Rank::Routine);
         assert_eq!(seat.wait(deadline(SOON)), Some(0));
-        seat.ask(4);
+        seat.ask(4, Rank::Routine);
         assert_eq!(seat.wait(deadline(SOON)), Some(25));
         assert!(tasks.close(SOON).is_empty());
-        seat.ask(5);
+        seat.ask(5, Rank::Routine);
         assert_eq!(seat.wait(None), None);
         assert!(!seat.pending());
     }

@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use super::{
     InferError,
     card::{Card, Task},
-    desk::{Desk, Seat, deadline},
+    desk::{Desk, Rank, Seat, deadline},
     motion::{MotionModel, MotionRules, MotionState},
     person::PersonModel,
     runtime, siblings,
@@ -20,11 +20,14 @@ use crate::{
         cpu::{Stage, StageCpu},
         link::Bell,
         tasks::Tasks,
-        telemetry::{CameraPartLabel, Metrics},
+        telemetry::{CameraLabel, CameraPartLabel, Metrics},
     },
     config::{DetectConfig, ModelsConfig},
     flow::{CameraId, Detection, Frame, Label, MotionReport, NormRect, Size},
 };
+
+/// The load is told over so long.
+const LOAD_OVER: Duration = Duration::from_secs(5);
 
 /// Why a picture is looked at. Comes back with what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +49,8 @@ pub struct Look {
     pub parts: Vec<NormRect>,
     /// Why.
     pub trigger: Trigger,
+    /// Whether an alert may wait for it: it comes before looks that are not urgent, when there is not time for all.
+    pub urgent: bool,
 }
 
 /// The answer to a [`Look`].
@@ -119,7 +124,7 @@ impl Infer {
             model: card.name.clone(),
             reason: error.to_string(),
         };
-        Ok(Self {
+        let infer = Self {
             motion: start_motion(motion, tasks, stages.clone())
                 .map_err(|e| no_thread(&motion_card, e))?,
             person: start_person(person, tasks, stages).map_err(|e| no_thread(&person_card, e))?,
@@ -127,7 +132,33 @@ impl Infer {
             person_card,
             score,
             metrics,
-        })
+        };
+        infer.watch_load(tasks);
+        Ok(infer)
+    }
+
+    /// Tells how much of the last seconds the busier of the two threads was at work.
+    fn watch_load(&self, tasks: &Tasks) {
+        let (infer, stop) = (self.clone(), tasks.token().clone());
+        tasks.spawn("load", async move {
+            let (mut before, mut since) = (infer.spent(), Instant::now());
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(LOAD_OVER) => {}
+                    () = stop.cancelled() => return,
+                }
+                let (now, passed) = (infer.spent(), since.elapsed());
+                let share = |n: usize| (now[n] - before[n]).as_secs_f64() / passed.as_secs_f64();
+                infer.metrics.load.set(share(0).max(share(1)).min(1.0));
+                (before, since) = (now, Instant::now());
+            }
+        });
+    }
+
+    /// How long the motion model and the person model have been at work so far.
+    #[must_use]
+    pub fn spent(&self) -> [Duration; 2] {
+        [self.motion.busy(), self.person.busy()]
     }
 
     /// Card of the motion model in use.
@@ -170,6 +201,10 @@ impl Infer {
                 failures: metrics.look_failures.get_or_create_owned(&person),
             },
             replaced: metrics.dropped.get_or_create_owned(&label("looks")),
+            due: detect.look_interval(),
+            late: metrics.late_looks.get_or_create_owned(&CameraLabel {
+                camera: camera.to_string(),
+            }),
         }
     }
 }
@@ -274,6 +309,9 @@ pub struct CameraInfer {
     motion_counts: Counts,
     person_counts: Counts,
     replaced: Counter,
+    /// A look that takes longer than from one to the next is late.
+    due: Duration,
+    late: Counter,
 }
 
 impl CameraInfer {
@@ -299,11 +337,12 @@ impl CameraInfer {
     /// # Errors
     /// When the picture cannot be used, the model fails, or the models have been stopped.
     pub fn motion(&mut self, frame: &Frame) -> Result<MotionReport, InferError> {
-        self.motion.ask(MotionQuestion {
+        let question = MotionQuestion {
             frame: frame.clone(),
             rules: Arc::clone(&self.rules),
             state: std::mem::take(&mut self.state),
-        });
+        };
+        self.motion.ask(question, Rank::Routine);
         let answer = self.motion.wait(None).ok_or(InferError::Stopped)?;
         self.state = answer.state;
         self.motion_counts.count(1, &answer.report);
@@ -312,14 +351,13 @@ impl CameraInfer {
 
     /// Asks for a look and returns at once. An older look that has not begun is replaced, and counted as dropped.
     pub fn offer(&mut self, look: Look) {
-        if self
-            .person
-            .ask(Question {
-                look,
-                asked: Instant::now(),
-            })
-            .is_some()
-        {
+        let rank = if look.urgent {
+            Rank::Urgent
+        } else {
+            Rank::Routine
+        };
+        let asked = Instant::now();
+        if self.person.ask(Question { look, asked }, rank).is_some() {
             self.replaced.inc();
         }
     }
@@ -344,6 +382,9 @@ impl CameraInfer {
 
     fn finish(&self, mut seen: Seen) -> Seen {
         self.person_counts.count(seen.runs, &seen.detections);
+        if seen.elapsed > self.due {
+            self.late.inc();
+        }
         if let Ok(detections) = &mut seen.detections {
             detections.retain(|detection| self.labels.contains(&detection.label));
         }

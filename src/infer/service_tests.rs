@@ -54,6 +54,7 @@ fn look(frame: &Frame) -> Look {
         frame: frame.clone(),
         parts: vec![NormRect::FULL],
         trigger: Trigger::Watch,
+        urgent: false,
     }
 }
 
@@ -91,6 +92,25 @@ fn a_look_comes_back_with_the_cameras_labels_and_is_counted() {
         text.contains("lares_looks_total{camera=\"door\",part=\"person\"} 1"),
         "{text}"
     );
+}
+
+#[test]
+fn a_look_that_takes_longer_than_to_the_next_is_counted_as_late() {
+    let rig = rig();
+    let hasty = DetectConfig {
+        looks_per_second: 1e6,
+        ..DetectConfig::default()
+    };
+    let id = "door".parse().unwrap();
+    let mut camera = rig.infer.camera(&id, &hasty, &Bell::new());
+    camera.offer(look(&models::golden_picture()));
+    assert!(camera.wait(SOON).is_some());
+    let text = rig.metrics.render().unwrap();
+    assert!(
+        text.contains("lares_late_looks_total{camera=\"door\"} 1"),
+        "{text}"
+    );
+    assert!(rig.infer.spent()[1] > Duration::ZERO);
 }
 
 #[test]
