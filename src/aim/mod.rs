@@ -47,6 +47,8 @@ const LEAST_WEIGHT: f32 = 0.15;
 const WORTH: f32 = 0.1;
 /// Whoever may just have come is worth a close-up in every look for this long: an alert waits for it.
 const URGENT_FOR: Duration = Duration::from_secs(1);
+/// Share of a track's box that a patch of motion must cover.
+const MOVING: f32 = 0.3;
 /// Share of a patch of motion that lies in a track's box where the track explains it.
 const EXPLAINED: f32 = 0.6;
 
@@ -102,7 +104,10 @@ impl Aim {
         self.shown.retain(|(at, _)| time.since(*at) < FORGOTTEN);
         let eye = Eye::new(picture, &self.inputs);
         let small = |rect: &NormRect| eye.rows(rect) < SMALL;
-        let mut all: Vec<Target> = tracks.iter().map(|t| track_target(t, time)).collect();
+        let mut all: Vec<Target> = tracks
+            .iter()
+            .map(|track| track_target(track, time, motion))
+            .collect();
         let unexplained = |region: &&MotionRegion| {
             let inside = |track: &Track| track.rect.grown(0.2).intersection(&region.rect).area();
             !tracks
@@ -122,20 +127,28 @@ impl Aim {
             target.weight = (target.weight * self.staleness(time, &target.rect)).max(least);
         }
 
+        let recent = self.whole.is_some_and(|at| time.since(at) < WHOLE_EVERY);
+        let known = |track: &Track| track.state != TrackState::Tentative;
+        // Where only small things move and nobody is known, a close-up shows more than the whole, for the same price.
+        let mut swap = recent && !whole && large.is_empty() && !tracks.iter().any(known);
+        let mut swapped = false;
         let mut close = Vec::new();
-        while close.len() < MOST_AT_ONCE && self.allowance.has_one() {
+        while close.len() < MOST_AT_ONCE && (swap || self.allowance.has_one()) {
             let Some(best) = window::best(&eye, &targets, WANTED).filter(|w| w.gain >= WORTH)
             else {
                 break;
             };
-            self.allowance.spend_one();
+            if std::mem::take(&mut swap) {
+                swapped = true;
+            } else {
+                self.allowance.spend_one();
+            }
             targets.retain(|target| !window::holds(&best.rect, &target.rect));
             self.shown.push_back((time, best.rect));
             close.push(best.rect);
         }
-        let recent = self.whole.is_some_and(|at| time.since(at) < WHOLE_EVERY);
         let covered = !close.is_empty() && targets.is_empty() && large.is_empty();
-        if whole || !recent || !covered {
+        if whole || !recent || !(covered || swapped) {
             self.whole = Some(time);
             close.insert(0, NormRect::FULL);
         }
@@ -155,16 +168,21 @@ impl Aim {
 }
 
 /// A clear track is known; a doubtful one, or one that is missed, is worth another look.
-fn track_target(track: &Track, time: MediaTime) -> Target {
+fn track_target(track: &Track, time: MediaTime, motion: &[MotionRegion]) -> Target {
     let doubt = if track.seen.is_some() {
         ((CLEAR - track.score) / (CLEAR - DOUBTFUL)).clamp(LEAST_WEIGHT, 1.0)
     } else {
         0.5
     };
+    let moves = motion
+        .iter()
+        .any(|region| track.rect.intersection(&region.rect).area() >= MOVING * track.rect.area());
     Target {
         rect: track.rect.clamped(),
         weight: doubt,
-        urgent: track.state == TrackState::Tentative && time.since(track.first_seen) < URGENT_FOR,
+        urgent: track.state == TrackState::Tentative
+            && time.since(track.first_seen) < URGENT_FOR
+            && moves,
     }
 }
 
