@@ -68,6 +68,7 @@ impl App {
         let site = site_id(&config)?;
 
         let infer = Infer::start(&config.models, &services, stages.clone(), metrics.clone())?;
+        infer.watch_load(&services);
         let outbox = Outbox::open(
             &config.data_dir,
             site.clone(),

@@ -9,8 +9,10 @@
 //! so that the target gets [`WANTED`] rows, and moved to take in as many other targets as it can. A target counts the
 //! more, the less is known of it (motion that nobody explains, a doubtful track) and the longer no close-up has shown it.
 //! Close-ups are paid from an allowance, so many a second with a small reserve; when it is short, targets wait in turn
-//! and all get their close-up later. Where everything that lives in the picture is inside the close-ups just chosen, the
-//! look at the whole is left out, but never for longer than [`WHOLE_EVERY`].
+//! and all get their close-up later. A new doubtful track that moves is worth one in every look of its first second, as an
+//! alert waits for it; and while only small things move and nobody is known, a close-up takes the place of the look at the
+//! whole, which costs no more. Where everything that lives in the picture is inside the close-ups just chosen, the
+//! look at the whole is left out as well. It is never left out for longer than [`WHOLE_EVERY`].
 
 mod allowance;
 mod fixed;

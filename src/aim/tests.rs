@@ -125,6 +125,24 @@ fn whoever_may_just_have_come_gets_a_close_up_in_each_look() {
 }
 
 #[test]
+fn while_only_small_things_move_a_close_up_takes_the_place_of_the_whole() {
+    let looks = |tracks: &[Track]| {
+        let mut aim = aim(0.0);
+        let patch = [moving(0.5, 0.5, 0.08)];
+        let look = |tenth: i32| aim.choose(at(0.1 * f64::from(tenth)), HD, &patch, tracks, false);
+        (0..15).map(look).collect::<Vec<_>>()
+    };
+    let nobody = looks(&[]);
+    assert!(nobody.iter().all(|parts| parts.len() == 1), "a run each");
+    let whole = |parts: &&Vec<NormRect>| parts[0] == NormRect::FULL;
+    assert!(nobody.iter().filter(|p| !whole(p)).count() >= 3);
+    let most_in_a_row = nobody.split(|p| whole(&p)).map(<[_]>::len).max();
+    assert!(most_in_a_row.is_some_and(|looks| looks <= 10), "a second");
+    let somebody = track(NormRect::new(0.1, 0.1, 0.2, 0.6), 0.8);
+    assert!(looks(&[somebody]).iter().all(|parts| whole(&parts)));
+}
+
+#[test]
 fn when_the_allowance_is_short_all_get_their_turn() {
     let mut aim = aim(1.0);
     let four: Vec<_> = [0.02, 0.3, 0.6, 0.9].map(|x| moving(x, 0.2, 0.08)).to_vec();

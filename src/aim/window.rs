@@ -15,7 +15,7 @@ pub(super) struct Target {
     pub(super) rect: NormRect,
     /// How much a close-up of it is worth.
     pub(super) weight: f32,
-    /// Worth a close-up whenever the last one was.
+    /// Worth a close-up however short ago the last one was.
     pub(super) urgent: bool,
 }
 

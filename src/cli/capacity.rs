@@ -33,12 +33,12 @@ pub(super) struct Cost {
 
 impl Cost {
     /// Of a camera of which `packets` were received, from one keyframe to the next, at the cost `ingest`; none where
-    /// they show nothing that can be decoded.
+    /// they show nothing that can be decoded. `stages` are those that the models were started with.
     pub(super) fn measure(
         camera: &CameraConfig,
         packets: &[Packet],
         ingest: Duration,
-        infer: &Infer,
+        (infer, stages): (&Infer, &StageCpu),
     ) -> Option<Self> {
         let (first, last) = (packets.first()?, packets.last()?);
         let seconds = last.time.since(first.time).as_secs_f64();
@@ -52,7 +52,7 @@ impl Cost {
             },
         );
         let (keyframe, _) = decode(&packets[..1], DecodeDemand::Asleep);
-        let looks = Looks::time(camera, infer, &frames)?;
+        let looks = Looks::time(camera, infer, stages, &frames)?;
         let per_second = |spent: Duration| spent.as_secs_f64() / seconds;
         let detect = &camera.detect;
         // Where keyframes are rare, all is decoded even asleep.
@@ -118,9 +118,15 @@ struct Looks {
 }
 
 impl Looks {
-    fn time(camera: &CameraConfig, infer: &Infer, frames: &[Frame]) -> Option<Self> {
+    fn time(
+        camera: &CameraConfig,
+        infer: &Infer,
+        stages: &StageCpu,
+        frames: &[Frame],
+    ) -> Option<Self> {
         let mut eyes = infer.camera(&camera.id, &camera.detect, &Bell::new());
-        let before = infer.spent();
+        let spent = || [Stage::Motion, Stage::Person].map(|stage| stages.get(stage));
+        let before = spent();
         let frames = &frames[..frames.len().min(LOOKS)];
         let mut runs = 0;
         for frame in frames {
@@ -133,7 +139,7 @@ impl Looks {
             });
             runs += eyes.wait(PATIENCE)?.runs;
         }
-        let after = infer.spent();
+        let after = spent();
         let each = |n: usize, of: usize| (after[n] - before[n]).as_secs_f64() / of.max(1) as f64;
         Some(Self {
             motion: each(0, frames.len()),

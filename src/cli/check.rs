@@ -132,17 +132,19 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
         .build()?;
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     findings.result("data folder", data_folder(&config.data_dir))?;
-    let infer = Infer::start(&config.models, &tasks, StageCpu::default(), Metrics::new());
+    let stages = StageCpu::default();
+    let infer = Infer::start(&config.models, &tasks, stages.clone(), Metrics::new());
     let models = infer.as_ref().map_err(ToString::to_string);
     let loaded =
         |infer: &Infer| format!("{} and {} loaded", infer.motion_card(), infer.person_card());
     findings.result("models", models.map(loaded))?;
     let infer = infer.ok();
+    let models = infer.as_ref().map(|infer| (infer, &stages));
     match ingest::init() {
         Ok(()) => {
             let mut costs = Vec::new();
             for camera in &config.cameras {
-                costs.extend(check_camera(camera, infer.as_ref(), &tasks, findings)?);
+                costs.extend(check_camera(camera, models, &tasks, findings)?);
             }
             if let Some(capacity) = capacity(&costs) {
                 findings.ok("this machine", &format!("carries {capacity}"))?;
@@ -199,7 +201,7 @@ fn data_folder(dir: &Path) -> Result<String, String> {
 
 fn check_camera(
     camera: &CameraConfig,
-    infer: Option<&Infer>,
+    models: Option<(&Infer, &StageCpu)>,
     tasks: &Tasks,
     findings: &mut Findings<'_>,
 ) -> anyhow::Result<Option<Cost>> {
@@ -221,8 +223,9 @@ fn check_camera(
                     |interval| format!("a keyframe each {:.1} s", interval.as_secs_f64()),
                 );
                 if role == StreamRole::Sub {
-                    cost = infer
-                        .and_then(|infer| Cost::measure(camera, &seen.packets, seen.ingest, infer));
+                    cost = models.and_then(|models| {
+                        Cost::measure(camera, &seen.packets, seen.ingest, models)
+                    });
                 }
                 let costs = cost.filter(|_| role == StreamRole::Sub);
                 let costs = costs.map_or_else(String::new, |cost| format!("; {}", cost.told()));

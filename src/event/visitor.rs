@@ -138,7 +138,7 @@ impl Visitor {
     ) {
         self.present = track.seen.filter(|rect| {
             // A track that passes a bush may be left hanging in it when the visitor is gone.
-            let furniture = self.joined
+            let furniture = (self.was_told() || self.moved.is_some())
                 && haunt.is_some_and(|haunt| haunt.gave(track.score))
                 && !has_own_foreground(rect, foreground);
             !places.masked(rect) && !furniture

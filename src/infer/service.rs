@@ -124,7 +124,7 @@ impl Infer {
             model: card.name.clone(),
             reason: error.to_string(),
         };
-        let infer = Self {
+        Ok(Self {
             motion: start_motion(motion, tasks, stages.clone())
                 .map_err(|e| no_thread(&motion_card, e))?,
             person: start_person(person, tasks, stages).map_err(|e| no_thread(&person_card, e))?,
@@ -132,13 +132,12 @@ impl Infer {
             person_card,
             score,
             metrics,
-        };
-        infer.watch_load(tasks);
-        Ok(infer)
+        })
     }
 
-    /// Tells how much of the last seconds the busier of the two threads was at work.
-    fn watch_load(&self, tasks: &Tasks) {
+    /// Tells from now on in the metrics how much of the last seconds the busier of the two threads was at work. For a
+    /// runtime with timers.
+    pub fn watch_load(&self, tasks: &Tasks) {
         let (infer, stop) = (self.clone(), tasks.token().clone());
         tasks.spawn("load", async move {
             let (mut before, mut since) = (infer.spent(), Instant::now());
@@ -156,8 +155,7 @@ impl Infer {
     }
 
     /// How long the motion model and the person model have been at work so far.
-    #[must_use]
-    pub fn spent(&self) -> [Duration; 2] {
+    fn spent(&self) -> [Duration; 2] {
         [self.motion.busy(), self.person.busy()]
     }
 

@@ -37,7 +37,11 @@ fn check_says_that_everything_works() {
         ["ok ", "configuration: 1 camera"],
         ["ok ", "data folder: "],
         ["ok ", "models: "],
-        ["ok ", "camera door: H.264 768x576, a keyframe each 2.0 s"],
+        [
+            "ok ",
+            "camera door: H.264 768x576, a keyframe each 2.0 s; costs about ",
+        ],
+        ["ok ", "this machine: carries about "],
         ["ok ", "broker: mqtt://127.0.0.1"],
         ["ok ", "store: file:///"],
     ] {
