@@ -88,7 +88,7 @@ fn decode(c: &mut Criterion<CpuTime>) {
             };
             let stream = format!("{name}/{width}x{height}");
             keyframe(c, &stream, &mut camera);
-            running(c, &stream, &mut camera);
+            awake(c, &stream, &mut camera);
             for units in [20, 50] {
                 wake_up(c, &stream, &mut camera, units);
             }
@@ -109,16 +109,23 @@ fn keyframe(c: &mut Criterion<CpuTime>, stream: &str, camera: &mut Camera) {
     });
 }
 
-/// One picture while the camera is awake.
-fn running(c: &mut Criterion<CpuTime>, stream: &str, camera: &mut Camera) {
+/// A whole group while the camera is awake, unit by unit.
+fn awake(c: &mut Criterion<CpuTime>, stream: &str, camera: &mut Camera) {
     let mut decoder = decoder();
-    let mut units = camera.next_group(GROUP as usize).into_iter();
-    c.bench_function(&format!("decode/picture/{stream}"), |b| {
+    let mut c = c.benchmark_group("decode/awake");
+    c.sample_size(10)
+        .sampling_mode(SamplingMode::Flat)
+        .measurement_time(Duration::from_secs(3));
+    c.bench_function(format!("{stream}/gop {GROUP}"), |b| {
         b.iter(|| {
-            if units.len() == 0 {
-                units = camera.next_group(GROUP as usize).into_iter();
-            }
-            units.next().map(|unit| push(&mut decoder, unit, AWAKE))
+            let group = camera.next_group(GROUP as usize);
+            let given = group
+                .into_iter()
+                .flat_map(|unit| push(&mut decoder, unit, AWAKE));
+            assert!(
+                given.count() + 3 > GROUP as usize,
+                "nearly the whole group is given"
+            );
         });
     });
 }
