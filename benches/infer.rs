@@ -1,6 +1,8 @@
 //! What a look costs, step by step and through the model's thread. Run with `cargo bench --bench infer`.
 #![allow(missing_docs)]
 
+mod measure;
+
 use std::{hint::black_box, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -14,6 +16,7 @@ use lares::{
     },
     testing::models::{self, Painter},
 };
+use measure::CpuTime;
 use tokio_util::sync::CancellationToken;
 
 fn picture(width: u32, height: u32) -> Frame {
@@ -22,7 +25,7 @@ fn picture(width: u32, height: u32) -> Frame {
     })
 }
 
-fn looks(c: &mut Criterion) {
+fn looks(c: &mut Criterion<CpuTime>) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     let infer = Infer::start(
@@ -38,19 +41,19 @@ fn looks(c: &mut Criterion) {
     let mut motion = Prepare::new(infer.motion_card());
     for (width, height) in [(768, 576), (1920, 1080)] {
         let mut frame = picture(width, height);
-        c.bench_function(&format!("prepare colours {width}x{height}"), |b| {
+        c.bench_function(&format!("prepare/colours/{width}x{height}"), |b| {
             b.iter(|| persons.colours(black_box(&frame)));
         });
-        c.bench_function(&format!("prepare luma {width}x{height}"), |b| {
+        c.bench_function(&format!("prepare/luma/{width}x{height}"), |b| {
             b.iter(|| motion.luma(black_box(&frame)))
         });
-        c.bench_function(&format!("motion look {width}x{height}"), |b| {
+        c.bench_function(&format!("motion/{width}x{height}"), |b| {
             b.iter(|| {
                 frame.time = frame.time + Duration::from_millis(200);
                 camera.motion(&frame).expect("a look")
             });
         });
-        c.bench_function(&format!("person look {width}x{height}"), |b| {
+        c.bench_function(&format!("person/{width}x{height}"), |b| {
             b.iter(|| {
                 camera.offer(Look {
                     frame: frame.clone(),
@@ -65,7 +68,7 @@ fn looks(c: &mut Criterion) {
     let _ = tasks.close(Duration::from_secs(5));
 }
 
-fn suppression(c: &mut Criterion) {
+fn suppression(c: &mut Criterion<CpuTime>) {
     let boxes: Vec<Detection> = (0..300u16)
         .map(|n| {
             let (x, y) = (f32::from(n % 20) / 20.0, f32::from(n / 20) / 15.0);
@@ -76,14 +79,14 @@ fn suppression(c: &mut Criterion) {
             }
         })
         .collect();
-    c.bench_function("suppress 300 boxes", |b| {
+    c.bench_function("nms/300 boxes", |b| {
         b.iter(|| suppress(black_box(&boxes), 0.5));
     });
 }
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    config = measure::cpu_time();
     targets = looks, suppression
 }
 criterion_main!(benches);

@@ -20,6 +20,8 @@ mod recorder;
 mod runs;
 mod segments;
 mod spool;
+#[doc(hidden)]
+pub mod steps;
 
 pub use error::ClipError;
 pub use picture::{crop, thumbnail};

@@ -22,6 +22,7 @@
 //! | `decode`, `mask` | one decoder; privacy masks |
 //! | `ring` | the current group of pictures; pure |
 //! | `ondemand` | decides what is decoded, and when |
+//! | `steps` | single steps, for benches |
 
 mod container;
 mod decode;
@@ -44,6 +45,8 @@ mod rtsp_tests;
 mod samples;
 mod session;
 mod setup;
+#[doc(hidden)]
+pub mod steps;
 mod timeline;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -16,6 +16,7 @@
 //! | `recover` | what a cut left behind |
 //! | `retention` | what is deleted, and when |
 //! | `ledger` | the chain of what left |
+//! | `steps` | single steps, for benches |
 //!
 //! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config` and `wire`.
 
@@ -31,6 +32,8 @@ mod pump;
 mod recover;
 mod retention;
 pub mod sinks;
+#[doc(hidden)]
+pub mod steps;
 mod store;
 mod view;
 

@@ -25,6 +25,8 @@ pub struct Encoded {
     pub size: Size,
     /// Pictures a second.
     pub rate: u32,
+    /// A sensor's grain over a scene, at a camera's bit rate, instead of a ball on black.
+    pub grain: bool,
 }
 
 impl Encoded {
@@ -39,6 +41,7 @@ impl Encoded {
             open_gop: false,
             size: Size::new(160, 96),
             rate: 10,
+            grain: false,
         }
     }
 
@@ -50,6 +53,33 @@ impl Encoded {
             open_gop,
             ..self
         }
+    }
+
+    /// With a sensor's grain, and as many bits as a camera spends on it: a clean picture costs next to nothing to decode.
+    #[must_use]
+    pub fn grainy(self) -> Self {
+        Self {
+            grain: true,
+            ..self
+        }
+    }
+
+    /// Encodes; says so where the encoder is missing. A bench goes on without it, a test must not.
+    #[must_use]
+    #[allow(clippy::print_stderr, reason = "a bench that is skipped must say so")]
+    pub fn packets_or_skip(self) -> Option<Vec<Packet>> {
+        gst::init().expect("GStreamer starts");
+        let (element, package) = match self.codec {
+            Codec::H265 => ("x265enc", "gstreamer1.0-plugins-bad"),
+            _ => ("x264enc", "gstreamer1.0-plugins-ugly"),
+        };
+        if gst::ElementFactory::find(element).is_none() {
+            eprintln!(
+                "skipped: GStreamer's element {element} is missing, install it with `apt install {package}`"
+            );
+            return None;
+        }
+        Some(self.packets())
     }
 
     /// Encodes. The first picture is shown at [`MediaTime::ZERO`], and each arrives as it is shown.
@@ -68,23 +98,35 @@ impl Encoded {
             ..
         } = self;
         let open = u8::from(self.open_gop);
+        let raw =
+            format!("video/x-raw,format=I420,width={width},height={height},framerate={rate}/1");
+        let source =
+            |pattern: &str| format!("videotestsrc num-buffers={frames} pattern={pattern} ! {raw}");
+        let picture = if self.grain {
+            format!(
+                "{} ! mix.sink_0 {} ! mix.sink_1 compositor name=mix sink_1::alpha=0.06 ! {raw}",
+                source("smpte"),
+                source("snow")
+            )
+        } else {
+            source("ball")
+        };
+        let kbits = self.kbits();
         let encode = match self.codec {
             Codec::H264 => format!(
-                "x264enc speed-preset=ultrafast b-adapt=false bframes={b_frames} key-int-max={gop} threads=1 \
+                "x264enc speed-preset=ultrafast bitrate={kbits} b-adapt=false bframes={b_frames} key-int-max={gop} threads=1 \
                  option-string=scenecut=0:open-gop={open}:b-pyramid=normal ! h264parse ! \
                  video/x-h264,stream-format=avc,alignment=au"
             ),
             Codec::H265 => format!(
-                "x265enc speed-preset=ultrafast key-int-max={gop} log-level=none \
+                "x265enc speed-preset=ultrafast bitrate={kbits} key-int-max={gop} log-level=none \
                  option-string=bframes={b_frames}:b-adapt=0:open-gop={open}:min-keyint={gop}:scenecut=0:pools=1 ! \
                  h265parse ! video/x-h265,stream-format=hvc1,alignment=au"
             ),
             Codec::Other => panic!("encode H.264 or H.265"),
         };
         let pipeline = gst::parse::launch(&format!(
-            "videotestsrc num-buffers={frames} pattern=ball ! \
-             video/x-raw,format=I420,width={width},height={height},framerate={rate}/1 ! \
-             {encode} ! appsink name=out sync=false max-buffers=0"
+            "{picture} ! {encode} ! appsink name=out sync=false max-buffers=0"
         ))
         .expect("x264enc, x265enc and the parsers are installed")
         .downcast::<gst::Pipeline>()
@@ -109,6 +151,16 @@ impl Encoded {
             packet.arrived = packet.pts;
         }
         packets
+    }
+
+    /// Kilobits a second: what cameras usually spend on a picture of this size, or the encoders' own default.
+    fn kbits(self) -> u32 {
+        const BITS_FOR_100_PIXELS: u32 = 15;
+        if self.grain {
+            self.size.width * self.size.height * self.rate * BITS_FOR_100_PIXELS / 100_000
+        } else {
+            2048
+        }
     }
 
     fn format(self, caps: &gst::CapsRef) -> Arc<StreamFormat> {
