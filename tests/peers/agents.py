@@ -54,6 +54,13 @@ def measure_lares(lares: Path, case: Case, seconds: int, folder: Path) -> Measur
 
 def measure_motion(motion: str, lares: Path, case: Case, seconds: int, folder: Path) -> Measured:
     cameras, urls = virtual_cameras(lares, [case.video] * case.cameras, folder)
+    with cameras:
+        measured = _measure_motion([motion, "-n", "-c", write_config(case, urls, folder)], case, seconds, folder)
+        cameras.must_run()
+    return measured
+
+
+def _measure_motion(command: list, case: Case, seconds: int, folder: Path) -> Measured:
     log = folder / "motion.log"
 
     def told(text: str) -> int:
@@ -62,11 +69,10 @@ def measure_motion(motion: str, lares: Path, case: Case, seconds: int, folder: P
     def connections() -> int:
         return told(") connected")
 
-    with cameras, Program("motion", [motion, "-n", "-c", write_config(case, urls, folder)], folder) as program:
+    with Program("motion", command, folder, log) as program:
         wait_until(lambda: connections() >= case.cameras, READY_S, program, "did not connect to its cameras")
         time.sleep(WARM_UP_S)
         watched = watch(program, seconds, with_children=True)
-        cameras.must_run()
         if connections() != case.cameras:
             raise program.failed("lost a camera while it was measured")
         kept = list((folder / "events").iterdir())

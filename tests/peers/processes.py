@@ -20,17 +20,21 @@ class MeasureFailed(Exception):
 class Program:
     """A program as the leader of a process group of its own. Its standard input stays open as long as the guard."""
 
-    def __init__(self, name: str, command: list, folder: Path):
+    def __init__(self, name: str, command: list, folder: Path, log: Path | None = None):
+        """`log`: where it writes what happens, if not to its standard error."""
         self.name = name
-        self.log = folder / f"{name}.log"
-        with self.log.open("wb") as log:
+        errors = folder / f"{name}.stderr"
+        self.log = log or errors
+        with errors.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [str(part) for part in command],
                 # In the checkout's root, where the models and ONNX Runtime are found.
                 cwd=ROOT,
+                # What it leaves behind goes with the folder.
+                env=os.environ | {"TMPDIR": str(folder)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=stderr,
                 text=True,
                 start_new_session=True,
             )
@@ -58,7 +62,8 @@ class Program:
             pass
 
     def failed(self, what: str) -> MeasureFailed:
-        last = (self.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+        said = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        last = said[-1] if said else "it said nothing"
         return MeasureFailed(f"{self.name} {what}: {last}")
 
     def must_run(self) -> None:
