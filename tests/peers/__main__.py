@@ -15,17 +15,18 @@ from .cases import CASES, Case
 from .figures import Figures, Round
 from .plots import draw
 from .processes import MeasureFailed
-from .report import promises, require_marks, setting, tables, write_json, write_markdown
+from .report import Setting, promises, read_json, require_marks, setting, tables, write_json, write_markdown
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("peers", description="What Lares costs beside motion, on the same virtual cameras.")
+    parser = argparse.ArgumentParser("peers", description="What Lares and motion cost on the same cameras.")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="[default: 3]")
     parser.add_argument("--seconds", type=int, default=30, metavar="S", help="of each measurement [default: 30]")
     parser.add_argument("--only", action="append", metavar="GLOB", help="only cases of such a name; repeatable")
     parser.add_argument("--lares", type=Path, default=ROOT / "target/release/lares", metavar="FILE")
     parser.add_argument("--motion", default="motion", metavar="PROGRAM")
     parser.add_argument("--out", type=Path, default=ROOT / "target/peers", metavar="DIR", help="where the results go")
+    parser.add_argument("--from", dest="earlier", type=Path, metavar="FILE", help="show a report.json; measure nothing")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the results into this document too")
     args = parser.parse_args()
     if args.rounds < 1 or not 10 <= args.seconds <= 3600:
@@ -35,24 +36,32 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     args = arguments()
-    cases = [case for case in CASES if not args.only or any(fnmatch.fnmatch(case.name, glob) for glob in args.only)]
-    if not cases:
-        sys.exit("peers: no case has such a name: " + ", ".join(case.name for case in CASES))
-    motion = require(args.lares, args.motion, cases)
     if args.markdown:
         require_marks(args.markdown)
     # To be stopped is to clean up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        where, figures = read_json(args.earlier) if args.earlier else run(args)
+    except MeasureFailed as error:
+        sys.exit(f"peers: {error}")
+    except KeyboardInterrupt:
+        sys.exit("peers: stopped")
+    show(args, where, figures)
+    return 0
+
+
+def run(args: argparse.Namespace) -> tuple[Setting, list[Figures]]:
+    cases = [case for case in CASES if not args.only or any(fnmatch.fnmatch(case.name, glob) for glob in args.only)]
+    if not cases:
+        sys.exit("peers: no case has such a name; there are " + "; ".join(case.name for case in CASES))
+    motion = require(args.lares, args.motion, cases)
     # A copy, as somebody may build anew meanwhile.
     with tempfile.TemporaryDirectory(prefix="lares-peers-") as folder:
         lares = Path(shutil.copy2(args.lares, folder))
-        where = setting(lares, motion, args.seconds, args.rounds)
-        try:
-            figures = measure_all(lares, motion, cases, args)
-        except MeasureFailed as error:
-            sys.exit(f"peers: {error}")
-        except KeyboardInterrupt:
-            sys.exit("peers: stopped")
+        return setting(lares, motion, args.seconds, args.rounds), measure_all(lares, motion, cases, args)
+
+
+def show(args: argparse.Namespace, where: Setting, figures: list[Figures]) -> None:
     for table in tables(figures):
         print("\n" + table.text())
     args.out.mkdir(parents=True, exist_ok=True)
@@ -64,7 +73,6 @@ def main() -> int:
     judged = promises(figures)
     # A benchmark reports: on another machine, or a busy one, a broken promise is no failure of the program.
     print(f"peers: {sum(promise.kept for promise in judged)} of {len(judged)} promises kept")
-    return 0
 
 
 def require(lares: Path, motion: str, cases: list[Case]) -> str:
@@ -84,7 +92,7 @@ def require(lares: Path, motion: str, cases: list[Case]) -> str:
 
 
 def measure_all(lares: Path, motion: str, cases: list[Case], args: argparse.Namespace) -> list[Figures]:
-    """Each round goes through all cases, and both take turns in being first: what changes slowly weighs on all alike."""
+    """All cases in each round, and both take turns in being first: what changes slowly weighs on all alike."""
     rounds: dict[Case, list[Round]] = {case: [] for case in cases}
     for number in range(1, args.rounds + 1):
         for case in cases:

@@ -10,7 +10,7 @@ VIDEOS = ROOT / "samples/video"
 
 @dataclass(frozen=True)
 class Bounds:
-    """Most CPU seconds per camera second, and most of what motion and the plain keyframe decoder take in the same round."""
+    """The most CPU seconds per camera second, and how many times what motion and plain keyframes take in that round."""
 
     cpu: float | None = None
     of_motion: float | None = None

@@ -33,7 +33,7 @@ def draw(path: Path, figures: list[Figures]) -> Path:
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set(xlabel="CPU seconds per camera second: median, least and most of the rounds")
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(bars), frameon=False)
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
     return path

@@ -13,7 +13,9 @@ from eval.replay import ROOT
 from eval.report import machine
 from eval.tables import Table
 
-from .figures import LIMITS, Figures, Promise
+from .agents import Measured
+from .cases import CASES
+from .figures import LIMITS, Figures, Promise, Round
 
 BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
 
@@ -120,6 +122,18 @@ def write_json(path: Path, where: Setting, figures: list[Figures]) -> None:
         "promises": [asdict(promise) for promise in promises(figures)],
     }
     path.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def read_json(path: Path) -> tuple[Setting, list[Figures]]:
+    """What an earlier run measured, of the cases that there still are."""
+    report = json.loads(path.read_text())
+    rounds = {case["case"]: [_read_round(one) for one in case["rounds"]] for case in report["cases"]}
+    figures = [Figures(case, rounds[case.name]) for case in CASES if case.name in rounds]
+    return Setting(**report["setting"]), figures
+
+
+def _read_round(one: dict) -> Round:
+    return Round(Measured(**one["lares"]), Measured(**one["motion"]))
 
 
 def require_marks(path: Path) -> None:

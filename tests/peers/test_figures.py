@@ -1,11 +1,14 @@
 """Medians, ratios and promises."""
 
+import tempfile
 import unittest
+from pathlib import Path
 
 from peers.agents import Measured
-from peers.cases import Bounds, Case
+from peers.cases import CASES, Bounds, Case
 from peers.figures import Figures, Round, Spread
 from peers.procfs import Usage
+from peers.report import BEGIN, END, Setting, read_json, write_json, write_markdown
 from peers.sampler import summarise
 
 
@@ -55,3 +58,24 @@ class Sampling(unittest.TestCase):
         watched = summarise(samples)
         self.assertAlmostEqual(watched.cpu_per_s, 0.1)
         self.assertEqual((watched.seconds, watched.rss_mb, watched.pss_mb), (10.0, 60, 35))
+
+
+class Reports(unittest.TestCase):
+    where = Setting("2026-11-26", "a machine", "6.1", "lares 0.1.0", "motion 4.5.1", "GStreamer 1.22.0", 30, 1)
+
+    def test_an_earlier_run_can_be_shown_again(self):
+        measured_before = [Figures(CASES[0], figures((0.01, 0.02), (0.02, 0.04)).rounds)]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "report.json"
+            write_json(path, self.where, measured_before)
+            self.assertEqual(read_json(path), (self.where, measured_before))
+
+    def test_only_what_lies_between_the_marks_is_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "benchmarks.md"
+            path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+            write_markdown(path, self.where, [figures((0.01, 0.02))], Path("plot.svg"))
+            text = path.read_text()
+        self.assertTrue(text.startswith(f"before\n{BEGIN}\n") and text.endswith(f"\n{END}\nafter\n"))
+        self.assertIn("0.0100 [0.0100-0.0100]", text)
+        self.assertNotIn("old", text)
