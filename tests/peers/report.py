@@ -46,9 +46,10 @@ def setting(lares: Path, motion: str, seconds: int, rounds: int) -> Setting:
     return Setting(
         date=str(date.today()),
         machine=machine(),
-        kernel=platform.release(),
-        lares=f"{_first_line([str(lares), '--version'])} (sources {commit}, binary of sha256 {digest})",
-        motion=_first_line([motion, "-h"]).partition(",")[0],
+        # The number; what builders append says nothing to others.
+        kernel=platform.release().partition("-")[0],
+        lares=f"{_first_line([str(lares), '--version'])} (checkout {commit}, binary of sha256 {digest})",
+        motion=_first_line([motion, "-h"]).partition(",")[0].replace("Version ", ""),
         gstreamer=_line_with("GStreamer", ["gst-launch-1.0", "--version"]),
         seconds=seconds,
         rounds=rounds,
