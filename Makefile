@@ -16,7 +16,7 @@ CARGO_FLAGS := --release --locked
 
 .PHONY: help
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 .PHONY: demo
 demo: build samples ## a virtual camera, the agent and what receives, on this machine; FOR=60s sets how long
@@ -25,6 +25,7 @@ demo: build samples ## a virtual camera, the agent and what receives, on this ma
 .PHONY: test
 test: build samples workshop-quick ## every test: unit, whole-pipeline, end-to-end, documentation, a short evaluation
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/eval --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/peers --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
 ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)
 	cargo test $(CARGO_FLAGS) --doc --quiet
@@ -56,6 +57,11 @@ workshop-quick: setup
 .PHONY: bench
 bench: setup samples ## what Lares costs on this machine
 	cargo bench --locked
+
+.PHONY: bench-peers
+bench-peers: build samples ## the same beside Debian's motion (docs/benchmarks.md); half an hour, and motion must be installed
+	@$(PYTHON) samples/recipe/hd.py
+	PYTHONPATH=tests $(PYTHON) -m peers --lares $(LARES) $(PEERS)
 
 .PHONY: soak
 soak: build samples ## thirty minutes with three cameras: memory, threads and losses must stay as they are

@@ -1,0 +1,1 @@
+"""What Lares costs beside other programs that watch the same cameras."""
