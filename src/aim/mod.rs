@@ -182,9 +182,7 @@ fn track_target(track: &Track, time: MediaTime, motion: &[MotionRegion]) -> Targ
     Target {
         rect: track.rect.clamped(),
         weight: doubt,
-        urgent: track.state == TrackState::Tentative
-            && time.since(track.first_seen) < URGENT_FOR
-            && moves,
+        urgent: track.state == TrackState::Tentative && time.since(track.first_seen) < URGENT_FOR,
     }
 }
 

@@ -146,21 +146,21 @@ impl Watch {
                 every: Duration::ZERO,
             },
         };
-        let wanted = self.next_look.unwrap_or(packet.time);
+        let time = packet.time;
         let before = self.decoder.decoded();
-        let pushed = self.decoder.push(packet, demand, wanted);
-        self.frames_decoded.inc_by(self.decoder.decoded() - before);
-        match pushed {
-            Ok(frames) => frames.into_iter().for_each(|frame| self.frame(frame)),
-            Err(error) => {
-                tracing::warn!(camera = %self.id, %error, "a picture could not be decoded");
-            }
+        if let Err(error) = self.decoder.push(packet, demand) {
+            tracing::warn!(camera = %self.id, %error, "a picture could not be decoded");
         }
+        while let Some(frame) = self.decoder.next_frame(self.next_look.unwrap_or(time)) {
+            self.frame(frame);
+        }
+        self.frames_decoded.inc_by(self.decoder.decoded() - before);
     }
 
     /// Looks at the last pictures of a recording that has ended: the decoder holds some back where there are B-frames.
     pub fn drain(&mut self) {
-        for frame in self.decoder.finish() {
+        self.decoder.finish();
+        while let Some(frame) = self.decoder.next_frame(MediaTime::ZERO) {
             self.frame(frame);
             self.settle();
         }

@@ -101,13 +101,11 @@ fn decode(packets: &[Packet], demand: DecodeDemand) -> (Duration, Vec<Frame>) {
     let mut decoder = OnDemand::new(Duration::from_secs(3600), Vec::new(), stages.clone());
     let mut frames = Vec::new();
     for packet in packets {
-        frames.extend(
-            decoder
-                .push(packet.clone(), demand, MediaTime::ZERO)
-                .unwrap_or_default(),
-        );
+        let _ = decoder.push(packet.clone(), demand);
+        frames.extend(std::iter::from_fn(|| decoder.next_frame(MediaTime::ZERO)));
     }
-    frames.extend(decoder.finish());
+    decoder.finish();
+    frames.extend(std::iter::from_fn(|| decoder.next_frame(MediaTime::ZERO)));
     (stages.get(Stage::Decode), frames)
 }
 

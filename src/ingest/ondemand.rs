@@ -2,11 +2,13 @@
 //!
 //! Asleep, each keyframe is decoded alone and given at once. Where keyframes are rarer than `wake_within`, the units
 //! since the last look are decoded in one burst instead, and only the newest picture is given. Awake, decoding goes on
-//! from the keyframe of the current group of pictures, and every picture is given once, in presentation order.
+//! from the keyframe of the current group of pictures, and every picture is given once, in presentation order: a packet
+//! goes in by [`OnDemand::push`], and [`OnDemand::next_frame`] decodes until it has a picture to give. So a burst at
+//! waking holds one picture at a time, whatever the size and the length of the group.
 //! A stream whose keyframes libav cannot decode alone (see `keeps_history`) is decoded in bursts as well.
 //! The interval between keyframes is measured, never assumed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tracing::warn;
 
@@ -36,6 +38,12 @@ pub struct OnDemand {
     broken: bool,
     /// Keyframes of this stream cannot be decoded alone.
     continuous: bool,
+    /// Decoded and not given yet, in presentation order.
+    ready: VecDeque<Frame>,
+    /// Whether the current group is to be decoded as far as it has come, picture by picture.
+    running: bool,
+    /// Time of the newest unit.
+    newest: MediaTime,
     last_given: Option<MediaTime>,
     /// Time of the newest unit when a picture was last given.
     last_look: Option<MediaTime>,
@@ -58,6 +66,9 @@ impl OnDemand {
             fed: None,
             broken: false,
             continuous: false,
+            ready: VecDeque::new(),
+            running: false,
+            newest: MediaTime::ZERO,
             last_given: None,
             last_look: None,
             last_warning: None,
@@ -66,23 +77,18 @@ impl OnDemand {
         }
     }
 
-    /// Takes the next packet in decode order and gives the pictures that `demand` asks for, in presentation order.
-    ///
-    /// While awake, pictures before `next_look` to which no other picture refers are not decoded;
-    /// [`MediaTime::ZERO`] or any time past asks for every picture.
+    /// Takes the next packet in decode order. What `demand` asks for, [`next_frame`](Self::next_frame) gives; what is
+    /// not taken before the next packet may never be given.
     ///
     /// # Errors
     /// When no decoder takes the stream: once for each format, then nothing is given until it changes. A damaged unit
     /// is no error: it is counted, and decoding goes on from the next keyframe.
-    pub fn push(
-        &mut self,
-        packet: Packet,
-        demand: DecodeDemand,
-        next_look: MediaTime,
-    ) -> Result<Vec<Frame>, DecodeError> {
+    pub fn push(&mut self, packet: Packet, demand: DecodeDemand) -> Result<(), DecodeError> {
+        self.ready.clear();
+        self.running = false;
         if demand == DecodeDemand::Off {
             self.forget();
-            return Ok(Vec::new());
+            return Ok(());
         }
         let format_changed = self
             .decoder
@@ -93,61 +99,70 @@ impl OnDemand {
         }
         self.prepare_decoder(&packet.format)?;
         let Some(decoder) = &self.decoder else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let (key, time) = (packet.key, packet.time);
+        self.newest = time;
         self.continuous |= decoder.keeps_history(&packet);
-        let mut frames = Vec::new();
+        let awake = matches!(demand, DecodeDemand::Awake { .. });
         if key && self.continuous {
             // Nothing before this keyframe may be left out.
-            frames = self.run(Wanted::Newest);
+            self.run_to_newest();
         }
         let whole_before = self.fed == Some(self.ring.current_len());
         let needless = if key { 0 } else { self.fed.unwrap_or(0) };
         if !self.ring.push(packet, needless) {
-            return Ok(Vec::new());
+            return Ok(());
         }
-        let awake = matches!(demand, DecodeDemand::Awake { .. });
         if key {
             // Decoding runs on over a keyframe only if nothing before it was left out.
             let runs_on = (awake || self.continuous) && whole_before && !self.broken;
             self.fed = runs_on.then_some(0);
             self.broken = false;
         }
-        frames.extend(match (awake, key) {
-            (true, _) => self.run(Wanted::From(next_look)),
-            (false, true) if !self.continuous => self.decode_key(),
-            (false, true) => self.run(Wanted::Newest),
-            (false, false) if self.look_is_due(time) => self.run(Wanted::Newest),
-            (false, false) => Vec::new(),
-        });
-        if !awake {
-            frames.drain(..frames.len().saturating_sub(1));
+        if awake {
+            self.running = true;
+        } else if key && !self.continuous {
+            self.decode_key();
+        } else if key || self.look_is_due(time) {
+            self.run_to_newest();
         }
-        self.give(&mut frames, time);
-        Ok(frames)
+        Ok(())
     }
 
-    /// The pictures that the decoder still holds, at the end of a stream. The next packet must be a keyframe.
-    pub fn finish(&mut self) -> Vec<Frame> {
-        let running = self.fed.is_some() && !self.broken;
-        let mut frames = match self.decoder.as_mut().filter(|_| running) {
-            Some(decoder) => decoder.drain(),
-            None => Vec::new(),
+    /// The next picture that the last packet's demand asks for, in presentation order; `None` when there are no more.
+    ///
+    /// While awake, pictures before `next_look` to which no other picture refers are not decoded;
+    /// [`MediaTime::ZERO`] or any time past asks for every picture.
+    pub fn next_frame(&mut self, next_look: MediaTime) -> Option<Frame> {
+        loop {
+            while let Some(frame) = self.ready.pop_front() {
+                if self.last_given.is_none_or(|last| frame.time > last) {
+                    self.last_given = Some(frame.time);
+                    self.last_look = Some(self.newest);
+                    return Some(frame);
+                }
+            }
+            if !self.running || !self.step(Wanted::From(next_look)) {
+                return None;
+            }
+        }
+    }
+
+    /// The stream has ended: [`next_frame`](Self::next_frame) gives the pictures that the decoder still holds. The next
+    /// packet must be a keyframe.
+    pub fn finish(&mut self) {
+        self.ready.clear();
+        let (held, last_given) = match self.decoder.as_mut() {
+            Some(decoder) if self.fed.is_some() && !self.broken => {
+                (decoder.drain(), self.last_given)
+            }
+            _ => (Vec::new(), None),
         };
-        self.decoded += frames.len() as u64;
-        self.give(&mut frames, MediaTime::ZERO);
+        self.decoded += held.len() as u64;
         self.forget();
-        frames
-    }
-
-    /// Leaves out what was given before, and remembers what is given now.
-    fn give(&mut self, frames: &mut Vec<Frame>, time: MediaTime) {
-        frames.retain(|frame| self.last_given.is_none_or(|last| frame.time > last));
-        if let Some(frame) = frames.last() {
-            self.last_given = Some(frame.time);
-            self.last_look = Some(time);
-        }
+        self.ready.extend(held);
+        self.last_given = last_given;
     }
 
     /// Pictures decoded so far, given or not.
@@ -168,6 +183,7 @@ impl OnDemand {
         self.fed = None;
         self.broken = false;
         self.continuous = false;
+        self.running = false;
         self.last_given = None;
         self.last_look = None;
     }
@@ -217,20 +233,25 @@ impl OnDemand {
     }
 
     /// Decodes the keyframe that has just come in alone.
-    fn decode_key(&mut self) -> Vec<Frame> {
-        let (Some(decoder), Some(unit)) = (&mut self.decoder, self.ring.current_unit(0)) else {
-            return Vec::new();
-        };
-        self.fed = None;
-        decoder.restart(Feed::KeysAlone);
-        let unit = unit.clone();
-        let result = decoder.decode(&unit);
-        self.count(result, &unit)
+    fn decode_key(&mut self) {
+        if let (Some(decoder), Some(unit)) = (&mut self.decoder, self.ring.current_unit(0)) {
+            let unit = unit.clone();
+            self.fed = None;
+            decoder.restart(Feed::KeysAlone);
+            self.decode(&unit);
+        }
     }
 
-    /// Decodes the current group as far as it has come, from where decoding has come so far, leaving out pictures that
-    /// neither `wanted` nor another picture needs.
-    fn run(&mut self, wanted: Wanted) -> Vec<Frame> {
+    /// Decodes the current group as far as it has come, and keeps the newest picture.
+    fn run_to_newest(&mut self) {
+        while self.step(Wanted::Newest) {
+            self.ready.drain(..self.ready.len().saturating_sub(1));
+        }
+    }
+
+    /// Decodes the next unit of the current group, from where decoding has come so far, leaving out pictures that
+    /// neither `wanted` nor another picture needs; false at the end.
+    fn step(&mut self, wanted: Wanted) -> bool {
         if self.fed.is_none()
             && self.ring.current_is_whole()
             && let Some(decoder) = &mut self.decoder
@@ -238,37 +259,33 @@ impl OnDemand {
             decoder.restart(Feed::Running);
             self.fed = Some(0);
         }
-        let Some(first) = self.fed else {
-            return Vec::new();
-        };
         let end = self.ring.current_len();
-        let mut frames = Vec::new();
-        for number in first..end {
-            let Some(unit) = self.ring.current_unit(number).cloned() else {
-                continue;
+        let Some(number) = self.fed.filter(|&number| number < end) else {
+            return false;
+        };
+        self.fed = Some(number + 1);
+        let Some(unit) = self.ring.current_unit(number).cloned() else {
+            return true;
+        };
+        let spared = unit.droppable
+            && match wanted {
+                Wanted::Newest => number + 1 < end,
+                Wanted::From(time) => unit.time < time,
             };
-            let spared = unit.droppable
-                && match wanted {
-                    Wanted::Newest => number + 1 < end,
-                    Wanted::From(time) => unit.time < time,
-                };
-            if spared || self.broken {
-                continue;
-            }
-            if let Some(decoder) = &mut self.decoder {
-                let result = decoder.decode(&unit);
-                frames.extend(self.count(result, &unit));
-            }
+        if !spared && !self.broken {
+            self.decode(&unit);
         }
-        self.fed = Some(end);
-        frames
+        true
     }
 
-    fn count(&mut self, result: Result<Vec<Frame>, DecodeError>, unit: &Packet) -> Vec<Frame> {
-        match result {
+    fn decode(&mut self, unit: &Packet) {
+        let Some(decoder) = &mut self.decoder else {
+            return;
+        };
+        match decoder.decode(unit) {
             Ok(frames) => {
                 self.decoded += frames.len() as u64;
-                frames
+                self.ready.extend(frames);
             }
             Err(error) => {
                 self.corrupt += 1;
@@ -280,7 +297,6 @@ impl OnDemand {
                     self.last_warning = Some(unit.arrived);
                     warn!(damaged = self.corrupt, "{error}");
                 }
-                Vec::new()
             }
         }
     }

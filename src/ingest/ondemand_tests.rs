@@ -1,6 +1,6 @@
 //! The on-demand decoder on real streams with known numbers of pictures.
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use crate::{
     base::cpu::StageCpu,
@@ -24,11 +24,14 @@ fn on_demand(wake_within: u64) -> OnDemand {
     )
 }
 
+fn taken(decoder: &mut OnDemand) -> Vec<Frame> {
+    std::iter::from_fn(|| decoder.next_frame(MediaTime::ZERO)).collect()
+}
+
 fn feed(decoder: &mut OnDemand, packets: &[Packet], demand: DecodeDemand) -> Vec<Frame> {
     let give = |packet: &Packet| {
-        decoder
-            .push(packet.clone(), demand, MediaTime::ZERO)
-            .unwrap()
+        decoder.push(packet.clone(), demand).unwrap();
+        taken(decoder)
     };
     packets.iter().flat_map(give).collect()
 }
@@ -55,9 +58,7 @@ fn asleep_exactly_the_keyframes_are_decoded_and_each_comes_with_its_own_packet()
     for (name, packets) in streams(&Studio::new(), 60) {
         let mut decoder = on_demand(2);
         for packet in &packets {
-            let frames = decoder
-                .push(packet.clone(), DecodeDemand::Asleep, MediaTime::ZERO)
-                .unwrap();
+            let frames = feed(&mut decoder, slice::from_ref(packet), DecodeDemand::Asleep);
             assert_eq!(frames.len(), usize::from(packet.key), "{name}");
             assert!(frames.iter().all(|frame| frame.time == packet.time));
         }
@@ -96,6 +97,21 @@ fn waking_in_the_middle_of_a_group_gives_every_picture_once_and_in_order() {
                 awake.len() as i64 >= 59 - last_look - 4,
                 "{name}: {awake:?}"
             );
+        }
+    }
+}
+
+#[test]
+fn a_burst_at_waking_is_decoded_no_further_than_somebody_looks() {
+    for (name, packets) in streams(&Studio::new(), 20) {
+        let mut decoder = on_demand(2);
+        feed(&mut decoder, &packets[..19], DecodeDemand::Asleep);
+        decoder.push(packets[19].clone(), AWAKE).unwrap();
+        let before = decoder.decoded();
+        for given in 1..=3 {
+            assert!(decoder.next_frame(MediaTime::ZERO).is_some(), "{name}");
+            // The keyframe is decoded anew, and not given again; what is reordered may come out in pairs.
+            assert!(decoder.decoded() - before <= given + 3, "{name}");
         }
     }
 }
@@ -140,7 +156,8 @@ fn at_the_end_nothing_is_held_back() {
     for (name, packets) in streams(&Studio::new(), 30) {
         let mut decoder = on_demand(2);
         let mut frames = feed(&mut decoder, &packets, AWAKE);
-        frames.extend(decoder.finish());
+        decoder.finish();
+        frames.extend(taken(&mut decoder));
         assert_eq!(tenths(&frames), (0..30).collect::<Vec<_>>(), "{name}");
         assert_eq!(decoder.decoded(), 30);
     }
@@ -182,7 +199,8 @@ fn pictures_that_nobody_looks_at_and_nothing_needs_are_not_decoded() {
     let mut decoder = on_demand(2);
     for packet in &packets {
         let never = MediaTime::from_secs_f64(1e6);
-        decoder.push(packet.clone(), AWAKE, never).unwrap();
+        decoder.push(packet.clone(), AWAKE).unwrap();
+        while decoder.next_frame(never).is_some() {}
     }
     assert!(decoder.decoded() <= 40 - droppable);
     assert!(decoder.decoded() >= 40 - droppable - 3);
