@@ -9,7 +9,7 @@ use std::{hint::black_box, time::Duration};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use lares::{
     base::cpu::{self, StageCpu},
-    flow::{Codec, DecodeDemand, Frame, Packet, Size},
+    flow::{Codec, DecodeDemand, Packet, Size},
     ingest::{OnDemand, steps::UnitRing},
     testing::encoded::Encoded,
 };

@@ -89,6 +89,7 @@ fn visit(visitors: u16) -> Vec<(MotionReport, Vec<Track>)> {
                 score: seen.iter().map(|seen| seen.rect.area()).sum(),
                 regions: moving.collect(),
                 small: None,
+                masked: None,
                 settled: true,
             };
             (report, tracker.step(at(look), &seen).to_vec())

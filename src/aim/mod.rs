@@ -9,8 +9,8 @@
 //! so that the target gets [`WANTED`] rows, and moved to take in as many other targets as it can. A target counts the
 //! more, the less is known of it (motion that nobody explains, a doubtful track) and the longer no close-up has shown it.
 //! Close-ups are paid from an allowance, so many a second with a small reserve; when it is short, targets wait in turn
-//! and all get their close-up later. A new doubtful track that moves is worth one in every look of its first second, as an
-//! alert waits for it; and while only small things move and nobody is known, a close-up takes the place of the look at the
+//! and all get their close-up later. A new doubtful track is worth one in every look of its first second, as an alert waits for
+//! it; and while only small things move and nobody is known, a close-up takes the place of the look at the
 //! whole, which costs no more. Where everything that lives in the picture is inside the close-ups just chosen, the
 //! look at the whole is left out as well. It is never left out for longer than [`WHOLE_EVERY`].
 
@@ -49,8 +49,6 @@ const LEAST_WEIGHT: f32 = 0.15;
 const WORTH: f32 = 0.1;
 /// Whoever may just have come is worth a close-up in every look for this long: an alert waits for it.
 const URGENT_FOR: Duration = Duration::from_secs(1);
-/// Share of a track's box that a patch of motion must cover.
-const MOVING: f32 = 0.3;
 /// Share of a patch of motion that lies in a track's box where the track explains it.
 const EXPLAINED: f32 = 0.6;
 
@@ -108,7 +106,7 @@ impl Aim {
         let small = |rect: &NormRect| eye.rows(rect) < SMALL;
         let mut all: Vec<Target> = tracks
             .iter()
-            .map(|track| track_target(track, time, motion))
+            .map(|track| track_target(track, time))
             .collect();
         let unexplained = |region: &&MotionRegion| {
             let inside = |track: &Track| track.rect.grown(0.2).intersection(&region.rect).area();
@@ -170,15 +168,12 @@ impl Aim {
 }
 
 /// A clear track is known; a doubtful one, or one that is missed, is worth another look.
-fn track_target(track: &Track, time: MediaTime, motion: &[MotionRegion]) -> Target {
+fn track_target(track: &Track, time: MediaTime) -> Target {
     let doubt = if track.seen.is_some() {
         ((CLEAR - track.score) / (CLEAR - DOUBTFUL)).clamp(LEAST_WEIGHT, 1.0)
     } else {
         0.5
     };
-    let moves = motion
-        .iter()
-        .any(|region| track.rect.intersection(&region.rect).area() >= MOVING * track.rect.area());
     Target {
         rect: track.rect.clamped(),
         weight: doubt,

@@ -8,5 +8,6 @@ pub mod clock;
 pub mod colour;
 pub mod cpu;
 pub mod link;
+pub mod memory;
 pub mod tasks;
 pub mod telemetry;

@@ -22,6 +22,8 @@ pub struct MotionReport {
     pub regions: Vec<MotionRegion>,
     /// The largest patch that was too small to be a region.
     pub small: Option<MotionRegion>,
+    /// The largest patch that changed where the motion mask is.
+    pub masked: Option<MotionRegion>,
     /// False while the background is still being learnt: then there are no regions.
     pub settled: bool,
 }

@@ -25,6 +25,33 @@ pub(super) enum Rank {
     Urgent,
 }
 
+/// What the worker of a desk does.
+pub(super) trait Work<Q, A> {
+    /// Answers a question.
+    fn answer(&mut self, question: &mut Q) -> A;
+
+    /// It rests when no question has come for so long.
+    fn rest_after(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Called once after a question, and once after the start, where none follows.
+    fn rest(&mut self) {}
+}
+
+impl<Q, A, F: FnMut(&mut Q) -> A> Work<Q, A> for F {
+    fn answer(&mut self, question: &mut Q) -> A {
+        self(question)
+    }
+}
+
+/// What comes next for the worker.
+enum Turn<Q> {
+    /// A question and the number of its seat.
+    Question(u64, Q),
+    Rest,
+}
+
 /// So many urgent questions are answered before a routine one that waits.
 const MOST_FAVOURS: u32 = 3;
 
@@ -73,7 +100,7 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
     pub(super) fn start(
         name: &str,
         tasks: &Tasks,
-        mut work: impl FnMut(&mut Q) -> A + Send + 'static,
+        mut work: impl Work<Q, A> + Send + 'static,
         sorry: impl Fn(Q) -> A + Send + 'static,
     ) -> std::io::Result<Self> {
         let desk = Self(Arc::new(Inner {
@@ -90,9 +117,16 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
         }));
         let worker = desk.clone();
         tasks.thread(name, move || {
-            while let Some((number, mut question)) = worker.next() {
+            let mut rested = false;
+            while let Some(turn) = worker.next(work.rest_after().filter(|_| !rested)) {
+                rested = matches!(turn, Turn::Rest);
+                let Turn::Question(number, mut question) = turn else {
+                    // A panic is logged where it happens; questions are answered all the same.
+                    let _ = catch_unwind(AssertUnwindSafe(|| work.rest()));
+                    continue;
+                };
                 let began = Instant::now();
-                let answer = catch_unwind(AssertUnwindSafe(|| work(&mut question)));
+                let answer = catch_unwind(AssertUnwindSafe(|| work.answer(&mut question)));
                 let answer = answer.unwrap_or_else(|_| sorry(question));
                 let spent = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
                 worker.0.busy.fetch_add(spent, Ordering::Relaxed);
@@ -126,8 +160,9 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
         }
     }
 
-    /// Waits for a question; none when the desk has closed.
-    fn next(&self) -> Option<(u64, Q)> {
+    /// Waits for a question, and no longer than `rest_after`; none when the desk has closed.
+    fn next(&self, rest_after: Option<Duration>) -> Option<Turn<Q>> {
+        let rest = rest_after.and_then(deadline);
         let mut state = self.0.state.lock();
         loop {
             if !state.open {
@@ -138,10 +173,16 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
                 let number = place.number;
                 if let Some((question, _)) = place.question.take() {
                     place.busy = true;
-                    return Some((number, question));
+                    return Some(Turn::Question(number, question));
                 }
             }
-            self.0.asked.wait(&mut state);
+            match rest {
+                None => self.0.asked.wait(&mut state),
+                Some(at) if Instant::now() >= at => return Some(Turn::Rest),
+                Some(at) => {
+                    let _ = self.0.asked.wait_until(&mut state, at);
+                }
+            }
         }
     }
 
@@ -385,6 +426,34 @@ mod tests {
         assert!(slow.desk.busy() > Duration::ZERO);
         drop(seats);
         drop(slow.leave);
+        assert!(tasks.close(SOON).is_empty());
+    }
+
+    #[test]
+    fn a_worker_without_questions_rests_once() {
+        struct Idler(mpsc::Sender<()>);
+        impl Work<u32, u32> for Idler {
+            fn answer(&mut self, question: &mut u32) -> u32 {
+                *question + 1
+            }
+            fn rest_after(&self) -> Option<Duration> {
+                Some(Duration::from_millis(20))
+            }
+            fn rest(&mut self) {
+                self.0.send(()).unwrap();
+                panic!("a rest that fails is no reason to stop");
+            }
+        }
+        let (_runtime, tasks) = tasks();
+        let (tell, rests) = mpsc::channel();
+        let desk = Desk::start("idler", &tasks, Idler(tell), |question| question).unwrap();
+        let seat = desk.seat(&Bell::new());
+        for question in [1, 2] {
+            rests.recv_timeout(SOON).unwrap();
+            assert!(rests.recv_timeout(Duration::from_millis(60)).is_err());
+            seat.ask(question, Rank::Routine);
+            assert_eq!(seat.wait(deadline(SOON)), Some(question + 1));
+        }
         assert!(tasks.close(SOON).is_empty());
     }
 

@@ -13,6 +13,7 @@ pub mod card;
 mod desk;
 mod error;
 mod heads;
+mod hidden;
 mod model;
 mod motion;
 mod nms;

@@ -4,6 +4,7 @@ use std::{borrow::Cow, path::Path};
 
 use ort::{
     environment::Environment,
+    ep::CPU,
     session::{Session, SessionInputValue, SessionOutputs, builder::SessionBuilder},
     value::TensorElementType,
 };
@@ -154,6 +155,8 @@ pub(super) fn open(
 /// One run at a time, nodes in sequence, on threads that sleep when they have nothing to do.
 fn builder(environment: &Environment, threads: usize) -> ort::Result<SessionBuilder> {
     let builder = Session::builder(environment)?
+        // An arena would keep what one run needs for ever; the heap gives it back, and runs cost the same.
+        .with_execution_providers([CPU::default().with_arena_allocator(false).build()])?
         .with_intra_threads(threads.max(1))?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?

@@ -10,6 +10,7 @@ use ort::{environment::Environment, value::TensorRef};
 use super::{
     InferError,
     card::{Card, Task},
+    hidden::Hidden,
     model::{self, Model, failed},
     prepare::Preparer,
     regions::Finder,
@@ -59,6 +60,7 @@ pub(super) struct MotionState {
     masked: Vec<bool>,
     /// Foreground, masked places removed.
     mask: Vec<u8>,
+    hidden: Hidden,
     last: Option<MediaTime>,
     /// Looks since learning began.
     looks: u32,
@@ -160,6 +162,10 @@ impl MotionModel {
             state.reset(size, &rules.mask);
         }
         self.preparer.luma(frame, size, &mut state.luma)?;
+        let width = size.width as usize;
+        let masked = state
+            .hidden
+            .look(&state.luma, &state.masked, width, rules.area);
         for (luma, _) in state
             .luma
             .iter_mut()
@@ -177,7 +183,10 @@ impl MotionModel {
         };
         state.looks = state.looks.saturating_add(1);
         self.run(state, self.rate(gap, state))?;
-        Ok(self.judge(frame, rules, state))
+        Ok(MotionReport {
+            masked,
+            ..self.judge(frame, rules, state)
+        })
     }
 
     /// Share by which the background follows this picture: while it is being learnt, the mean of all pictures so far.
@@ -293,6 +302,7 @@ fn report(frame: &Frame, score: f32, settled: bool) -> MotionReport {
         score,
         regions: Vec::new(),
         small: None,
+        masked: None,
         settled,
     }
 }

@@ -147,8 +147,17 @@ fn a_masked_place_moves_nothing_however_much_goes_on_there() {
         let report = scene.look(|x, y| if x < 380 { level } else { garden(x, y) });
         assert!(report.settled && !report.moving(), "{report:?}");
     }
-    assert!(!scene.look(visitor((200, 100))).moving());
-    assert!(scene.look(visitor((450, 100))).moving());
+    // Nothing is said of a screen that changes as a whole, as light does, but of whoever passes there.
+    assert!(scene.look(garden).masked.is_some());
+    assert!(scene.look(garden).masked.is_none());
+    let hidden = scene.look(visitor((200, 100)));
+    let place = hidden.masked.expect("somebody in the mask").rect;
+    assert!(
+        !hidden.moving() && place.x1 < 0.6 && place.x0 > 0.2,
+        "{place:?}"
+    );
+    let seen = scene.look(visitor((450, 100)));
+    assert!(seen.moving());
 }
 
 #[test]

@@ -101,6 +101,13 @@ impl PersonModel {
         Ok(cpu::thread().saturating_sub(before))
     }
 
+    /// Nothing is looked at for a while: lets go of the buffers.
+    pub(super) fn rest(&mut self) {
+        (self.floats, self.bytes) = (Vec::new(), Vec::new());
+        self.preparer = Preparer::new();
+        self.candidates = Candidates::default();
+    }
+
     /// Looks for things in the parts `regions` of a picture and returns what was seen, best first, without doubles.
     pub(super) fn look(
         &mut self,

@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use super::{
     InferError,
     card::{Card, Task},
-    desk::{Desk, Rank, Seat, deadline},
+    desk::{Desk, Rank, Seat, Work, deadline},
     motion::{MotionModel, MotionRules, MotionState},
     person::PersonModel,
     runtime, siblings,
@@ -19,6 +19,7 @@ use crate::{
     base::{
         cpu::{Stage, StageCpu},
         link::Bell,
+        memory,
         tasks::Tasks,
         telemetry::{CameraLabel, CameraPartLabel, Metrics},
     },
@@ -236,27 +237,57 @@ fn start_motion(
 }
 
 fn start_person(
-    mut model: PersonModel,
+    model: PersonModel,
     tasks: &Tasks,
     stages: StageCpu,
 ) -> std::io::Result<Desk<Question, Seen>> {
     let name = model.card().name.clone();
-    let mut trouble = Trouble::default();
-    let seen = |question: &Question, detections| Seen {
+    let work = PersonWork {
+        model,
+        stages,
+        trouble: Trouble::default(),
+    };
+    let sorry = move |question| seen(&question, Err(panicked(&name)));
+    Desk::start("person", tasks, work, sorry)
+}
+
+fn seen(question: &Question, detections: Result<Vec<Detection>, InferError>) -> Seen {
+    Seen {
         frame: question.look.frame.clone(),
         trigger: question.look.trigger,
         runs: question.look.parts.len(),
         detections,
         elapsed: question.asked.elapsed(),
-    };
-    let work = move |question: &mut Question| {
+    }
+}
+
+/// The person model rests when it has had nothing to look at for so long.
+const REST_AFTER: Duration = Duration::from_secs(10);
+
+struct PersonWork {
+    model: PersonModel,
+    stages: StageCpu,
+    trouble: Trouble,
+}
+
+impl Work<Question, Seen> for PersonWork {
+    fn answer(&mut self, question: &mut Question) -> Seen {
         let Look { frame, parts, .. } = &question.look;
-        let detections = stages.time(Stage::Person, || model.look(frame, parts));
-        trouble.note(&detections);
+        let model = &mut self.model;
+        let detections = self.stages.time(Stage::Person, || model.look(frame, parts));
+        self.trouble.note(&detections);
         seen(question, detections)
-    };
-    let sorry = move |question| seen(&question, Err(panicked(&name)));
-    Desk::start("person", tasks, work, sorry)
+    }
+
+    /// The person model runs while something happens; when it does not, the box is as good as idle.
+    fn rest_after(&self) -> Option<Duration> {
+        Some(REST_AFTER)
+    }
+
+    fn rest(&mut self) {
+        self.model.rest();
+        memory::give_back();
+    }
 }
 
 fn panicked(model: &str) -> InferError {

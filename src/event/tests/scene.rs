@@ -150,6 +150,7 @@ pub(super) fn motion(time: f64, regions: &[NormRect]) -> MotionReport {
         score: regions.iter().map(|r| r.score).sum(),
         regions,
         small: None,
+        masked: None,
         settled: true,
     }
 }

@@ -1,0 +1,83 @@
+//! Gives memory back that only work gone by has needed: what the heap keeps for later, and pages of programs and
+//! libraries that start-up has read. The next who needs such a page finds it in the system's page cache.
+//!
+//! The only unsafe code in the crate (docs/decisions/0015-memory.md).
+
+/// Gives back what can be: a few milliseconds of CPU, and as much later for what is needed again.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    linux::give_back();
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)]
+mod linux {
+    use std::{ffi::c_void, ptr, slice};
+
+    pub(super) fn give_back() {
+        // SAFETY: both may be called at any time and from any thread; `let_go` is what `dl_iterate_phdr` asks for, and
+        // touches no data.
+        unsafe {
+            libc::malloc_trim(0);
+            libc::dl_iterate_phdr(Some(let_go), ptr::null_mut());
+        }
+    }
+
+    /// Lets go of the pages of one loaded object that can never have been written.
+    unsafe extern "C" fn let_go(
+        info: *mut libc::dl_phdr_info,
+        _size: usize,
+        _data: *mut c_void,
+    ) -> libc::c_int {
+        // SAFETY: the loader hands out a valid object with its program headers, and holds its lock meanwhile, so that
+        // the object stays where it is.
+        let (base, headers) = unsafe {
+            let info = &*info;
+            let count = usize::from(info.dlpi_phnum);
+            (info.dlpi_addr, slice::from_raw_parts(info.dlpi_phdr, count))
+        };
+        let page = rustix::param::page_size();
+        for header in headers {
+            // Relocations are written to segments that are writable at first, constant ones too.
+            let constant = header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_W == 0;
+            let first = (base + header.p_vaddr) as usize;
+            let (start, end) = (
+                first.next_multiple_of(page),
+                first + header.p_memsz as usize,
+            );
+            let length = end.saturating_sub(start) / page * page;
+            if constant && length > 0 {
+                // SAFETY: whole pages of a private mapping of a file that are the same as in the file; they are read
+                // again from it.
+                unsafe { libc::madvise(start as *mut c_void, length, libc::MADV_DONTNEED) };
+            }
+        }
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resident_kb(of: &str) -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with(of)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn pages_of_libraries_go_and_come_again() {
+        crate::ingest::init().unwrap();
+        let before = resident_kb("RssFile");
+        give_back();
+        let after = resident_kb("RssFile");
+        assert!(
+            after < before * 3 / 4,
+            "{before} kB before, {after} kB after"
+        );
+        // What was read is read again, here and in a library.
+        crate::ingest::init().unwrap();
+        give_back();
+    }
+}
