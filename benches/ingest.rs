@@ -9,6 +9,7 @@ use std::{hint::black_box, time::Duration};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use lares::{
     base::cpu::{self, StageCpu},
+    config::DecoderChoice,
     flow::{Codec, DecodeDemand, Packet, Size},
     ingest::{OnDemand, steps::UnitRing},
     testing::encoded::Encoded,
@@ -58,7 +59,12 @@ impl Camera {
 
 /// A decoder that is never due for a look of its own accord.
 fn decoder() -> OnDemand {
-    OnDemand::new(Duration::from_secs(60), Vec::new(), StageCpu::default())
+    OnDemand::new(
+        Duration::from_secs(60),
+        DecoderChoice::Software,
+        Vec::new(),
+        StageCpu::default(),
+    )
 }
 
 /// Gives the number of pictures, each let go at once.

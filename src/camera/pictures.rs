@@ -9,6 +9,7 @@ use std::{
 use super::view::View;
 use crate::{
     base::cpu::StageCpu,
+    config::DecoderChoice,
     flow::{Frame, IncidentId, MediaTime, Packet, Polygon},
     ingest::{Decoder, Feed},
 };
@@ -164,7 +165,9 @@ impl Pictures {
             .as_ref()
             .is_none_or(|decoder| decoder.format() != &key.format)
         {
-            self.decoder = Decoder::new(&key.format, &self.mask, self.stages.clone()).ok();
+            // One picture now and then: not worth a session in hardware.
+            let choice = DecoderChoice::Software;
+            self.decoder = Decoder::new(&key.format, choice, &self.mask, self.stages.clone()).ok();
         }
         let decoder = self.decoder.as_mut()?;
         decoder.restart(Feed::KeysAlone);

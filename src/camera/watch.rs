@@ -103,6 +103,7 @@ impl Watch {
             pace,
             decoder: OnDemand::new(
                 config.wake_within,
+                config.decoder,
                 config.privacy_mask.clone(),
                 shared.stages.clone(),
             ),

@@ -7,7 +7,7 @@ use crate::{
         cpu::{Stage, StageCpu},
         link::Bell,
     },
-    config::CameraConfig,
+    config::{CameraConfig, DecoderChoice},
     flow::{DecodeDemand, Frame, MediaTime, NormRect, Packet},
     infer::{Infer, Look, Trigger},
     ingest::OnDemand,
@@ -46,12 +46,13 @@ impl Cost {
             return None;
         }
         let (everything, frames) = decode(
+            camera.decoder,
             packets,
             DecodeDemand::Awake {
                 every: Duration::ZERO,
             },
         );
-        let (keyframe, _) = decode(&packets[..1], DecodeDemand::Asleep);
+        let (keyframe, _) = decode(camera.decoder, &packets[..1], DecodeDemand::Asleep);
         let looks = Looks::time(camera, infer, stages, &frames)?;
         let per_second = |spent: Duration| spent.as_secs_f64() / seconds;
         let detect = &camera.detect;
@@ -96,9 +97,18 @@ pub(super) fn capacity(costs: &[Cost]) -> Option<String> {
     })
 }
 
-fn decode(packets: &[Packet], demand: DecodeDemand) -> (Duration, Vec<Frame>) {
+fn decode(
+    choice: DecoderChoice,
+    packets: &[Packet],
+    demand: DecodeDemand,
+) -> (Duration, Vec<Frame>) {
     let stages = StageCpu::default();
-    let mut decoder = OnDemand::new(Duration::from_secs(3600), Vec::new(), stages.clone());
+    let mut decoder = OnDemand::new(
+        Duration::from_secs(3600),
+        choice,
+        Vec::new(),
+        stages.clone(),
+    );
     let mut frames = Vec::new();
     for packet in packets {
         let _ = decoder.push(packet.clone(), demand);

@@ -229,7 +229,17 @@ fn check_camera(
                 }
                 let costs = cost.filter(|_| role == StreamRole::Sub);
                 let costs = costs.map_or_else(String::new, |cost| format!("; {}", cost.told()));
-                findings.ok(&what, &format!("{:?}, {interval}{costs}", seen.format))?;
+                let decoded = match role {
+                    StreamRole::Sub => {
+                        let codec = seen.format.codec;
+                        format!(", {}", ingest::describe_decoder(codec, camera.decoder))
+                    }
+                    StreamRole::Main => String::new(),
+                };
+                findings.ok(
+                    &what,
+                    &format!("{:?}, {interval}{decoded}{costs}", seen.format),
+                )?;
                 let rare = seen
                     .keyframe_interval
                     .is_none_or(|i| i > camera.wake_within + Duration::from_millis(100));

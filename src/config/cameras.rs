@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use url::Url;
 
 use super::{
-    ByteSize, CameraConfig, ClipConfig, DetectConfig, IncidentConfig, LookPolicy, Secret,
-    SourceConfig,
+    ByteSize, CameraConfig, ClipConfig, DecoderChoice, DetectConfig, IncidentConfig, LookPolicy,
+    Secret, SourceConfig,
     load::{HOUR, MINUTE, MS, SECOND},
     places,
     read::Section,
@@ -92,6 +92,14 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         Mode::Armed,
     );
     let wake_within = section.duration("wake_within", SECOND * 2, MS * 200, SECOND * 50);
+    let decoder = section.choice(
+        "decoder",
+        &[
+            ("auto", DecoderChoice::Auto),
+            ("software", DecoderChoice::Software),
+        ],
+        DecoderChoice::Auto,
+    );
     let detect = detect(&section);
     let incident = incident(section.section("incident"));
     let privacy_mask = section.polygons("privacy_mask");
@@ -104,6 +112,7 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         main,
         mode,
         wake_within,
+        decoder,
         detect,
         incident,
         clip,

@@ -58,6 +58,8 @@ pub struct CameraConfig {
     pub mode: Mode,
     /// Longest time between two looks while asleep.
     pub wake_within: Duration,
+    /// What decodes.
+    pub decoder: DecoderChoice,
     /// What to look for, motion and where.
     pub detect: DetectConfig,
     /// When incidents end and what is recorded.
@@ -66,6 +68,16 @@ pub struct CameraConfig {
     pub clip: ClipConfig,
     /// Painted black on each picture straight after decoding.
     pub privacy_mask: Vec<Polygon>,
+}
+
+/// What decodes a camera's pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DecoderChoice {
+    /// Hardware where there is some that has passed a trial, else the processor.
+    #[default]
+    Auto,
+    /// The processor.
+    Software,
 }
 
 /// Where a stream comes from.

@@ -1,6 +1,7 @@
-//! One software decoder of one stream. Synchronous: it works on the caller's thread and starts none.
+//! One decoder of one stream. Synchronous: what it is given has come out as pictures when the call returns.
 //!
-//! Pictures are not copied: a [`Frame`] refers to the decoder's own buffer, with the strides that it has there.
+//! Pictures of the processor's are not copied: a [`Frame`] refers to the decoder's own buffer, with the strides that it
+//! has there.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -8,16 +9,15 @@ use bytes::Bytes;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 
-use gst::prelude::*;
-
 use super::{
-    IngestError,
+    IngestError, decoders,
     line::{Line, Output},
     mask::Mask,
-    nal, parse, setup,
+    nal, setup,
 };
 use crate::{
     base::cpu::{Stage, StageCpu},
+    config::DecoderChoice,
     flow::{
         Codec, ColourMatrix, ColourRange, Frame, MediaTime, Packet, PixelLayout, Plane, Polygon,
         Size, StreamFormat, StreamRole,
@@ -60,6 +60,7 @@ pub enum Feed {
 /// A decoder for one [`StreamFormat`].
 pub struct Decoder {
     line: Line,
+    hardware: bool,
     format: Arc<StreamFormat>,
     mask: Mask,
     stages: StageCpu,
@@ -82,25 +83,70 @@ struct Pending {
 }
 
 impl Decoder {
-    /// A decoder for `format`, ready for a first keyframe. `privacy_mask` is painted on every picture. CPU time is
-    /// added to [`Stage::Decode`].
+    /// A decoder for `format`, ready for a first keyframe: one in hardware where `choice` leaves it to the machine, and
+    /// one there has been tried. `privacy_mask` is painted on every picture. CPU time is added to [`Stage::Decode`].
     ///
     /// # Errors
     /// When no installed decoder takes the format.
     pub fn new(
         format: &Arc<StreamFormat>,
+        choice: DecoderChoice,
         privacy_mask: &[Polygon],
         stages: StageCpu,
     ) -> Result<Self, DecodeError> {
         setup::init()?;
+        if choice == DecoderChoice::Auto
+            && let Some(name) = decoders::hardware(format.codec)
+        {
+            match Self::in_hardware(&name, format, privacy_mask, stages.clone()) {
+                Ok(decoder) => return Ok(decoder),
+                Err(error) => {
+                    tracing::warn!(decoder = %name, stream = ?format, "in software instead: {error}")
+                }
+            }
+        }
+        Self::in_software(format, privacy_mask, stages)
+    }
+
+    /// A decoder that works on the processor.
+    pub(super) fn in_software(
+        format: &Arc<StreamFormat>,
+        privacy_mask: &[Polygon],
+        stages: StageCpu,
+    ) -> Result<Self, DecodeError> {
+        let element = decoders::software(format)?;
+        Self::with(vec![element], false, format, privacy_mask, stages)
+    }
+
+    /// The hardware decoder `name`.
+    pub(super) fn in_hardware(
+        name: &str,
+        format: &Arc<StreamFormat>,
+        privacy_mask: &[Polygon],
+        stages: StageCpu,
+    ) -> Result<Self, DecodeError> {
+        // Some want start codes where packets have lengths.
+        let parser = match format.codec {
+            Codec::H264 => Some(setup::element("h264parse")?),
+            Codec::H265 => Some(setup::element("h265parse")?),
+            Codec::Other => None,
+        };
+        let elements = parser.into_iter().chain([setup::element(name)?]);
+        Self::with(elements.collect(), true, format, privacy_mask, stages)
+    }
+
+    fn with(
+        mut elements: Vec<gst::Element>,
+        hardware: bool,
+        format: &Arc<StreamFormat>,
+        privacy_mask: &[Polygon],
+        stages: StageCpu,
+    ) -> Result<Self, DecodeError> {
         let refused = || DecodeError::Refused {
             codec: format.codec_name.clone(),
         };
         let caps: gst::Caps = format.caps.parse().map_err(|_| refused())?;
-        let elements = vec![
-            software_decoder(format, &caps)?,
-            setup::element("videoconvert")?,
-        ];
+        elements.push(setup::element("videoconvert")?);
         let wanted = gst_video::VideoCapsBuilder::new()
             .format_list([gst_video::VideoFormat::I420, gst_video::VideoFormat::Nv12])
             .build();
@@ -111,6 +157,7 @@ impl Decoder {
         line.segment(gst::SegmentFlags::empty());
         Ok(Self {
             line,
+            hardware,
             format: Arc::clone(format),
             mask: Mask::new(privacy_mask.to_vec()),
             stages,
@@ -120,6 +167,11 @@ impl Decoder {
             start: None,
             one_to_one: format.codec != Codec::Other && is_progressive(&caps),
         })
+    }
+
+    /// Whether it works in hardware.
+    pub(super) fn is_hardware(&self) -> bool {
+        self.hardware
     }
 
     /// What it decodes.
@@ -223,7 +275,13 @@ impl Decoder {
             _ => PixelLayout::I420,
         };
         let planes = planes(&buffer, info, layout);
-        let data = Bytes::from_owner(buffer.into_mapped_buffer_readable().ok()?);
+        let mapped = buffer.into_mapped_buffer_readable().ok()?;
+        let data = if self.hardware {
+            // Hardware has few buffers, and a picture may be kept for as long as a visit lasts.
+            Bytes::copy_from_slice(&mapped)
+        } else {
+            Bytes::from_owner(mapped)
+        };
         let colours = info.colorimetry();
         let frame = Frame {
             time,
@@ -286,55 +344,13 @@ fn planes(buffer: &gst::BufferRef, info: &gst_video::VideoInfo, layout: PixelLay
     }
 }
 
-/// The installed decoder for `caps` that runs on the processor, in one thread where it lets itself be told.
-fn software_decoder(format: &StreamFormat, caps: &gst::Caps) -> Result<gst::Element, IngestError> {
-    let decoder = match format.codec {
-        Codec::H264 => setup::element("avdec_h264")?,
-        Codec::H265 => setup::element("avdec_h265")?,
-        Codec::Other => {
-            let kinds = gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO;
-            gst::ElementFactory::factories_with_type(kinds, gst::Rank::MARGINAL)
-                .into_iter()
-                .filter(|factory| factory.can_sink_any_caps(caps))
-                .filter(|factory| {
-                    let class = factory.metadata(gst::ELEMENT_METADATA_KLASS);
-                    !class.is_some_and(|class| class.contains("Hardware"))
-                })
-                .max_by_key(|factory| factory.rank())
-                .and_then(|factory| factory.create().build().ok())
-                .ok_or_else(|| missing_decoder(caps))?
-        }
-    };
-    // Frame threads hold pictures back, and so does a strict reading of the standard where a stream does not say how
-    // far it reorders.
-    for (property, value) in [("max-threads", "1"), ("std-compliance", "normal")] {
-        if decoder.has_property(property) {
-            decoder.set_property_from_str(property, value);
-        }
-    }
-    // A picture made of guesses would look like motion.
-    if decoder.has_property("output-corrupt") {
-        decoder.set_property("output-corrupt", false);
-    }
-    Ok(decoder)
-}
-
-fn missing_decoder(caps: &gst::Caps) -> IngestError {
-    IngestError::MissingDecoder {
-        codec: caps
-            .structure(0)
-            .map_or_else(|| "this stream".to_owned(), parse::codec_name),
-        package: "gstreamer1.0-libav",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::samples::{Studio, packets, x264, x265};
     use super::*;
 
     fn decoder(packets: &[Packet]) -> Decoder {
-        Decoder::new(&packets[0].format, &[], StageCpu::default()).unwrap()
+        Decoder::in_software(&packets[0].format, &[], StageCpu::default()).unwrap()
     }
 
     fn all(decoder: &mut Decoder, packets: &[Packet]) -> Vec<Frame> {
@@ -424,7 +440,8 @@ mod tests {
         let packets = packets(&studio.video("plain.mp4", 3, &x264(10, 0)));
         let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.0, 0.5)];
         let upper = Polygon(corners.map(|(x, y)| NormPoint { x, y }).to_vec());
-        let mut decoder = Decoder::new(&packets[0].format, &[upper], StageCpu::default()).unwrap();
+        let mut decoder =
+            Decoder::in_software(&packets[0].format, &[upper], StageCpu::default()).unwrap();
         for frame in all(&mut decoder, &packets) {
             assert!(frame.luma_row(0).iter().all(|&y| y == 16));
             assert!(frame.luma_row(100).iter().any(|&y| y != 16));

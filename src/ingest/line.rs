@@ -2,7 +2,7 @@
 //!
 //! The two ends are pads of our own, as in GStreamer's test harness, so that no queue, no thread and no clock stands
 //! between a buffer and its result. Only for elements that have no thread of their own (parsers, converters, software
-//! decoders with one thread).
+//! decoders with one thread), and for others that a trial has shown to work like these (`decoders`).
 
 use std::sync::{
     Arc,
@@ -151,6 +151,11 @@ fn input_pad() -> gst::Pad {
                     .filter_owned()
                     .map_or(caps.clone(), |f| f.intersect(&caps));
                 q.set_result(&caps);
+                true
+            }
+            // Hardware decoders hold fewer pictures back where a stream is live.
+            gst::QueryViewMut::Latency(q) => {
+                q.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);
                 true
             }
             _ => false,

@@ -20,12 +20,14 @@
 //! | `file`, `container` | video files |
 //! | `rtsp`, `session`, `receive` | cameras: for ever, one session, one picture |
 //! | `decode`, `mask` | one decoder; privacy masks |
+//! | `decoders` | which element decodes: hardware that has passed a trial, or software |
 //! | `ring` | the current group of pictures; pure |
 //! | `ondemand` | decides what is decoded, and when |
 //! | `steps` | single steps, for benches |
 
 mod container;
 mod decode;
+mod decoders;
 mod file;
 mod gate;
 mod line;
@@ -52,6 +54,7 @@ mod timeline;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use decode::{DecodeError, Decoder, Feed};
+pub(crate) use decoders::describe as describe_decoder;
 pub use file::FileSource;
 pub use ondemand::OnDemand;
 pub use rtsp::RtspSource;

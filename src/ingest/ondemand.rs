@@ -18,15 +18,21 @@ use super::{
 };
 use crate::{
     base::cpu::StageCpu,
+    config::DecoderChoice,
     flow::{DecodeDemand, Frame, MediaTime, Packet, Polygon, StreamFormat},
 };
 
+/// A stream that hardware finds damaged so many times is given to software, which may know better.
+const MOST_STUMBLES: u32 = 3;
 /// Damaged units are warned about once in this long.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// The decoder of one stream, and what it may have to go back to.
 pub struct OnDemand {
     wake_within: Duration,
+    choice: DecoderChoice,
+    /// Damaged units of the hardware decoder since there is one.
+    stumbles: u32,
     privacy_mask: Vec<Polygon>,
     stages: StageCpu,
     ring: Ring,
@@ -55,9 +61,16 @@ pub struct OnDemand {
 impl OnDemand {
     /// Nothing kept, nothing decoded yet. `wake_within` is the longest time between two looks while asleep.
     #[must_use]
-    pub fn new(wake_within: Duration, privacy_mask: Vec<Polygon>, stages: StageCpu) -> Self {
+    pub fn new(
+        wake_within: Duration,
+        choice: DecoderChoice,
+        privacy_mask: Vec<Polygon>,
+        stages: StageCpu,
+    ) -> Self {
         Self {
             wake_within,
+            choice,
+            stumbles: 0,
             privacy_mask,
             stages,
             ring: Ring::default(),
@@ -188,8 +201,14 @@ impl OnDemand {
         self.last_look = None;
     }
 
+    /// Goes on with this decoder.
+    #[cfg(test)]
+    pub(super) fn set_decoder(&mut self, decoder: Decoder) {
+        self.decoder = Some(decoder);
+    }
+
     fn new_decoder(&self, format: &Arc<StreamFormat>) -> Result<Decoder, DecodeError> {
-        Decoder::new(format, &self.privacy_mask, self.stages.clone())
+        Decoder::new(format, self.choice, &self.privacy_mask, self.stages.clone())
     }
 
     fn prepare_decoder(&mut self, format: &Arc<StreamFormat>) -> Result<(), DecodeError> {
@@ -290,6 +309,13 @@ impl OnDemand {
             Err(error) => {
                 self.corrupt += 1;
                 self.broken = true;
+                self.stumbles += u32::from(decoder.is_hardware());
+                if self.stumbles == MOST_STUMBLES {
+                    self.choice = DecoderChoice::Software;
+                    self.decoder = None;
+                    self.fed = None;
+                    warn!(stream = ?unit.format, "the hardware decoder stumbles; decoded in software from now on");
+                }
                 let quiet = self
                     .last_warning
                     .is_some_and(|last| unit.arrived.since(last) < WARN_EVERY);

@@ -4,10 +4,11 @@ use std::{slice, time::Duration};
 
 use crate::{
     base::cpu::StageCpu,
-    flow::{DecodeDemand, Frame, MediaTime, Packet},
+    config::DecoderChoice,
+    flow::{Codec, DecodeDemand, Frame, MediaTime, Packet},
 };
 
-use super::OnDemand;
+use super::{Decoder, OnDemand, decoders, setup};
 use bytes::Bytes;
 
 use super::samples::{Studio, packets, x264, x265};
@@ -19,6 +20,7 @@ const AWAKE: DecodeDemand = DecodeDemand::Awake {
 fn on_demand(wake_within: u64) -> OnDemand {
     OnDemand::new(
         Duration::from_secs(wake_within),
+        DecoderChoice::Software,
         Vec::new(),
         StageCpu::default(),
     )
@@ -217,6 +219,26 @@ fn a_damaged_unit_is_counted_and_the_next_keyframe_heals() {
     assert!((0..13).all(|n| shown.contains(&n)), "{shown:?}");
     assert!((20..40).all(|n| shown.contains(&n)), "{shown:?}");
     assert!(!shown.contains(&15), "{shown:?}");
+}
+
+#[test]
+fn a_hardware_decoder_that_stumbles_gives_way_to_software() {
+    setup::init().unwrap();
+    let eight = decoders::probe_packets(Codec::H264);
+    let packets: Vec<_> = (0..24u32)
+        .map(|n| Packet {
+            time: MediaTime::ZERO + Duration::from_millis(100) * n,
+            ..eight[n as usize % 8].clone()
+        })
+        .collect();
+    let mut decoder = on_demand(2);
+    // It holds the pictures of such a stream back: no lone keyframe comes out.
+    let format = &packets[0].format;
+    let hardware = Decoder::in_hardware("openh264dec", format, &[], StageCpu::default());
+    decoder.set_decoder(hardware.unwrap());
+    let looks = tenths(&feed(&mut decoder, &packets, DecodeDemand::Asleep));
+    assert_eq!(looks, [12, 16, 20]);
+    assert_eq!(decoder.corrupt(), 3);
 }
 
 #[test]
