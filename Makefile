@@ -26,6 +26,7 @@ demo: build samples ## a virtual camera, the agent and what receives, on this ma
 test: build samples workshop-quick ## every test: unit, whole-pipeline, end-to-end, documentation, a short evaluation
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/eval --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/peers --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/load --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
 ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)
 	cargo test $(CARGO_FLAGS) --doc --quiet
@@ -60,8 +61,13 @@ bench: setup samples ## what Lares costs on this machine
 
 .PHONY: bench-peers
 bench-peers: build samples ## the same beside Debian's motion (docs/benchmarks.md); half an hour, and motion must be installed
-	@$(PYTHON) samples/recipe/hd.py
+	@$(PYTHON) samples/recipe/bench.py
 	PYTHONPATH=tests $(PYTHON) -m peers --lares $(LARES) $(PEERS)
+
+.PHONY: bench-load
+bench-load: build samples ## haste and memory with one to fifty cameras (docs/benchmarks.md); half an hour
+	@$(PYTHON) samples/recipe/bench.py
+	PYTHONPATH=tests $(PYTHON) -m load --lares $(LARES) $(LOAD)
 
 .PHONY: soak
 soak: build samples ## thirty minutes with three cameras: memory, threads and losses must stay as they are
