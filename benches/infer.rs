@@ -76,6 +76,7 @@ fn suppression(c: &mut Criterion<CpuTime>) {
                 rect: NormRect::new(x, y, x + 0.08, y + 0.2),
                 label: Label::Person,
                 score: f32::from(n % 83) / 83.0,
+                clothes: None,
             }
         })
         .collect();

@@ -48,6 +48,7 @@ fn people(people: u16, close: bool, look: u32) -> Vec<Detection> {
                 ),
                 label: Label::Person,
                 score: 0.8,
+                clothes: None,
             }
         })
         .collect()

@@ -15,7 +15,7 @@ mod status;
 mod time;
 mod track;
 
-pub use detection::{Detection, Label};
+pub use detection::{Clothes, Detection, Label};
 pub use frame::{ColourMatrix, ColourRange, Frame, PixelLayout, Plane};
 pub use geometry::{NormPoint, NormRect, Polygon, Size};
 pub use ids::{CameraId, IncidentId, SiteId, TrackId};

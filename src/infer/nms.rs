@@ -96,6 +96,7 @@ mod tests {
             rect: NormRect::new(x, 0.1, x + 0.2, 0.6),
             label: Label::Person,
             score,
+            clothes: None,
         }
     }
 

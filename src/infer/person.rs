@@ -7,6 +7,7 @@ use ort::{environment::Environment, session::SessionInputValue, value::TensorRef
 use super::{
     InferError,
     card::{Card, Element, Thresholds},
+    clothes,
     heads::{self, Candidates, Head, Outputs},
     model::{self, Model, failed},
     nms::{self, Found},
@@ -123,7 +124,12 @@ impl PersonModel {
                 let label = classes.get(candidate.class).copied().flatten()?;
                 let inside = rect.is_mostly_in(&NormRect::FULL);
                 let (score, cut) = (candidate.score, nms::is_cut(&rect, region));
-                let detection = Detection { rect, label, score };
+                let detection = Detection {
+                    rect,
+                    label,
+                    score,
+                    clothes: None,
+                };
                 let close_up = (*region != NormRect::FULL).then_some(look);
                 inside.then_some(Found {
                     detection,
@@ -132,7 +138,11 @@ impl PersonModel {
                 })
             }));
         }
-        Ok(nms::merge(found, self.thresholds.nms_iou))
+        let mut merged = nms::merge(found, self.thresholds.nms_iou);
+        for detection in &mut merged {
+            detection.clothes = Some(clothes::of(frame, &detection.rect));
+        }
+        Ok(merged)
     }
 
     fn look_at(&mut self, frame: &Frame, region: NormRect) -> Result<Mapping, InferError> {

@@ -101,6 +101,7 @@ pub fn as_detections(boxes: impl Iterator<Item = ([f32; 4], f32, usize)>) -> Vec
             rect: NormRect::new(x0, y0, x1, y1),
             label: Label::ALL[class],
             score,
+            clothes: None,
         })
         .collect()
 }

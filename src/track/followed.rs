@@ -6,7 +6,7 @@ use super::{
     FADING, TrackerConfig,
     kalman::{BoxFilter, Shape},
 };
-use crate::flow::{Detection, MediaTime, NormPoint, NormRect, Track, TrackId, TrackState};
+use crate::flow::{Clothes, Detection, MediaTime, NormPoint, NormRect, Track, TrackId, TrackState};
 
 /// So many looks tell luck from likeness.
 const MANY: u32 = 6;
@@ -20,6 +20,10 @@ const SWAY: f32 = 0.015;
 const CUT: f32 = 0.8;
 /// ... unless it stays so for this long: then it has really shrunk.
 const CUT_FOR: Duration = Duration::from_secs(2);
+/// What one look counts for what is known of somebody's clothes.
+const CLOTHES_SHARE: f32 = 0.1;
+/// How different clothes are taken to be that nobody has seen: neither the same nor others.
+const UNKNOWN_CLOTHES: f32 = 0.5;
 /// Unseen, a track is taken to walk on for this long, then to wait.
 const COAST: Duration = Duration::from_secs(1);
 /// A box whose side is this near to the picture's edge touches it; detectors miss the edge by about a hundredth.
@@ -48,6 +52,8 @@ pub(super) struct Followed {
     walked_out: Option<MediaTime>,
     /// The filter as it was when all of it was last in view, and when that was.
     whole: (BoxFilter, MediaTime),
+    /// What it wears, seen where nobody covered it.
+    pub(super) clothes: Option<Clothes>,
     /// Looks without it since it was last seen.
     pub(super) misses: u32,
     predicted_to: MediaTime,
@@ -87,6 +93,7 @@ impl Followed {
             origin: sides(&rect, aspect),
             last_sighting: time,
             walked_out: None,
+            clothes: seen.clothes,
             misses: 0,
             predicted_to: time,
         }
@@ -155,6 +162,23 @@ impl Followed {
         track.leaving = self.walked_out.is_some_and(|then| {
             then == time || (time.since(then) < STILL_LEAVING && held_by_edge(&detection.rect, vx))
         });
+    }
+
+    /// Learns what it wears.
+    pub(super) fn dress(&mut self, seen: &Detection) {
+        match (&mut self.clothes, &seen.clothes) {
+            (Some(mine), Some(seen)) => mine.follow(seen, CLOTHES_SHARE),
+            (mine @ None, Some(seen)) => *mine = Some(*seen),
+            (_, None) => {}
+        }
+    }
+
+    /// How different a box's clothes are from its own.
+    pub(super) fn strange(&self, seen: &Detection) -> f32 {
+        match (&self.clothes, &seen.clothes) {
+            (Some(mine), Some(seen)) => mine.distance(seen),
+            _ => UNKNOWN_CLOTHES,
+        }
     }
 
     /// Whether a doubtful box may stand for it: it was there just now, and not long ago beyond doubt.

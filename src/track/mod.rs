@@ -85,11 +85,20 @@ const REACH: f32 = 0.3;
 /// ... how much farther for each second since it was last seen: a brisk walk, doubled ...
 const REACH_PER_SECOND: f32 = 1.5;
 /// ... and how far at most.
-const MOST_REACH: f32 = 2.0;
+const MOST_REACH: f32 = 3.0;
 /// Where boxes do not overlap, the heights must be within this factor.
 const MOST_GROWTH: f32 = 2.0;
-/// Costs: 0..1 where boxes overlap, 1..2 where only the distance speaks for it; nothing is matched from here on.
+/// Costs: from 0 on where boxes overlap, from 1 on where only the distance speaks for it; nothing is matched from here on.
 const ALONE: f32 = 2.0;
+/// Clothes decide between people, and never that nobody is the one.
+const NEARLY_ALONE: f32 = 1.99;
+/// What other clothes cost where boxes overlap, ...
+const CLOTHES_NEAR: f32 = 0.4;
+/// ... and where they do not; and what the farthest place costs then.
+const CLOTHES_FAR: f32 = 0.8;
+const DISTANCE: f32 = 0.3;
+/// Clothes are learnt where less than this share of a box lies in others.
+const UNCOVERED: f32 = 0.2;
 /// What is left of the evidence for a track that is not yet believed, each time it is missed.
 const FADING: f32 = 0.7;
 /// A new box of which this share lies inside others is believed only when it is seen again: where people cover each
@@ -168,10 +177,21 @@ impl Tracker {
 
         let mut claimed: Vec<Detection> = Vec::new();
         let mut seen = vec![false; self.followed.len()];
-        for (track, detection) in found.into_iter().chain(kept) {
+        let matched: Vec<_> = found.into_iter().chain(kept).collect();
+        for &(track, detection) in &matched {
             self.followed[track].seen(time, &detection, self.aspect, &self.config);
             seen[track] = true;
             claimed.push(detection);
+        }
+        for (track, detection) in &matched {
+            let shared: f32 = claimed
+                .iter()
+                .map(|d| overlap(&detection.rect, &d.rect))
+                .sum();
+            let own = detection.rect.area();
+            if shared - own < UNCOVERED * own {
+                self.followed[*track].dress(detection);
+            }
         }
         for (followed, _) in self
             .followed
@@ -251,8 +271,9 @@ impl Tracker {
         }
         let predicted = of.track.rect;
         let iou = predicted.iou(&seen.rect);
+        let strange = of.strange(seen);
         if iou >= LEAST_IOU {
-            return Some(1.0 - iou);
+            return Some((1.0 - iou + CLOTHES_NEAR * strange).min(NEARLY_ALONE));
         }
         // Whoever was on the way out is not sought inside.
         if of.track.leaving && of.misses > 0 {
@@ -266,7 +287,8 @@ impl Tracker {
         let distance = ((to.x - from.x) * self.aspect).hypot(to.y - from.y) / ((low + high) / 2.0);
         let unseen = time.since(of.track.last_seen).as_secs_f32();
         let reach = (REACH + REACH_PER_SECOND * unseen).min(MOST_REACH);
-        (high <= MOST_GROWTH * low && distance < reach).then(|| 1.0 + distance / reach)
+        let cost = 1.0 + DISTANCE * distance / reach + CLOTHES_FAR * strange;
+        (high <= MOST_GROWTH * low && distance < reach).then(|| cost.min(NEARLY_ALONE))
     }
 }
 

@@ -22,6 +22,7 @@ fn boxed(rect: NormRect, score: f32) -> Detection {
         rect,
         label: Label::Person,
         score,
+        clothes: None,
     }
 }
 
@@ -279,6 +280,7 @@ fn any_detection() -> impl Strategy<Value = Detection> {
             rect: NormRect::new(x, y, x + w, y + h),
             label,
             score,
+            clothes: None,
         })
 }
 
