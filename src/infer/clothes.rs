@@ -43,3 +43,35 @@ fn spread(
         (at.max(0.0) as usize).min(pixels as usize - 1)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{flow::MediaTime, testing::models::Painter};
+
+    #[test]
+    fn shirt_and_trousers_are_seen_and_the_background_is_not() {
+        let place = NormRect::new(0.4, 0.2, 0.5, 0.8);
+        // A narrow figure in the middle of its box.
+        let frame = Painter::new(160, 120).frame(MediaTime::ZERO, |x, y| match (x, y) {
+            (66..78, 24..61) => [200, 90, 150],
+            (66..78, 61..96) => [40, 128, 128],
+            _ => [120, 10, 250],
+        });
+        let clothes = of(&frame, &place);
+        assert_eq!(clothes.bands, [[200.0, 90.0, 150.0], [40.0, 128.0, 128.0]]);
+        let background = of(&frame, &NormRect::new(0.0, 0.2, 0.1, 0.8));
+        assert!(clothes.distance(&background) > 1.0 && clothes.distance(&clothes) == 0.0);
+    }
+
+    #[test]
+    fn a_box_that_reaches_out_of_the_picture_is_read_at_its_edge() {
+        let frame = Painter::new(64, 48).frame(MediaTime::ZERO, |_, _| [70, 80, 90]);
+        for rect in [
+            NormRect::new(-0.5, -0.5, 1.5, 1.5),
+            NormRect::new(0.99, 0.99, 1.2, 1.3),
+        ] {
+            assert_eq!(of(&frame, &rect).bands, [[70.0, 80.0, 90.0]; 2]);
+        }
+    }
+}

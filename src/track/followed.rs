@@ -99,9 +99,9 @@ impl Followed {
         }
     }
 
-    /// Its first sight says nothing yet.
-    pub(super) fn doubt(&mut self) {
-        self.track.evidence = 0.0;
+    /// Its first sight says this.
+    pub(super) fn doubt(&mut self, evidence: f32) {
+        self.track.evidence = evidence;
         self.track.state = TrackState::Tentative;
     }
 
@@ -204,7 +204,11 @@ impl Followed {
         self.misses += 1;
         self.track.seen = None;
         match self.track.state {
-            TrackState::Tentative => self.track.evidence *= FADING,
+            // What it owes does not fade.
+            TrackState::Tentative => {
+                let evidence = self.track.evidence;
+                self.track.evidence = evidence.min(evidence * FADING);
+            }
             TrackState::Tracked | TrackState::Lost => self.track.state = TrackState::Lost,
         }
     }

@@ -8,8 +8,9 @@
 //! After ByteTrack (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022):
 //! each track predicts its box (`kalman.rs`); sightings (boxes of a high score) are matched with tracks first, then the
 //! doubtful boxes with the tracks that were left over, so that a person half hidden is kept but never made from doubt
-//! alone; a track begins with a sighting that nobody claimed, and among others it must be seen again to count. Who is
-//! lost is sought as large as when last whole, not as the last part of it that was in view. Two things differ, because looks are far apart (0.2 s
+//! alone; a track begins with a sighting that nobody claimed, and among others it must be seen again, twice, to count. Who is
+//! lost is sought as large as when last whole, not as the last part of it that was in view. Where several boxes may be
+//! the one, clothes decide with the place: a few mean colours, learnt while nobody covers them. Two things differ, because looks are far apart (0.2 s
 //! awake, up to seconds at wake-up): a small or fast person moves by more than its own width between looks, so where
 //! boxes do not overlap the distance between them decides, within what a runner could cover; and all limits are times,
 //! not counts of frames.
@@ -101,9 +102,11 @@ const DISTANCE: f32 = 0.3;
 const UNCOVERED: f32 = 0.2;
 /// What is left of the evidence for a track that is not yet believed, each time it is missed.
 const FADING: f32 = 0.7;
-/// A new box of which this share lies inside others is believed only when it is seen again: where people cover each
-/// other, the model sees one more now and then.
+/// A new box of which this share lies inside others is believed only when it is seen again, twice: where people cover
+/// each other, the model sees one more now and then.
 const CROWDED: f32 = 0.4;
+/// Evidence that a new box there begins with.
+const IN_A_CROWD: f32 = -1.0;
 /// A new box of which this share lies inside a better one (or the other way round) shows the same person.
 const SAME_PERSON: f32 = 0.7;
 
@@ -207,7 +210,7 @@ impl Tracker {
                 self.next_id += 1;
                 let mut new = Followed::new(id, time, &detection, self.aspect, &self.config);
                 if crowded(&detection, &claimed) {
-                    new.doubt();
+                    new.doubt(IN_A_CROWD);
                 }
                 self.followed.push(new);
                 claimed.push(detection);

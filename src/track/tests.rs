@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::flow::Label;
+use crate::flow::{Clothes, Label};
 
 fn at(seconds: f64) -> MediaTime {
     MediaTime::from_secs_f64(seconds)
@@ -113,6 +113,53 @@ fn ids_survive_two_people_crossing() {
     assert!(tracks[0].rect.centre().x > 0.7);
 }
 
+/// Somebody of 0.3 of the picture's height who wears one colour.
+fn dressed(cx: f32, score: f32, luma: f32) -> Detection {
+    let bands = [[luma, 128.0, 128.0]; 2];
+    Detection {
+        clothes: Some(Clothes { bands }),
+        ..person(cx, 0.5, score)
+    }
+}
+
+#[test]
+fn clothes_tell_two_apart_who_come_back_on_the_other_side() {
+    for (dark, light) in [(0.45, 0.55), (0.55, 0.45)] {
+        let mut tracker = tracker();
+        for i in 0..5 {
+            let pair = [dressed(0.3, 0.8, 50.0), dressed(0.7, 0.75, 170.0)];
+            tracker.step(at(0.2 * f64::from(i)), &pair);
+        }
+        for second in [2.0, 3.0] {
+            tracker.step(at(second), &[]);
+        }
+        let tracks = tracker.step(
+            at(4.0),
+            &[dressed(dark, 0.8, 50.0), dressed(light, 0.75, 170.0)],
+        );
+        assert_eq!(ids(tracks), [1, 2]);
+        let places = [tracks[0].seen, tracks[1].seen].map(|seen| seen.unwrap().centre().x);
+        assert!(
+            (places[0] - dark).abs() < 0.01 && (places[1] - light).abs() < 0.01,
+            "{places:?}"
+        );
+    }
+}
+
+#[test]
+fn clothes_are_not_learnt_from_whoever_covers_them() {
+    let mut tracker = tracker();
+    for i in 0..40 {
+        // Another comes from the right, and stays in front of the first.
+        let other = (0.9 - 0.02 * i as f32).max(0.52);
+        let covered = other < 0.55;
+        let first = dressed(0.5, 0.9, if covered { 200.0 } else { 50.0 });
+        tracker.step(at(0.2 * f64::from(i)), &[first, dressed(other, 0.8, 200.0)]);
+    }
+    let clothes = tracker.followed[0].clothes.expect("it was seen");
+    assert!((clothes.bands[0][0] - 50.0).abs() < 1.0, "{clothes:?}");
+}
+
 #[test]
 fn somebody_lost_behind_a_pillar_comes_back_under_the_same_id() {
     let mut tracker = tracker();
@@ -210,7 +257,7 @@ fn a_box_inside_a_better_one_is_the_same_person() {
 }
 
 #[test]
-fn one_more_box_among_others_is_believed_only_when_it_is_seen_again() {
+fn one_more_box_among_others_is_believed_only_when_it_is_seen_twice_more() {
     let mut tracker = tracker();
     let both = [person(0.5, 0.5, 0.8), person(0.55, 0.5, 0.8)];
     tracker.step(at(0.0), &both);
@@ -221,7 +268,10 @@ fn one_more_box_among_others_is_believed_only_when_it_is_seen_again() {
     };
     let crowd = [both[0], both[1], between];
     assert_eq!(believed(tracker.step(at(0.2), &crowd)), 2);
-    assert_eq!(believed(tracker.step(at(0.4), &crowd)), 3);
+    // What it owes does not fade while it is missed.
+    assert_eq!(believed(tracker.step(at(0.4), &both)), 2);
+    assert_eq!(believed(tracker.step(at(0.6), &crowd)), 2);
+    assert_eq!(believed(tracker.step(at(0.8), &crowd)), 3);
 }
 
 #[test]
