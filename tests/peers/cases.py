@@ -33,8 +33,8 @@ class Case:
 
     @property
     def most_memory_mb(self) -> float | None:
-        """Promised for cameras on which nothing happens."""
-        return 70 + 10 * self.cameras if self.idle else None
+        """Promised for cameras of 768x576 on which nothing happens."""
+        return 70 + 10 * self.cameras if self.idle and self.width == 768 else None
 
 
 # All at 10 pictures a second, with a keyframe each 2 s.

@@ -18,7 +18,7 @@ def measured(cpu: float, rss_mb: float = 50, keyframes: float = 0.01) -> Measure
 
 def figures(*pairs: tuple[float, float], bounds: Bounds = Bounds(), **case) -> Figures:
     rounds = [Round(measured(lares), measured(motion)) for lares, motion in pairs]
-    return Figures(Case("test", "test.mp4", 16, 16, bounds=bounds, **case), rounds)
+    return Figures(Case("test", "test.mp4", 768, 576, bounds=bounds, **case), rounds)
 
 
 class Spreads(unittest.TestCase):
@@ -49,6 +49,7 @@ class Promises(unittest.TestCase):
 
     def test_each_idle_camera_may_take_some_memory_and_a_busy_one_promises_none(self):
         self.assertEqual([p.promise for p in figures((1, 1), cameras=4).promises()], ["resident MB <= 110"])
+        self.assertEqual(Case("large", "large.mp4", 1920, 1080).most_memory_mb, None)
         self.assertEqual(figures((1, 1), idle=False).promises(), [])
 
 
