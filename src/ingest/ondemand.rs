@@ -22,7 +22,8 @@ use crate::{
     flow::{DecodeDemand, Frame, MediaTime, Packet, Polygon, StreamFormat},
 };
 
-/// A stream that hardware finds damaged so many times is given to software, which may know better.
+/// A stream that hardware finds damaged so many times, with no sound keyframe in between, is given to software, which may
+/// know better.
 const MOST_STUMBLES: u32 = 3;
 /// Damaged units are warned about once in this long.
 const WARN_EVERY: Duration = Duration::from_secs(60);
@@ -31,7 +32,7 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 pub struct OnDemand {
     wake_within: Duration,
     choice: DecoderChoice,
-    /// Damaged units of the hardware decoder since there is one.
+    /// Damaged units of the hardware decoder since its last sound keyframe.
     stumbles: u32,
     privacy_mask: Vec<Polygon>,
     stages: StageCpu,
@@ -304,6 +305,9 @@ impl OnDemand {
         match decoder.decode(unit) {
             Ok(frames) => {
                 self.decoded += frames.len() as u64;
+                if unit.key && !frames.is_empty() {
+                    self.stumbles = 0;
+                }
                 self.ready.extend(frames);
             }
             Err(error) => {
