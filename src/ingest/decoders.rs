@@ -153,11 +153,11 @@ pub(super) fn probe_packets(codec: Codec) -> Vec<Packet> {
 /// Why a decoder is left alone.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
-    #[error("it does not work")]
+    #[error("the hardware decoder does not work")]
     Broken,
-    #[error("it does not give each picture at once")]
+    #[error("the hardware decoder does not give each picture at once")]
     HoldsBack,
-    #[error("its pictures are wrong")]
+    #[error("the hardware decoder gives wrong pictures")]
     Wrong,
 }
 

@@ -39,7 +39,7 @@ fn check_says_that_everything_works() {
         ["ok ", "models: "],
         [
             "ok ",
-            "camera door: H.264 768x576, a keyframe each 2.0 s; costs about ",
+            "camera door: H.264 768x576, a keyframe each 2.0 s, decoded in ",
         ],
         ["ok ", "this machine: carries about "],
         ["ok ", "broker: mqtt://127.0.0.1"],
