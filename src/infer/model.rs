@@ -34,7 +34,10 @@ impl Model {
             model: card.name.clone(),
             reason: error.to_string(),
         };
-        let session = builder(environment, threads)
+        // An arena keeps for ever what one run needs: much for the person model, which mostly rests and costs the same
+        // without; little for the motion model, which runs at each look.
+        let arena = card.task == Task::Motion;
+        let session = builder(environment, threads, arena)
             .and_then(|mut builder| builder.commit_from_memory(&bytes))
             .map_err(refused)?;
         let model = Self { session, card };
@@ -153,10 +156,9 @@ pub(super) fn open(
 }
 
 /// One run at a time, nodes in sequence, on threads that sleep when they have nothing to do.
-fn builder(environment: &Environment, threads: usize) -> ort::Result<SessionBuilder> {
+fn builder(environment: &Environment, threads: usize, arena: bool) -> ort::Result<SessionBuilder> {
     let builder = Session::builder(environment)?
-        // An arena would keep what one run needs for ever; the heap gives it back, and runs cost the same.
-        .with_execution_providers([CPU::default().with_arena_allocator(false).build()])?
+        .with_execution_providers([CPU::default().with_arena_allocator(arena).build()])?
         .with_intra_threads(threads.max(1))?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?

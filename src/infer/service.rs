@@ -262,7 +262,7 @@ fn seen(question: &Question, detections: Result<Vec<Detection>, InferError>) -> 
 }
 
 /// The person model rests when it has had nothing to look at for so long.
-const REST_AFTER: Duration = Duration::from_secs(10);
+const REST_AFTER: Duration = Duration::from_secs(5);
 
 struct PersonWork {
     model: PersonModel,
