@@ -5,14 +5,13 @@ nothing happens, and then people. No test needs them, so they are made apart fro
 """
 
 import os
-import subprocess
 from pathlib import Path
 
 # Before numpy is loaded: its threads would only wait for each other over such small matrices.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from encode import MP4, NOISE, Encoder, ffmpeg, h264, repeat, require_encoders
-from recipes import is_made, produce, recipe_hash
+from recipes import is_made, produce, recipe_hash, run
 from scene import FPS, median_background, planes, read_frames
 
 SAMPLES = Path(__file__).resolve().parent.parent
@@ -84,10 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except subprocess.CalledProcessError as error:
-        raise SystemExit(
-            f"samples: ffmpeg failed (status {error.returncode}), see its message above; "
-            "is the disk full?"
-        )
+    run(main)

@@ -4,7 +4,6 @@ A video that is there and was made by this very recipe is left alone.
 """
 
 import os
-import subprocess
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import odd
 from encode import MP4, NOISE, Encoder, ffmpeg, h264, h265, repeat, require_encoders
-from recipes import produce, recipe_hash
+from recipes import produce, recipe_hash, run
 from scene import FPS, median_background, planes, read_frames
 from stage import Stage
 from truth import Truth
@@ -126,10 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except subprocess.CalledProcessError as error:
-        raise SystemExit(
-            f"samples: ffmpeg failed (status {error.returncode}), see its message above; "
-            "is the disk full?"
-        )
+    run(main)

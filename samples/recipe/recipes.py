@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import subprocess
 import time
 from pathlib import Path
 
@@ -58,3 +59,14 @@ def produce(folder: Path, names, recipe: str, make) -> bool:
 
 def _stamp(folder: Path, names) -> Path:
     return folder / ".stamps" / names[0]
+
+
+def run(main) -> None:
+    """Calls `main`; says in one sentence when an encoder failed."""
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(
+            f"samples: ffmpeg failed (status {error.returncode}), see its message above; "
+            "is the disk full?"
+        )

@@ -21,7 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from catalogue import quick_scenes, scenes
 from encode import require_encoders
 from film import Scene, Studio
-from recipes import is_made, produce, recipe_hash
+from recipes import is_made, produce, recipe_hash, run
 
 SAMPLES = Path(__file__).resolve().parent.parent
 WORKSHOP, VTEST = SAMPLES / "workshop", SAMPLES / "cache" / "vtest.avi"
@@ -124,10 +124,4 @@ def _make_all(missing: list[Scene], everything) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except subprocess.CalledProcessError as error:
-        raise SystemExit(
-            f"samples: ffmpeg failed (status {error.returncode}), see its message above; "
-            "is the disk full?"
-        )
+    run(main)

@@ -32,6 +32,7 @@ fn the_shipped_sample_shows_the_defaults() {
     assert_eq!(config.models, plain.models);
     assert_eq!(config.stop_grace, plain.stop_grace);
     assert_eq!(camera.wake_within, plain.cameras[0].wake_within);
+    assert_eq!(camera.decoder, plain.cameras[0].decoder);
     assert_eq!(
         camera.source.stall_after,
         plain.cameras[0].source.stall_after
@@ -64,6 +65,24 @@ fn the_samples_commented_keys_are_known() {
 
 fn is_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+}
+
+#[test]
+fn a_camera_may_be_kept_from_hardware() {
+    let with = |decoder: &str| {
+        parse(&format!(
+            "version = 1\n[[cameras]]\nurl = \"rtsp://10.0.0.2/live\"\ndecoder = \"{decoder}\"\n"
+        ))
+    };
+    assert_eq!(
+        with("software").unwrap().cameras[0].decoder,
+        DecoderChoice::Software
+    );
+    let problems = with("harware").unwrap_err();
+    assert!(
+        problems[0].contains("line 4") && problems[0].contains("software"),
+        "{problems:?}"
+    );
 }
 
 #[test]

@@ -279,11 +279,11 @@ impl Work<Question, Seen> for PersonWork {
         seen(question, detections)
     }
 
-    /// The person model runs while something happens; when it does not, the box is as good as idle.
     fn rest_after(&self) -> Option<Duration> {
         Some(REST_AFTER)
     }
 
+    /// The person model runs while something happens; when it does not, the box is as good as idle.
     fn rest(&mut self) {
         self.model.rest();
         memory::give_back();

@@ -153,7 +153,7 @@ fn input_pad() -> gst::Pad {
                 q.set_result(&caps);
                 true
             }
-            // Hardware decoders hold fewer pictures back where a stream is live.
+            // So that decoders that care hold fewer pictures back.
             gst::QueryViewMut::Latency(q) => {
                 q.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);
                 true
