@@ -16,6 +16,7 @@
 //! | `parse` | access units out of a demuxer's or depayloader's buffers |
 //! | `gate` | where a run may begin; pure |
 //! | `meter` | CPU time of GStreamer's threads |
+//! | `rtptime` | presentation times of RTP packets |
 //! | `timeline` | the box's time for each timestamp; pure |
 //! | `file`, `container` | video files |
 //! | `rtsp`, `session`, `receive` | cameras: for ever, one session, one picture |
@@ -40,6 +41,7 @@ mod ondemand_tests;
 mod parse;
 mod receive;
 mod ring;
+mod rtptime;
 mod rtsp;
 #[cfg(test)]
 mod rtsp_tests;

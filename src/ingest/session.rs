@@ -17,6 +17,7 @@ use tracing::debug;
 use super::{
     meter::ThreadMeter,
     receive::Receiver,
+    rtptime,
     rtsp::{SLICE, SharedSink},
     setup,
 };
@@ -129,7 +130,7 @@ impl Session {
             heard: Arc::default(),
         };
         session.choose_video(&rtspsrc);
-        meter_receiving(&rtspsrc, stages);
+        leave_out_jitter_buffer(&rtspsrc);
         let receiver = Receiver::new(role, Arc::clone(clock), Arc::clone(sink));
         session.take_video(&rtspsrc, receiver, stages);
         // A failure to start is told on the bus, where the reason is.
@@ -319,21 +320,12 @@ fn configure(rtspsrc: &gst::Element, config: &SourceConfig) {
     rtspsrc.set_property("user-agent", concat!("Lares/", env!("CARGO_PKG_VERSION")));
 }
 
-/// Measures the thread that reads the connection, where it hands packets on.
-fn meter_receiving(rtspsrc: &gst::Element, stages: &StageCpu) {
-    let stages = stages.clone();
-    rtspsrc.connect("new-manager", false, move |args| {
+/// Spares the session a thread and a timer for each packet: over TCP there is no jitter to be taken out.
+fn leave_out_jitter_buffer(rtspsrc: &gst::Element) {
+    rtspsrc.connect("new-manager", false, |args| {
         let manager = args[1].get::<gst::Element>().ok()?;
-        let stages = stages.clone();
-        manager.connect_pad_added(move |_, pad| {
-            if pad.direction() == gst::PadDirection::Sink && pad.name().starts_with("recv_rtp_") {
-                let meter = ThreadMeter::new(stages.clone());
-                let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-                pad.add_probe(kinds, move |_, _| {
-                    meter.tick();
-                    gst::PadProbeReturn::Ok
-                });
-            }
+        manager.connect("request-jitterbuffer", false, |_| {
+            Some(rtptime::element().to_value())
         });
         None
     });
