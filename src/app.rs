@@ -237,11 +237,11 @@ fn start_sinks(
     let (sender, commands) = mpsc::channel(COMMANDS);
     let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
     if let Some(mqtt) = &config.mqtt {
-        let sink = MqttSink::start(tasks, mqtt, outbox.site(), live.clone(), sender)?;
+        let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), sender)?;
         sinks.push(Arc::new(sink));
     }
     if let Some(upload) = &config.upload {
-        sinks.push(Arc::new(StoreSink::new(upload)?));
+        sinks.push(Arc::new(StoreSink::new(upload, outbox.pacer())?));
     }
     outbox.start(tasks, sinks)?;
     Ok(commands)

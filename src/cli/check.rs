@@ -27,7 +27,10 @@ use crate::{
     flow::{Packet, Problem, StreamFormat, StreamRole},
     infer::Infer,
     ingest::{self, PacketSink, RtspSource, SourceState},
-    outbox::sinks::{self, StoreSink},
+    outbox::{
+        pace::Pacer,
+        sinks::{self, StoreSink},
+    },
 };
 
 /// How long a camera may take to show two keyframes.
@@ -166,7 +169,7 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
         Some(upload) => {
             let probed = runtime
                 .block_on(async {
-                    StoreSink::new(upload)
+                    StoreSink::new(upload, &Pacer::new(config.outbox.budget.rate))
                         .map_err(|error| error.to_string())?
                         .probe()
                         .await

@@ -33,7 +33,7 @@ enum Action {
     Ls,
     /// Put what was refused back among what waits
     Retry {
-        /// Only of this incident [default: everything]
+        /// Only of this incident, and what the data plan holds back of it [default: everything refused]
         incident: Option<IncidentId>,
     },
 }
@@ -43,22 +43,21 @@ enum Action {
 /// # Errors
 /// When there is no outbox, or it cannot be used.
 pub fn run(args: &OutboxArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let dir = match (&args.data_dir, args.config.load()?) {
-        (Some(dir), _) => dir.clone(),
-        (None, Some(config)) => config.data_dir,
-        (None, None) => {
-            Config::for_camera("rtsp://unused/", &environment())
-                .expect("the address is sound")
-                .data_dir
-        }
-    };
+    let config = args.config.load()?.unwrap_or_else(|| {
+        Config::for_camera("rtsp://unused/", &environment()).expect("the address is sound")
+    });
+    let dir = args.data_dir.as_ref().unwrap_or(&config.data_dir);
     match &args.action {
         Action::Ls => {
-            let rows = outbox::list(&dir)?;
+            let rows = outbox::list(dir, &config.outbox.budget)?;
             for row in &rows {
                 let since = Timestamp::from_millisecond(row.start.0)
                     .map_or_else(|_| "?".to_owned(), |t| t.to_string());
-                let state = if row.parked { "refused" } else { "waiting" };
+                let state = match (row.parked, row.held) {
+                    (true, _) => "refused",
+                    (false, true) => "held   ",
+                    (false, false) => "waiting",
+                };
                 let problem = row.problem.as_deref().unwrap_or("");
                 writeln!(
                     out,
@@ -72,12 +71,18 @@ pub fn run(args: &OutboxArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
                     },
                 )?;
             }
+            if rows.iter().any(|row| row.held) {
+                writeln!(
+                    out,
+                    "\"held\" waits for the data plan in [budget]: \"lares outbox retry INCIDENT\" sends one visit first."
+                )?;
+            }
             if rows.is_empty() {
                 writeln!(out, "Nothing waits: everything has been delivered.")?;
             }
         }
         Action::Retry { incident } => {
-            let rows = outbox::retry(&dir, *incident)?;
+            let rows = outbox::retry(dir, *incident)?;
             writeln!(out, "{rows} will be tried again.")?;
         }
     }

@@ -10,8 +10,8 @@ use toml::de::DeTable;
 use url::Url;
 
 use super::{
-    ByteSize, Config, ConfigProblem, Environment, LogConfig, ModelsConfig, MqttConfig,
-    OutboxConfig, UploadConfig, WebConfig, cameras,
+    BitRate, BudgetConfig, ByteSize, Config, ConfigProblem, Environment, LogConfig, ModelsConfig,
+    MqttConfig, OutboxConfig, UploadConfig, WebConfig, cameras,
     read::{Reading, Section},
 };
 use crate::flow::SiteId;
@@ -144,7 +144,7 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
             .has("upload")
             .then(|| upload(section.section("upload")))
             .flatten(),
-        outbox: outbox(section.section("outbox")),
+        outbox: outbox(section.section("outbox"), section.section("budget")),
         web: web(section.section("web")),
         log: log(section.section("log")),
         stop_grace: section.duration("stop_grace", SECOND * 10, SECOND, MINUTE * 5),
@@ -275,18 +275,48 @@ fn url_with_scheme(
     Some(url)
 }
 
-fn outbox(section: Section<'_>) -> OutboxConfig {
+fn outbox(section: Section<'_>, budget: Section<'_>) -> OutboxConfig {
     let defaults = OutboxConfig::default();
     let config = OutboxConfig {
         retention: section.duration("retention", defaults.retention, HOUR, DAY * 30),
         quota: section.parsed("quota").unwrap_or(defaults.quota),
         purpose: section.text("purpose").unwrap_or(defaults.purpose),
+        budget: data_plan(budget),
     };
     if config.quota < ByteSize::mb(20) {
         section.problem(
             "quota",
             "is too small to hold a clip: choose \"20 MB\" or more",
         );
+    }
+    section.done();
+    config
+}
+
+/// Below this not even a day's alerts and pictures get through.
+const LEAST_BYTES: ByteSize = ByteSize::mb(1);
+/// Below this a picture takes minutes.
+const LEAST_RATE: BitRate = BitRate(8_000);
+
+fn data_plan(section: Section<'_>) -> BudgetConfig {
+    let config = BudgetConfig {
+        rate: section.parsed("rate"),
+        per_day: section.parsed("per_day"),
+        per_month: section.parsed("per_month"),
+        month_starts: section
+            .number("month_starts", 1.0, 28.0)
+            .map_or(BudgetConfig::default().month_starts, |day| day as i8),
+    };
+    if config.rate.is_some_and(|rate| rate.0 < LEAST_RATE.0) {
+        section.problem(
+            "rate",
+            "is too slow for pictures: choose \"8 kbit/s\" or more",
+        );
+    }
+    for (key, bytes) in [("per_day", config.per_day), ("per_month", config.per_month)] {
+        if bytes.is_some_and(|bytes| bytes < LEAST_BYTES) {
+            section.problem(key, "is too small for pictures: choose \"1 MB\" or more");
+        }
     }
     section.done();
     config

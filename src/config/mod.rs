@@ -282,6 +282,40 @@ pub struct OutboxConfig {
     pub quota: ByteSize,
     /// Purpose written in each alert, for the household's records.
     pub purpose: String,
+    /// What may leave.
+    pub budget: BudgetConfig,
+}
+
+/// A data plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetConfig {
+    /// Speed at which things leave; none: as fast as the link carries.
+    pub rate: Option<BitRate>,
+    /// Most bytes a day.
+    pub per_day: Option<ByteSize>,
+    /// Most bytes a month.
+    pub per_month: Option<ByteSize>,
+    /// Day on which the plan's month begins, 1..=28.
+    pub month_starts: i8,
+}
+
+impl BudgetConfig {
+    /// Whether bytes are counted against anything.
+    #[must_use]
+    pub fn limited(&self) -> bool {
+        self.per_day.is_some() || self.per_month.is_some()
+    }
+}
+
+impl Default for BudgetConfig {
+    fn default() -> Self {
+        Self {
+            rate: None,
+            per_day: None,
+            per_month: None,
+            month_starts: 1,
+        }
+    }
 }
 
 /// The agent's own HTTP: health and metrics.
@@ -376,6 +410,7 @@ impl Default for OutboxConfig {
             retention: Duration::from_secs(7 * 24 * 3600),
             quota: ByteSize::mb(2_000),
             purpose: "home security".to_owned(),
+            budget: BudgetConfig::default(),
         }
     }
 }

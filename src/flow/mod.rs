@@ -26,6 +26,6 @@ pub use incident::{
 pub use motion::{MotionRegion, MotionReport};
 pub use packet::{Codec, Packet, StreamFormat, StreamRole};
 pub use segment::{MediaFile, MediaKind, Rendition};
-pub use status::{CameraState, Problem};
+pub use status::{CameraState, Problem, Rung};
 pub use time::{ClockState, MediaTime, WallTime};
 pub use track::{Track, TrackState};

@@ -1,6 +1,6 @@
 //! How a camera is doing, in one word and one sentence.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One word for a camera's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -33,4 +33,34 @@ pub struct Problem {
     pub message: String,
     /// What to do next.
     pub hint: String,
+}
+
+/// What leaves now. Each step down leaves out one more thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rung {
+    /// Everything.
+    Full,
+    /// No full quality where there are two streams.
+    Sub,
+    /// Of each clip what it takes to watch the first seconds.
+    First,
+    /// Pictures, no clips.
+    Stills,
+    /// Alerts.
+    Text,
+}
+
+impl Rung {
+    /// What leaves, for people.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Full => "everything leaves",
+            Self::Sub => "clips leave, but not in full quality",
+            Self::First => "of each clip only the first seconds leave",
+            Self::Stills => "alerts and pictures leave, clips do not",
+            Self::Text => "only alerts leave",
+        }
+    }
 }

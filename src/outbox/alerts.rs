@@ -6,11 +6,13 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    Fail, Outbox, OutboxError, Tx, clips,
+    Fail, Outbox, OutboxError, Tx,
+    budget::Use,
+    clips,
     incidents::{self, IncidentRow, known, parse_facts, to_json},
     ledger::{self, Departure},
     plan::{Class, Head, Lane, LaneKey},
-    sinks::{Outcome, Parcel, Payload, Ticket},
+    sinks::{Charge, Outcome, Parcel, Payload, Ticket},
     store,
 };
 use crate::{
@@ -48,6 +50,9 @@ pub(super) fn head(
             start: WallTime(row.get(2)?),
             row: seq,
             n: n.unwrap_or(0) as u64,
+            what: Use::Text,
+            bytes: 0,
+            asked: false,
         }));
     }
     Ok(None)
@@ -182,7 +187,7 @@ impl Outbox {
     /// The alert to send next, numbered, if any waits.
     pub(super) fn next_alert(&self) -> Result<Option<Parcel>, OutboxError> {
         let mut state = self.state.lock();
-        let Some((key, head)) = state.alerts.next(self.clock.now()) else {
+        let Some((key, head)) = state.alerts.next(self.clock.now(), |_| true) else {
             return Ok(None);
         };
         let numbered = self.write_in(&mut state, |tx| tx.number(key.incident, head.row));
@@ -194,6 +199,10 @@ impl Outbox {
                 return Ok(None);
             }
         };
+        if let Err(error) = self.book(&mut state, Use::Text, parcel.bytes()) {
+            self.refresh(&mut state, key)?;
+            return Err(error);
+        }
         state.on_way.insert((key.incident, head.row));
         self.refresh(&mut state, key)?;
         Ok(Some(parcel))
@@ -265,6 +274,7 @@ impl Tx<'_> {
                 row: seq,
                 version: n,
                 bytes: json.len() as u64,
+                charge: Charge::default(),
             },
             payload: Payload::Alert {
                 camera,

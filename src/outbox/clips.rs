@@ -71,9 +71,13 @@ pub(super) fn clip(
         .query_row([&id], |r| r.get(0))
         .optional()?;
     let all_there = i64::from(segments) == uses;
+    let held = segments == 0
+        && db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM clips WHERE incident = ?1 AND held = 1)")?
+            .query_row([&id], |r| r.get(0))?;
     let state = if uses == 0 || (row.refused && segments == 0) {
         ClipState::None
-    } else if !uploading || (waiting == 0 && !all_there) {
+    } else if !uploading || held || (waiting == 0 && !all_there) {
         ClipState::Held
     } else if row.told == TOLD_COMPLETE {
         ClipState::Complete
@@ -235,6 +239,25 @@ impl Tx<'_> {
                 }
                 self.settle_clip(incident)?;
             }
+        }
+        Ok(())
+    }
+
+    /// The data plan has no room for the first segment of a clip, or has room again. Receivers are told when they wait for it.
+    pub(super) fn hold(
+        &self,
+        incident: IncidentId,
+        rendition: Rendition,
+        held: bool,
+    ) -> Result<(), Fail> {
+        let changed = self
+            .db
+            .prepare_cached(
+                "UPDATE clips SET held = ?3 WHERE incident = ?1 AND rendition = ?2 AND held <> ?3",
+            )?
+            .execute(params![incident.to_string(), rendition.as_str(), held])?;
+        if changed > 0 && held {
+            self.news(&incidents::known(self.db, incident)?)?;
         }
         Ok(())
     }

@@ -12,6 +12,9 @@
 //! | `objects` | pictures, segments, playlists: what lies in an incident's folder |
 //! | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
 //! | [`plan`] | what goes next and what is evicted; pure |
+//! | [`budget`] | what a data plan allows now; pure |
+//! | `spending` | what has been spent of it |
+//! | [`pace`] | how fast bytes leave |
 //! | `pump` | one worker for each sink: picks, delivers, backs off |
 //! | `recover` | what a cut left behind |
 //! | `retention` | what is deleted, and when |
@@ -21,17 +24,20 @@
 //! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config` and `wire`.
 
 mod alerts;
+pub mod budget;
 mod clips;
 mod error;
 mod files;
 mod incidents;
 mod ledger;
 mod objects;
+pub mod pace;
 pub mod plan;
 mod pump;
 mod recover;
 mod retention;
 pub mod sinks;
+mod spending;
 #[doc(hidden)]
 pub mod steps;
 mod store;
@@ -49,6 +55,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Notify;
@@ -61,10 +68,12 @@ use crate::{
     base::{clock::Clock, telemetry::Metrics},
     config::OutboxConfig,
     flow::{CameraId, IncidentId, MediaTime, Mode, SiteId, WallTime},
-    wire::health::{BudgetHealth, DiskHealth, LedgerHead, SinkHealth},
+    wire::health::{Allowance, BudgetHealth, DiskHealth, LedgerHead, SinkHealth},
 };
+use pace::Pacer;
 use plan::{Lane, LaneKey, Plan};
 use sinks::{Sink, Takes};
+use spending::Purse;
 
 /// Told of each alert that a broker acknowledged: incident, `seq`, and how long after the frame that confirmed it.
 pub type AckObserver = Box<dyn Fn(IncidentId, u32, Duration) + Send + Sync>;
@@ -82,6 +91,11 @@ pub struct Outbox {
     sweep_wake: Notify,
     /// Whether there is a store to send clips to.
     uploading: AtomicBool,
+    /// Whether that store is behind the link that the data plan is about.
+    metered: AtomicBool,
+    /// Days are counted in it.
+    zone: TimeZone,
+    pacer: Arc<Pacer>,
     sinks: Mutex<Vec<Arc<dyn Sink>>>,
     observer: Mutex<Option<AckObserver>>,
     /// Held for as long as this process owns the folder.
@@ -93,6 +107,7 @@ struct State {
     db: Connection,
     alerts: Plan,
     objects: Plan,
+    purse: Purse,
     /// Alerts handed to a sink that has not answered yet.
     on_way: BTreeSet<(IncidentId, i64)>,
     /// When the frames arrived that confirmed alerts.
@@ -166,11 +181,13 @@ impl Outbox {
             db,
             alerts: Plan::default(),
             objects: Plan::default(),
+            purse: Purse::default(),
             on_way: BTreeSet::new(),
             arrived: BTreeMap::new(),
             stored: 0,
             seen: 0,
         };
+        let pacer = Pacer::new(settings.budget.rate);
         let outbox = Arc::new(Self {
             dir: dir.to_owned(),
             site,
@@ -182,6 +199,9 @@ impl Outbox {
             objects_wake: Notify::new(),
             sweep_wake: Notify::new(),
             uploading: AtomicBool::new(false),
+            metered: AtomicBool::new(false),
+            zone: TimeZone::system(),
+            pacer,
             sinks: Mutex::new(Vec::new()),
             observer: Mutex::new(None),
             _lock: lock,
@@ -241,12 +261,41 @@ impl Outbox {
     pub fn budget(&self) -> Result<BudgetHealth, OutboxError> {
         const DAY_MS: i64 = 86_400_000;
         let now = self.clock.wall().0;
-        self.read(|db| {
-            Ok(BudgetHealth {
-                last_day: ledger::bytes_since(db, WallTime(now - DAY_MS))?,
-                last_30_days: ledger::bytes_since(db, WallTime(now - 30 * DAY_MS))?,
-            })
+        let (last_day, last_30_days) = self.read(|db| {
+            Ok((
+                ledger::bytes_since(db, WallTime(now - DAY_MS))?,
+                ledger::bytes_since(db, WallTime(now - 30 * DAY_MS))?,
+            ))
+        })?;
+        let budget = self.plan_of_the_moment()?;
+        let allowance = |period: budget::Period| Allowance {
+            limit: period.limit,
+            spent: period.spent.total(),
+            text: period.spent.of(budget::Use::Text),
+            ends: period.ends,
+        };
+        let held = {
+            let state = self.state.lock();
+            let free = !self.metered.load(Ordering::Relaxed);
+            state
+                .objects
+                .held(|head| free || state.purse.may_leave(head, WallTime(now)))
+        };
+        Ok(BudgetHealth {
+            last_day,
+            last_30_days,
+            rung: budget.limited().then(|| budget.rung(WallTime(now))),
+            forecast: budget.forecast(WallTime(now)),
+            day: budget.day.map(allowance),
+            month: budget.month.map(allowance),
+            held: held as u64,
         })
+    }
+
+    /// The pace of the link, for receivers.
+    #[must_use]
+    pub fn pacer(&self) -> &Arc<Pacer> {
+        &self.pacer
     }
 
     /// How each sink is doing.

@@ -3,16 +3,19 @@
 //! Playlists and `incident.json` are written anew for each sending from what has arrived, so that a reader of the store
 //! never meets a name behind which there is nothing yet.
 
+use std::sync::atomic::Ordering;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Fail, Outbox, OutboxError, Tx, alerts,
+    Fail, Outbox, OutboxError, State, Tx, alerts,
+    budget::Use,
     clips::{self, TOLD_FIRST, TOLD_NOTHING},
     files, incidents,
     ledger::{self, Departure},
     plan::{Class, Head, Lane, LaneKey},
-    sinks::{Body, Outcome, Parcel, Payload, Ticket},
+    sinks::{Body, Charge, Outcome, Parcel, Payload, Ticket},
 };
 use crate::{
     flow::{IncidentId, MediaFile, MediaKind, MediaTime, Rendition, WallTime},
@@ -61,16 +64,16 @@ pub(super) fn kind_of(item: Item) -> &'static str {
 /// What waits at the front of a lane.
 pub(super) fn head(db: &Connection, key: LaneKey) -> Result<Option<Head>, Fail> {
     let id = key.incident.to_string();
-    let found: Option<(i64, i64, i64)> = db
+    let found: Option<(i64, i64, i64, i64, bool)> = db
         .prepare_cached(
-            "SELECT o.id, i.start_ms, i.told FROM objects o JOIN incidents i ON i.id = o.incident
+            "SELECT o.id, i.start_ms, i.told, o.bytes, o.asked FROM objects o JOIN incidents i ON i.id = o.incident
              WHERE o.incident = ?1 AND o.lane = ?2 AND o.waiting = 1 ORDER BY o.id LIMIT 1",
         )?
         .query_row(params![id, key.lane.code()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })
         .optional()?;
-    let Some((row, start, told)) = found else {
+    let Some((row, start, told, bytes, asked)) = found else {
         return Ok(None);
     };
     let class = match key.lane {
@@ -83,11 +86,28 @@ pub(super) fn head(db: &Connection, key: LaneKey) -> Result<Option<Head>, Fail> 
         Lane::Playlist(_) | Lane::Media(_) => Class::Full,
     };
     Ok(Some(Head {
-        class,
+        class: if asked {
+            class.min(Class::First)
+        } else {
+            class
+        },
         start: WallTime(start),
         row,
         n: 0,
+        what: use_of(key.lane, class),
+        bytes: bytes as u64,
+        asked,
     }))
+}
+
+/// What an object's bytes are spent on. The small ones that complete a clip go with it.
+fn use_of(lane: Lane, class: Class) -> Use {
+    match (lane, class) {
+        (Lane::Thumb | Lane::Crop | Lane::Facts, _) => Use::Still,
+        (_, Class::First) | (Lane::Playlist(Rendition::Sub), _) => Use::First,
+        (_, Class::Full) => Use::Full,
+        _ => Use::Rest,
+    }
 }
 
 fn any_segment_delivered(db: &Connection, incident: &str) -> rusqlite::Result<bool> {
@@ -186,6 +206,7 @@ impl Tx<'_> {
                 row: object,
                 version,
                 bytes,
+                charge: Charge::default(),
             },
             payload: Payload::Object {
                 key: name,
@@ -375,8 +396,17 @@ impl Outbox {
     /// The object to send next, if any waits.
     pub(super) fn next_object(&self) -> Result<Option<Parcel>, OutboxError> {
         let mut state = self.state.lock();
-        while let Some((key, head)) = state.objects.next(self.clock.now()) {
-            match self.write_in(&mut state, |tx| tx.prepare(key, head.row)) {
+        self.count_money(&mut state)?;
+        loop {
+            let State { objects, purse, .. } = &mut *state;
+            let (now, wall) = (self.clock.now(), self.clock.wall());
+            let free = !self.metered.load(Ordering::Relaxed);
+            let picked = objects.next(now, |head| free || purse.may_leave(head, wall));
+            let Some((key, head)) = picked else {
+                self.hold_clips(&mut state, wall)?;
+                return Ok(None);
+            };
+            match self.prepared(&mut state, key, &head) {
                 Ok(Some(parcel)) => return Ok(Some(parcel)),
                 Ok(None) => {
                     state.objects.release(key);
@@ -388,7 +418,50 @@ impl Outbox {
                 }
             }
         }
-        Ok(None)
+    }
+
+    /// Notes which clips could begin if the data plan had room for them.
+    fn hold_clips(&self, state: &mut State, wall: WallTime) -> Result<(), OutboxError> {
+        if !self.metered.load(Ordering::Relaxed) || !self.settings.budget.limited() {
+            return Ok(());
+        }
+        let State { objects, purse, .. } = &mut *state;
+        let newly: Vec<_> = objects
+            .waiting()
+            .filter(|(_, head)| head.class == Class::First && !purse.may_leave(head, wall))
+            .filter_map(|(key, _)| match key.lane {
+                Lane::Media(rendition) => Some((key.incident, rendition)),
+                _ => None,
+            })
+            .filter(|clip| !purse.held.contains(clip))
+            .collect();
+        purse.held.extend(newly.iter().copied());
+        for (incident, rendition) in newly {
+            self.write_in(state, |tx| tx.hold(incident, rendition, true))?;
+        }
+        Ok(())
+    }
+
+    fn prepared(
+        &self,
+        state: &mut State,
+        key: LaneKey,
+        head: &Head,
+    ) -> Result<Option<Parcel>, OutboxError> {
+        let Some(mut parcel) = self.write_in(state, |tx| tx.prepare(key, head.row))? else {
+            return Ok(None);
+        };
+        if let Lane::Media(rendition) = key.lane
+            && state.purse.held.remove(&(key.incident, rendition))
+        {
+            self.write_in(state, |tx| tx.hold(key.incident, rendition, false))?;
+        }
+        let bytes = parcel.ticket.bytes;
+        parcel.ticket.charge.what = head.what;
+        if self.metered.load(Ordering::Relaxed) {
+            parcel.ticket.charge.booked = self.book(state, head.what, bytes)?;
+        }
+        Ok(Some(parcel))
     }
 
     /// Takes the store's answer for an object.
@@ -400,7 +473,8 @@ impl Outbox {
         until: Option<MediaTime>,
     ) -> Result<(), OutboxError> {
         let mut state = self.state.lock();
-        let result = self.write_in(&mut state, |tx| match outcome {
+        let charge = &ticket.charge;
+        let mut result = self.write_in(&mut state, |tx| match outcome {
             Outcome::Delivered { receipt } => tx.arrived(ticket, recipient, receipt.as_deref()),
             Outcome::Retry { reason, .. } => {
                 tx.db
@@ -415,6 +489,11 @@ impl Outbox {
         match until {
             Some(until) => state.objects.postpone(ticket.key, until),
             None => state.objects.release(ticket.key),
+        }
+        if !matches!(outcome, Outcome::Delivered { .. }) {
+            let sent = charge.exchange.sent();
+            let back = self.book_back(&mut state, charge.what, charge.booked, sent);
+            result = result.and(back);
         }
         // Also when the row could not be written: the object is not on its way any more.
         self.refresh(&mut state, ticket.key)?;

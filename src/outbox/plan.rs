@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::budget::Use;
 use crate::flow::{IncidentId, MediaTime, Rendition, WallTime};
 
 /// What matters more leaves first.
@@ -95,6 +96,12 @@ pub struct Head {
     pub row: i64,
     /// Its number, where the class goes by number.
     pub n: u64,
+    /// What its bytes are spent on.
+    pub what: Use,
+    /// Payload bytes, as far as they are known before it is written.
+    pub bytes: u64,
+    /// Somebody has asked for it.
+    pub asked: bool,
 }
 
 /// Every waiting lane of one sink.
@@ -123,12 +130,15 @@ impl Plan {
         }
     }
 
-    /// Picks what goes next and marks its lane busy until [`Plan::release`].
-    pub fn next(&mut self, now: MediaTime) -> Option<(LaneKey, Head)> {
+    /// Picks what goes next among what `may` leave, and marks its lane busy until [`Plan::release`].
+    pub fn next(&mut self, now: MediaTime, may: impl Fn(&Head) -> bool) -> Option<(LaneKey, Head)> {
         let free = |key: &LaneKey| {
             !self.busy.contains(key) && self.postponed.get(key).is_none_or(|until| *until <= now)
         };
-        let waiting = || self.heads.iter().filter(|(key, _)| free(key));
+        let waiting = || {
+            let heads = self.heads.iter();
+            heads.filter(|(key, head)| free(key) && may(head))
+        };
         let class = waiting().map(|(_, head)| head.class).min()?;
         let under_way = |key: &LaneKey| self.heads.get(key).map(|head| head.class);
         if class == Class::Full && self.busy.iter().filter_map(under_way).any(|c| c < class) {
@@ -155,6 +165,17 @@ impl Plan {
         }
         self.busy.insert(key);
         Some((key, head))
+    }
+
+    /// What waits at the front of each lane.
+    pub fn waiting(&self) -> impl Iterator<Item = (&LaneKey, &Head)> {
+        self.heads.iter()
+    }
+
+    /// How many lanes wait because their head may not leave.
+    #[must_use]
+    pub fn held(&self, may: impl Fn(&Head) -> bool) -> usize {
+        self.heads.values().filter(|head| !may(head)).count()
     }
 
     /// Its head has arrived, failed or was refused: the lane may be picked again.
@@ -252,6 +273,9 @@ mod tests {
             start: WallTime(i64::from(key.0) * 1000),
             row: i64::from(position),
             n: 0,
+            what: Use::Rest,
+            bytes: 0,
+            asked: false,
         };
         let incident = incident(key.0);
         (LaneKey { incident, lane }, head)
@@ -271,7 +295,7 @@ mod tests {
         let mut plan = filled(backlog);
         let mut done: BTreeMap<LaneKey, u8> = BTreeMap::new();
         let mut order = Vec::new();
-        while let Some((key, picked)) = plan.next(MediaTime::ZERO) {
+        while let Some((key, picked)) = plan.next(MediaTime::ZERO, |_| true) {
             order.push((key, picked));
             let count = done.entry(key).or_default();
             *count += 1;
@@ -299,7 +323,7 @@ mod tests {
         #[test]
         fn nothing_leaves_before_something_that_matters_more(backlog in backlog()) {
             let mut plan = filled(&backlog);
-            let classes: Vec<_> = std::iter::from_fn(|| plan.next(MediaTime::ZERO))
+            let classes: Vec<_> = std::iter::from_fn(|| plan.next(MediaTime::ZERO, |_| true))
                 .map(|(_, head)| head.class)
                 .collect();
             prop_assert!(classes.is_sorted());
@@ -314,7 +338,7 @@ mod tests {
             }
             let mut left: std::collections::VecDeque<_> = starts.iter().copied().collect();
             for pick in 0.. {
-                let Some((_, picked)) = plan.next(MediaTime::ZERO) else { break };
+                let Some((_, picked)) = plan.next(MediaTime::ZERO, |_| true) else { break };
                 let expected = if pick % 4 == 3 { left.pop_front() } else { left.pop_back() };
                 prop_assert_eq!(Some(picked.start.0), expected.map(|s| i64::from(s) * 1000));
             }
@@ -328,14 +352,35 @@ mod tests {
             let until = MediaTime::ZERO + Duration::from_secs(60);
             plan.postpone(blocked, until);
             let picked = std::iter::from_fn(|| {
-                let (key, _) = plan.next(MediaTime::ZERO)?;
+                let (key, _) = plan.next(MediaTime::ZERO, |_| true)?;
                 plan.set(key, None);
                 plan.release(key);
                 Some(key)
             });
             prop_assert_eq!(picked.count(), backlog.len() - 1);
             prop_assert_eq!(plan.next_due(), Some(until));
-            prop_assert_eq!(plan.next(until).map(|(key, _)| key), Some(blocked));
+            prop_assert_eq!(plan.next(until, |_| true).map(|(key, _)| key), Some(blocked));
+        }
+
+        #[test]
+        fn what_may_not_leave_holds_up_nothing_else(backlog in backlog(), held in 0u8..12) {
+            let mut plan = filled(&backlog);
+            let held = incident(held);
+            for (key, mut head) in plan.waiting().map(|(k, h)| (*k, *h)).collect::<Vec<_>>() {
+                head.asked = key.incident == held;
+                plan.set(key, Some(head));
+            }
+            let may = |head: &Head| !head.asked;
+            let mut picked = BTreeSet::new();
+            while let Some((key, _)) = plan.next(MediaTime::ZERO, may) {
+                prop_assert!(key.incident != held);
+                picked.insert(key);
+                plan.set(key, None);
+                plan.release(key);
+            }
+            let others = backlog.keys().filter(|key| incident(key.0) != held).count();
+            prop_assert_eq!(picked.len(), others);
+            prop_assert_eq!(plan.held(may), backlog.len() - others);
         }
 
         #[test]
@@ -377,11 +422,20 @@ mod tests {
                 ..full
             }),
         );
-        assert_eq!(plan.next(MediaTime::ZERO).map(|(key, _)| key), Some(sub));
-        assert_eq!(plan.next(MediaTime::ZERO).map(|(key, _)| key), None);
+        assert_eq!(
+            plan.next(MediaTime::ZERO, |_| true).map(|(key, _)| key),
+            Some(sub)
+        );
+        assert_eq!(
+            plan.next(MediaTime::ZERO, |_| true).map(|(key, _)| key),
+            None
+        );
         plan.set(sub, None);
         plan.release(sub);
-        assert_eq!(plan.next(MediaTime::ZERO).map(|(key, _)| key), Some(main));
+        assert_eq!(
+            plan.next(MediaTime::ZERO, |_| true).map(|(key, _)| key),
+            Some(main)
+        );
     }
 
     #[test]
@@ -393,7 +447,7 @@ mod tests {
             head.n = n;
             plan.set(key, Some(head));
         }
-        let numbers: Vec<_> = std::iter::from_fn(|| plan.next(MediaTime::ZERO))
+        let numbers: Vec<_> = std::iter::from_fn(|| plan.next(MediaTime::ZERO, |_| true))
             .map(|(_, head)| head.n)
             .collect();
         assert_eq!(numbers, [7, 8, 9]);

@@ -46,6 +46,10 @@ impl Outbox {
     ) -> std::io::Result<()> {
         let uploading = sinks.iter().any(|sink| sink.takes() == Takes::Objects);
         self.uploading.store(uploading, Ordering::Relaxed);
+        let metered = sinks
+            .iter()
+            .any(|sink| sink.takes() == Takes::Objects && sink.metered());
+        self.metered.store(metered, Ordering::Relaxed);
         self.sinks.lock().clone_from(&sinks);
         for sink in sinks {
             let pump = Pump {

@@ -17,7 +17,7 @@ pub(crate) const FILE: &str = "outbox.db";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Step `i` brings schema `i` to `i + 1`. Never changed once released, only added to.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -122,6 +122,19 @@ CREATE INDEX ledger_by_time ON ledger (at_ms);
 -- `news`: one more alert tells when it has arrived.
 ALTER TABLE objects ADD COLUMN news INTEGER NOT NULL DEFAULT 0;
 ",
+    "
+-- `asked`: somebody wants to see it, so that it leaves before what nobody has asked for.
+ALTER TABLE objects ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
+-- `held`: the data plan has no room for its first segment.
+ALTER TABLE clips ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+-- Estimated bytes on the wire, for each day of the box's time zone and each `budget::Use`.
+CREATE TABLE spent (
+    day TEXT NOT NULL,
+    use INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (day, use)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Opens the database in `dir` and brings its schema up to date.
@@ -199,7 +212,7 @@ mod tests {
         drop(db);
         let error = open(dir.path()).unwrap_err().to_string();
         assert!(
-            error.contains("newer Lares (schema 99, this one knows 2)"),
+            error.contains("newer Lares (schema 99, this one knows 3)"),
             "{error}"
         );
         assert!(!error.contains('\n'));

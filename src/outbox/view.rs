@@ -5,10 +5,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::tz::TimeZone;
 use rusqlite::Connection;
 
-use super::{Fail, Outbox, OutboxError, alerts, incidents, ledger, sinks::Takes, store};
-use crate::flow::{IncidentId, WallTime};
+use super::{
+    Fail, Outbox, OutboxError, alerts, incidents, ledger, objects,
+    plan::{Lane, LaneKey},
+    sinks::Takes,
+    spending::Purse,
+    store,
+};
+use crate::{
+    base::clock::{Clock, SystemClock},
+    config::BudgetConfig,
+    flow::{IncidentId, WallTime},
+};
 
 /// One line of `lares outbox ls`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +32,10 @@ pub struct Listed {
     pub what: String,
     /// Payload bytes; 0 for what is composed when it leaves.
     pub bytes: u64,
-    /// `waiting` or `parked`.
+    /// It was refused, and waits for a person.
     pub parked: bool,
+    /// The data plan holds it back.
+    pub held: bool,
     /// Tries so far.
     pub attempts: u32,
     /// What went wrong last.
@@ -57,15 +70,18 @@ fn open(dir: &Path) -> Result<Connection, OutboxError> {
 ///
 /// # Errors
 /// When there is no outbox or it cannot be read.
-pub fn list(dir: &Path) -> Result<Vec<Listed>, OutboxError> {
+pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxError> {
     let db = open(dir)?;
-    let read = || {
+    let wall = SystemClock::start().wall();
+    let mut purse = Purse::default();
+    let mut read = || {
+        purse.read(&db, budget, &TimeZone::system(), wall)?;
         let mut select = db.prepare(
-            "SELECT i.id, i.start_ms, 'alert ' || a.seq, 0, a.waiting, a.attempts, a.problem, a.seq
+            "SELECT i.id, i.start_ms, 'alert ' || a.seq, 0, a.waiting, a.attempts, a.problem, a.seq, NULL
              FROM alerts a JOIN incidents i ON i.id = a.incident
              WHERE a.waiting = 1 OR (a.problem IS NOT NULL AND a.delivered_ms IS NULL)
              UNION ALL
-             SELECT i.id, i.start_ms, o.key, o.bytes, o.waiting, o.attempts, o.problem, o.id + 1000000000
+             SELECT i.id, i.start_ms, o.key, o.bytes, o.waiting, o.attempts, o.problem, o.id + 1000000000, o.lane
              FROM objects o JOIN incidents i ON i.id = o.incident WHERE o.waiting = 1 OR o.problem IS NOT NULL
              ORDER BY 2, 1, 8",
         )?;
@@ -75,12 +91,19 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, OutboxError> {
             let Ok(incident) = row.get::<_, String>(0)?.parse() else {
                 continue;
             };
+            let parked = !row.get::<_, bool>(4)?;
+            let lane = row.get::<_, Option<i64>>(8)?.and_then(Lane::from_code);
+            let front = match lane.filter(|_| !parked) {
+                Some(lane) => objects::head(&db, LaneKey { incident, lane })?,
+                None => None,
+            };
             listed.push(Listed {
                 incident,
                 start: WallTime(row.get(1)?),
                 what: row.get(2)?,
                 bytes: row.get::<_, i64>(3)? as u64,
-                parked: !row.get::<_, bool>(4)?,
+                parked,
+                held: front.is_some_and(|head| !purse.may_leave(&head, wall)),
                 attempts: row.get(5)?,
                 problem: row.get(6)?,
             });
@@ -90,8 +113,10 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, OutboxError> {
     read().map_err(|fail: Fail| fail.at(dir))
 }
 
-const RETRY_OBJECTS: &str = "UPDATE objects SET waiting = 1, problem = NULL
-    WHERE waiting = 0 AND problem IS NOT NULL AND gone = 0 AND (?1 IS NULL OR incident = ?1)";
+/// What was refused is tried again; of one incident, what the data plan holds back leaves before what nobody has asked for.
+const RETRY_OBJECTS: &str = "UPDATE objects SET waiting = 1, problem = NULL, asked = (?1 IS NOT NULL)
+    WHERE gone = 0 AND (?1 IS NULL OR incident = ?1 OR id IN (SELECT object FROM clip_uses WHERE incident = ?1))
+      AND ((waiting = 0 AND problem IS NOT NULL) OR (waiting = 1 AND asked = 0 AND ?1 IS NOT NULL))";
 const RETRY_ALERTS: &str = "UPDATE alerts SET waiting = 1, problem = NULL
     WHERE waiting = 0 AND problem IS NOT NULL AND (?1 IS NULL OR incident = ?1)";
 

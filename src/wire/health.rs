@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::VERSION;
-use crate::flow::{CameraId, ClockState, SiteId, WallTime};
+use crate::flow::{CameraId, ClockState, Rung, SiteId, WallTime};
 
 /// The whole report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,12 +70,35 @@ pub struct DiskHealth {
 }
 
 /// Bytes that have left the house.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BudgetHealth {
     /// In the last 24 hours.
     pub last_day: u64,
     /// In the last 30 days.
     pub last_30_days: u64,
+    /// What leaves now; none where nothing is limited.
+    pub rung: Option<Rung>,
+    /// Today's bytes, where they are limited.
+    pub day: Option<Allowance>,
+    /// This month's bytes, where they are limited.
+    pub month: Option<Allowance>,
+    /// Bytes of the whole month, if it goes on as it did.
+    pub forecast: Option<u64>,
+    /// Lanes of the outbox that wait because of the budget.
+    pub held: u64,
+}
+
+/// A limit, and how much of it is gone, in estimated bytes on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowance {
+    /// Most bytes.
+    pub limit: u64,
+    /// Bytes that have left.
+    pub spent: u64,
+    /// Of these, text: it leaves even when the limit is reached.
+    pub text: u64,
+    /// When it is renewed.
+    pub ends: WallTime,
 }
 
 /// Where the ledger stands; a hub keeps it to notice a shortened ledger.
@@ -101,10 +124,7 @@ impl Health {
             cameras: Vec::new(),
             sinks: Vec::new(),
             disk,
-            budget: BudgetHealth {
-                last_day: 0,
-                last_30_days: 0,
-            },
+            budget: BudgetHealth::default(),
             ledger: None,
         }
     }

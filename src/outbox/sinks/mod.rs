@@ -3,12 +3,13 @@
 //! In: a [`Parcel`] from the pump. Out: an [`Outcome`]. A sink keeps no queue of its own and never touches the database:
 //! what it has not answered for is still in the outbox.
 
+mod http;
 mod live;
 mod mqtt;
 mod store;
 mod tls;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -18,7 +19,8 @@ pub use mqtt::{HubCommand, MqttSink, probe as probe_broker};
 pub use store::StoreSink;
 pub use tls::TlsError;
 
-use super::plan::LaneKey;
+use self::http::Exchange;
+use super::{budget::Use, plan::LaneKey};
 use crate::flow::CameraId;
 
 /// Why a sink could not be set up.
@@ -102,6 +104,27 @@ pub(crate) struct Ticket {
     pub(crate) row: i64,
     pub(crate) version: i64,
     pub(crate) bytes: u64,
+    pub(crate) charge: Charge,
+}
+
+/// What a delivery takes from the data plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Charge {
+    pub(crate) what: Use,
+    /// Bytes on the wire, booked beforehand; 0 where nothing is limited.
+    pub(crate) booked: u64,
+    /// How much of it has really left.
+    pub(crate) exchange: Arc<Exchange>,
+}
+
+impl Default for Charge {
+    fn default() -> Self {
+        Self {
+            what: Use::Text,
+            booked: 0,
+            exchange: Arc::default(),
+        }
+    }
 }
 
 impl Parcel {
@@ -155,6 +178,10 @@ pub trait Sink: Send + Sync + 'static {
     fn recipient(&self) -> String;
     /// How many deliveries may be on their way at once.
     fn at_once(&self) -> usize;
+    /// Whether what it gets goes over the link that the data plan is about.
+    fn metered(&self) -> bool {
+        true
+    }
     /// Completes when a delivery makes sense (at once, for a receiver without a connection).
     fn ready(&self) -> BoxFuture<'_, ()>;
     /// Delivers. What must be sent in the order of the calls is queued before this returns.

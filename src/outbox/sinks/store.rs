@@ -12,14 +12,18 @@ use std::{
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, ready};
 use object_store::{
-    Attribute, Attributes, Certificate, ClientOptions, Error, ObjectStore, ObjectStoreExt,
-    PutOptions, RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem, path::Path as Key,
+    Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, PutOptions, RetryConfig,
+    aws::AmazonS3Builder, local::LocalFileSystem, path::Path as Key,
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use super::{Body, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes, tls};
-use crate::config::UploadConfig;
+use super::{
+    Body, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes,
+    http::{Exchange, PacedClient, PacedConnector},
+    tls,
+};
+use crate::{config::UploadConfig, outbox::pace::Pacer};
 
 /// Uploads at once: enough to hide the round trips of a far store, few enough for a thin link.
 const AT_ONCE: usize = 3;
@@ -29,6 +33,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const LEAST_TIME: Duration = Duration::from_secs(30);
 /// ... and bytes a second that the thinnest useful link carries on top.
 const THINNEST_LINK: u64 = 4_000;
+/// On a paced link an upload shares it with text and with the other uploads: so many times its own time is still no failure.
+const PATIENCE_WITH_OTHERS: u32 = 8;
 /// A wrong key or a missing bucket needs a person: there is no hurry.
 const NEEDS_A_PERSON: Duration = Duration::from_secs(60);
 
@@ -40,6 +46,7 @@ struct Inner {
     /// Before each key; empty or ending in a slash.
     prefix: String,
     target: Target,
+    pacer: Arc<Pacer>,
     /// What the last answer said was wrong.
     problem: Mutex<Option<String>>,
 }
@@ -50,11 +57,11 @@ enum Target {
 }
 
 impl StoreSink {
-    /// The store that `config` names. Nothing is opened yet.
+    /// The store that `config` names, fed at the pace of `pacer` (a folder is not: it is in the house). Nothing is opened yet.
     ///
     /// # Errors
     /// When the address or the certificates are of no use.
-    pub fn new(config: &UploadConfig) -> Result<Self, SinkError> {
+    pub fn new(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Self, SinkError> {
         let refuse = |reason: String| SinkError::Address {
             setting: "upload.url",
             url: config.url.to_string(),
@@ -75,7 +82,7 @@ impl StoreSink {
                     .host_str()
                     .filter(|host| !host.is_empty())
                     .ok_or_else(|| refuse("write it like s3://bucket/folder".to_owned()))?;
-                let store = s3(config, bucket, &refuse)?;
+                let store = s3(config, bucket, pacer, &refuse)?;
                 let mut prefix = config.url.path().trim_matches('/').to_owned();
                 if !prefix.is_empty() {
                     prefix.push('/');
@@ -97,6 +104,7 @@ impl StoreSink {
             store,
             prefix,
             target,
+            pacer: Arc::clone(pacer),
             problem: Mutex::new(None),
         })))
     }
@@ -108,7 +116,7 @@ impl StoreSink {
     pub async fn probe(&self) -> Result<(), String> {
         let key = "v1/lares-check";
         let body = Bytes::from_static(b"lares check\n");
-        match self.0.put(key, "text/plain", body).await {
+        match self.0.put(key, "text/plain", body, &Arc::default()).await {
             Outcome::Delivered { .. } => {
                 if let Ok(path) = self.0.path(key) {
                     let _ = self.0.store.delete(&path).await;
@@ -123,19 +131,28 @@ impl StoreSink {
 fn s3(
     config: &UploadConfig,
     bucket: &str,
+    pacer: &Arc<Pacer>,
     refuse: &dyn Fn(String) -> SinkError,
 ) -> Result<impl ObjectStore + use<>, SinkError> {
-    let mut options = ClientOptions::new()
-        .with_timeout_disabled()
-        .with_connect_timeout(CONNECT);
+    let allows_http = config
+        .endpoint
+        .as_ref()
+        .is_some_and(|endpoint| endpoint.scheme() == "http");
+    let mut client = reqwest::Client::builder()
+        .connect_timeout(CONNECT)
+        .https_only(!allows_http)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("lares/", env!("CARGO_PKG_VERSION")));
     if let Some(path) = &config.ca_file {
         let pem = tls::read_pem(path)?;
-        let certificates =
-            Certificate::from_pem_bundle(&pem).map_err(|error| refuse(error.to_string()))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|error| refuse(error.to_string()))?;
         for certificate in certificates {
-            options = options.with_root_certificate(certificate);
+            client = client.add_root_certificate(certificate);
         }
     }
+    let client = client.build().map_err(|error| refuse(full_text(&error)))?;
+    let connector = PacedConnector::new(PacedClient::new(client, Arc::clone(pacer)));
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(&config.region)
@@ -145,8 +162,8 @@ fn s3(
         });
     if let Some(endpoint) = &config.endpoint {
         // Stores at home rarely have a name for each bucket, so the bucket goes into the path.
-        options = options.with_allow_http(endpoint.scheme() == "http");
         builder = builder
+            .with_allow_http(allows_http)
             .with_endpoint(endpoint.as_str().trim_end_matches('/'))
             .with_virtual_hosted_style_request(false);
     }
@@ -165,7 +182,7 @@ fn s3(
         }
     }
     builder
-        .with_client_options(options)
+        .with_http_connector(connector)
         .build()
         .map_err(|error| refuse(error.to_string()))
 }
@@ -178,7 +195,13 @@ impl Inner {
         }
     }
 
-    async fn send(&self, key: &str, content_type: &'static str, body: Body) -> Outcome {
+    async fn send(
+        &self,
+        key: &str,
+        content_type: &'static str,
+        body: Body,
+        exchange: &Arc<Exchange>,
+    ) -> Outcome {
         let bytes = match body {
             Body::Bytes(bytes) => bytes,
             Body::File {
@@ -190,10 +213,16 @@ impl Inner {
                 Err(reason) => return Outcome::Reject { reason },
             },
         };
-        self.put(key, content_type, bytes).await
+        self.put(key, content_type, bytes, exchange).await
     }
 
-    async fn put(&self, key: &str, content_type: &'static str, bytes: Bytes) -> Outcome {
+    async fn put(
+        &self,
+        key: &str,
+        content_type: &'static str,
+        bytes: Bytes,
+        exchange: &Arc<Exchange>,
+    ) -> Outcome {
         if let Target::Folder(folder) = &self.target
             && !folder.is_dir()
         {
@@ -214,8 +243,12 @@ impl Inner {
         let mut options = PutOptions::default();
         if matches!(self.target, Target::S3 { .. }) {
             options.attributes = Attributes::from_iter([(Attribute::ContentType, content_type)]);
+            options.extensions.insert(Arc::clone(exchange));
         }
-        let allowed = LEAST_TIME + Duration::from_secs(bytes.len() as u64 / THINNEST_LINK);
+        let bytes_out = bytes.len() as u64;
+        let allowed = LEAST_TIME
+            + Duration::from_secs(bytes_out / THINNEST_LINK)
+            + self.pacer.time_for(bytes_out) * PATIENCE_WITH_OTHERS;
         let put = self.store.put_opts(&path, bytes.into(), options);
         match tokio::time::timeout(allowed, put).await {
             Ok(Ok(done)) => {
@@ -224,7 +257,7 @@ impl Inner {
                     receipt: done.e_tag,
                 }
             }
-            Ok(Err(error)) => self.failed(key, &error),
+            Ok(Err(error)) => self.failed(key, &error, exchange.retry_after()),
             Err(_) => Outcome::Retry {
                 scope: Scope::Parcel,
                 after: None,
@@ -252,7 +285,7 @@ impl Inner {
     }
 
     /// Sorts a failure.
-    fn failed(&self, key: &str, error: &Error) -> Outcome {
+    fn failed(&self, key: &str, error: &Error, retry_after: Option<Duration>) -> Outcome {
         let Target::S3 { bucket, endpoint } = &self.target else {
             return self.folder_failed(error);
         };
@@ -274,7 +307,7 @@ impl Inner {
             )),
             _ if asks_to_wait(&text) => Outcome::Retry {
                 scope: Scope::Sink,
-                after: None,
+                after: retry_after,
                 reason: format!("the store {endpoint} is too busy to take more now"),
             },
             _ if text.contains("status code:") => Outcome::Retry {
@@ -373,7 +406,11 @@ impl Sink for StoreSink {
     }
 
     fn at_once(&self) -> usize {
-        AT_ONCE
+        if self.0.pacer.thin() { 1 } else { AT_ONCE }
+    }
+
+    fn metered(&self) -> bool {
+        matches!(self.0.target, Target::S3 { .. })
     }
 
     fn ready(&self) -> BoxFuture<'_, ()> {
@@ -382,13 +419,14 @@ impl Sink for StoreSink {
 
     fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
         let inner = Arc::clone(&self.0);
+        let exchange = parcel.ticket.charge.exchange;
         async move {
             match parcel.payload {
                 Payload::Object {
                     key,
                     content_type,
                     body,
-                } => inner.send(&key, content_type, body).await,
+                } => inner.send(&key, content_type, body, &exchange).await,
                 Payload::Alert { .. } => Outcome::Reject {
                     reason: "a store takes no alerts".to_owned(),
                 },

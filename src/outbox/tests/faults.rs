@@ -9,7 +9,7 @@ use std::{
 use super::*;
 use crate::{
     config::{Secret, UploadConfig},
-    outbox::sinks::StoreSink,
+    outbox::{pace::Pacer, sinks::StoreSink},
 };
 
 /// An HTTP server that gives the answers of `script` in turn, and the last one for ever after.
@@ -54,7 +54,7 @@ impl Rude {
             secret_key: Some(Secret::new("hunter2")),
             ca_file: None,
         };
-        Arc::new(StoreSink::new(&config).unwrap())
+        Arc::new(StoreSink::new(&config, &Pacer::new(None)).unwrap())
     }
 }
 
@@ -168,6 +168,8 @@ fn a_folder_that_cannot_be_written_says_so() {
     .unwrap()
     .to_string();
     assert!(error.contains("may write to data_dir"), "{error}");
-    let missing = super::super::list(dir.path()).unwrap_err().to_string();
+    let missing = super::super::list(dir.path(), &BudgetConfig::default())
+        .unwrap_err()
+        .to_string();
     assert!(missing.contains("outbox.db cannot be opened"), "{missing}");
 }

@@ -5,7 +5,7 @@ use crate::{
     base::clock::SimClock,
     config::{ByteSize, UploadConfig},
     flow::WallTime,
-    outbox::{PictureKind, sinks::StoreSink},
+    outbox::{PictureKind, pace::Pacer, sinks::StoreSink},
 };
 
 fn upload_to(folder: &Path) -> UploadConfig {
@@ -20,7 +20,7 @@ fn upload_to(folder: &Path) -> UploadConfig {
 }
 
 fn sink(folder: &Path) -> Arc<StoreSink> {
-    Arc::new(StoreSink::new(&upload_to(folder)).unwrap())
+    Arc::new(StoreSink::new(&upload_to(folder), &Pacer::new(None)).unwrap())
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_file_that_changed_on_disk_is_not_sent() {
     wait_for("everything", || {
         home.outbox().waiting(Takes::Objects).unwrap() == 0
     });
-    let parked: Vec<_> = super::super::list(home.dir.path())
+    let parked: Vec<_> = super::super::list(home.dir.path(), &BudgetConfig::default())
         .unwrap()
         .into_iter()
         .filter(|l| l.parked)

@@ -6,6 +6,7 @@ mod history;
 mod mqtt;
 mod rows;
 mod s3;
+mod thin;
 
 use std::{
     path::{Path, PathBuf},
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     base::{clock::SystemClock, tasks::Tasks, telemetry::Metrics},
-    config::OutboxConfig,
+    config::{BudgetConfig, OutboxConfig},
     flow::{
         EndReason, Incident, IncidentId, IncidentState, Label, MediaFile, MediaKind, MediaTime,
         Mode, Movement, Rendition, Why,
@@ -179,13 +180,24 @@ fn media_of(
     kind: MediaKind,
     number: u32,
 ) -> MediaFile {
+    media_of_size(outbox, incident, rendition, kind, number, 500)
+}
+
+fn media_of_size(
+    outbox: &Outbox,
+    incident: &Incident,
+    rendition: Rendition,
+    kind: MediaKind,
+    number: u32,
+    bytes: usize,
+) -> MediaFile {
     let item = Item::of(kind, rendition, number);
     let path = outbox
         .incident_dir(incident)
         .unwrap()
         .join(item.to_string());
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let content = format!("{} {item} {}", incident.id, "x".repeat(500));
+    let content = format!("{} {item} {}", incident.id, "x".repeat(bytes));
     std::fs::write(&path, &content).unwrap();
     let file = MediaFile {
         incident: incident.id,

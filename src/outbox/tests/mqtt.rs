@@ -120,7 +120,8 @@ fn connect(home: &Home, config: &MqttConfig) -> Connection {
     let site: SiteId = "home".parse().unwrap();
     let live = LiveState::new(&site);
     let (tx, commands) = mpsc::channel(16);
-    let sink = Arc::new(MqttSink::start(&home.tasks, config, &site, live.clone(), tx).unwrap());
+    let sink =
+        Arc::new(MqttSink::start(&home.tasks, config, home.outbox(), live.clone(), tx).unwrap());
     home.start(vec![sink.clone()]);
     Connection {
         sink,
@@ -276,7 +277,7 @@ fn a_user_without_the_right_to_publish_is_told_so() {
     let home = Home::new();
     let _connection = connect(&home, &config(&broker));
     home.outbox().alert(&visit(0.0), None).unwrap();
-    let listed = || super::super::list(home.dir.path()).unwrap();
+    let listed = || super::super::list(home.dir.path(), &BudgetConfig::default()).unwrap();
     wait_for("the refusal", || {
         listed()[0]
             .problem
@@ -396,7 +397,13 @@ fn addresses_that_cannot_be_used_say_how_to_write_them() {
             keep_alive: Duration::from_secs(120),
         };
         let (tx, _) = mpsc::channel(1);
-        match MqttSink::start(&home.tasks, &config, &site, LiveState::new(&site), tx) {
+        match MqttSink::start(
+            &home.tasks,
+            &config,
+            home.outbox(),
+            LiveState::new(&site),
+            tx,
+        ) {
             Ok(_) => panic!("{url} was taken"),
             Err(error) => error.to_string(),
         }

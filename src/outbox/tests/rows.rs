@@ -307,7 +307,7 @@ fn a_bad_item_waits_alone_and_a_refused_one_is_parked_until_asked_for() {
             && has(good.id, "sub/index.m3u8")
             && has(refused.id, "incident.json")
     });
-    let listed = outbox::list(home.dir.path()).unwrap();
+    let listed = outbox::list(home.dir.path(), &BudgetConfig::default()).unwrap();
     let parked: Vec<_> = listed.iter().filter(|l| l.parked).collect();
     assert_eq!(parked.len(), 1, "{listed:#?}");
     assert_eq!(parked[0].problem.as_deref(), Some("never"));

@@ -8,7 +8,7 @@ use std::{
 use super::*;
 use crate::{
     config::{Secret, UploadConfig},
-    outbox::sinks::StoreSink,
+    outbox::{pace::Pacer, sinks::StoreSink},
 };
 
 /// A server process; dropping it ends it.
@@ -97,7 +97,8 @@ fn a_clip_arrives_whole_in_a_bucket() {
     };
     let home = Home::new();
     make_bucket(&home, &moto, "evidence");
-    let sink = Arc::new(StoreSink::new(&moto.config("s3://evidence/boxes")).unwrap());
+    let sink =
+        Arc::new(StoreSink::new(&moto.config("s3://evidence/boxes"), &Pacer::new(None)).unwrap());
     assert_eq!(home.runtime.block_on(sink.probe()), Ok(()));
     let incident = whole_visit(home.outbox(), 0.0, 3);
     home.start(vec![sink]);
@@ -161,7 +162,7 @@ fn a_missing_bucket_and_a_wrong_key_are_one_sentence_each() {
         return;
     };
     let home = Home::new();
-    let missing = StoreSink::new(&open.config("s3://nowhere")).unwrap();
+    let missing = StoreSink::new(&open.config("s3://nowhere"), &Pacer::new(None)).unwrap();
     let text = home.runtime.block_on(missing.probe()).unwrap_err();
     assert!(
         text.contains("has no bucket \"nowhere\": create it"),
@@ -171,7 +172,8 @@ fn a_missing_bucket_and_a_wrong_key_are_one_sentence_each() {
         return;
     };
     make_bucket(&home, &strict, "evidence");
-    let sink = Arc::new(StoreSink::new(&strict.config("s3://evidence")).unwrap());
+    let sink =
+        Arc::new(StoreSink::new(&strict.config("s3://evidence"), &Pacer::new(None)).unwrap());
     whole_visit(home.outbox(), 0.0, 1);
     home.start(vec![sink.clone()]);
     wait_for("the refusal", || sink.problem().is_some());
@@ -182,7 +184,7 @@ fn a_missing_bucket_and_a_wrong_key_are_one_sentence_each() {
     );
     assert!(!text.contains("hunter2") && !text.contains('\n'), "{text}");
     assert_eq!(home.outbox().totals().unwrap().segments_delivered, 0);
-    let listed = super::super::list(home.dir.path()).unwrap();
+    let listed = super::super::list(home.dir.path(), &BudgetConfig::default()).unwrap();
     assert!(listed.iter().all(|l| !l.parked), "nothing is given up");
 }
 
@@ -198,7 +200,7 @@ fn a_store_that_is_away_is_waited_for() {
         secret_key: Some(Secret::new("hunter2")),
         ca_file: None,
     };
-    let sink = StoreSink::new(&config).unwrap();
+    let sink = StoreSink::new(&config, &Pacer::new(None)).unwrap();
     let text = home.runtime.block_on(sink.probe()).unwrap_err();
     assert!(text.contains("cannot be reached"), "{text}");
     assert!(text.contains("127.0.0.1:9"), "{text}");
@@ -215,7 +217,7 @@ fn addresses_and_keys_that_cannot_be_used_say_how_to_write_them() {
         secret_key: None,
         ca_file: None,
     };
-    let refuse = |config: UploadConfig| match StoreSink::new(&config) {
+    let refuse = |config: UploadConfig| match StoreSink::new(&config, &Pacer::new(None)) {
         Ok(_) => panic!("{} was taken", config.url),
         Err(error) => error.to_string(),
     };

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -26,7 +26,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{HubCommand, LiveState, Outcome, Publication, Scope};
-use crate::{base::backoff::Backoff, wire::Topics};
+use crate::{
+    base::backoff::Backoff,
+    outbox::{Outbox, budget::Use, pace::Pacer},
+    wire::Topics,
+};
 
 /// Requests to the client that it has not taken yet. On a new connection the live values of all cameras come at once.
 const REQUESTS: usize = 1024;
@@ -36,6 +40,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const NEEDS_A_PERSON: Duration = Duration::from_secs(60);
 /// A connection that lived this long was a good one.
 const GOOD_AFTER: Duration = Duration::from_secs(10);
+/// What goes with each live value: headers of MQTT, TLS, TCP and IP, and an acknowledgement of TCP.
+const LIVE_OVERHEAD: u64 = 120;
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -54,6 +60,9 @@ pub(super) struct Link {
     pub(super) topics: Topics,
     pub(super) address: String,
     pub(super) live: LiveState,
+    /// Knows whether the data plan has room for the state of the moment.
+    pub(super) outbox: Weak<Outbox>,
+    pub(super) pacer: Arc<Pacer>,
     pub(super) commands: mpsc::Sender<HubCommand>,
     pub(super) connected: watch::Sender<bool>,
     pub(super) problem: Arc<Mutex<Option<String>>>,
@@ -194,6 +203,18 @@ impl Link {
                 );
                 continue;
             }
+            let bytes = (topic.len() + value.payload.len()) as u64 + LIVE_OVERHEAD;
+            // What is retained is a word or two; what is not is a picture.
+            let what = if value.retain { Use::Text } else { Use::Still };
+            let may = self
+                .outbox
+                .upgrade()
+                .is_none_or(|outbox| outbox.live_may_leave(what, bytes));
+            if !may {
+                tracing::debug!(topic, "left out: the data plan has no room for it");
+                continue;
+            }
+            self.pacer.text_leaves(bytes);
             let _ = client.try_publish(topic, QoS::AtMostOnce, value.retain, value.payload);
         }
     }

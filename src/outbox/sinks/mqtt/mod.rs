@@ -26,6 +26,7 @@ use crate::{
     base::tasks::Tasks,
     config::MqttConfig,
     flow::{CameraId, IncidentId, Mode, SiteId},
+    outbox::{Outbox, pace::Pacer},
     wire::{Command, Incoming, Topics},
 };
 
@@ -84,23 +85,25 @@ pub struct MqttSink {
     topics: Topics,
     address: String,
     publications: mpsc::Sender<Publication>,
+    pacer: Arc<Pacer>,
     connected: watch::Receiver<bool>,
     problem: Arc<Mutex<Option<String>>>,
 }
 
 impl MqttSink {
     /// Connects to the broker that `config` names, now and whenever the connection is lost, until `tasks` stop. What
-    /// receivers ask for goes to `commands`.
+    /// receivers ask for goes to `commands`; pace and data plan are those of `outbox`.
     ///
     /// # Errors
     /// When the address or the certificates are of no use. A broker that is away is not an error.
     pub fn start(
         tasks: &Tasks,
         config: &MqttConfig,
-        site: &SiteId,
+        outbox: &Arc<Outbox>,
         live: LiveState,
         commands: mpsc::Sender<HubCommand>,
     ) -> Result<Self, SinkError> {
+        let site = outbox.site();
         let topics = Topics::new(site);
         let (mut options, address) = options(config, site)?;
         options.set_last_will(LastWill::new(
@@ -118,6 +121,8 @@ impl MqttSink {
             topics: topics.clone(),
             address: address.clone(),
             live,
+            outbox: Arc::downgrade(outbox),
+            pacer: Arc::clone(outbox.pacer()),
             commands,
             connected,
             problem: Arc::clone(&problem),
@@ -130,6 +135,7 @@ impl MqttSink {
             topics,
             address,
             publications,
+            pacer: Arc::clone(outbox.pacer()),
             connected: is_connected,
             problem,
         })
@@ -189,6 +195,7 @@ impl Sink for MqttSink {
                 // The link has ended for good: nothing will ever be ready again.
                 futures::future::pending::<()>().await;
             }
+            self.pacer.text_may_leave().await;
         }
         .boxed()
     }
@@ -199,6 +206,7 @@ impl Sink for MqttSink {
             return futures::future::ready(Outcome::Reject { reason }).boxed();
         };
         let (answer, answered) = oneshot::channel();
+        let bytes = json.len() as u64;
         let publication = Publication {
             topic: self.topics.incident(&camera),
             json,
@@ -211,7 +219,10 @@ impl Sink for MqttSink {
         };
         // Queued now, not when the future is first polled: alerts must leave in the order of their numbers.
         match self.publications.try_send(publication) {
-            Ok(()) => async move { answered.await.unwrap_or_else(|_| lost()) }.boxed(),
+            Ok(()) => {
+                self.pacer.text_leaves(bytes);
+                async move { answered.await.unwrap_or_else(|_| lost()) }.boxed()
+            }
             Err(_) => async move {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 lost()
