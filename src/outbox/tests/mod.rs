@@ -7,6 +7,7 @@ mod mqtt;
 mod rows;
 mod s3;
 mod thin;
+mod wire;
 
 use std::{
     path::{Path, PathBuf},
