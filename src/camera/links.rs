@@ -16,7 +16,7 @@ use crate::{
         link::{Bell, Receiver, Sender, WhenFull, link},
         telemetry::{CameraLabel, CameraPartLabel, Metrics},
     },
-    flow::{CameraId, Packet, StreamRole},
+    flow::{CameraId, Packet, Problem, StreamRole},
     ingest::{PacketSink, SourceState},
 };
 
@@ -72,6 +72,11 @@ pub(super) struct PacketFeed {
     part: CameraPartLabel,
     sessions: Counter,
     lost_before: u64,
+    online: bool,
+    /// Why there are no pictures.
+    away: Option<Problem>,
+    /// What is wrong with the pictures that come.
+    impaired: Option<Problem>,
 }
 
 impl PacketFeed {
@@ -96,6 +101,9 @@ impl PacketFeed {
             }),
             part: CameraPartLabel { camera, part },
             lost_before: 0,
+            online: false,
+            away: None,
+            impaired: None,
         }
     }
 
@@ -123,6 +131,22 @@ impl PacketFeed {
             self.lost_before = lost;
         }
     }
+
+    fn gone(&mut self, problem: Problem) {
+        self.online = false;
+        self.away = Some(problem);
+        if self.role == StreamRole::Sub {
+            self.lanes.orders.send(Order::Away);
+        }
+    }
+
+    fn warn(&self, problem: &Problem) {
+        tracing::warn!(
+            camera = %self.id,
+            stream = self.part.part,
+            "{}: {}", problem.message, problem.hint
+        );
+    }
 }
 
 fn send(lane: &Sender<Packet>, packet: Packet, wake: bool) {
@@ -146,28 +170,38 @@ impl PacketSink for PacketFeed {
     }
 
     fn state(&mut self, state: SourceState) {
-        let problem = match state {
+        match state {
             SourceState::Connecting => return,
             SourceState::Online(format) => {
                 self.sessions.inc();
                 tracing::info!(camera = %self.id, stream = self.part.part, ?format, "pictures arrive");
-                None
+                self.online = true;
+                self.away = None;
+            }
+            SourceState::Impaired(problem) => {
+                match &problem {
+                    Some(problem) => self.warn(problem),
+                    None => {
+                        tracing::info!(camera = %self.id, stream = self.part.part, "pictures are well again");
+                    }
+                }
+                self.impaired = problem;
+            }
+            SourceState::Unusable(problem) => {
+                self.warn(&problem);
+                self.gone(problem);
             }
             SourceState::Away { problem, .. } => {
-                tracing::warn!(
-                    camera = %self.id,
-                    stream = self.part.part,
-                    "{}: {}", problem.message, problem.hint
-                );
-                Some(problem)
+                self.warn(&problem);
+                self.impaired = None;
+                self.gone(problem);
             }
-        };
+        }
+        // What is wrong with the pictures may be why there are none.
+        let problem = self.impaired.clone().or_else(|| self.away.clone());
         match self.role {
             StreamRole::Sub => {
-                if problem.is_some() {
-                    self.lanes.orders.send(Order::Away);
-                }
-                self.lanes.status.watched(problem);
+                self.lanes.status.watched(self.online, problem);
             }
             StreamRole::Main => self.lanes.status.main(problem),
         }

@@ -59,10 +59,10 @@ impl Status {
         self.publish(&known);
     }
 
-    /// The watched stream gives pictures, or does not.
-    pub(super) fn watched(&self, problem: Option<Problem>) {
+    /// Whether the watched stream gives pictures, and what is wrong with it.
+    pub(super) fn watched(&self, online: bool, problem: Option<Problem>) {
         let mut known = self.known.lock();
-        known.online = problem.is_none();
+        known.online = online;
         known.problems[0] = problem;
         self.publish(&known);
     }

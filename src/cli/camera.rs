@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     base::tasks::Tasks,
-    config::Secret,
-    vcam::{Authentication, CameraOptions, VirtualCameras},
+    config::{Secret, Transport},
+    vcam::{Authentication, CameraOptions, Script, TlsIdentity, VirtualCameras},
 };
 
 /// Environment variable that holds the cameras' password. There is no argument for it: arguments are seen by everybody
@@ -49,6 +49,18 @@ pub struct CameraArgs {
     /// Ask for the password in the clear (Basic) instead of by Digest
     #[arg(long, requires = "user")]
     pub basic: bool,
+    /// Serve over TLS, as rtsps://, with the certificate in this PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+    /// Send pictures by this transport only: tcp or udp; auto leaves the choice to clients
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = transport)]
+    pub transport: Transport,
+    /// Misbehave as this file says: a line for each fault, such as "5s 1 stall 3s" (see docs/reliability.md)
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
     /// Play each video once and end its stream, instead of looping
     #[arg(long)]
     pub once: bool,
@@ -72,8 +84,28 @@ impl CameraArgs {
                 Authentication::Digest
             },
             laps: self.once.then_some(1),
+            transport: self.transport,
+            tls: self
+                .tls_certificate
+                .clone()
+                .zip(self.tls_key.clone())
+                .map(|(certificate, key)| TlsIdentity { certificate, key }),
+            script: self.script()?,
             ..CameraOptions::default()
         })
+    }
+
+    fn script(&self) -> anyhow::Result<Script> {
+        let Some(file) = &self.script else {
+            return Ok(Script::default());
+        };
+        let text = fs::read_to_string(file).with_context(|| {
+            format!("cannot read the script {}: check --script", file.display())
+        })?;
+        Ok(Script::parse(
+            &text,
+            file.parent().unwrap_or(Path::new("")),
+        )?)
     }
 
     fn password(&self, variable: Option<String>) -> anyhow::Result<Option<Secret>> {
@@ -98,6 +130,15 @@ impl CameraArgs {
             );
         }
         Ok(Some(Secret::new(password)))
+    }
+}
+
+fn transport(text: &str) -> Result<Transport, String> {
+    match text {
+        "auto" => Ok(Transport::Auto),
+        "tcp" => Ok(Transport::Tcp),
+        "udp" => Ok(Transport::Udp),
+        _ => Err("choose auto, tcp or udp".to_owned()),
     }
 }
 

@@ -291,7 +291,7 @@ impl PacketSink for Scout {
     }
 
     fn state(&mut self, state: SourceState) {
-        if let SourceState::Away { problem, .. } = state {
+        if let SourceState::Away { problem, .. } | SourceState::Unusable(problem) = state {
             let _ = self.0.send(Sign::Away(problem));
         }
     }

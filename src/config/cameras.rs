@@ -1,12 +1,12 @@
 //! The `[[cameras]]` of a configuration.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use url::Url;
 
 use super::{
     ByteSize, CameraConfig, ClipConfig, DecoderChoice, DetectConfig, IncidentConfig, LookPolicy,
-    Secret, SourceConfig,
+    Secret, SourceConfig, Transport,
     load::{HOUR, MINUTE, MS, SECOND},
     places,
     read::Section,
@@ -42,10 +42,20 @@ pub(super) fn cameras(root: &Section<'_>) -> Vec<CameraConfig> {
 }
 
 fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
-    let login = Login {
+    let access = Access {
         user: section.text("user"),
         password: section.secret("password_file", "password_env"),
         stall_after: section.duration("stall_after", SECOND * 10, SECOND, MINUTE * 10),
+        transport: section.choice(
+            "transport",
+            &[
+                ("auto", Transport::Auto),
+                ("tcp", Transport::Tcp),
+                ("udp", Transport::Udp),
+            ],
+            Transport::Auto,
+        ),
+        ca_file: section.path("ca_file"),
     };
     if !section.has("url") {
         section.problem(
@@ -53,8 +63,8 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
             "is missing: the camera's address, such as \"rtsp://192.168.1.20/stream2\"",
         );
     }
-    let source = source(&section, "url", &login);
-    let main = self::source(&section, "main_url", &login);
+    let source = source(&section, "url", &access);
+    let main = self::source(&section, "main_url", &access);
     let defaults = ClipConfig::default();
     let clip_section = section.section("clip");
     let seconds = |key, default, most| clip_section.duration(key, default, Duration::ZERO, most);
@@ -120,14 +130,17 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
     })
 }
 
-struct Login {
+/// How both streams of a camera are reached.
+struct Access {
     user: Option<String>,
     password: Option<Secret>,
     stall_after: Duration,
+    transport: Transport,
+    ca_file: Option<PathBuf>,
 }
 
 /// A stream's address. A user and password in it are taken out, so that no log or page can show them.
-fn source(section: &Section<'_>, key: &'static str, login: &Login) -> Option<SourceConfig> {
+fn source(section: &Section<'_>, key: &'static str, access: &Access) -> Option<SourceConfig> {
     let text = section.text(key)?;
     let mut url = match Url::parse(&text) {
         Ok(url) => url,
@@ -162,7 +175,13 @@ fn source(section: &Section<'_>, key: &'static str, login: &Login) -> Option<Sou
         .filter(|user| !user.is_empty())
         .and_then(decode);
     let password = url.password().and_then(decode).map(Secret::new);
-    if user.is_some() && login.user.is_some() {
+    if url.scheme() == "rtsps" && access.transport == Transport::Udp {
+        section.problem(
+            "transport",
+            "\"udp\" would send the pictures of rtsps:// unencrypted: write \"tcp\", or leave it out",
+        );
+    }
+    if user.is_some() && access.user.is_some() {
         section.problem(
             key,
             "holds a user name beside the key \"user\": keep one of the two",
@@ -173,9 +192,11 @@ fn source(section: &Section<'_>, key: &'static str, login: &Login) -> Option<Sou
     let _ = url.set_password(None);
     Some(SourceConfig {
         url,
-        user: user.or_else(|| login.user.clone()),
-        password: password.or_else(|| login.password.clone()),
-        stall_after: login.stall_after,
+        user: user.or_else(|| access.user.clone()),
+        password: password.or_else(|| access.password.clone()),
+        stall_after: access.stall_after,
+        transport: access.transport,
+        ca_file: access.ca_file.clone(),
     })
 }
 

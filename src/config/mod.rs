@@ -80,6 +80,18 @@ pub enum DecoderChoice {
     Software,
 }
 
+/// How a camera's pictures travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// By TCP; by UDP where the camera refuses TCP.
+    #[default]
+    Auto,
+    /// Inside the RTSP connection: nothing is lost or out of order.
+    Tcp,
+    /// As datagrams: a network that loses some loses pictures.
+    Udp,
+}
+
 /// Where a stream comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceConfig {
@@ -91,6 +103,10 @@ pub struct SourceConfig {
     pub password: Option<Secret>,
     /// A stream that stays silent for this long counts as stalled.
     pub stall_after: Duration,
+    /// How its pictures travel. Over TLS they never go by UDP.
+    pub transport: Transport,
+    /// The authorities that a certificate of `rtsps://` is checked against, in PEM; none: the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What to look for.

@@ -17,9 +17,11 @@
 //! | `gate` | where a run may begin; pure |
 //! | `meter` | CPU time of GStreamer's threads |
 //! | `rtptime` | presentation times of RTP packets |
-//! | `timeline` | the box's time for each timestamp; pure |
+//! | `timeline`, `trust` | the box's time for each timestamp, where timestamps are of use; pure |
+//! | `quality` | what is wrong with a stream that comes; pure |
 //! | `file`, `container` | video files |
 //! | `rtsp`, `session`, `receive` | cameras: for ever, one session, one picture |
+//! | `transport` | TCP, UDP with its jitter buffer, and whom TLS trusts |
 //! | `decode`, `mask` | one decoder; privacy masks |
 //! | `decoders` | which element decodes: hardware that has passed a trial, or software |
 //! | `ring` | the current group of pictures; pure |
@@ -39,6 +41,7 @@ mod ondemand;
 #[cfg(test)]
 mod ondemand_tests;
 mod parse;
+mod quality;
 mod receive;
 mod ring;
 mod rtptime;
@@ -52,6 +55,10 @@ mod setup;
 #[doc(hidden)]
 pub mod steps;
 mod timeline;
+mod transport;
+#[cfg(test)]
+mod transport_tests;
+mod trust;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -128,6 +135,10 @@ pub enum SourceState {
     Connecting,
     /// Pictures arrive, in this format.
     Online(Arc<StreamFormat>),
+    /// Pictures arrive, but something is wrong with them; or, without a problem, no longer is.
+    Impaired(Option<Problem>),
+    /// The session stands, but nothing comes that can be decoded. [`Online`](Self::Online) ends it.
+    Unusable(Problem),
     /// No pictures. Told once for each problem, not at each try.
     Away {
         /// What is wrong and what to do.

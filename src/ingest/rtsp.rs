@@ -1,6 +1,6 @@
 //! RTSP cameras as a source: one session after the other, for as long as the token lives.
 //!
-//! RTP comes interleaved in the TCP connection, of the video stream alone. No jitter buffer holds it back; what TCP
+//! RTP comes interleaved in the TCP connection, plain or over TLS, or by UDP, of the video stream alone. What the way
 //! delays, the [`timeline`](super::timeline) takes out again. A password never enters an address, a log or a state.
 
 use std::{
@@ -15,10 +15,11 @@ use tracing::{debug, info};
 use super::{
     PacketSink, SourceState,
     session::{End, Session},
+    transport::Carrier,
 };
 use crate::{
     base::{backoff::Backoff, clock::Clock, cpu::StageCpu},
-    config::SourceConfig,
+    config::{SourceConfig, Transport},
     flow::{Problem, StreamRole},
 };
 
@@ -29,8 +30,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// With a wrong password, twice as long at most: cameras lock accounts out.
 const REFUSED_WAIT: Duration = Duration::from_secs(60);
-/// A session that lived this long makes the next wait short again.
-const HEALTHY: Duration = Duration::from_secs(60);
+/// A session that gave pictures for this long makes the next wait short again: a camera that restarts each minute is
+/// not away for longer than it is itself.
+const HEALTHY: Duration = Duration::from_secs(10);
 
 /// One stream of one camera.
 pub struct RtspSource {
@@ -65,10 +67,20 @@ impl RtspSource {
         let sink: SharedSink = Arc::new(Mutex::new(sink));
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         let mut refused = Backoff::new(REFUSED_WAIT, REFUSED_WAIT);
+        let mut carrier = Carrier::first(self.config.transport);
+        // Whether the session under way tries what the one before was refused.
+        let mut second_try = false;
         let mut told: Option<End> = None;
         sink.lock().state(SourceState::Connecting);
         while !token.is_cancelled() {
-            let session = Session::start(&self.config, self.role, &self.clock, &self.stages, &sink);
+            let session = Session::start(
+                &self.config,
+                carrier,
+                self.role,
+                &self.clock,
+                &self.stages,
+                &sink,
+            );
             let (end, online_for) = match session {
                 Ok(session) => session.run(&self.config, token),
                 Err(end) => (end, None),
@@ -82,6 +94,13 @@ impl RtspSource {
             if online_for.is_some() {
                 told = None;
             }
+            let other = carrier.after(&end, &self.config);
+            if other != carrier && !second_try {
+                debug!(?other, "the camera does not send by {carrier:?}");
+                (carrier, second_try) = (other, true);
+                continue;
+            }
+            second_try = false;
             let retry_in = match end {
                 End::Refused => refused.wait(),
                 _ => backoff.wait(),
@@ -128,7 +147,19 @@ impl RtspSource {
             ),
             End::Untrusted => (
                 format!("the certificate of camera {host} is not trusted"),
-                "install the authority that signed it on this machine (and the package glib-networking, which rtsps:// needs), or use rtsp:// inside the home".to_owned(),
+                "name the authority that signed it in `ca_file` (rtsps:// also needs the package glib-networking), write the address with the name that the certificate bears, or use rtsp:// inside the home".to_owned(),
+            ),
+            End::Authorities { path, reason } => (
+                format!("the certificates in {} cannot be read ({reason})", path.display()),
+                "check ca_file: it names a file with the authority's certificate in PEM form".to_owned(),
+            ),
+            End::TransportRefused => (
+                format!("camera {host} does not send its pictures by {}", match self.config.transport {
+                    Transport::Auto => "TCP or UDP",
+                    Transport::Tcp => "TCP",
+                    Transport::Udp => "UDP",
+                }),
+                "leave out `transport`, so that either is tried, and check the camera's RTSP settings".to_owned(),
             ),
             End::Silent => (
                 format!("camera {host} answers on port {port} but sends no pictures"),

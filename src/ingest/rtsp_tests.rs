@@ -21,8 +21,8 @@ use crate::{
         clock::SystemClock,
         cpu::{Stage, StageCpu},
     },
-    config::{Secret, SourceConfig},
-    flow::{Codec, Packet, StreamRole},
+    config::{Secret, SourceConfig, Transport},
+    flow::{Codec, Packet, Problem, StreamRole},
 };
 
 const H264: &str = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 pt=96 config-interval=-1";
@@ -130,9 +130,20 @@ impl Drop for Camera {
 
 /// What a viewer has seen.
 #[derive(Default)]
-struct Seen {
-    packets: Vec<Packet>,
-    states: Vec<SourceState>,
+pub(super) struct Seen {
+    pub(super) packets: Vec<Packet>,
+    pub(super) states: Vec<SourceState>,
+}
+
+impl Seen {
+    /// What was wrong with pictures that came, and nothing where that was taken back.
+    pub(super) fn impaired(&self) -> Vec<Option<Problem>> {
+        let told = |state: &SourceState| match state {
+            SourceState::Impaired(problem) => Some(problem.clone()),
+            _ => None,
+        };
+        self.states.iter().filter_map(told).collect()
+    }
 }
 
 struct Recorder(Arc<Mutex<Seen>>);
@@ -147,8 +158,8 @@ impl PacketSink for Recorder {
     }
 }
 
-struct Viewer {
-    seen: Arc<Mutex<Seen>>,
+pub(super) struct Viewer {
+    pub(super) seen: Arc<Mutex<Seen>>,
     stages: StageCpu,
     token: CancellationToken,
     thread: Option<JoinHandle<()>>,
@@ -161,7 +172,13 @@ impl Viewer {
             user: login.map(|(user, _)| user.to_owned()),
             password: login.map(|(_, password)| Secret::new(password)),
             stall_after: Duration::from_millis(800),
+            transport: Transport::Auto,
+            ca_file: None,
         };
+        Self::source(config)
+    }
+
+    pub(super) fn source(config: SourceConfig) -> Self {
         let stages = StageCpu::default();
         let source = RtspSource::new(
             config,
@@ -187,7 +204,7 @@ impl Viewer {
     }
 
     /// Waits until `wanted` has come true.
-    fn until(&self, what: &str, wanted: impl Fn(&Seen) -> bool) {
+    pub(super) fn until(&self, what: &str, wanted: impl Fn(&Seen) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(15);
         while !wanted(&self.seen.lock()) {
             let states = || format!("{:?}", self.seen.lock().states);
@@ -196,7 +213,7 @@ impl Viewer {
         }
     }
 
-    fn problems(&self) -> Vec<String> {
+    pub(super) fn problems(&self) -> Vec<String> {
         problems(&self.seen.lock())
     }
 
@@ -206,7 +223,7 @@ impl Viewer {
     }
 }
 
-fn problems(seen: &Seen) -> Vec<String> {
+pub(super) fn problems(seen: &Seen) -> Vec<String> {
     let text = |state: &SourceState| match state {
         SourceState::Away { problem, .. } => Some(problem.message.clone()),
         _ => None,

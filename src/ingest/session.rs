@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpStream,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,10 +17,11 @@ use tracing::debug;
 
 use super::{
     meter::ThreadMeter,
+    quality::Quality,
     receive::Receiver,
-    rtptime,
     rtsp::{SLICE, SharedSink},
     setup,
+    transport::{self, Carrier, Losses},
 };
 use crate::{
     base::{clock::Clock, cpu::StageCpu},
@@ -48,6 +50,15 @@ pub(super) enum End {
     Unreachable,
     /// TLS failed.
     Untrusted,
+    /// The file with the authorities is of no use.
+    Authorities {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The camera does not send by TCP, or not by UDP.
+    TransportRefused,
     /// Somebody listens, but no picture comes.
     Silent,
     /// Pictures came, and then no more.
@@ -104,12 +115,16 @@ struct Heard {
 pub(super) struct Session {
     pipeline: gst::Pipeline,
     heard: Arc<Mutex<Heard>>,
+    losses: Option<Losses>,
+    quality: Arc<Mutex<Quality>>,
+    sink: SharedSink,
 }
 
 impl Session {
     /// Builds the pipeline and begins to connect.
     pub(super) fn start(
         config: &SourceConfig,
+        carrier: Carrier,
         role: StreamRole,
         clock: &Arc<dyn Clock>,
         stages: &StageCpu,
@@ -121,6 +136,12 @@ impl Session {
         setup::init().map_err(missing)?;
         let rtspsrc = setup::element("rtspsrc").map_err(missing)?;
         configure(&rtspsrc, config);
+        carrier.configure(&rtspsrc);
+        transport::trust(&rtspsrc, config)?;
+        let losses = (carrier == Carrier::Udp).then(Losses::default);
+        if let Some(losses) = &losses {
+            losses.watch(&rtspsrc);
+        }
         let pipeline = gst::Pipeline::new();
         pipeline
             .add(&rtspsrc)
@@ -128,10 +149,19 @@ impl Session {
         let session = Self {
             pipeline,
             heard: Arc::default(),
+            losses,
+            quality: Arc::new(Mutex::new(Quality::new(
+                config.url.host_str().unwrap_or_default(),
+            ))),
+            sink: Arc::clone(sink),
         };
         session.choose_video(&rtspsrc);
-        leave_out_jitter_buffer(&rtspsrc);
-        let receiver = Receiver::new(role, Arc::clone(clock), Arc::clone(sink));
+        match carrier {
+            Carrier::Tcp => transport::leave_out_jitter_buffer(&rtspsrc),
+            Carrier::Udp => meter_receiving(&rtspsrc, stages),
+        }
+        let quality = Arc::clone(&session.quality);
+        let receiver = Receiver::new(role, Arc::clone(clock), Arc::clone(sink), quality);
         session.take_video(&rtspsrc, receiver, stages);
         // A failure to start is told on the bus, where the reason is.
         let _ = session.pipeline.set_state(gst::State::Playing);
@@ -152,6 +182,7 @@ impl Session {
             if let Some(end) = self.complaint() {
                 break end.looked_into(config);
             }
+            self.count_losses();
             let last = self.heard.lock().last_buffer;
             match last {
                 Some(last) if last.elapsed() > config.stall_after => break End::Stalled,
@@ -161,6 +192,16 @@ impl Session {
         };
         let first = self.heard.lock().first_buffer;
         (end, first.map(|at| at.elapsed()))
+    }
+
+    fn count_losses(&self) {
+        let Some(losses) = &self.losses else {
+            return;
+        };
+        let news = self.quality.lock().losses(losses.so_far(), Instant::now());
+        if let Some(state) = news {
+            self.sink.lock().state(state);
+        }
     }
 
     /// Waits a little for bad news from the elements.
@@ -179,6 +220,10 @@ impl Session {
             return Some(End::NoVideo {
                 offered: heard.offered.join(", "),
             });
+        }
+        // Nothing was left to try after the camera's "461 Unsupported transport".
+        if error.matches(gst::StreamError::CodecNotFound) && heard.chosen {
+            return Some(End::TransportRefused);
         }
         Some(match error.kind::<gst::ResourceError>() {
             Some(gst::ResourceError::NotAuthorized) => End::Refused,
@@ -312,20 +357,27 @@ fn configure(rtspsrc: &gst::Element, config: &SourceConfig) {
     if let Some(password) = &config.password {
         rtspsrc.set_property("user-pw", password.expose());
     }
-    rtspsrc.set_property_from_str("protocols", "tcp");
-    rtspsrc.set_property("latency", 0u32);
-    rtspsrc.set_property_from_str("buffer-mode", "none");
     rtspsrc.set_property("do-retransmission", false);
     rtspsrc.set_property("tcp-timeout", connect_within);
     rtspsrc.set_property("user-agent", concat!("Lares/", env!("CARGO_PKG_VERSION")));
 }
 
-/// Spares the session a thread and a timer for each packet: over TCP there is no jitter to be taken out.
-fn leave_out_jitter_buffer(rtspsrc: &gst::Element) {
-    rtspsrc.connect("new-manager", false, |args| {
+/// Measures the thread that reads the network, where it hands packets to the jitter buffer's. Over TCP there is one thread
+/// alone, which is measured where it hands pictures on.
+fn meter_receiving(rtspsrc: &gst::Element, stages: &StageCpu) {
+    let stages = stages.clone();
+    rtspsrc.connect("new-manager", false, move |args| {
         let manager = args[1].get::<gst::Element>().ok()?;
-        manager.connect("request-jitterbuffer", false, |_| {
-            Some(rtptime::element().to_value())
+        let stages = stages.clone();
+        manager.connect_pad_added(move |_, pad| {
+            if pad.direction() == gst::PadDirection::Sink && pad.name().starts_with("recv_rtp_") {
+                let meter = ThreadMeter::new(stages.clone());
+                let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+                pad.add_probe(kinds, move |_, _| {
+                    meter.tick();
+                    gst::PadProbeReturn::Ok
+                });
+            }
         });
         None
     });

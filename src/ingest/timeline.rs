@@ -4,10 +4,12 @@
 //! the network's mood. So the time of a picture is its timestamp plus an offset: the smallest difference between
 //! arrival and timestamp of the recent past, which is the one with the least delay in it (the idea of the minimum
 //! filter in NTP, RFC 5905, 10). The offset follows that smallest difference slowly, so that distances stay true and
-//! clocks that drift are still followed; it is stepped where the stream itself breaks.
+//! clocks that drift are still followed; it is stepped where the stream itself breaks. Where the timestamps are of no use
+//! at all ([`trust`](super::trust)), the arrival alone is the time.
 
 use std::{collections::VecDeque, time::Duration};
 
+use super::trust::Trust;
 use crate::flow::MediaTime;
 
 /// The recent past.
@@ -23,10 +25,17 @@ const FIRST_SLEW: f64 = 0.1;
 /// How long those first seconds are.
 const FIRST: Duration = Duration::from_secs(5);
 
+/// Pictures that are timed by arrival are at least this far apart, in nanoseconds.
+const APART: i64 = 1_000_000;
+
 /// The offset of one session.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     state: Option<State>,
+    trust: Trust,
+    /// The last time that was told by arrival, while that is so.
+    by_arrival: Option<MediaTime>,
+    begun: bool,
 }
 
 #[derive(Debug)]
@@ -46,11 +55,27 @@ pub(super) struct Placed {
     pub(super) time: MediaTime,
     /// The offset was stepped: distances to the pictures before mean nothing.
     pub(super) stepped: bool,
+    /// The timestamps are relied on; otherwise the time is the arrival's.
+    pub(super) relied: bool,
 }
 
 impl Timeline {
     /// Places the picture with timestamp `pts` that arrived at `arrived`. Pictures come in decode order.
     pub(super) fn place(&mut self, pts: MediaTime, arrived: MediaTime) -> Placed {
+        if !self.trust.judge(pts, arrived) {
+            self.state = None;
+            let last = self.by_arrival;
+            let time = last.map_or(arrived, |last| {
+                arrived.max(MediaTime::from_nanos(last.nanos() + APART))
+            });
+            self.by_arrival = Some(time);
+            return Placed {
+                time,
+                stepped: last.is_none(),
+                relied: false,
+            };
+        }
+        self.by_arrival = None;
         let difference = arrived - pts;
         let stepped = match &mut self.state {
             Some(state) if state.continues(pts, difference) => {
@@ -67,10 +92,15 @@ impl Timeline {
                 true
             }
         };
+        if stepped && self.begun {
+            self.trust.broke(arrived);
+        }
+        self.begun = true;
         let offset = self.state.as_ref().map_or(difference, |state| state.offset);
         Placed {
             time: MediaTime::from_nanos(pts.nanos() + offset),
             stepped,
+            relied: true,
         }
     }
 }
@@ -180,6 +210,32 @@ mod tests {
             assert_eq!(placed.stepped, n == 0);
             assert_eq!(placed.time, at(n * FRAME));
         }
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_or_runs_far_too_fast_gives_way_to_the_arrival() {
+        for pts in [|_| 7, |n: i64| n * 3 / 2] {
+            let mut timeline = Timeline::default();
+            let placed: Vec<Placed> = (0..400i64)
+                .map(|n| timeline.place(at(pts(n) * FRAME), at(n * FRAME)))
+                .collect();
+            let lost = placed.iter().position(|placed| !placed.relied).unwrap();
+            assert!(lost < 120, "{lost}");
+            assert!(placed[lost].stepped);
+            for (n, placed) in placed.iter().enumerate().skip(lost) {
+                assert_eq!((placed.time, placed.relied), (at(n as i64 * FRAME), false));
+                assert_eq!(placed.stepped, n == lost);
+            }
+        }
+    }
+
+    #[test]
+    fn pictures_that_arrive_together_keep_an_order() {
+        let mut timeline = Timeline::default();
+        let placed = (0..40).map(|n| timeline.place(at(0), at(FRAME * (n / 10))));
+        let placed: Vec<Placed> = placed.filter(|placed| !placed.relied).collect();
+        assert!(placed.len() > 20);
+        assert!(placed.windows(2).all(|pair| pair[0].time < pair[1].time));
     }
 
     #[test]

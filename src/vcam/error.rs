@@ -76,6 +76,22 @@ pub enum VcamError {
         /// The address asked for.
         listen: SocketAddr,
     },
+    /// The certificate or its key.
+    #[error("the certificate {} and its key cannot be read ({reason}): give both in PEM form, the key without a password", path.display())]
+    Certificate {
+        /// The certificate's file.
+        path: PathBuf,
+        /// What GIO said.
+        reason: String,
+    },
+    /// The script.
+    #[error("line {line} of the script is not understood: {reason}")]
+    Script {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong and what to write.
+        reason: String,
+    },
     /// A user without a password, or the other way round.
     #[error("a user and a password go together: give both or neither")]
     HalfCredentials,

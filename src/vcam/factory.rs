@@ -1,6 +1,6 @@
 //! One mount of the RTSP server: builds the shared session of one virtual camera.
 
-use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+use std::sync::{Arc, OnceLock};
 
 use gstreamer as gst;
 use gstreamer::{glib, glib::translate::IntoGlib, prelude::*, subclass::prelude::*};
@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::{
     pacer::Pacer,
+    tamper::{self, Faults},
     video::{Video, make},
 };
 
@@ -22,7 +23,7 @@ const MAX_WAITING_BYTES: u64 = 8 << 20;
 pub(super) struct Mount {
     /// Played by the next session.
     pub(super) video: Mutex<Arc<Video>>,
-    pub(super) stalled: Arc<AtomicBool>,
+    pub(super) faults: Arc<Faults>,
     pub(super) pacer: Pacer,
 }
 
@@ -54,7 +55,7 @@ mod imp {
         fn create_element(&self, _url: &gst_rtsp::RTSPUrl) -> Option<gst::Element> {
             let mount = self.mount.get()?;
             let video = Arc::clone(&mount.video.lock());
-            let bin = build(&video)
+            let bin = build(&video, Arc::clone(&mount.faults))
                 .inspect_err(|error| tracing::error!(%error, "a virtual camera cannot play"))
                 .ok()?;
             *self.building.lock() = Some(video);
@@ -70,7 +71,7 @@ mod imp {
                 return;
             };
             let pacer = &mount.pacer;
-            let id = pacer.add(&video, source, Arc::clone(&mount.stalled));
+            let id = pacer.add(&video, source, Arc::clone(&mount.faults));
             let starting = pacer.clone();
             media.connect_new_state(move |_, state| {
                 if state == gst::State::Playing.into_glib() {
@@ -105,7 +106,7 @@ fn source_of(media: &rtsp::RTSPMedia) -> Option<gst_app::AppSrc> {
 }
 
 /// Access units in, RTP packets out. The parameter sets are in the units already, so the payloader adds none.
-fn build(video: &Video) -> Result<gst::Bin, super::VcamError> {
+fn build(video: &Video, faults: Arc<Faults>) -> Result<gst::Bin, super::VcamError> {
     let source = gst_app::AppSrc::builder()
         .name("source")
         .caps(&video.caps)
@@ -119,6 +120,7 @@ fn build(video: &Video) -> Result<gst::Bin, super::VcamError> {
     payloader.set_property("name", "pay0");
     payloader.set_property("pt", 96_u32);
     payloader.set_property("config-interval", 0_i32);
+    tamper::install(&payloader, video.codec, faults);
     let bin = gst::Bin::new();
     bin.add_many([source.upcast_ref(), &payloader])
         .and_then(|()| source.link(&payloader))

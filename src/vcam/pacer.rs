@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use gstreamer_app as gst_app;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::video::Video;
+use super::{tamper::Faults, video::Video};
 use crate::base::link::Bell;
 
 /// How videos are played.
@@ -37,7 +37,7 @@ struct Player {
     id: u64,
     video: Arc<Video>,
     source: gst_app::AppSrc,
-    stalled: Arc<AtomicBool>,
+    faults: Arc<Faults>,
     next: u64,
     /// Media time that the session's own time starts at.
     origin: Duration,
@@ -76,14 +76,14 @@ impl Pacer {
         &self,
         video: &Arc<Video>,
         source: gst_app::AppSrc,
-        stalled: Arc<AtomicBool>,
+        faults: Arc<Faults>,
     ) -> PlayerId {
         let id = self.shared.ids.fetch_add(1, Ordering::Relaxed);
         let mut player = Player {
             id,
             video: Arc::clone(video),
             source,
-            stalled,
+            faults,
             next: 0,
             origin: Duration::ZERO,
             started: None,
@@ -185,7 +185,7 @@ impl Player {
 
     /// Sends the next unit, or loses it while the camera is stalled; false when the session takes no more.
     fn send(&mut self, pace: &Pace) -> bool {
-        if self.stalled.load(Ordering::Relaxed) {
+        if self.faults.stalled() {
             self.next += 1;
             return true;
         }

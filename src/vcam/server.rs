@@ -2,12 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,35 +12,41 @@ use gstreamer as gst;
 use gstreamer::glib;
 use gstreamer_rtsp as gst_rtsp;
 use gstreamer_rtsp_server as rtsp;
+use gstreamer_rtsp_server::gio;
 use gstreamer_rtsp_server::prelude::*;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Authentication, Begin, CameraOptions, VcamError,
+    director::Director,
     factory::{Mount, VcamFactory},
+    listener::Listener,
     pacer::{Pace, Pacer},
+    script::Fault,
+    tamper::Faults,
     video::Video,
 };
-use crate::base::tasks::Tasks;
+use crate::{
+    base::{link::Bell, tasks::Tasks},
+    config::Transport,
+};
 
-/// How often sessions of UDP clients that vanished are looked for.
-const SWEEP: Duration = Duration::from_secs(5);
 /// The role of whoever gave the right password.
 const VIEWER: &str = "viewer";
-/// How long the two threads may take to end.
+/// How long the threads may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Running virtual cameras. They stop, and their threads end, when this is dropped.
 pub struct VirtualCameras {
-    server: rtsp::RTSPServer,
-    sessions: rtsp::RTSPSessionPool,
+    listener: Arc<Listener>,
     context: glib::MainContext,
     main: glib::MainLoop,
-    sources: Vec<glib::Source>,
-    address: SocketAddr,
+    secure: bool,
     cameras: Vec<Camera>,
     pacer: Pacer,
+    /// Wakes the script's thread.
+    bell: Bell,
     tasks: Tasks,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -84,23 +87,28 @@ impl VirtualCameras {
             running_since: (options.begin == Begin::AtOnce).then(Instant::now),
         });
         let server = rtsp::RTSPServer::new();
-        server.set_address(&options.listen.ip().to_string());
-        server.set_service(&options.listen.port().to_string());
-        // A thread for each client: one that waits for its camera's first keyframe must not hold up the others.
-        let threads = rtsp::RTSPThreadPool::new();
-        threads.set_max_threads(-1);
-        server.set_thread_pool(Some(&threads));
-        let sessions = rtsp::RTSPSessionPool::new();
-        server.set_session_pool(Some(&sessions));
-        if let Some(auth) = authentication(&options) {
-            server.set_auth(Some(&auth));
+        let auth = authentication(&options)?;
+        if let Some(auth) = &auth {
+            server.set_auth(Some(auth));
         }
-        let cameras = mount_all(&server, videos, loaded, &pacer, auth_needed);
+        let cameras = mount_all(&server, videos, loaded, &pacer, |factory| {
+            if auth.is_some() {
+                permit(factory);
+            }
+            factory.set_protocols(protocols(options.transport));
+        });
 
         let context = glib::MainContext::new();
         let main = glib::MainLoop::new(Some(&context), false);
-        let sources = listen(&server, &sessions, &context, options.listen)?;
-        let port = u16::try_from(server.bound_port()).unwrap_or(options.listen.port());
+        let listener = Arc::new(Listener::open(server, context.clone(), options.listen)?);
+        let bell = Bell::default();
+        let mounts = cameras.iter().map(|camera| Arc::clone(&camera.mount));
+        let director = Director::new(
+            &options.script,
+            mounts.collect(),
+            Arc::clone(&listener),
+            bell.clone(),
+        )?;
 
         // Threads come from `Tasks`, which asks for a runtime; no async work runs on this one.
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -108,22 +116,25 @@ impl VirtualCameras {
             .map_err(VcamError::Thread)?;
         let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
         let cameras = Self {
-            server,
-            sessions,
+            listener,
             context,
             main,
-            sources,
-            address: SocketAddr::new(options.listen.ip(), port),
+            secure: options.tls.is_some(),
             cameras,
             pacer,
+            bell,
             tasks,
             runtime: Some(runtime),
         };
-        cameras.start()?;
+        cameras.start(director)?;
         Ok(cameras)
     }
 
-    fn start(&self) -> Result<(), VcamError> {
+    fn start(&self, director: Director) -> Result<(), VcamError> {
+        let token = self.tasks.token().clone();
+        self.tasks
+            .thread("vcam-script", move || director.run(&token))
+            .map_err(VcamError::Thread)?;
         let (pacer, token) = (self.pacer.clone(), self.tasks.token().clone());
         self.tasks
             .thread("vcam-pacer", move || pacer.run(&token))
@@ -153,10 +164,10 @@ impl VirtualCameras {
     /// Where the cameras listen.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
-    /// Address of camera `index`, counted from 0: `rtsp://127.0.0.1:PORT/cam1`. Holds no credentials.
+    /// Address of camera `index`, counted from 0: `rtsp://127.0.0.1:PORT/cam1`, or `rtsps://`. Holds no credentials.
     ///
     /// # Panics
     /// When there is no such camera.
@@ -181,7 +192,7 @@ impl VirtualCameras {
     }
 
     fn url_of(&self, mount: &str) -> String {
-        let mut reachable = self.address;
+        let mut reachable = self.address();
         // Listening everywhere is no address to go to.
         if reachable.ip().is_unspecified() {
             reachable.set_ip(match reachable.ip() {
@@ -189,13 +200,14 @@ impl VirtualCameras {
                 IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        format!("rtsp://{reachable}/{mount}")
+        let scheme = if self.secure { "rtsps" } else { "rtsp" };
+        format!("{scheme}://{reachable}/{mount}")
     }
 
     /// Connections open now, over all cameras.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.server.client_filter(None).len()
+        self.listener.clients()
     }
 
     /// Makes camera `index` fall silent with its connections kept, or speak again. What falls due in between is lost.
@@ -204,16 +216,13 @@ impl VirtualCameras {
     /// When there is no such camera.
     pub fn stall(&self, index: usize, stalled: bool) -> Result<(), VcamError> {
         let mount = self.mount(index)?;
-        mount.stalled.store(stalled, Ordering::Relaxed);
+        mount.faults.set(&Fault::Stall, stalled);
         Ok(())
     }
 
     /// Cuts all connections, as a restarting camera does. Clients may come back at once.
     pub fn disconnect_all(&self) {
-        self.server
-            .client_filter(Some(&mut |_, _| rtsp::RTSPFilterResult::Remove));
-        self.sessions
-            .filter(Some(&mut |_, _| rtsp::RTSPFilterResult::Remove));
+        self.listener.disconnect_all();
     }
 
     /// Gives camera `index` another video, of any size and codec, from its next session on.
@@ -237,14 +246,13 @@ impl VirtualCameras {
 
 impl Drop for VirtualCameras {
     fn drop(&mut self) {
-        for source in &self.sources {
-            source.destroy();
-        }
+        self.tasks.token().cancel();
+        self.bell.ring();
+        self.listener.refuse();
         self.disconnect_all();
         // Asked from inside, so that a loop which has not begun yet hears it too.
         let main = self.main.clone();
         self.context.invoke(move || main.quit());
-        self.tasks.token().cancel();
         self.pacer.wake();
         let stubborn = self.tasks.close(GRACE);
         if !stubborn.is_empty() {
@@ -278,7 +286,7 @@ fn mount_all(
     videos: &[PathBuf],
     loaded: Vec<Arc<Video>>,
     pacer: &Pacer,
-    guarded: bool,
+    prepare: impl Fn(&VcamFactory),
 ) -> Vec<Camera> {
     let mounts = server
         .mount_points()
@@ -291,13 +299,11 @@ fn mount_all(
         .map(|(index, (video, path))| {
             let mount = Arc::new(Mount {
                 video: Mutex::new(video),
-                stalled: Arc::new(AtomicBool::new(false)),
+                faults: Arc::new(Faults::default()),
                 pacer: pacer.clone(),
             });
             let factory = VcamFactory::new(Arc::clone(&mount));
-            if guarded {
-                permit(&factory);
-            }
+            prepare(&factory);
             let stem = address_of(path).filter(|stem| taken.insert(stem.clone()));
             if let Some(stem) = &stem {
                 mounts.add_factory(&format!("/{stem}"), factory.clone());
@@ -315,24 +321,46 @@ fn address_of(path: &Path) -> Option<String> {
     stem.chars().all(plain).then(|| stem.to_owned())
 }
 
-fn authentication(options: &CameraOptions) -> Option<rtsp::RTSPAuth> {
-    let (user, password) = (options.user.as_ref()?, options.password.as_ref()?);
+/// Who may watch, and the certificate; none: everybody, and not over TLS.
+fn authentication(options: &CameraOptions) -> Result<Option<rtsp::RTSPAuth>, VcamError> {
+    let login = options.user.as_ref().zip(options.password.as_ref());
+    if login.is_none() && options.tls.is_none() {
+        return Ok(None);
+    }
     let auth = rtsp::RTSPAuth::new();
-    let token = rtsp::RTSPToken::builder()
+    let mut token = rtsp::RTSPToken::builder()
         .field(rtsp::RTSP_TOKEN_MEDIA_FACTORY_ROLE, VIEWER)
         .build();
-    match options.authentication {
-        Authentication::Digest => {
+    if let Some(tls) = &options.tls {
+        let certificate = gio::TlsCertificate::from_files(&tls.certificate, &tls.key);
+        let certificate = certificate.map_err(|error| VcamError::Certificate {
+            path: tls.certificate.clone(),
+            reason: error.message().trim_end_matches('.').to_owned(),
+        })?;
+        auth.set_tls_certificate(Some(&certificate));
+    }
+    match (login, options.authentication) {
+        (None, _) => auth.set_default_token(Some(&mut token)),
+        (Some((user, password)), Authentication::Digest) => {
             auth.set_supported_methods(gst_rtsp::RTSPAuthMethod::Digest);
             auth.add_digest(user, password.expose(), &token);
         }
-        Authentication::Basic => {
+        (Some((user, password)), Authentication::Basic) => {
             auth.set_supported_methods(gst_rtsp::RTSPAuthMethod::Basic);
             auth.add_basic(&rtsp::RTSPAuth::make_basic(user, password.expose()), &token);
         }
     }
     auth.set_realm(Some("virtual camera"));
-    Some(auth)
+    Ok(Some(auth))
+}
+
+/// What clients may ask for.
+fn protocols(transport: Transport) -> gst_rtsp::RTSPLowerTrans {
+    match transport {
+        Transport::Auto => gst_rtsp::RTSPLowerTrans::TCP | gst_rtsp::RTSPLowerTrans::UDP,
+        Transport::Tcp => gst_rtsp::RTSPLowerTrans::TCP,
+        Transport::Udp => gst_rtsp::RTSPLowerTrans::UDP,
+    }
 }
 
 /// Only [`VIEWER`] may see and start the camera; without a role the server lets anyone.
@@ -342,34 +370,4 @@ fn permit(factory: &VcamFactory) {
         .field(rtsp::RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, true)
         .build();
     factory.add_role_from_structure(&role);
-}
-
-/// Binds the address now, so that the caller learns at once when it is taken.
-fn listen(
-    server: &rtsp::RTSPServer,
-    sessions: &rtsp::RTSPSessionPool,
-    context: &glib::MainContext,
-    address: SocketAddr,
-) -> Result<Vec<glib::Source>, VcamError> {
-    let failed = |reason: String| VcamError::Listen {
-        listen: address,
-        reason,
-    };
-    let id = server
-        .attach(Some(context))
-        // The server does not say why; the system does when it is asked for the same.
-        .map_err(|error| match TcpListener::bind(address) {
-            Err(reason) => failed(reason.to_string()),
-            Ok(_) => failed(error.to_string()),
-        })?;
-    let accept = context
-        .find_source_by_id(&id)
-        .ok_or_else(|| failed("the server did not start".to_owned()))?;
-    let pool = sessions.clone();
-    let sweep = glib::timeout_source_new(SWEEP, None, glib::Priority::LOW, move || {
-        pool.cleanup();
-        glib::ControlFlow::Continue
-    });
-    sweep.attach(Some(context));
-    Ok(vec![accept, sweep])
 }

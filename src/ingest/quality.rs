@@ -1,0 +1,153 @@
+//! What is wrong with a stream whose session goes on, as sentences for people, each told once. Pure.
+
+use std::time::{Duration, Instant};
+
+use super::{SourceState, transport::Arrivals};
+use crate::flow::Problem;
+
+/// Losses are counted over this long ...
+const WINDOW: Duration = Duration::from_secs(5);
+/// ... and over at least so many packets.
+const ENOUGH: u64 = 50;
+/// From which share of lost packets on pictures suffer, in percent, and below which they are well again.
+const LOSSY: u64 = 2;
+const SOUND: u64 = 1;
+
+/// The ailments of one session.
+pub(super) struct Quality {
+    host: String,
+    /// Percent, while it is worth a word.
+    lost: Option<u64>,
+    clock: bool,
+    told: Option<Ailment>,
+    counted: Option<(Instant, Arrivals)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ailment {
+    Losses,
+    Clock,
+}
+
+impl Quality {
+    /// Nothing is known yet of the camera at `host`.
+    pub(super) fn new(host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            lost: None,
+            clock: false,
+            told: None,
+            counted: None,
+        }
+    }
+
+    /// Whether timestamps are relied on. Gives what is to be told, if that is news.
+    pub(super) fn clock(&mut self, relied: bool) -> Option<SourceState> {
+        self.clock = !relied;
+        self.news()
+    }
+
+    /// What has arrived and was lost since the session's start.
+    pub(super) fn losses(&mut self, so_far: Arrivals, now: Instant) -> Option<SourceState> {
+        let (since, before) = *self.counted.get_or_insert((now, so_far));
+        let lost = so_far.lost.saturating_sub(before.lost);
+        let all = lost + so_far.arrived.saturating_sub(before.arrived);
+        if now.duration_since(since) < WINDOW || all < ENOUGH {
+            return None;
+        }
+        self.counted = Some((now, so_far));
+        let percent = lost * 100 / all;
+        if percent >= LOSSY {
+            self.lost = Some(percent);
+        } else if percent < SOUND {
+            self.lost = None;
+        }
+        self.news()
+    }
+
+    fn news(&mut self) -> Option<SourceState> {
+        let ailment = match (self.lost, self.clock) {
+            (Some(_), _) => Some(Ailment::Losses),
+            (None, true) => Some(Ailment::Clock),
+            (None, false) => None,
+        };
+        if ailment == self.told {
+            return None;
+        }
+        self.told = ailment;
+        Some(SourceState::Impaired(ailment.map(|it| self.problem(it))))
+    }
+
+    fn problem(&self, ailment: Ailment) -> Problem {
+        let host = &self.host;
+        match ailment {
+            Ailment::Losses => Problem {
+                message: format!(
+                    "camera {host} loses {} of 100 packets on the way, so pictures are damaged",
+                    self.lost.unwrap_or(0)
+                ),
+                hint: "set `transport = \"tcp\"` for it, or better its network".to_owned(),
+            },
+            Ailment::Clock => Problem {
+                message: format!(
+                    "the timestamps of camera {host} are of no use, so its pictures are timed by their arrival"
+                ),
+                hint: "restart the camera, and check its frame rate and that its firmware is up to date"
+                    .to_owned(),
+            },
+        }
+    }
+
+    /// For when data comes but nothing that can be decoded; `units`: whole pictures are among it.
+    pub(super) fn unusable(&self, units: bool) -> Problem {
+        let host = &self.host;
+        if units {
+            Problem {
+                message: format!(
+                    "camera {host} sends pictures but no keyframe yet, without which none can be decoded"
+                ),
+                hint: "set its \"I-frame interval\" (or \"GOP length\") to 1 or 2 seconds"
+                    .to_owned(),
+            }
+        } else {
+            Problem {
+                message: format!(
+                    "camera {host} sends data that no picture can be made of: its parameter sets are missing, or it is damaged"
+                ),
+                hint: "restart the camera; if this goes on, choose another codec or profile in its settings, and check its network"
+                    .to_owned(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(state: Option<SourceState>) -> Option<Option<String>> {
+        match state? {
+            SourceState::Impaired(problem) => Some(problem.map(|problem| problem.message)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn losses_are_told_once_and_come_before_the_clock() {
+        let mut quality = Quality::new("10.0.0.2");
+        let start = Instant::now();
+        let count = |quality: &mut Quality, seconds, arrived, lost| {
+            let now = start + Duration::from_secs(seconds);
+            told(quality.losses(Arrivals { arrived, lost }, now))
+        };
+        assert_eq!(count(&mut quality, 0, 0, 0), None);
+        assert_eq!(count(&mut quality, 4, 70, 30), None, "too soon");
+        let lossy = count(&mut quality, 6, 70, 30).unwrap().unwrap();
+        assert!(lossy.contains("30 of 100 packets"), "{lossy}");
+        assert_eq!(count(&mut quality, 12, 140, 60), None, "told already");
+        assert_eq!(told(quality.clock(false)), None);
+        let clock = count(&mut quality, 18, 300, 60).unwrap().unwrap();
+        assert!(clock.contains("timestamps"), "{clock}");
+        assert_eq!(told(quality.clock(true)), Some(None));
+    }
+}

@@ -1,0 +1,195 @@
+//! Virtual cameras by UDP and over TLS, received for real.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use super::{
+    rtsp_tests::{Viewer, problems},
+    samples::{Studio, x264},
+};
+use crate::{
+    config::{Secret, SourceConfig, Transport},
+    vcam::{CameraOptions, Script, TlsIdentity, VirtualCameras},
+};
+
+fn config(url: &str, transport: Transport) -> SourceConfig {
+    SourceConfig {
+        url: url.parse().unwrap(),
+        user: None,
+        password: None,
+        stall_after: Duration::from_secs(3),
+        transport,
+        ca_file: None,
+    }
+}
+
+fn cameras(video: &Path, options: CameraOptions) -> VirtualCameras {
+    VirtualCameras::serve(&[video.to_owned()], options).unwrap()
+}
+
+/// A camera that sends by this transport only.
+fn only(transport: Transport) -> CameraOptions {
+    CameraOptions {
+        transport,
+        ..CameraOptions::default()
+    }
+}
+
+fn scripted(text: &str) -> CameraOptions {
+    CameraOptions {
+        script: Script::parse(text, Path::new("")).unwrap(),
+        ..CameraOptions::default()
+    }
+}
+
+#[test]
+fn udp_gives_the_same_packets_and_auto_falls_back_to_it() {
+    let studio = Studio::new();
+    let video = studio.video("v.mp4", 40, &x264(10, 0));
+    let camera = cameras(&video, only(Transport::Udp));
+    for transport in [Transport::Udp, Transport::Auto] {
+        let viewer = Viewer::source(config(&camera.url(0), transport));
+        viewer.until("packets", |seen| seen.packets.len() >= 30);
+        assert!(viewer.problems().is_empty(), "{:?}", viewer.problems());
+        let seen = viewer.seen.lock();
+        assert!(seen.packets[0].key && seen.packets[0].discontinuity);
+        assert!(seen.packets.iter().skip(1).all(|p| !p.discontinuity));
+    }
+}
+
+#[test]
+fn a_transport_that_the_camera_does_not_offer_is_told() {
+    let studio = Studio::new();
+    let video = studio.video("v.mp4", 20, &x264(10, 0));
+    for (offered, asked, name) in [
+        (Transport::Udp, Transport::Tcp, "TCP"),
+        (Transport::Tcp, Transport::Udp, "UDP"),
+    ] {
+        let camera = cameras(&video, only(offered));
+        let viewer = Viewer::source(config(&camera.url(0), asked));
+        viewer.until("problem", |seen| !problems(seen).is_empty());
+        let expected = format!("camera 127.0.0.1 does not send its pictures by {name}");
+        assert_eq!(viewer.problems(), [expected]);
+    }
+}
+
+#[test]
+fn lost_datagrams_are_told_and_the_pictures_that_come_go_on() {
+    let studio = Studio::new();
+    let video = studio.video("v.mp4", 40, &x264(10, 0));
+    let camera = cameras(&video, scripted("3s 1 lose=30 5s"));
+    let viewer = Viewer::source(config(&camera.url(0), Transport::Udp));
+    viewer.until("losses", |seen| !seen.impaired().is_empty());
+    let problem = viewer.seen.lock().impaired().remove(0);
+    let problem = problem.expect("losses come first").message;
+    assert!(problem.contains("of 100 packets on the way"), "{problem}");
+    // And are taken back when they end.
+    viewer.until("recovery", |seen| seen.impaired().contains(&None));
+    let seen = viewer.seen.lock();
+    assert!(problems(&seen).is_empty(), "{:?}", problems(&seen));
+}
+
+/// An authority, and a camera's certificate of it for `names`.
+struct Authority {
+    ca: PathBuf,
+    camera: TlsIdentity,
+}
+
+impl Authority {
+    fn new(folder: &Path, names: &str) -> Self {
+        let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        let (ca, ca_key) = (path("ca.pem"), path("ca.key"));
+        let (pem, pem_key) = (path("camera.pem"), path("camera.key"));
+        let key = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
+        openssl(&format!("{key} -subj /CN=home -keyout {ca_key} -out {ca}"));
+        openssl(&format!(
+            "{key} -subj /CN=camera -CA {ca} -CAkey {ca_key} -addext subjectAltName={names} \
+             -addext basicConstraints=critical,CA:FALSE -keyout {pem_key} -out {pem}"
+        ));
+        Self {
+            ca: ca.into(),
+            camera: TlsIdentity {
+                certificate: pem.into(),
+                key: pem_key.into(),
+            },
+        }
+    }
+}
+
+/// Runs openssl with `arguments`, split at spaces.
+fn openssl(arguments: &str) {
+    let done = Command::new("openssl")
+        .args(arguments.split_whitespace())
+        .output()
+        .expect("this test needs openssl: `apt install openssl`");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
+}
+
+#[test]
+fn rtsps_with_an_own_authority_gives_pictures_and_checks_the_name() {
+    let studio = Studio::new();
+    let video = studio.video("v.mp4", 40, &x264(10, 0));
+    let folder = tempfile::tempdir().unwrap();
+    let own = Authority::new(folder.path(), "IP:127.0.0.1");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = Authority::new(elsewhere.path(), "DNS:garage.home.arpa");
+    let serve = |authority: &Authority| {
+        let options = CameraOptions {
+            user: Some("anna".to_owned()),
+            password: Some(Secret::new("correct horse")),
+            tls: Some(authority.camera.clone()),
+            ..CameraOptions::default()
+        };
+        cameras(&video, options)
+    };
+    let watch = |camera: &VirtualCameras, ca: &Path| {
+        Viewer::source(SourceConfig {
+            user: Some("anna".to_owned()),
+            password: Some(Secret::new("correct horse")),
+            ca_file: Some(ca.to_owned()),
+            ..config(&camera.url(0), Transport::Auto)
+        })
+    };
+    let camera = serve(&own);
+    assert!(camera.url(0).starts_with("rtsps://"));
+    let viewer = watch(&camera, &own.ca);
+    viewer.until("packets over TLS", |seen| seen.packets.len() >= 20);
+    assert!(viewer.problems().is_empty());
+
+    // Signed by somebody else; signed by the right one, for another name.
+    let renamed = serve(&other);
+    for (camera, ca) in [(&camera, &other.ca), (&renamed, &other.ca)] {
+        let viewer = watch(camera, ca);
+        viewer.until("refusal", |seen| !problems(seen).is_empty());
+        let refused = "the certificate of camera 127.0.0.1 is not trusted";
+        assert_eq!(viewer.problems(), [refused]);
+        assert!(viewer.seen.lock().packets.is_empty());
+    }
+
+    let nothing = watch(&camera, &folder.path().join("nothing.pem"));
+    nothing.until("problem", |seen| !problems(seen).is_empty());
+    let problem = nothing.problems().remove(0);
+    assert!(problem.contains("nothing.pem cannot be read"), "{problem}");
+}
+
+#[test]
+fn rtsps_without_a_login_is_served_too() {
+    let studio = Studio::new();
+    let video = studio.video("v.mp4", 40, &x264(10, 0));
+    let folder = tempfile::tempdir().unwrap();
+    let own = Authority::new(folder.path(), "IP:127.0.0.1");
+    let options = CameraOptions {
+        tls: Some(own.camera.clone()),
+        ..CameraOptions::default()
+    };
+    let camera = cameras(&video, options);
+    let viewer = Viewer::source(SourceConfig {
+        ca_file: Some(own.ca),
+        ..config(&camera.url(0), Transport::Tcp)
+    });
+    viewer.until("packets over TLS", |seen| seen.packets.len() >= 10);
+}
