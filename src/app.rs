@@ -3,7 +3,9 @@
 //! In: a checked [`Config`]. Out: a running agent. The only module beside [`crate::camera`] that knows what comes after
 //! what. Owns the root token; nothing here looks at a picture or a message.
 
+mod bookkeeper;
 mod health;
+mod watchdog;
 
 use std::{
     collections::BTreeMap, fs, io::Write, path::Path, sync::Arc, time::Duration, time::Instant,
@@ -23,7 +25,7 @@ use crate::{
         telemetry::Metrics,
     },
     camera::{Camera, Shared},
-    config::Config,
+    config::{Config, Environment},
     diary::Diary,
     flow::{CameraId, SiteId},
     infer::Infer,
@@ -39,6 +41,8 @@ use crate::{
 const COMMANDS: usize = 32;
 /// How often to look whether what is still to be sent has left.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
+/// How often the report of health is made anew where no broker asks for it.
+const HEALTH_EVERY: Duration = Duration::from_secs(3600);
 
 /// A running agent.
 pub struct App {
@@ -50,6 +54,7 @@ pub struct App {
     shared: Shared,
     site: SiteId,
     grace: Duration,
+    manager: Option<Arc<watchdog::Manager>>,
 }
 
 impl App {
@@ -76,6 +81,11 @@ impl App {
             config.outbox.clone(),
             metrics.clone(),
         )?;
+        if outbox.note_config(&config.keys())? {
+            tracing::info!(
+                "the configuration is another one than at the last start; the ledger says what changed"
+            );
+        }
         let live = LiveState::new(&site);
         let commands = start_sinks(&config, &outbox, &live, &deliveries)?;
         let diary = Diary::new(&config.data_dir, clock.clone());
@@ -93,8 +103,8 @@ impl App {
         if let Some(address) = config.web.listen {
             let handles = web::Handles {
                 health: Arc::new({
-                    let shared = shared.clone();
-                    move || health::report(&shared)
+                    let (shared, heartbeats) = (shared.clone(), root.heartbeats().clone());
+                    move || health::report(&shared, &heartbeats)
                 }),
                 metrics: shared.metrics.clone(),
                 reasons: Arc::new(move || diary.day()),
@@ -119,7 +129,16 @@ impl App {
             cameras.lock().insert(id, started);
         }
         spawn_commands(&lanes, commands, cameras.clone(), shared.clone());
-        health::spawn(&lanes, &shared);
+        let health_every = config
+            .mqtt
+            .as_ref()
+            .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
+        health::spawn(&lanes, &shared, health_every);
+        bookkeeper::start(&deliveries, &shared)?;
+        let manager = service_manager();
+        if let Some(manager) = &manager {
+            watchdog::spawn(&services, manager);
+        }
         tracing::info!(%site, cameras = cameras.lock().len(), version = env!("CARGO_PKG_VERSION"), "watching");
         Ok(Self {
             cameras,
@@ -129,6 +148,7 @@ impl App {
             shared,
             site,
             grace: config.stop_grace,
+            manager,
         })
     }
 
@@ -148,6 +168,9 @@ impl App {
     /// are on disk), then deliveries, then models and pages. Blocks; not for an async task.
     pub fn stop(self) {
         tracing::info!("stopping");
+        if let Some(manager) = &self.manager {
+            manager.stopping();
+        }
         let deadline = Instant::now() + self.grace;
         let left = || deadline.saturating_duration_since(Instant::now());
         let mut stubborn: Vec<String> = Vec::new();
@@ -158,6 +181,9 @@ impl App {
         stubborn.extend(self.lanes.close(left()));
         self.drain(deadline);
         stubborn.extend(self.deliveries.close(left()));
+        if let Err(error) = bookkeeper::count(&self.shared) {
+            tracing::warn!(%error, "the last live values are not in the ledger");
+        }
         stubborn.extend(self.services.close(left()));
         if stubborn.is_empty() {
             tracing::info!("stopped");
@@ -212,9 +238,13 @@ fn obey(
     shared: &Shared,
 ) -> Result<(), OutboxError> {
     match command {
-        HubCommand::SetMode { camera, mode } => {
+        HubCommand::SetMode {
+            camera,
+            mode,
+            account,
+        } => {
             if let Some(running) = cameras.lock().get(camera) {
-                shared.outbox.set_mode(camera, *mode)?;
+                shared.outbox.set_mode(camera, *mode, account.as_deref())?;
                 running.set_mode(*mode);
                 tracing::info!(%camera, mode = mode.as_str(), "mode set");
             } else {
@@ -224,6 +254,21 @@ fn obey(
         }
         HubCommand::Resend { from } => shared.outbox.resend(*from).map(drop),
         HubCommand::Retry { incident } => shared.outbox.retry(*incident).map(drop),
+    }
+}
+
+/// Who started us, where it wants to hear of us.
+fn service_manager() -> Option<Arc<watchdog::Manager>> {
+    let environment: Environment = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+        .collect();
+    match watchdog::Manager::from_environment(&environment) {
+        Ok(manager) => manager.map(Arc::new),
+        Err(error) => {
+            tracing::warn!(%error, "the service manager's socket (NOTIFY_SOCKET) cannot be used");
+            None
+        }
     }
 }
 
@@ -260,7 +305,7 @@ fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
 }
 
 /// The configured site, or the one made at first start.
-fn site_id(config: &Config) -> anyhow::Result<SiteId> {
+pub(crate) fn site_id(config: &Config) -> anyhow::Result<SiteId> {
     if let Some(site) = &config.site {
         return Ok(site.clone());
     }

@@ -45,6 +45,7 @@ use crate::{
         board::Board,
         clock::Clock,
         cpu::StageCpu,
+        heartbeat::Heartbeat,
         link::{Bell, Receiver, Sender, WhenFull, link},
         tasks::Tasks,
         telemetry::Metrics,
@@ -59,6 +60,8 @@ use crate::{
 
 /// How often a lane looks at the clock when nothing arrives.
 const TICK: Duration = Duration::from_millis(250);
+/// A lane that has not come round for this long hangs. A slow disk may hold it for many seconds.
+const LANE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a camera shares with the others.
 #[derive(Clone)]
@@ -140,6 +143,9 @@ impl Camera {
         let record = Record::new(&config, mode, shared);
         let clock = shared.clock.clone();
         let stop = camera.recording.token().clone();
+        let pulse = tasks
+            .heartbeats()
+            .expect(&format!("rec-{id}"), LANE_PATIENCE);
         camera.recording.thread(&format!("rec-{id}"), move || {
             record_lane(
                 record,
@@ -148,6 +154,7 @@ impl Camera {
                 &record_bell,
                 &*clock,
                 &stop,
+                &pulse,
             );
         })?;
 
@@ -167,9 +174,12 @@ impl Camera {
             away_since: None,
             patience: config.incident.end_after_lost,
         };
+        let pulse = tasks
+            .heartbeats()
+            .expect(&format!("watch-{id}"), LANE_PATIENCE);
         camera
             .watching
-            .thread(&format!("watch-{id}"), move || lane.run())?;
+            .thread(&format!("watch-{id}"), move || lane.run(&pulse))?;
 
         let lanes = Lanes {
             watch: to_watch,
@@ -244,8 +254,9 @@ struct WatchLane {
 }
 
 impl WatchLane {
-    fn run(mut self) {
+    fn run(mut self, pulse: &Heartbeat) {
         while !self.stop.is_cancelled() {
+            pulse.beat();
             self.bell.wait(Some(Instant::now() + TICK));
             while let Some(order) = self.orders.try_recv() {
                 self.obey(order);
@@ -330,8 +341,10 @@ fn record_lane(
     bell: &Bell,
     clock: &dyn Clock,
     stop: &CancellationToken,
+    pulse: &Heartbeat,
 ) {
     loop {
+        pulse.beat();
         let stopping = stop.is_cancelled();
         if !stopping {
             bell.wait(Some(Instant::now() + TICK));

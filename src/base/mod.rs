@@ -7,6 +7,7 @@ pub mod board;
 pub mod clock;
 pub mod colour;
 pub mod cpu;
+pub mod heartbeat;
 pub mod link;
 pub mod memory;
 pub mod tasks;

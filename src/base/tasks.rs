@@ -12,12 +12,15 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::heartbeat::Heartbeats;
+
 /// Starts work and waits for its end. Cheap to clone; a clone shares the token and the count.
 #[derive(Clone)]
 pub struct Tasks {
     runtime: Handle,
     token: CancellationToken,
     running: Arc<Running>,
+    heartbeats: Heartbeats,
 }
 
 #[derive(Default)]
@@ -47,6 +50,7 @@ impl Tasks {
             runtime,
             token,
             running: Arc::default(),
+            heartbeats: Heartbeats::default(),
         }
     }
 
@@ -59,7 +63,16 @@ impl Tasks {
     /// A set of its own that stops when this one does, or earlier.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self::new(self.runtime.clone(), self.token.child_token())
+        Self {
+            heartbeats: self.heartbeats.clone(),
+            ..Self::new(self.runtime.clone(), self.token.child_token())
+        }
+    }
+
+    /// Who must be heard of among these, their parents and their children.
+    #[must_use]
+    pub fn heartbeats(&self) -> &Heartbeats {
+        &self.heartbeats
     }
 
     /// The runtime, for a thread that must wait for async work.

@@ -146,6 +146,14 @@ pub struct Metrics {
     pub stored_bytes: Gauge<i64, std::sync::atomic::AtomicI64>,
     /// Free share of the data disk, 0..1.
     pub disk_free: Gauge<f64, AtomicU64>,
+    /// 1 while nothing is wrong: the `ok` of the health report.
+    pub healthy: Gauge,
+    /// 1 while the system clock is known to be right.
+    pub clock_good: Gauge,
+    /// 1 while a receiver takes things, by sink.
+    pub sink_up: Family<SinkLabel, Gauge>,
+    /// Threads that have not been heard of for too long.
+    pub stalled: Gauge,
 }
 
 impl Metrics {
@@ -173,6 +181,10 @@ impl Metrics {
             delivery_failures: Family::default(),
             stored_bytes: Gauge::default(),
             disk_free: Gauge::default(),
+            healthy: Gauge::default(),
+            clock_good: Gauge::default(),
+            sink_up: Family::default(),
+            stalled: Gauge::default(),
         };
         {
             let mut r = metrics.registry.lock();
@@ -258,6 +270,26 @@ impl Metrics {
                 "disk_free_ratio",
                 "Free share of the data disk",
                 metrics.disk_free.clone(),
+            );
+            r.register(
+                "healthy",
+                "1 while nothing is wrong",
+                metrics.healthy.clone(),
+            );
+            r.register(
+                "clock_good",
+                "1 while the system clock is known to be right",
+                metrics.clock_good.clone(),
+            );
+            r.register(
+                "sink_up",
+                "1 while the receiver takes things",
+                metrics.sink_up.clone(),
+            );
+            r.register(
+                "stalled",
+                "Threads that have not been heard of for too long",
+                metrics.stalled.clone(),
             );
         }
         Arc::new(metrics)

@@ -7,6 +7,7 @@ pub mod camera;
 mod capacity;
 pub mod check;
 pub mod demo;
+pub mod ledger;
 pub mod models;
 mod neighbours;
 pub mod outbox;
@@ -65,6 +66,8 @@ enum Command {
     Camera(camera::CameraArgs),
     /// List what waits to be delivered, or try it again
     Outbox(outbox::OutboxArgs),
+    /// Show, verify or export what left this home
+    Ledger(ledger::LedgerArgs),
     /// List the models, or verify them against their cards
     Models(models::ModelsArgs),
 }
@@ -129,6 +132,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args, out),
         Command::Camera(args) => camera::run(args, out).map(|()| ExitCode::SUCCESS),
         Command::Outbox(args) => outbox::run(&args, out),
+        Command::Ledger(args) => ledger::run(&args, out),
         Command::Models(args) => models::run(&args, out),
     }
 }

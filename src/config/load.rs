@@ -193,6 +193,7 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
     let password = section.secret("password_file", "password_env");
     let ca_file = section.path("ca_file");
     let keep_alive = section.duration("keep_alive", MINUTE * 2, SECOND * 5, HOUR);
+    let health_every = section.duration("health_every", HOUR, SECOND * 10, DAY);
     section.done();
     Some(MqttConfig {
         url: url?,
@@ -200,6 +201,7 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
         password,
         ca_file,
         keep_alive,
+        health_every,
     })
 }
 

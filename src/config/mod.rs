@@ -5,6 +5,7 @@
 //! Imports `flow` and `base` only.
 
 mod cameras;
+mod keys;
 mod load;
 mod places;
 mod read;
@@ -16,10 +17,12 @@ pub use load::ConfigError;
 pub use read::ConfigProblem;
 pub use units::{BitRate, ByteSize, Secret, parse_duration};
 
+use serde::Serialize;
+
 use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon, SiteId};
 
 /// Everything that `lares run` needs to know.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
     /// The household; made at first start and kept in `data_dir` where absent.
     pub site: Option<SiteId>,
@@ -44,7 +47,7 @@ pub struct Config {
 }
 
 /// One camera.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CameraConfig {
     /// Permanent id.
     pub id: CameraId,
@@ -71,7 +74,7 @@ pub struct CameraConfig {
 }
 
 /// What decodes a camera's pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum DecoderChoice {
     /// Hardware where there is some that has passed a trial, else the processor.
     #[default]
@@ -81,7 +84,7 @@ pub enum DecoderChoice {
 }
 
 /// How a camera's pictures travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum Transport {
     /// By TCP; by UDP where the camera refuses TCP.
     #[default]
@@ -93,9 +96,10 @@ pub enum Transport {
 }
 
 /// Where a stream comes from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SourceConfig {
     /// `rtsp://` or `rtsps://` address, or a file's path as `file:///...`; never holds a password.
+    #[serde(serialize_with = "keys::shown")]
     pub url: url::Url,
     /// User for the camera.
     pub user: Option<String>,
@@ -110,7 +114,7 @@ pub struct SourceConfig {
 }
 
 /// What to look for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DetectConfig {
     /// Classes that make incidents.
     pub labels: Vec<Label>,
@@ -135,7 +139,7 @@ pub struct DetectConfig {
 }
 
 /// Where the person model looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum LookPolicy {
     /// At the whole picture, and closer where somebody would be too small.
     #[default]
@@ -147,7 +151,7 @@ pub enum LookPolicy {
 }
 
 /// A named place in the picture.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ZoneConfig {
     /// Name in alerts.
     pub name: String,
@@ -160,7 +164,7 @@ pub struct ZoneConfig {
 }
 
 /// A named line in the picture that feet may cross.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LineConfig {
     /// Name in alerts.
     pub name: String,
@@ -173,7 +177,7 @@ pub struct LineConfig {
 }
 
 /// Which way over a line, as seen by somebody who stands at its first end and looks at its second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum LineDirection {
     /// Either way.
     Both,
@@ -184,7 +188,7 @@ pub enum LineDirection {
 }
 
 /// The life of an incident.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IncidentConfig {
     /// It ends this long after its last track left through the picture's edge.
     pub end_after_left: Duration,
@@ -197,7 +201,7 @@ pub struct IncidentConfig {
 }
 
 /// The clip.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClipConfig {
     /// What is kept from before the incident's start, at least.
     pub pre_roll: Duration,
@@ -214,7 +218,7 @@ pub struct ClipConfig {
 }
 
 /// Models.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelsConfig {
     /// Folder of models and cards.
     pub dir: PathBuf,
@@ -229,9 +233,10 @@ pub struct ModelsConfig {
 }
 
 /// Broker for alerts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MqttConfig {
     /// `mqtt://host:port` or `mqtts://host:port`; never holds a password.
+    #[serde(serialize_with = "keys::shown")]
     pub url: url::Url,
     /// User.
     pub user: Option<String>,
@@ -241,6 +246,8 @@ pub struct MqttConfig {
     pub ca_file: Option<PathBuf>,
     /// Keep-alive.
     pub keep_alive: Duration,
+    /// A health report is sent at least this often.
+    pub health_every: Duration,
 }
 
 impl MqttConfig {
@@ -253,16 +260,19 @@ impl MqttConfig {
             password: None,
             ca_file: None,
             keep_alive: Duration::from_secs(120),
+            health_every: Duration::from_secs(3600),
         }
     }
 }
 
 /// Where clips and pictures go.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UploadConfig {
     /// `s3://bucket/prefix`, or `file:///folder` for a disk or a NAS.
+    #[serde(serialize_with = "keys::shown")]
     pub url: url::Url,
     /// S3 endpoint where it is not Amazon's.
+    #[serde(serialize_with = "keys::shown_or_none")]
     pub endpoint: Option<url::Url>,
     /// S3 region.
     pub region: String,
@@ -290,7 +300,7 @@ impl UploadConfig {
 }
 
 /// Outbox and disk.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OutboxConfig {
     /// Clips, pictures and rows are deleted when they are this old (at most 30 days).
     pub retention: Duration,
@@ -303,7 +313,7 @@ pub struct OutboxConfig {
 }
 
 /// A data plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BudgetConfig {
     /// Speed at which things leave; none: as fast as the link carries.
     pub rate: Option<BitRate>,
@@ -335,14 +345,14 @@ impl Default for BudgetConfig {
 }
 
 /// The agent's own HTTP: health and metrics.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WebConfig {
     /// Where to listen; none: nowhere.
     pub listen: Option<SocketAddr>,
 }
 
 /// Log.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LogConfig {
     /// Filter, such as `info` or `lares=debug`.
     pub level: String,

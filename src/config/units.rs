@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 /// A number of bytes. Decimal: 1 kB is 1000 bytes; KiB, MiB and GiB are understood too.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct ByteSize(pub u64);
 
 impl ByteSize {
@@ -21,7 +21,7 @@ impl ByteSize {
 }
 
 /// Bits a second.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct BitRate(pub u64);
 
 /// Text that is never shown: `Debug` and `Display` print dots.

@@ -1,9 +1,19 @@
-//! What left the house: an append-only chain of records, each of which seals the one before.
+//! What left the house, and what was done here to it: an append-only chain of records, each of which seals the one before.
 //!
 //! `hash = SHA-256(JSON)`, where JSON holds every field of the record in the order of [`Sealed`] and, as `prev`, the hash
-//! of the record before (64 zeros for the first). It never holds a name, a picture or a secret.
+//! of the record before (64 zeros for the first). Fields that came with a later schema are left out where they are empty,
+//! so that the hashes of older records stay what they were. It never holds a name, a picture or a secret.
+//!
+//! In: departures, deletions, changes of mode and configuration. Out: the head of the chain, records and totals for people
+//! and programs. Never changes a record; only [`rotate`] takes some away, all from the front, and says so in the chain.
 
-use rusqlite::{Connection, OptionalExtension, params};
+pub(crate) mod heads;
+pub(crate) mod overhead;
+pub(crate) mod read;
+pub(crate) mod rotate;
+pub(crate) mod verify;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -11,6 +21,19 @@ use crate::{
     flow::{CameraId, IncidentId, WallTime},
     wire::health::LedgerHead,
 };
+
+/// The recipient of what went nowhere: deletions, changes of mode and configuration, checkpoints.
+pub(crate) const HERE: &str = "this box";
+/// Kind of a day's live values and keep-alives to one recipient.
+pub(crate) const LIVE: &str = "live";
+/// Kind of a deletion on this box.
+pub(crate) const DELETED: &str = "deleted";
+/// Kind of a change of a camera's mode.
+pub(crate) const MODE: &str = "mode";
+/// Kind of a change of the configuration.
+pub(crate) const CONFIG: &str = "config";
+/// Kind of what is left of records that were cut off the front.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
 
 /// Something that left.
 #[derive(Debug, Clone)]
@@ -29,6 +52,27 @@ pub(crate) struct Departure<'a> {
     pub(crate) receipt: Option<&'a str>,
 }
 
+/// Anything that is written down; what does not apply stays at its default.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entry<'a> {
+    pub(crate) at: WallTime,
+    pub(crate) kind: &'a str,
+    pub(crate) incident: Option<IncidentId>,
+    pub(crate) camera: Option<&'a CameraId>,
+    pub(crate) recipient: &'a str,
+    /// Payload bytes that left, or that were deleted.
+    pub(crate) bytes: u64,
+    pub(crate) purpose: &'a str,
+    pub(crate) until: WallTime,
+    pub(crate) receipt: Option<&'a str>,
+    /// How many packets or objects this stands for, where it is not one.
+    pub(crate) count: Option<u64>,
+    /// Who asked for it, where the command named somebody.
+    pub(crate) account: Option<&'a str>,
+    /// What else is to be known, as text or JSON.
+    pub(crate) detail: Option<&'a str>,
+}
+
 /// What is hashed, in this order.
 #[derive(Serialize)]
 struct Sealed<'a> {
@@ -42,13 +86,94 @@ struct Sealed<'a> {
     purpose: &'a str,
     until: i64,
     receipt: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
     prev: &'a str,
 }
 
 impl Sealed<'_> {
-    fn hash(&self) -> [u8; 32] {
-        let json = serde_json::to_vec(self).expect("plain data always serialises");
-        Sha256::digest(json).into()
+    fn json(&self) -> String {
+        serde_json::to_string(self).expect("plain data always serialises")
+    }
+}
+
+fn hash_of(json: &str) -> [u8; 32] {
+    Sha256::digest(json).into()
+}
+
+/// A record as it lies in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) seq: i64,
+    pub(crate) at: WallTime,
+    pub(crate) kind: String,
+    pub(crate) incident: Option<String>,
+    pub(crate) camera: Option<String>,
+    pub(crate) recipient: String,
+    pub(crate) bytes: u64,
+    pub(crate) purpose: String,
+    pub(crate) until: WallTime,
+    pub(crate) receipt: Option<String>,
+    pub(crate) count: Option<u64>,
+    pub(crate) account: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) prev: [u8; 32],
+    pub(crate) hash: [u8; 32],
+}
+
+/// The columns of [`Record::read`], in its order.
+const COLUMNS: &str = "seq, at_ms, kind, incident, camera, recipient, bytes, purpose, until_ms, receipt, \
+                       count, account, detail, prev_hash, hash";
+
+impl Record {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            at: WallTime(row.get(1)?),
+            kind: row.get(2)?,
+            incident: row.get(3)?,
+            camera: row.get(4)?,
+            recipient: row.get(5)?,
+            bytes: row.get::<_, i64>(6)? as u64,
+            purpose: row.get(7)?,
+            until: WallTime(row.get(8)?),
+            receipt: row.get(9)?,
+            count: row.get::<_, Option<i64>>(10)?.map(|count| count as u64),
+            account: row.get(11)?,
+            detail: row.get(12)?,
+            prev: row.get(13)?,
+            hash: row.get(14)?,
+        })
+    }
+
+    /// The text whose SHA-256 is the record's hash.
+    pub(crate) fn sealed_json(&self) -> String {
+        Sealed {
+            seq: self.seq,
+            at: self.at.0,
+            kind: &self.kind,
+            incident: self.incident.as_deref(),
+            camera: self.camera.as_deref(),
+            recipient: &self.recipient,
+            bytes: self.bytes as i64,
+            purpose: &self.purpose,
+            until: self.until.0,
+            receipt: self.receipt.as_deref(),
+            count: self.count.map(|count| count as i64),
+            account: self.account.as_deref(),
+            detail: self.detail.as_deref(),
+            prev: &hex::encode(self.prev),
+        }
+        .json()
+    }
+
+    /// Whether it went nowhere.
+    pub(crate) fn is_local(&self) -> bool {
+        self.recipient == HERE
     }
 }
 
@@ -60,26 +185,49 @@ fn newest(db: &Connection) -> rusqlite::Result<(i64, [u8; 32])> {
     Ok(row.unwrap_or((0, [0; 32])))
 }
 
-/// Adds a record to the chain.
+/// Adds the record of a departure to the chain.
 pub(crate) fn append(db: &Connection, what: &Departure<'_>) -> rusqlite::Result<()> {
+    note(
+        db,
+        &Entry {
+            at: what.at,
+            kind: what.kind,
+            incident: Some(what.incident),
+            camera: Some(what.camera),
+            recipient: what.recipient,
+            bytes: what.bytes,
+            purpose: what.purpose,
+            until: what.until,
+            receipt: what.receipt,
+            ..Entry::default()
+        },
+    )
+}
+
+/// Adds a record to the chain.
+pub(crate) fn note(db: &Connection, what: &Entry<'_>) -> rusqlite::Result<()> {
     let (last, prev) = newest(db)?;
-    let incident = what.incident.to_string();
+    let incident = what.incident.map(|id| id.to_string());
     let sealed = Sealed {
         seq: last + 1,
         at: what.at.0,
         kind: what.kind,
-        incident: Some(&incident),
-        camera: Some(what.camera.as_str()),
+        incident: incident.as_deref(),
+        camera: what.camera.map(CameraId::as_str),
         recipient: what.recipient,
         bytes: what.bytes as i64,
         purpose: what.purpose,
         until: what.until.0,
         receipt: what.receipt,
+        count: what.count.map(|count| count as i64),
+        account: what.account,
+        detail: what.detail,
         prev: &hex::encode(prev),
     };
     db.prepare_cached(
-        "INSERT INTO ledger (seq, at_ms, kind, incident, camera, recipient, bytes, purpose, until_ms, receipt, prev_hash, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO ledger (seq, at_ms, kind, incident, camera, recipient, bytes, purpose, until_ms, receipt,
+                             count, account, detail, prev_hash, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?
     .execute(params![
         sealed.seq,
@@ -92,8 +240,11 @@ pub(crate) fn append(db: &Connection, what: &Departure<'_>) -> rusqlite::Result<
         sealed.purpose,
         sealed.until,
         sealed.receipt,
+        sealed.count,
+        sealed.account,
+        sealed.detail,
         prev,
-        sealed.hash()
+        hash_of(&sealed.json())
     ])?;
     Ok(())
 }
@@ -107,95 +258,14 @@ pub(crate) fn head(db: &Connection) -> rusqlite::Result<Option<LedgerHead>> {
     }))
 }
 
-/// Bytes that have left since `since`.
+/// Payload bytes that have left since `since`.
 pub(crate) fn bytes_since(db: &Connection, since: WallTime) -> rusqlite::Result<u64> {
-    db.prepare_cached("SELECT coalesce(sum(bytes), 0) FROM ledger WHERE at_ms >= ?1")?
-        .query_row([since.0], |row| row.get::<_, i64>(0))
-        .map(|bytes| bytes as u64)
-}
-
-/// Checks the whole chain; the number of the first record that does not fit, if any.
-pub(crate) fn first_broken(db: &Connection) -> rusqlite::Result<Option<i64>> {
-    let mut select = db.prepare(
-        "SELECT seq, at_ms, kind, incident, camera, recipient, bytes, purpose, until_ms, receipt, prev_hash, hash
-         FROM ledger ORDER BY seq",
-    )?;
-    let mut rows = select.query([])?;
-    let (mut last, mut prev) = (0, [0u8; 32]);
-    while let Some(row) = rows.next()? {
-        let text = |at: usize| row.get::<_, String>(at);
-        let maybe = |at: usize| row.get::<_, Option<String>>(at);
-        let (kind, recipient, purpose) = (text(2)?, text(5)?, text(7)?);
-        let (incident, camera, receipt) = (maybe(3)?, maybe(4)?, maybe(9)?);
-        let sealed = Sealed {
-            seq: row.get(0)?,
-            at: row.get(1)?,
-            kind: &kind,
-            incident: incident.as_deref(),
-            camera: camera.as_deref(),
-            recipient: &recipient,
-            bytes: row.get(6)?,
-            purpose: &purpose,
-            until: row.get(8)?,
-            receipt: receipt.as_deref(),
-            prev: &hex::encode(prev),
-        };
-        let (stored_prev, stored): ([u8; 32], [u8; 32]) = (row.get(10)?, row.get(11)?);
-        if sealed.seq != last + 1 || stored_prev != prev || stored != sealed.hash() {
-            return Ok(Some(sealed.seq));
-        }
-        (last, prev) = (sealed.seq, stored);
-    }
-    Ok(None)
+    db.prepare_cached(
+        "SELECT coalesce(sum(bytes), 0) FROM ledger WHERE at_ms >= ?1 AND recipient <> ?2",
+    )?
+    .query_row(params![since.0, HERE], |row| row.get::<_, i64>(0))
+    .map(|bytes| bytes as u64)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outbox::store;
-
-    fn three() -> (tempfile::TempDir, Connection) {
-        let dir = tempfile::tempdir().unwrap();
-        let db = store::open(dir.path()).unwrap();
-        let camera = "door".parse().unwrap();
-        for bytes in [10, 20, 30] {
-            let what = Departure {
-                at: WallTime(1_000 + bytes as i64),
-                kind: "media",
-                incident: "01990000-0000-7000-8000-000000000001".parse().unwrap(),
-                camera: &camera,
-                recipient: "s3://bucket",
-                bytes,
-                purpose: "home security",
-                until: WallTime(9_000),
-                receipt: Some("etag"),
-            };
-            append(&db, &what).unwrap();
-        }
-        (dir, db)
-    }
-
-    #[test]
-    fn a_sound_chain() {
-        let (_dir, db) = three();
-        assert_eq!(first_broken(&db).unwrap(), None);
-        assert_eq!(bytes_since(&db, WallTime(1_020)).unwrap(), 50);
-        let head = head(&db).unwrap().unwrap();
-        assert_eq!(head.n, 3);
-        insta::assert_snapshot!(head.hash);
-    }
-
-    #[test]
-    fn edits_and_cuts_are_found() {
-        for (change, broken) in [
-            ("UPDATE ledger SET bytes = 11 WHERE seq = 1", 1),
-            ("UPDATE ledger SET recipient = 'x' WHERE seq = 3", 3),
-            ("DELETE FROM ledger WHERE seq = 2", 3),
-            ("DELETE FROM ledger WHERE seq = 1", 2),
-        ] {
-            let (_dir, db) = three();
-            db.execute(change, []).unwrap();
-            assert_eq!(first_broken(&db).unwrap(), Some(broken), "{change}");
-        }
-    }
-}
+mod tests;

@@ -19,17 +19,19 @@
 //! | `recover` | what a cut left behind |
 //! | `retention` | what is deleted, and when |
 //! | `ledger` | the chain of what left |
+//! | `accounts` | what else the chain is told |
 //! | `steps` | single steps, for benches |
 //!
 //! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config` and `wire`.
 
+mod accounts;
 mod alerts;
 pub mod budget;
 mod clips;
 mod error;
 mod files;
 mod incidents;
-mod ledger;
+pub(crate) mod ledger;
 mod objects;
 pub mod pace;
 pub mod plan;
@@ -62,6 +64,7 @@ use tokio::sync::Notify;
 
 pub use error::OutboxError;
 pub use objects::PictureKind;
+pub(crate) use view::open_ledger;
 pub use view::{Listed, Totals, list, retry, verify_ledger};
 
 use crate::{
@@ -229,20 +232,6 @@ impl Outbox {
         self.read(|db| {
             let text = store::setting(db, &mode_name(camera))?;
             Ok(text.and_then(|text| text.parse().ok()))
-        })
-    }
-
-    /// Keeps the mode of a camera across restarts.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub fn set_mode(&self, camera: &CameraId, mode: Mode) -> Result<(), OutboxError> {
-        self.write(|tx| {
-            Ok(store::set_setting(
-                tx.db,
-                &mode_name(camera),
-                mode.as_str(),
-            )?)
         })
     }
 

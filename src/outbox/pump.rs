@@ -19,7 +19,7 @@ use super::{
     plan::LaneKey,
     sinks::{Outcome, Parcel, Scope, Sink, Takes, Ticket},
 };
-use crate::base::{backoff::Backoff, tasks::Tasks, telemetry::SinkLabel};
+use crate::base::{backoff::Backoff, heartbeat::Heartbeat, tasks::Tasks, telemetry::SinkLabel};
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -33,6 +33,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How often to look for what is too old.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// A worker that has not come round for this long hangs. It comes round each [`LOOK_EVERY`], but a slow disk may hold it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Outbox {
     /// Starts a worker for each of `sinks`, and one that deletes what is too old or too much. They stop with `tasks`.
@@ -67,7 +69,8 @@ impl Outbox {
             };
             let runtime = tasks.runtime().clone();
             let name = format!("out-{}", pump.sink.name());
-            tasks.thread(&name, move || runtime.block_on(pump.run()))?;
+            let pulse = tasks.heartbeats().expect(&name, PATIENCE);
+            tasks.thread(&name, move || runtime.block_on(pump.run(pulse)))?;
         }
         let (outbox, stop, runtime) = (
             Arc::clone(self),
@@ -116,15 +119,17 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(mut self) {
+    async fn run(mut self, pulse: Heartbeat) {
         let stop = self.stop.clone();
         let sink = Arc::clone(&self.sink);
         let mut on_way: FuturesUnordered<_> = FuturesUnordered::new();
         loop {
+            pulse.beat();
             if on_way.is_empty() {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = sink.ready() => {}
+                    () = tokio::time::sleep(LOOK_EVERY) => continue,
                 }
             }
             let paused = self

@@ -9,6 +9,8 @@ use rusqlite::params;
 
 use super::{
     Outbox, OutboxError, State,
+    accounts::{self, DeletedFor},
+    incidents,
     plan::{self, Stored},
 };
 use crate::flow::{ClockState, IncidentId, WallTime};
@@ -18,6 +20,10 @@ pub(super) fn free_bytes(dir: &Path) -> u64 {
     rustix::fs::statvfs(dir).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
+/// A disk with less than this, and less than a twentieth of its size, is nearly full.
+const LITTLE: u64 = 100_000_000;
+const LITTLE_SHARE: f64 = 0.05;
+
 fn free_share(dir: &Path) -> f64 {
     rustix::fs::statvfs(dir).map_or(0.0, |stat| {
         stat.f_bavail as f64 / (stat.f_blocks as f64).max(1.0)
@@ -25,6 +31,13 @@ fn free_share(dir: &Path) -> f64 {
 }
 
 impl Outbox {
+    /// What is wrong with the data disk, in one sentence.
+    #[must_use]
+    pub fn disk_problem(&self) -> Option<&'static str> {
+        (free_bytes(&self.dir) < LITTLE && free_share(&self.dir) < LITTLE_SHARE)
+            .then_some("the data disk is nearly full: free some space or lower outbox.quota")
+    }
+
     /// Counts bytes that were just written, and asks for a sweep when they are too many.
     pub(super) fn stored_more(&self, state: &mut State, bytes: u64) {
         state.stored += bytes;
@@ -43,6 +56,9 @@ impl Outbox {
             for (incident, prefix) in self.outlived()? {
                 let _ = std::fs::remove_dir_all(self.path(&prefix));
                 self.write(|tx| {
+                    let camera = incidents::known(tx.db, incident)?.facts.camera;
+                    let (objects, bytes) = accounts::on_disk(tx.db, incident)?;
+                    tx.deleted(incident, &camera, objects, bytes, DeletedFor::Retention)?;
                     tx.db
                         .prepare_cached("DELETE FROM incidents WHERE id = ?1")?
                         .execute([incident.to_string()])?;
@@ -156,6 +172,14 @@ impl Outbox {
         let mut state = self.state.lock();
         state.stored = state.stored.saturating_sub(freed);
         self.write_in(&mut state, |tx| {
+            let camera = incidents::known(tx.db, incident)?.facts.camera;
+            tx.deleted(
+                incident,
+                &camera,
+                files.len() as u64,
+                freed,
+                DeletedFor::Quota,
+            )?;
             for (object, _, _, waiting) in &files {
                 tx.db
                     .prepare_cached("UPDATE objects SET gone = 1 WHERE id = ?1")?

@@ -17,7 +17,7 @@ pub(crate) const FILE: &str = "outbox.db";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Step `i` brings schema `i` to `i + 1`. Never changed once released, only added to.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -135,6 +135,21 @@ CREATE TABLE spent (
     PRIMARY KEY (day, use)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+-- What else a record of the ledger may say.
+ALTER TABLE ledger ADD COLUMN count INTEGER;
+ALTER TABLE ledger ADD COLUMN account TEXT;
+ALTER TABLE ledger ADD COLUMN detail TEXT;
+
+-- Live values and keep-alives, until their day (UTC, counted from 1970) is over and they become a record.
+CREATE TABLE ledger_live (
+    day INTEGER NOT NULL,
+    recipient TEXT NOT NULL,
+    packets INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (day, recipient)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Opens the database in `dir` and brings its schema up to date.
@@ -212,7 +227,7 @@ mod tests {
         drop(db);
         let error = open(dir.path()).unwrap_err().to_string();
         assert!(
-            error.contains("newer Lares (schema 99, this one knows 3)"),
+            error.contains("newer Lares (schema 99, this one knows 4)"),
             "{error}"
         );
         assert!(!error.contains('\n'));

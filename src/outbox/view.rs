@@ -152,7 +152,15 @@ pub fn retry(dir: &Path, incident: Option<IncidentId>) -> Result<u64, OutboxErro
 /// When there is no outbox or it cannot be read.
 pub fn verify_ledger(dir: &Path) -> Result<Option<i64>, OutboxError> {
     let db = open(dir)?;
-    ledger::first_broken(&db).map_err(|error| Fail::Sql(error).at(dir))
+    ledger::verify::first_broken(&db).map_err(|error| Fail::Sql(error).at(dir))
+}
+
+/// The database in `dir`, for reading its ledger. May be called while an agent runs.
+///
+/// # Errors
+/// When there is no outbox or it cannot be read.
+pub(crate) fn open_ledger(dir: &Path) -> Result<Connection, OutboxError> {
+    open(dir)
 }
 
 /// Rows that wait for a sink.

@@ -16,8 +16,15 @@ pub struct Health {
     pub at: WallTime,
     /// Version of the program.
     pub version: String,
-    /// True when every camera and sink is well and the disk has room.
+    /// True when every camera and sink is well, the disk has room, the clock is right and no thread hangs.
     pub ok: bool,
+    /// In a message: when the next one comes at the latest, UTC milliseconds. Silence after that means that the box is in
+    /// trouble, even while the broker takes it for connected. None on the page.
+    #[serde(default)]
+    pub next_by: Option<WallTime>,
+    /// What is wrong with disk, clock or threads, in one sentence each.
+    #[serde(default)]
+    pub problems: Vec<String>,
     /// Whether wall times can be trusted.
     pub clock: ClockState,
     /// Each camera.
@@ -120,6 +127,8 @@ impl Health {
             at,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ok: true,
+            next_by: None,
+            problems: Vec::new(),
             clock,
             cameras: Vec::new(),
             sinks: Vec::new(),
@@ -155,6 +164,10 @@ mod tests {
         );
         health.version = "0.0.0".to_owned();
         health.ok = false;
+        health.next_by = Some(WallTime(1_770_003_960_000));
+        health
+            .problems
+            .push("the data disk is nearly full".to_owned());
         health.cameras.push(CameraHealth {
             id: "door".parse().unwrap(),
             state: "offline".to_owned(),

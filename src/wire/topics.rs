@@ -36,6 +36,8 @@ pub enum Incoming {
         camera: CameraId,
         /// To what.
         mode: Mode,
+        /// Who asks for it, where the message says so: an account's id, never a person's name.
+        account: Option<String>,
     },
     /// Something for the outbox.
     Command(Command),
@@ -45,7 +47,9 @@ pub enum Incoming {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// Bad payload on `mode/set`.
-    #[error("the mode \"{0}\" is unknown: send \"armed\" or \"disarmed\"")]
+    #[error(
+        "the mode \"{0}\" is unknown: send armed or disarmed, or {{\"mode\":\"armed\",\"account\":\"<id>\"}}"
+    )]
     Mode(String),
     /// Bad payload on `command`.
     #[error(
@@ -60,6 +64,9 @@ pub enum CommandError {
 
 /// Longest payload that is looked at, in bytes.
 const LONGEST: usize = 4096;
+
+/// Longest id of an account.
+const LONGEST_ACCOUNT: usize = 64;
 
 /// Bad payloads are quoted, but never in full length.
 fn excerpt(payload: &[u8]) -> String {
@@ -167,12 +174,37 @@ impl Topics {
             .and_then(|rest| rest.strip_suffix("/mode/set"))
             .and_then(|camera| camera.parse().ok())
             .ok_or_else(unknown)?;
-        let mode = std::str::from_utf8(payload)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .ok_or_else(|| CommandError::Mode(excerpt(payload)))?;
-        Ok(Incoming::SetMode { camera, mode })
+        let (mode, account) =
+            mode_of(payload).ok_or_else(|| CommandError::Mode(excerpt(payload)))?;
+        Ok(Incoming::SetMode {
+            camera,
+            mode,
+            account,
+        })
     }
+}
+
+/// Reads `armed`, or `{"mode":"armed","account":"panel-2"}`.
+fn mode_of(payload: &[u8]) -> Option<(Mode, Option<String>)> {
+    #[derive(Deserialize)]
+    struct Named {
+        mode: String,
+        account: Option<String>,
+    }
+    let text = std::str::from_utf8(payload).ok()?.trim();
+    if !text.starts_with('{') {
+        return Some((text.parse().ok()?, None));
+    }
+    let named: Named = serde_json::from_str(text).ok()?;
+    let is_id = |account: &String| {
+        (1..=LONGEST_ACCOUNT).contains(&account.len())
+            && account
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    let fits = named.account.as_ref().is_none_or(is_id);
+    fits.then(|| Some((named.mode.parse().ok()?, named.account)))
+        .flatten()
 }
 
 #[cfg(test)]
@@ -215,7 +247,19 @@ mod tests {
             parse("lares/home/door/mode/set", "disarmed\n"),
             Ok(Incoming::SetMode {
                 camera: "door".parse().unwrap(),
-                mode: Mode::Disarmed
+                mode: Mode::Disarmed,
+                account: None
+            })
+        );
+        assert_eq!(
+            parse(
+                "lares/home/door/mode/set",
+                r#"{"mode":"armed","account":"alarm-panel.2"}"#
+            ),
+            Ok(Incoming::SetMode {
+                camera: "door".parse().unwrap(),
+                mode: Mode::Armed,
+                account: Some("alarm-panel.2".to_owned())
             })
         );
         assert_eq!(
@@ -237,6 +281,10 @@ mod tests {
         let refused = [
             ("lares/home/door/mode/set", "on"),
             ("lares/home/door/mode/set", ""),
+            (
+                "lares/home/door/mode/set",
+                r#"{"mode":"armed","account":"Mrs Smith"}"#,
+            ),
             ("lares/home/command", "resend"),
             ("lares/home/command", r#"{"command":"resend"}"#),
             ("lares/home/command", r#"{"command":"resend","from":-1}"#),

@@ -3,7 +3,13 @@
 //! In: values by topic, from any thread. Out, to the MQTT sink: what changed, and on a new connection everything that is
 //! retained. A value that changed three times while the broker was away is sent once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -19,6 +25,8 @@ use crate::{
 pub(super) struct LiveValue {
     pub(super) payload: Bytes,
     pub(super) retain: bool,
+    /// The broker is to acknowledge it (QoS 1).
+    pub(super) acknowledged: bool,
     unsent: bool,
 }
 
@@ -26,6 +34,9 @@ struct Inner {
     topics: Topics,
     values: Mutex<BTreeMap<String, LiveValue>>,
     changed: Notify,
+    /// Packets and bytes that the broker got beside alerts, since they were last asked for.
+    packets: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// Newest values by topic. Cheap to clone.
@@ -44,10 +55,16 @@ impl LiveState {
             topics: Topics::new(site),
             values: Mutex::default(),
             changed: Notify::new(),
+            packets: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
         }))
     }
 
     fn put(&self, topic: String, payload: Bytes, retain: bool) {
+        self.put_as(topic, payload, retain, false);
+    }
+
+    fn put_as(&self, topic: String, payload: Bytes, retain: bool, acknowledged: bool) {
         let mut values = self.0.values.lock();
         // A retained value that has not changed is there already; a picture is always a new one.
         if retain && values.get(&topic).is_some_and(|old| old.payload == payload) {
@@ -56,6 +73,7 @@ impl LiveState {
         let value = LiveValue {
             payload,
             retain,
+            acknowledged,
             unsent: true,
         };
         values.insert(topic, value);
@@ -90,9 +108,24 @@ impl LiveState {
         self.put(self.0.topics.snapshot(camera), jpeg, false);
     }
 
-    /// How the box is doing.
+    /// How the box is doing. Acknowledged, because who waits for it takes its absence for a fault.
     pub fn health(&self, health: &Health) {
-        self.put(self.0.topics.health(), health.to_json().into(), true);
+        self.put_as(self.0.topics.health(), health.to_json().into(), true, true);
+    }
+
+    /// Counts what was sent beside alerts: MQTT packets with their heads, and packets that only acknowledge.
+    pub fn sent(&self, packets: u64, bytes: u64) {
+        self.0.packets.fetch_add(packets, Ordering::Relaxed);
+        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Packets and bytes that were sent beside alerts since the last call.
+    #[must_use]
+    pub fn take_sent(&self) -> (u64, u64) {
+        (
+            self.0.packets.swap(0, Ordering::Relaxed),
+            self.0.bytes.swap(0, Ordering::Relaxed),
+        )
     }
 
     /// The broker is a new one, or has forgotten: everything retained is to be sent again.

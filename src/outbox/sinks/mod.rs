@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 pub use live::LiveState;
-pub use mqtt::{HubCommand, MqttSink, probe as probe_broker};
+pub use mqtt::{HubCommand, MqttSink, kept_health, probe as probe_broker};
 pub use store::StoreSink;
 pub use tls::TlsError;
 

@@ -1,5 +1,6 @@
 //! The outbox with its database, its files and its workers; receivers are scripted, or real processes on loopback.
 
+mod accounts;
 mod faults;
 mod folder;
 mod history;

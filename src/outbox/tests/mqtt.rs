@@ -107,6 +107,7 @@ fn config(broker: &Broker) -> MqttConfig {
         password: None,
         ca_file: None,
         keep_alive: Duration::from_secs(120),
+        health_every: Duration::from_secs(3600),
     }
 }
 
@@ -336,6 +337,7 @@ fn retained_commands_are_ignored_and_others_arrive() {
     let expected = HubCommand::SetMode {
         camera: "door".parse().unwrap(),
         mode: Mode::Armed,
+        account: None,
     };
     assert!(received.iter().all(|c| *c == expected), "{received:?}");
     assert!(!received.is_empty());
@@ -395,6 +397,7 @@ fn addresses_that_cannot_be_used_say_how_to_write_them() {
             password: None,
             ca_file: None,
             keep_alive: Duration::from_secs(120),
+            health_every: Duration::from_secs(3600),
         };
         let (tx, _) = mpsc::channel(1);
         match MqttSink::start(

@@ -82,7 +82,7 @@ fn what_was_committed_survives_and_open_incidents_end_as_interrupted() {
     let torn = segment.path.with_extension("m4s.part");
     std::fs::write(&torn, "half").unwrap();
     let door: CameraId = "door".parse().unwrap();
-    outbox.set_mode(&door, Mode::Disarmed).unwrap();
+    outbox.set_mode(&door, Mode::Disarmed, None).unwrap();
     home.reopen();
     let outbox = home.outbox();
     assert_eq!(outbox.mode(&door).unwrap(), Some(Mode::Disarmed));

@@ -40,10 +40,24 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const NEEDS_A_PERSON: Duration = Duration::from_secs(60);
 /// A connection that lived this long was a good one.
 const GOOD_AFTER: Duration = Duration::from_secs(10);
-/// What goes with each live value: headers of MQTT, TLS, TCP and IP, and an acknowledgement of TCP.
-const LIVE_OVERHEAD: u64 = 120;
+/// What goes with each live value below MQTT: headers of TLS, TCP and IP, and an acknowledgement of TCP.
+const ON_THE_WIRE: u64 = 110;
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+// What the ledger counts of the connection itself. MQTT adds this to the topic and payload of a live value ...
+const PUBLISH_HEAD: u64 = 6;
+// ... this to the topic of a subscription ...
+const SUBSCRIBE_HEAD: u64 = 9;
+// ... and these are whole packets. CONNECT is an estimate that does not depend on the password's length.
+const CONNECT: u64 = 120;
+const PINGREQ: u64 = 2;
+const PUBACK: u64 = 4;
+const DISCONNECT: u64 = 4;
+/// What a TLS handshake sends, without a client certificate.
+const TLS_HANDSHAKE: u64 = 400;
+/// SYN, its acknowledgement, CONNECT, the CONNACK's acknowledgement.
+const CONNECT_PACKETS: u64 = 4;
 
 /// Why a connection ended.
 pub(super) struct End {
@@ -141,6 +155,11 @@ impl Link {
             () = stop.cancelled() => return None,
             event = events.next() => event,
         };
+        if !matches!(first, None | Some(Err(ConnectionError::Io(_)))) {
+            let secure = self.address.starts_with("mqtts:");
+            let handshake = if secure { TLS_HANDSHAKE } else { 0 };
+            self.live.sent(CONNECT_PACKETS, CONNECT + handshake);
+        }
         let largest = match first {
             Some(Ok(Event::Incoming(Packet::ConnAck(ack)))) => largest_out(&ack),
             Some(Ok(_)) => return Some(end("the broker does not speak MQTT 5".to_owned())),
@@ -167,7 +186,7 @@ impl Link {
                         sent.push_back(answer);
                     }
                 }
-                () = self.live.changed() => self.publish_live(client, largest),
+                () = self.live.changed() => self.publish_live(client, largest, &mut sent),
             }
         }
     }
@@ -177,11 +196,12 @@ impl Link {
         for topic in self.topics.subscriptions() {
             // With the flag kept, a retained command is known as such also when it comes while we are connected, or
             // out of the session that the broker kept for us.
+            self.live.sent(2, topic.len() as u64 + SUBSCRIBE_HEAD);
             let mut filter = Filter::new(topic, QoS::AtLeastOnce);
             filter.preserve_retain = true;
             let _ = client.try_subscribe_many([filter]);
         }
-        let _ = client.try_publish(self.topics.status(), QoS::AtMostOnce, true, "online");
+        self.say_status(client, "online");
         self.live.all_again();
         *self.problem.lock() = None;
         if self.cut_short >= 2 {
@@ -192,7 +212,19 @@ impl Link {
         self.connected.send_replace(true);
     }
 
-    fn publish_live(&self, client: &AsyncClient, largest: usize) {
+    fn say_status(&self, client: &AsyncClient, word: &'static str) {
+        let topic = self.topics.status();
+        self.live
+            .sent(1, (topic.len() + word.len()) as u64 + PUBLISH_HEAD);
+        let _ = client.try_publish(topic, QoS::AtMostOnce, true, word);
+    }
+
+    fn publish_live(
+        &self,
+        client: &AsyncClient,
+        largest: usize,
+        sent: &mut VecDeque<oneshot::Sender<Outcome>>,
+    ) {
         for (topic, value) in self.live.take() {
             // Larger than the broker takes: sending it would end the connection.
             if topic.len() + value.payload.len() + 16 > largest {
@@ -203,19 +235,32 @@ impl Link {
                 );
                 continue;
             }
-            let bytes = (topic.len() + value.payload.len()) as u64 + LIVE_OVERHEAD;
-            // What is retained is a word or two; what is not is a picture.
+            let bytes = (topic.len() + value.payload.len()) as u64 + PUBLISH_HEAD;
+            // What is retained is a few words; what is not is a picture.
             let what = if value.retain { Use::Text } else { Use::Still };
             let may = self
                 .outbox
                 .upgrade()
-                .is_none_or(|outbox| outbox.live_may_leave(what, bytes));
+                .is_none_or(|outbox| outbox.live_may_leave(what, bytes + ON_THE_WIRE));
             if !may {
                 tracing::debug!(topic, "left out: the data plan has no room for it");
                 continue;
             }
-            self.pacer.text_leaves(bytes);
-            let _ = client.try_publish(topic, QoS::AtMostOnce, value.retain, value.payload);
+            let (qos, packets) = match value.acknowledged {
+                true => (QoS::AtLeastOnce, 2),
+                false => (QoS::AtMostOnce, 1),
+            };
+            let queued = client
+                .try_publish(topic, qos, value.retain, value.payload)
+                .is_ok();
+            if queued {
+                self.pacer.text_leaves(bytes);
+                self.live.sent(packets, bytes);
+            }
+            if queued && value.acknowledged {
+                // Its PUBACK comes among those of the alerts. Nobody waits for it: the next connection says it anew.
+                sent.push_back(oneshot::channel().0);
+            }
         }
     }
 
@@ -226,7 +271,7 @@ impl Link {
         in_flight: &mut HashMap<u16, oneshot::Sender<Outcome>>,
     ) {
         match event {
-            // QoS 0 has no packet identifier; what has one is an alert, and alerts leave in order.
+            // QoS 0 has no packet identifier; what has one is an alert or a health report, and these leave in order.
             Event::Outgoing(Outgoing::Publish(id)) if id != 0 => {
                 if let Some(answer) = sent.pop_front() {
                     in_flight.insert(id, answer);
@@ -237,6 +282,8 @@ impl Link {
                     let _ = answer.send(self.answer_of(&ack));
                 }
             }
+            Event::Outgoing(Outgoing::PingReq) => self.live.sent(2, PINGREQ),
+            Event::Outgoing(Outgoing::PubAck(_)) => self.live.sent(1, PUBACK),
             Event::Incoming(Packet::Publish(message)) => self.asked(&message),
             _ => {}
         }
@@ -307,7 +354,8 @@ impl Link {
                     _ => return,
                 }
             }
-            let _ = client.try_publish(self.topics.status(), QoS::AtMostOnce, true, "offline");
+            self.say_status(client, "offline");
+            self.live.sent(1, DISCONNECT);
             let _ = client.try_disconnect();
             while let Some(Ok(event)) = events.next().await {
                 if event == Event::Outgoing(Outgoing::Disconnect) {

@@ -5,6 +5,7 @@
 //! must survive a connection. The broker keeps the session for an hour, so that a command given during a short cut arrives.
 
 mod link;
+mod witness;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +20,8 @@ use rumqttc::{
     },
 };
 use tokio::sync::{mpsc, oneshot, watch};
+
+pub use self::witness::kept_health;
 
 use self::link::Link;
 use super::{LiveState, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes, tls};
@@ -50,6 +53,8 @@ pub enum HubCommand {
         camera: CameraId,
         /// To what.
         mode: Mode,
+        /// Who asks for it, where the message says so.
+        account: Option<String>,
     },
     /// Send alerts again, from this number on.
     Resend {
@@ -66,7 +71,15 @@ pub enum HubCommand {
 impl From<Incoming> for HubCommand {
     fn from(incoming: Incoming) -> Self {
         match incoming {
-            Incoming::SetMode { camera, mode } => Self::SetMode { camera, mode },
+            Incoming::SetMode {
+                camera,
+                mode,
+                account,
+            } => Self::SetMode {
+                camera,
+                mode,
+                account,
+            },
             Incoming::Command(Command::Resend { from }) => Self::Resend { from },
             Incoming::Command(Command::Retry { incident }) => Self::Retry { incident },
         }

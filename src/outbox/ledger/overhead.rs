@@ -1,0 +1,91 @@
+//! From payload bytes to bytes on the wire: what the network adds, as an estimate. Pure.
+//!
+//! Assumed, each seen with a packet count (`tests/ledger.rs`): IPv4 and TCP with timestamps (52 bytes a packet, 1448 of
+//! content in each), one packet of ours to acknowledge each answer, TLS 1.3 records of at most 16 kB (22 bytes each), and the
+//! heads of the protocols below. Counted is what leaves the house; what comes in (acknowledgements, answers) is not. What
+//! lies below IP (Ethernet, PPPoE, the tunnels of a mobile network), lost packets that were sent twice, and uploads that
+//! failed half-way are not in it either. A folder has no overhead here: what a NAS's own protocol adds is not known.
+
+/// IPv4 and TCP headers with timestamps.
+const PACKET: f64 = 52.0;
+/// What fits beside them into 1500 bytes.
+const CONTENT: f64 = 1448.0;
+/// Header, content type and tag of a TLS 1.3 record ...
+const TLS_RECORD: f64 = 22.0;
+/// ... which holds at most this much.
+const TLS_CONTENT: f64 = 16_384.0;
+/// Fixed header, topic, packet identifier and properties of an alert.
+const MQTT_ALERT: f64 = 48.0;
+/// Request line and signed headers of an upload to S3.
+const S3_HEAD: f64 = 800.0;
+/// Packets of ours around an upload: the acknowledgement of the answer, and a share of opening and closing connections.
+const S3_PACKETS: f64 = 2.5;
+
+/// A sum over records of one kind to one recipient.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sum {
+    /// Records.
+    pub(crate) records: u64,
+    /// Packets, where the records count them themselves.
+    pub(crate) count: u64,
+    /// Payload bytes.
+    pub(crate) bytes: u64,
+}
+
+/// About how many bytes that was on the wire.
+pub(crate) fn on_wire(kind: &str, recipient: &str, sum: Sum) -> u64 {
+    let (records, bytes) = (sum.records as f64, sum.bytes as f64);
+    let secure = recipient.starts_with("mqtts://")
+        || recipient.contains(" at https://")
+        || recipient.ends_with(" at Amazon S3");
+    let record = if secure { TLS_RECORD } else { 0.0 };
+    let stretched = bytes * (1.0 + PACKET / CONTENT + record / TLS_CONTENT);
+    let total = if recipient.starts_with("mqtt") {
+        if kind == super::LIVE {
+            // Heads of MQTT are in its bytes.
+            stretched + sum.count as f64 * (PACKET + record)
+        } else {
+            // One packet with the alert, one that acknowledges the PUBACK.
+            stretched + records * (MQTT_ALERT + record + 2.0 * PACKET)
+        }
+    } else if recipient.starts_with("s3://") {
+        stretched + records * (S3_HEAD + record + S3_PACKETS * PACKET)
+    } else {
+        bytes
+    };
+    total.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Sum = Sum {
+        records: 1,
+        count: 1,
+        bytes: 100_000,
+    };
+
+    #[test]
+    fn tls_costs_more_than_none_and_a_folder_costs_nothing() {
+        let wire = |kind, recipient| on_wire(kind, recipient, ONE);
+        assert_eq!(wire("media", "folder /mnt/nas"), 100_000);
+        let plain = wire("media", "s3://b/ at http://h/");
+        assert!((104_000..105_500).contains(&plain), "{plain}");
+        for secure in ["s3://b/ at https://h/", "s3://b/ at Amazon S3"] {
+            assert!(wire("media", secure) > plain);
+        }
+        assert!(wire("alert", "mqtts://h:8883") > wire("alert", "mqtt://h:1883"));
+    }
+
+    #[test]
+    fn keep_alives_are_mostly_packets() {
+        let pings = Sum {
+            records: 1,
+            count: 1440,
+            bytes: 1440,
+        };
+        let wire = on_wire(super::super::LIVE, "mqtt://h:1883", pings);
+        assert_eq!(wire, 76_372);
+    }
+}
