@@ -23,13 +23,14 @@ use crate::{
         telemetry::Metrics,
     },
     camera::{Camera, Shared},
+    clip::reread,
     config::Config,
     diary::Diary,
     flow::{CameraId, SiteId},
     infer::Infer,
     ingest,
     outbox::{
-        Outbox, OutboxError,
+        Contents, Outbox, OutboxError,
         sinks::{HubCommand, LiveState, MqttSink, Sink, StoreSink},
     },
     web,
@@ -76,6 +77,7 @@ impl App {
             config.outbox.clone(),
             metrics.clone(),
         )?;
+        outbox.adopt_orphans(&clip_contents)?;
         let live = LiveState::new(&site);
         let commands = start_sinks(&config, &outbox, &live, &deliveries)?;
         let diary = Diary::new(&config.data_dir, clock.clone());
@@ -184,6 +186,19 @@ impl App {
     }
 }
 
+/// How the outbox reads a file of a clip that has no row.
+fn clip_contents(bytes: &[u8]) -> Option<Contents> {
+    if reread::is_header(bytes) {
+        return Some(Contents::Header);
+    }
+    let segment = reread::segment(bytes)?;
+    Some(Contents::Media {
+        ticks: (segment.from, segment.to),
+        duration: segment.duration(),
+        frames: segment.frames,
+    })
+}
+
 /// Obeys what the hub asks, one command at a time.
 fn spawn_commands(
     tasks: &Tasks,
@@ -282,6 +297,8 @@ fn site_id(config: &Config) -> anyhow::Result<SiteId> {
             file.as_file().sync_all()?;
             file.persist(&path)
                 .with_context(|| format!("cannot keep the site id in {}", path.display()))?;
+            // Topics and keys hang on it: its name must outlive a power cut too.
+            fs::File::open(&config.data_dir)?.sync_all()?;
             Ok(site)
         }
     }

@@ -17,6 +17,7 @@ mod open;
 mod picture;
 mod preroll;
 mod recorder;
+pub mod reread;
 mod runs;
 mod segments;
 mod spool;

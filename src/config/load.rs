@@ -281,6 +281,7 @@ fn outbox(section: Section<'_>) -> OutboxConfig {
         retention: section.duration("retention", defaults.retention, HOUR, DAY * 30),
         quota: section.parsed("quota").unwrap_or(defaults.quota),
         purpose: section.text("purpose").unwrap_or(defaults.purpose),
+        witness: None,
     };
     if config.quota < ByteSize::mb(20) {
         section.problem(

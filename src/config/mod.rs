@@ -282,6 +282,8 @@ pub struct OutboxConfig {
     pub quota: ByteSize,
     /// Purpose written in each alert, for the household's records.
     pub purpose: String,
+    /// A pipe that is told of each committed row; no key sets it, it is for the crash test.
+    pub witness: Option<PathBuf>,
 }
 
 /// The agent's own HTTP: health and metrics.
@@ -376,6 +378,7 @@ impl Default for OutboxConfig {
             retention: Duration::from_secs(7 * 24 * 3600),
             quota: ByteSize::mb(2_000),
             purpose: "home security".to_owned(),
+            witness: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     ledger::{self, Departure},
     plan::{Class, Head, Lane, LaneKey},
     sinks::{Outcome, Parcel, Payload, Ticket},
-    store,
+    store, witness,
 };
 use crate::{
     flow::{EndReason, Incident, IncidentId, IncidentState, MediaTime, WallTime},
@@ -96,6 +96,7 @@ impl Tx<'_> {
                 facts.state == IncidentState::Ended
             ])?;
         self.touch(facts.id, Lane::Alerts);
+        self.witness(|| witness::alert(&facts, &json));
         Ok(facts.seq)
     }
 

@@ -13,10 +13,12 @@
 //! | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
 //! | [`plan`] | what goes next and what is evicted; pure |
 //! | `pump` | one worker for each sink: picks, delivers, backs off |
-//! | `recover` | what a cut left behind |
+//! | `recover` | what a cut left behind: rows |
+//! | `orphans` | what a cut left behind: files without a row |
 //! | `retention` | what is deleted, and when |
 //! | `ledger` | the chain of what left |
 //! | `steps` | single steps, for benches |
+//! | `witness` | what was committed, for the crash test |
 //!
 //! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config` and `wire`.
 
@@ -27,6 +29,7 @@ mod files;
 mod incidents;
 mod ledger;
 mod objects;
+mod orphans;
 pub mod plan;
 mod pump;
 mod recover;
@@ -36,6 +39,7 @@ pub mod sinks;
 pub mod steps;
 mod store;
 mod view;
+mod witness;
 
 use std::{
     cell::RefCell,
@@ -55,7 +59,9 @@ use tokio::sync::Notify;
 
 pub use error::OutboxError;
 pub use objects::PictureKind;
-pub use view::{Listed, Totals, list, retry, verify_ledger};
+pub use orphans::{Contents, Orphans, ReadContents};
+pub use view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
+pub use witness::VARIABLE as WITNESS_VARIABLE;
 
 use crate::{
     base::{clock::Clock, telemetry::Metrics},
@@ -65,6 +71,7 @@ use crate::{
 };
 use plan::{Lane, LaneKey, Plan};
 use sinks::{Sink, Takes};
+use witness::Witness;
 
 /// Told of each alert that a broker acknowledged: incident, `seq`, and how long after the frame that confirmed it.
 pub type AckObserver = Box<dyn Fn(IncidentId, u32, Duration) + Send + Sync>;
@@ -84,6 +91,7 @@ pub struct Outbox {
     uploading: AtomicBool,
     sinks: Mutex<Vec<Arc<dyn Sink>>>,
     observer: Mutex<Option<AckObserver>>,
+    witness: Option<Witness>,
     /// Held for as long as this process owns the folder.
     _lock: File,
 }
@@ -135,6 +143,8 @@ struct Tx<'a> {
     db: &'a Connection,
     outbox: &'a Outbox,
     touched: RefCell<BTreeSet<LaneKey>>,
+    /// Lines for the witness, told once this is committed.
+    said: RefCell<Vec<String>>,
 }
 
 impl Tx<'_> {
@@ -144,6 +154,13 @@ impl Tx<'_> {
 
     fn wall(&self) -> WallTime {
         self.outbox.clock.wall()
+    }
+
+    /// Keeps a line for the witness, where there is one.
+    fn witness(&self, line: impl FnOnce() -> String) {
+        if self.outbox.witness.is_some() {
+            self.said.borrow_mut().push(line());
+        }
     }
 }
 
@@ -162,6 +179,7 @@ impl Outbox {
         files::make_dir(dir)?;
         let lock = lock(dir)?;
         let db = store::open(dir)?;
+        let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
         let state = State {
             db,
             alerts: Plan::default(),
@@ -184,6 +202,7 @@ impl Outbox {
             uploading: AtomicBool::new(false),
             sinks: Mutex::new(Vec::new()),
             observer: Mutex::new(None),
+            witness,
             _lock: lock,
         });
         outbox.recover()?;
@@ -325,10 +344,14 @@ impl Outbox {
             db: &transaction,
             outbox: self,
             touched: RefCell::default(),
+            said: RefCell::default(),
         };
         let out = work(&tx)?;
-        let touched = tx.touched.into_inner();
+        let (touched, said) = (tx.touched.into_inner(), tx.said.into_inner());
         transaction.commit()?;
+        if let Some(witness) = &self.witness {
+            witness.tell(&said);
+        }
         Ok((out, touched))
     }
 
