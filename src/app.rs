@@ -187,7 +187,7 @@ impl App {
 }
 
 /// How the outbox reads a file of a clip that has no row.
-fn clip_contents(bytes: &[u8]) -> Option<Contents> {
+pub(crate) fn clip_contents(bytes: &[u8]) -> Option<Contents> {
     if reread::is_header(bytes) {
         return Some(Contents::Header);
     }

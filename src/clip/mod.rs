@@ -31,4 +31,4 @@ pub use recorder::{ClipEvent, Recorder};
 #[cfg(test)]
 mod real_streams;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;

@@ -308,7 +308,7 @@ impl Tx<'_> {
                         recipient,
                         bytes: ticket.bytes,
                         purpose: &row.facts.purpose,
-                        until: self.kept_until(row.start),
+                        until: self.kept_until(row.start, "alert"),
                         receipt: Some(&receipt),
                     };
                     ledger::append(self.db, &what)?;
@@ -330,13 +330,18 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// When an incident of that start is deleted here.
-    pub(super) fn kept_until(&self, start: WallTime) -> WallTime {
-        let retention = self.outbox.settings.retention.as_millis();
+    /// When the copy here of something of that kind, of an incident of that start, is deleted.
+    pub(super) fn kept_until(&self, start: WallTime, kind: &str) -> WallTime {
+        let settings = &self.outbox.settings;
+        let retention = match kind {
+            "init" | "media" => settings.clips.retention,
+            "thumb" | "crop" => settings.pictures.retention,
+            _ => settings.retention,
+        };
         WallTime(
             start
                 .0
-                .saturating_add(i64::try_from(retention).unwrap_or(i64::MAX)),
+                .saturating_add(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX)),
         )
     }
 }

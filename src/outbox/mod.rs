@@ -16,6 +16,7 @@
 //! | `recover` | what a cut left behind: rows |
 //! | `orphans` | what a cut left behind: files without a row |
 //! | `retention` | what is deleted, and when |
+//! | `room` | where room comes from when the disk is full |
 //! | `ledger` | the chain of what left |
 //! | `steps` | single steps, for benches |
 //! | `witness` | what was committed, for the crash test |
@@ -34,6 +35,7 @@ pub mod plan;
 mod pump;
 mod recover;
 mod retention;
+mod room;
 pub mod sinks;
 #[doc(hidden)]
 pub mod steps;
@@ -70,6 +72,7 @@ use crate::{
     wire::health::{BudgetHealth, DiskHealth, LedgerHead, SinkHealth},
 };
 use plan::{Lane, LaneKey, Plan};
+use retention::Bytes;
 use sinks::{Sink, Takes};
 use witness::Witness;
 
@@ -106,7 +109,7 @@ struct State {
     /// When the frames arrived that confirmed alerts.
     arrived: BTreeMap<(IncidentId, i64), MediaTime>,
     /// Bytes of clips and pictures on disk.
-    stored: u64,
+    stored: Bytes,
     /// `data_version` of the database when the plans were read: it changes when another process writes.
     seen: i64,
 }
@@ -178,7 +181,8 @@ impl Outbox {
     ) -> Result<Arc<Self>, OutboxError> {
         files::make_dir(dir)?;
         let lock = lock(dir)?;
-        let db = store::open(dir)?;
+        let db = open_database(dir)?;
+        room::keep_reserve(dir);
         let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
         let state = State {
             db,
@@ -186,7 +190,7 @@ impl Outbox {
             objects: Plan::default(),
             on_way: BTreeSet::new(),
             arrived: BTreeMap::new(),
-            stored: 0,
+            stored: Bytes::default(),
             seen: 0,
         };
         let outbox = Arc::new(Self {
@@ -296,7 +300,7 @@ impl Outbox {
     #[must_use]
     pub fn disk(&self) -> DiskHealth {
         DiskHealth {
-            stored: self.state.lock().stored,
+            stored: self.state.lock().stored.all(),
             quota: self.settings.quota.0,
             free: retention::free_bytes(&self.dir),
         }
@@ -315,23 +319,45 @@ impl Outbox {
         work(&self.state.lock().db).map_err(|fail| fail.at(&self.dir))
     }
 
-    /// Runs one transaction, on disk when this returns, and tells the plans what it changed.
-    fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, Fail>) -> Result<T, OutboxError> {
+    /// Runs one transaction, on disk when this returns, and tells the plans what it changed. Where the disk is full, room
+    /// is made and it is run again.
+    fn write<T>(&self, work: impl Fn(&Tx<'_>) -> Result<T, Fail>) -> Result<T, OutboxError> {
         self.write_in(&mut self.state.lock(), work)
     }
 
     fn write_in<T>(
         &self,
         state: &mut State,
-        work: impl FnOnce(&Tx<'_>) -> Result<T, Fail>,
+        work: impl Fn(&Tx<'_>) -> Result<T, Fail>,
+    ) -> Result<T, OutboxError> {
+        let (out, touched) = self
+            .with_room_for_rows(state, |state| self.commit(&mut state.db, &work))
+            .map_err(|fail| fail.at(&self.dir))?;
+        self.refresh_all(state, touched)?;
+        Ok(out)
+    }
+
+    /// The same with the room that there is.
+    fn write_once<T>(
+        &self,
+        state: &mut State,
+        work: impl Fn(&Tx<'_>) -> Result<T, Fail>,
     ) -> Result<T, OutboxError> {
         let (out, touched) = self
             .commit(&mut state.db, work)
             .map_err(|fail| fail.at(&self.dir))?;
-        for key in touched {
-            self.refresh(state, key)?;
-        }
+        self.refresh_all(state, touched)?;
         Ok(out)
+    }
+
+    fn refresh_all(
+        &self,
+        state: &mut State,
+        touched: BTreeSet<LaneKey>,
+    ) -> Result<(), OutboxError> {
+        touched
+            .into_iter()
+            .try_for_each(|key| self.refresh(state, key))
     }
 
     fn commit<T>(
@@ -385,6 +411,15 @@ impl Outbox {
 
 fn mode_name(camera: &CameraId) -> String {
     format!("mode.{camera}")
+}
+
+/// Opens the database; on a full disk with what the reserve holds.
+fn open_database(dir: &Path) -> Result<Connection, OutboxError> {
+    let mut opened = store::open(dir);
+    while opened.is_err() && retention::free_bytes(dir) == 0 && room::use_reserve(dir) {
+        opened = store::open(dir);
+    }
+    opened
 }
 
 /// One agent for each folder: two would send everything twice.

@@ -11,7 +11,7 @@ use super::{
     clips::{self, TOLD_FIRST, TOLD_NOTHING},
     files, incidents,
     ledger::{self, Departure},
-    plan::{Class, Head, Lane, LaneKey},
+    plan::{Class, Head, Kept, Lane, LaneKey},
     sinks::{Body, Outcome, Parcel, Payload, Ticket},
     witness,
 };
@@ -228,7 +228,7 @@ impl Tx<'_> {
             recipient,
             bytes: ticket.bytes,
             purpose: &row.facts.purpose,
-            until: self.kept_until(row.start),
+            until: self.kept_until(row.start, &kind),
             receipt,
         };
         ledger::append(self.db, &what)?;
@@ -347,7 +347,7 @@ impl Outbox {
             });
             Ok(())
         })?;
-        self.stored_more(&mut state, file.bytes);
+        self.stored_more(&mut state, Kept::Clip, file.bytes);
         drop(state);
         self.local_playlist(file.incident, file.rendition)
     }
@@ -365,12 +365,14 @@ impl Outbox {
         let item = kind.item();
         let prefix = self.read(|db| Ok(incidents::known(db, incident)?.prefix))?;
         let dir = self.path(&prefix);
-        files::make_dir(&dir)?;
         // File and row change under one lock: whoever reads both sees a pair that fits.
         let mut state = self.state.lock();
-        files::write(&dir.join(item.to_string()), jpeg, true)?;
+        self.with_room_for_file(&mut state, jpeg.len() as u64, || {
+            files::make_dir(&dir)?;
+            files::write(&dir.join(item.to_string()), jpeg, true)
+        })?;
         self.write_in(&mut state, |tx| tx.enter_picture(incident, &prefix, item, jpeg))?;
-        self.stored_more(&mut state, jpeg.len() as u64);
+        self.stored_more(&mut state, Kept::Picture, jpeg.len() as u64);
         Ok(())
     }
 

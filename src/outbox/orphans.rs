@@ -11,7 +11,7 @@ use std::{
 use rusqlite::OptionalExtension;
 use sha2::{Digest, Sha256};
 
-use super::{Fail, Outbox, OutboxError, incidents};
+use super::{Fail, Outbox, OutboxError, incidents, plan::Kept};
 use crate::{
     flow::{IncidentId, MediaFile, MediaKind, MediaTime, Rendition},
     wire::{Item, keys::ObjectKey},
@@ -148,7 +148,7 @@ impl Outbox {
                 self.write_in(&mut state, |tx| {
                     tx.enter_picture(orphan.incident, &orphan.prefix, orphan.item, &bytes)
                 })?;
-                self.stored_more(&mut state, bytes.len() as u64);
+                self.stored_more(&mut state, Kept::Picture, bytes.len() as u64);
                 Ok(true)
             }
             Item::Init(rendition, number) => {

@@ -21,7 +21,7 @@ from .promises import Promises, Verdict
 from .street import Street
 
 # Where a kill falls, and how often.
-PHASES = {"start-up": 2, "idle": 1, "incident": 3, "upload": 4}
+PHASES = {"start-up": 2, "idle": 1, "incident": 3, "file": 3, "upload": 3}
 # What has not happened by then will not: the kill comes anyway.
 PATIENCE_S = 15
 DRAIN_S = 180
@@ -126,6 +126,8 @@ class Test:
                 time.sleep(0.02)
             return self.hear(self.dice.uniform(0, 2))
         heard = 0
+        if phase == "file":
+            return self.until_a_name(end)
         if phase == "incident":
             known = self.promises.incidents()
             while self.promises.incidents() == known and time.monotonic() < end:
@@ -136,6 +138,21 @@ class Test:
         while self.files() < known + wanted and time.monotonic() < end:
             heard += self.hear(0.01)
         return heard + self.hear(self.dice.choice([0, self.dice.uniform(0, 0.05), self.dice.uniform(0, 0.5)]))
+
+    def until_a_name(self, end: float) -> int:
+        """Waits for a file that has its name and not yet its row: between the two there is a millisecond or so."""
+        heard = 0
+        known = set(self.promises.objects)
+        skip = self.dice.randint(0, 6)
+        while time.monotonic() < end:
+            heard += self.hear(0)
+            for key in self.street.names() - known:
+                known.add(key)
+                if key not in self.promises.objects:
+                    skip -= 1
+                    if skip < 0:
+                        return heard
+        return heard
 
     def files(self) -> int:
         return sum(known.sha256 is not None for known in self.promises.objects.values())

@@ -159,6 +159,20 @@ class Street:
         *lines, self.partial = self.partial.split(b"\n")
         return [json.loads(line) for line in lines]
 
+    def names(self) -> set[str]:
+        """Keys of the segments and headers that have their names on the agent's disk, in the folders of the newest incidents."""
+        objects, found = self.data / "objects", set()
+        for day in objects.glob(f"v1/{SITE}/*/*"):
+            for incident in sorted(os.listdir(day))[-2:]:
+                folder = day / incident / "sub"
+                try:
+                    names = os.listdir(folder)
+                except FileNotFoundError:
+                    continue
+                key = folder.relative_to(objects)
+                found.update(f"{key}/{name}" for name in names if name.endswith((".mp4", ".m4s")))
+        return found
+
     def arrived_alerts(self) -> list[dict]:
         """The alerts that the broker has passed on, in order, duplicates too."""
         lines = self.messages.read_text().splitlines()
