@@ -10,6 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 LARES := $(TARGET)/release/lares
 PYTHON := .venv/bin/python
 FOR ?= 60s
+RUNS ?= 100
 
 # One profile for tests, lint and demo, so that the dependencies are compiled once.
 CARGO_FLAGS := --release --locked
@@ -27,7 +28,9 @@ test: build samples workshop-quick ## every test: unit, whole-pipeline, end-to-e
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/eval --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/peers --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/load --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/crash --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
+	PYTHONPATH=tests $(PYTHON) -m crash --runs 5 --lares $(LARES)
 ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)
 	cargo test $(CARGO_FLAGS) --doc --quiet
 	cargo nextest run $(CARGO_FLAGS) --no-fail-fast
@@ -72,6 +75,10 @@ bench-load: build samples ## haste and memory with one to fifty cameras (docs/be
 .PHONY: soak
 soak: build samples ## thirty minutes with three cameras: memory, threads and losses must stay as they are
 	LARES=$(LARES) tests/soak.sh
+
+.PHONY: crash-test
+crash-test: build samples ## kill the agent RUNS=100 times and count what arrives (docs/durability.md); SEED=N for the same instants
+	PYTHONPATH=tests $(PYTHON) -m crash --lares $(LARES) --runs $(RUNS) $(if $(SEED),--seed $(SEED)) $(CRASH)
 
 .PHONY: models
 models: setup ## make models/*.onnx again from their published weights

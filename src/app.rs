@@ -25,13 +25,14 @@ use crate::{
         telemetry::Metrics,
     },
     camera::{Camera, Shared},
+    clip::reread,
     config::{Config, Environment},
     diary::Diary,
     flow::{CameraId, SiteId},
     infer::Infer,
     ingest,
     outbox::{
-        Outbox, OutboxError,
+        Contents, Outbox, OutboxError,
         sinks::{HubCommand, LiveState, MqttSink, Sink, StoreSink},
     },
     web,
@@ -86,6 +87,7 @@ impl App {
                 "the configuration is another one than at the last start; the ledger says what changed"
             );
         }
+        outbox.adopt_orphans(&clip_contents)?;
         let live = LiveState::new(&site);
         let commands = start_sinks(&config, &outbox, &live, &deliveries)?;
         let diary = Diary::new(&config.data_dir, clock.clone());
@@ -210,6 +212,19 @@ impl App {
     }
 }
 
+/// How the outbox reads a file of a clip that has no row.
+pub(crate) fn clip_contents(bytes: &[u8]) -> Option<Contents> {
+    if reread::is_header(bytes) {
+        return Some(Contents::Header);
+    }
+    let segment = reread::segment(bytes)?;
+    Some(Contents::Media {
+        ticks: (segment.from, segment.to),
+        duration: segment.duration(),
+        frames: segment.frames,
+    })
+}
+
 /// Obeys what the hub asks, one command at a time.
 fn spawn_commands(
     tasks: &Tasks,
@@ -327,6 +342,8 @@ pub(crate) fn site_id(config: &Config) -> anyhow::Result<SiteId> {
             file.as_file().sync_all()?;
             file.persist(&path)
                 .with_context(|| format!("cannot keep the site id in {}", path.display()))?;
+            // Topics and keys hang on it: its name must outlive a power cut too.
+            fs::File::open(&config.data_dir)?.sync_all()?;
             Ok(site)
         }
     }

@@ -63,6 +63,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// A lane that has not come round for this long hangs. A slow disk may hold it for many seconds.
 const LANE_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a lane that stops tries to get rid of alerts that the disk refuses.
+const LAST_TRIES: Duration = Duration::from_secs(3);
+
 /// What a camera shares with the others.
 #[derive(Clone)]
 pub struct Shared {
@@ -283,6 +286,16 @@ impl WatchLane {
         }
         self.watch.finish(EndReason::Stopped);
         self.tell();
+        // Perhaps there is room in a moment; what is still held then is lost with this process.
+        let deadline = Instant::now() + LAST_TRIES;
+        while !self.untold.is_empty() && Instant::now() < deadline {
+            std::thread::sleep(TICK);
+            self.tell();
+        }
+        for report in &self.untold {
+            let incident = &report.change.incident;
+            tracing::error!(incident = %incident.id, state = incident.state.as_str(), "an alert is lost: the data disk took nothing to the end");
+        }
     }
 
     fn obey(&mut self, order: Order) {
@@ -297,10 +310,28 @@ impl WatchLane {
         }
     }
 
+    /// Puts a report behind those that are not told yet. While the disk refuses they are few and small: of one incident's
+    /// updates the last is enough, and pictures are not waited with.
+    fn hold(&mut self, mut report: Report) {
+        if self.refused {
+            report.view = None;
+            let changed = |report: &Report| {
+                let incident = &report.change.incident;
+                (incident.state == IncidentState::Updated).then_some(incident.id)
+            };
+            if let Some(id) = changed(&report) {
+                self.untold.retain(|held| changed(held) != Some(id));
+            }
+        }
+        self.untold.push_back(report);
+    }
+
     /// Alerts become rows first; then the record lane hears of them. What a full disk refuses is held here, in order,
     /// and tried again.
     fn tell(&mut self) {
-        self.untold.extend(self.watch.take_reports());
+        for report in self.watch.take_reports() {
+            self.hold(report);
+        }
         while let Some(report) = self.untold.front() {
             match report.commit(&self.shared.outbox, &self.shared.live) {
                 Ok(()) => self.refused = false,

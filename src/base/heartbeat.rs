@@ -97,6 +97,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods)]
     fn a_thread_that_panics_is_overdue() {
         let all = Heartbeats::default();
         let pulse = all.expect("lane", SHORT);

@@ -14,7 +14,7 @@ use crate::{
         board::Board,
         cpu::{Stage, StageCpu},
     },
-    clip::{ClipEvent, Recorder, crop, thumbnail},
+    clip::{ClipError, ClipEvent, Recorder, crop, thumbnail},
     config::{CameraConfig, ClipConfig},
     flow::{
         CameraId, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Mode,
@@ -301,6 +301,9 @@ impl Record {
                 error,
                 lost,
             } => {
+                if let (ClipError::DiskFull { needed, .. }, false) = (&error, lost) {
+                    self.outbox.room_for(*needed);
+                }
                 if lost {
                     tracing::error!(camera = %self.id, %incident, "a part of the clip was given up: {error}");
                 }

@@ -11,6 +11,7 @@ use crate::{config::Config, flow::IncidentId, outbox};
 const EXAMPLES: &str = "\
 Examples:
   lares outbox ls                              what waits or was refused, and why
+  lares outbox check                           whether database, ledger and files are sound
   lares outbox retry                           try everything that was refused again
   lares outbox --data-dir /var/lib/lares ls    without a configuration";
 
@@ -31,6 +32,8 @@ pub struct OutboxArgs {
 enum Action {
     /// A line for each alert or object that waits or was refused
     Ls,
+    /// Check the database, the ledger and the files that are still to leave
+    Check,
     /// Put what was refused back among what waits
     Retry {
         /// Only of this incident, and what the data plan holds back of it [default: everything refused]
@@ -80,6 +83,24 @@ pub fn run(args: &OutboxArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             if rows.is_empty() {
                 writeln!(out, "Nothing waits: everything has been delivered.")?;
             }
+        }
+        Action::Check => {
+            let checked = outbox::check(dir)?;
+            for problem in &checked.problems {
+                writeln!(out, "{problem}")?;
+            }
+            if !checked.problems.is_empty() {
+                writeln!(
+                    out,
+                    "The outbox is damaged: see docs/durability.md for what can be done."
+                )?;
+                return Ok(ExitCode::FAILURE);
+            }
+            writeln!(
+                out,
+                "The database and the ledger are sound; {} files are still to leave, each as it was entered.",
+                checked.files
+            )?;
         }
         Action::Retry { incident } => {
             let rows = outbox::retry(dir, *incident)?;

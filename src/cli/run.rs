@@ -6,7 +6,7 @@ use anyhow::bail;
 use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArg, environment, stop};
-use crate::{app::App, config::Config};
+use crate::{app::App, config::Config, outbox::WITNESS_VARIABLE};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,7 +56,8 @@ impl RunArgs {
 /// # Errors
 /// When the configuration cannot be used, or what the agent cannot do without is missing.
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
-    let config = args.config()?;
+    let mut config = args.config()?;
+    config.outbox.witness = std::env::var_os(WITNESS_VARIABLE).map(Into::into);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("lares-async")

@@ -17,6 +17,7 @@ mod open;
 mod picture;
 mod preroll;
 mod recorder;
+pub mod reread;
 mod runs;
 mod segments;
 mod spool;
@@ -30,4 +31,4 @@ pub use recorder::{ClipEvent, Recorder};
 #[cfg(test)]
 mod real_streams;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;

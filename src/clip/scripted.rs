@@ -11,12 +11,12 @@ use crate::{
 };
 
 /// Seconds as media time.
-pub(super) fn at(seconds: f64) -> MediaTime {
+pub(crate) fn at(seconds: f64) -> MediaTime {
     MediaTime::from_secs_f64(seconds)
 }
 
 /// A format whose header differs from that of other sizes.
-pub(super) fn format(codec: Codec, size: Size) -> Arc<StreamFormat> {
+pub(crate) fn format(codec: Codec, size: Size) -> Arc<StreamFormat> {
     let fits = codec.fits_cmaf();
     Arc::new(StreamFormat {
         codec,
@@ -28,7 +28,7 @@ pub(super) fn format(codec: Codec, size: Size) -> Arc<StreamFormat> {
 }
 
 /// A packet shown at `time` that carries `number` and is `bytes` long, at least eight.
-pub(super) fn packet(number: u64, time: MediaTime, key: bool, bytes: usize) -> Packet {
+pub(crate) fn packet(number: u64, time: MediaTime, key: bool, bytes: usize) -> Packet {
     let mut data = number.to_be_bytes().to_vec();
     data.resize(bytes.max(8), 0);
     Packet {
@@ -46,21 +46,21 @@ pub(super) fn packet(number: u64, time: MediaTime, key: bool, bytes: usize) -> P
 }
 
 /// A camera of 10 pictures a second without reordering.
-pub(super) struct Camera {
+pub(crate) struct Camera {
     /// Pictures from keyframe to keyframe.
-    pub(super) gop: u64,
+    pub(crate) gop: u64,
     /// Format in force.
-    pub(super) format: Arc<StreamFormat>,
+    pub(crate) format: Arc<StreamFormat>,
     /// Number of the next picture.
-    pub(super) next: u64,
+    pub(crate) next: u64,
     /// The next picture does not continue the one before.
-    pub(super) broken: bool,
+    pub(crate) broken: bool,
     /// Offset of its own clock from the box's.
-    pub(super) clock: Duration,
+    pub(crate) clock: Duration,
 }
 
 impl Camera {
-    pub(super) fn new(gop: u64) -> Self {
+    pub(crate) fn new(gop: u64) -> Self {
         Self {
             gop,
             format: format(Codec::H264, Size::new(640, 360)),
@@ -71,7 +71,7 @@ impl Camera {
     }
 
     /// The next picture; number n is shown at n tenths of a second.
-    pub(super) fn picture(&mut self) -> Packet {
+    pub(crate) fn picture(&mut self) -> Packet {
         let number = self.next;
         self.next += 1;
         let time = MediaTime::ZERO + Duration::from_millis(100 * number);
@@ -85,22 +85,22 @@ impl Camera {
 }
 
 /// The default configuration.
-pub(super) fn config() -> ClipConfig {
+pub(crate) fn config() -> ClipConfig {
     ClipConfig::default()
 }
 
 /// What a media segment says of itself, read by a parser that is not ours.
-pub(super) struct Contents {
+pub(crate) struct Contents {
     /// Numbers of the pictures.
-    pub(super) numbers: Vec<u64>,
+    pub(crate) numbers: Vec<u64>,
     /// First decode time, ticks.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// End of the last picture, ticks.
-    pub(super) end: u64,
+    pub(crate) end: u64,
 }
 
 /// Reads a segment of scripted pictures.
-pub(super) fn read(path: &Path) -> Contents {
+pub(crate) fn read(path: &Path) -> Contents {
     let file = fs::read(path).unwrap();
     let mut reader = &file[..];
     let mut contents = Contents {

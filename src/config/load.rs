@@ -10,8 +10,8 @@ use toml::de::DeTable;
 use url::Url;
 
 use super::{
-    BitRate, BudgetConfig, ByteSize, Config, ConfigProblem, Environment, LogConfig, ModelsConfig,
-    MqttConfig, OutboxConfig, UploadConfig, WebConfig, cameras,
+    BitRate, BudgetConfig, ByteSize, Config, ConfigProblem, Environment, KeepConfig, LogConfig,
+    ModelsConfig, MqttConfig, OutboxConfig, UploadConfig, WebConfig, cameras,
     read::{Reading, Section},
 };
 use crate::flow::SiteId;
@@ -279,18 +279,50 @@ fn url_with_scheme(
 
 fn outbox(section: Section<'_>, budget: Section<'_>) -> OutboxConfig {
     let defaults = OutboxConfig::default();
+    let retention = section.duration("retention", defaults.retention, HOUR, DAY * 30);
+    let quota = section.parsed("quota").unwrap_or(defaults.quota);
+    let keep = |retention_key, quota_key, default: ByteSize| KeepConfig {
+        retention: section.duration(retention_key, retention, HOUR, retention.max(HOUR)),
+        quota: section.parsed(quota_key).unwrap_or(default),
+    };
     let config = OutboxConfig {
-        retention: section.duration("retention", defaults.retention, HOUR, DAY * 30),
-        quota: section.parsed("quota").unwrap_or(defaults.quota),
+        retention,
+        quota,
+        clips: keep("clip_retention", "clip_quota", quota),
+        pictures: keep(
+            "picture_retention",
+            "picture_quota",
+            defaults.pictures.quota,
+        ),
+        alert_quota: section
+            .parsed("alert_quota")
+            .unwrap_or(defaults.alert_quota),
         purpose: section.text("purpose").unwrap_or(defaults.purpose),
         budget: data_plan(budget),
+        witness: None,
     };
-    if config.quota < ByteSize::mb(20) {
-        section.problem(
-            "quota",
-            "is too small to hold a clip: choose \"20 MB\" or more",
-        );
-    }
+    let least = |key, value: ByteSize, least, text: &str| {
+        if value < ByteSize::mb(least) {
+            section.problem(
+                key,
+                format!("is too small {text}: choose \"{least} MB\" or more"),
+            );
+        }
+    };
+    least("quota", config.quota, 20, "to hold a clip");
+    least("clip_quota", config.clips.quota, 20, "to hold a clip");
+    least(
+        "picture_quota",
+        config.pictures.quota,
+        1,
+        "to hold the pictures of a day",
+    );
+    least(
+        "alert_quota",
+        config.alert_quota,
+        1,
+        "to hold the alerts of a day",
+    );
     section.done();
     config
 }

@@ -306,10 +306,19 @@ pub struct OutboxConfig {
     pub retention: Duration,
     /// Most bytes of clips and pictures on disk.
     pub quota: ByteSize,
+    /// Of these, what holds for headers and segments.
+    pub clips: KeepConfig,
+    /// Of these, what holds for pictures.
+    pub pictures: KeepConfig,
+    /// Most bytes of alerts in the database; only those that have arrived are deleted earlier.
+    pub alert_quota: ByteSize,
     /// Purpose written in each alert, for the household's records.
     pub purpose: String,
     /// What may leave.
     pub budget: BudgetConfig,
+    /// A pipe that is told of each committed row; no key sets it, it is for the crash test.
+    #[serde(skip)]
+    pub witness: Option<PathBuf>,
 }
 
 /// A data plan.
@@ -342,6 +351,15 @@ impl Default for BudgetConfig {
             month_starts: 1,
         }
     }
+}
+
+/// How much is kept of one kind of file, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct KeepConfig {
+    /// Deleted when this old; not longer than the retention of all.
+    pub retention: Duration,
+    /// Most bytes on disk.
+    pub quota: ByteSize,
 }
 
 /// The agent's own HTTP: health and metrics.
@@ -432,11 +450,17 @@ impl Default for ModelsConfig {
 
 impl Default for OutboxConfig {
     fn default() -> Self {
+        let retention = Duration::from_secs(7 * 24 * 3600);
+        let keep = |quota| KeepConfig { retention, quota };
         Self {
-            retention: Duration::from_secs(7 * 24 * 3600),
+            retention,
             quota: ByteSize::mb(2_000),
+            clips: keep(ByteSize::mb(2_000)),
+            pictures: keep(ByteSize::mb(200)),
+            alert_quota: ByteSize::mb(50),
             purpose: "home security".to_owned(),
             budget: BudgetConfig::default(),
+            witness: None,
         }
     }
 }

@@ -204,7 +204,7 @@ impl Outbox {
     pub fn note_live(&self, packets: u64, bytes: u64) -> Result<(), OutboxError> {
         let recipient = self.recipient_of(Takes::Alerts);
         self.write(|tx| {
-            if let Some(recipient) = recipient.filter(|_| packets > 0) {
+            if let Some(recipient) = recipient.as_ref().filter(|_| packets > 0) {
                 tx.db
                     .prepare_cached(
                         "INSERT INTO ledger_live (day, recipient, packets, bytes) VALUES (?1, ?2, ?3, ?4)

@@ -13,7 +13,7 @@ use super::{
     ledger::{self, Departure},
     plan::{Class, Head, Lane, LaneKey},
     sinks::{Charge, Outcome, Parcel, Payload, Ticket},
-    store,
+    store, witness,
 };
 use crate::{
     flow::{EndReason, Incident, IncidentId, IncidentState, MediaTime, WallTime},
@@ -101,6 +101,7 @@ impl Tx<'_> {
                 facts.state == IncidentState::Ended
             ])?;
         self.touch(facts.id, Lane::Alerts);
+        self.witness(|| witness::alert(&facts, &json));
         Ok(facts.seq)
     }
 
@@ -317,7 +318,7 @@ impl Tx<'_> {
                         recipient,
                         bytes: ticket.bytes,
                         purpose: &row.facts.purpose,
-                        until: self.kept_until(row.start),
+                        until: self.kept_until(row.start, "alert"),
                         receipt: Some(&receipt),
                     };
                     ledger::append(self.db, &what)?;
@@ -339,13 +340,18 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// When an incident of that start is deleted here.
-    pub(super) fn kept_until(&self, start: WallTime) -> WallTime {
-        let retention = self.outbox.settings.retention.as_millis();
+    /// When the copy here of something of that kind, of an incident of that start, is deleted.
+    pub(super) fn kept_until(&self, start: WallTime, kind: &str) -> WallTime {
+        let settings = &self.outbox.settings;
+        let retention = match kind {
+            "init" | "media" => settings.clips.retention,
+            "thumb" | "crop" => settings.pictures.retention,
+            _ => settings.retention,
+        };
         WallTime(
             start
                 .0
-                .saturating_add(i64::try_from(retention).unwrap_or(i64::MAX)),
+                .saturating_add(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX)),
         )
     }
 }

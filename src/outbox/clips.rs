@@ -12,6 +12,7 @@ use super::{
     Fail, Outbox, OutboxError, Tx, files,
     incidents::{self, IncidentRow},
     objects::{kind_of, lane_of},
+    witness,
 };
 use crate::{
     flow::{IncidentId, MediaFile, MediaKind, Rendition},
@@ -184,19 +185,26 @@ impl Tx<'_> {
             Item::Playlist(rendition) => Some(rendition.as_str()),
             _ => None,
         };
-        self.db
+        let key = format!("{prefix}/{item}");
+        let version = self
+            .db
             .prepare_cached(
                 "INSERT INTO objects (incident, lane, key, kind, rendition, bytes, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
-                 ON CONFLICT (key) DO UPDATE SET version = version + 1, waiting = 1, problem = NULL",
+                 ON CONFLICT (key) DO UPDATE SET version = version + 1, waiting = 1, problem = NULL
+                 RETURNING version",
             )?
-            .execute(params![
-                incident.to_string(),
-                lane_of(item).code(),
-                format!("{prefix}/{item}"),
-                kind_of(item),
-                rendition,
-                self.wall().0
-            ])?;
+            .query_row(
+                params![
+                    incident.to_string(),
+                    lane_of(item).code(),
+                    key,
+                    kind_of(item),
+                    rendition,
+                    self.wall().0
+                ],
+                |row| row.get(0),
+            )?;
+        self.witness(|| witness::object(kind_of(item), incident, version, &key, None));
         self.touch(incident, lane_of(item));
         Ok(())
     }

@@ -136,7 +136,8 @@ impl Outbox {
     pub fn incident_dir(&self, incident: &Incident) -> Result<std::path::PathBuf, OutboxError> {
         let prefix = self.write(|tx| Ok(tx.ensure(incident)?.prefix))?;
         let dir = self.path(&prefix);
-        files::make_dir(&dir)?;
+        let mut state = self.state.lock();
+        self.with_room_for_file(&mut state, 0, || files::make_dir(&dir))?;
         Ok(dir)
     }
 }

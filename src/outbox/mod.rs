@@ -16,11 +16,14 @@
 //! | `spending` | what has been spent of it |
 //! | [`pace`] | how fast bytes leave |
 //! | `pump` | one worker for each sink: picks, delivers, backs off |
-//! | `recover` | what a cut left behind |
+//! | `recover` | what a cut left behind: rows |
+//! | `orphans` | what a cut left behind: files without a row |
 //! | `retention` | what is deleted, and when |
+//! | `room` | where room comes from when the disk is full |
 //! | `ledger` | the chain of what left |
 //! | `accounts` | what else the chain is told |
 //! | `steps` | single steps, for benches |
+//! | `witness` | what was committed, for the crash test |
 //!
 //! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config` and `wire`.
 
@@ -33,17 +36,20 @@ mod files;
 mod incidents;
 pub(crate) mod ledger;
 mod objects;
+mod orphans;
 pub mod pace;
 pub mod plan;
 mod pump;
 mod recover;
 mod retention;
+mod room;
 pub mod sinks;
 mod spending;
 #[doc(hidden)]
 pub mod steps;
 mod store;
 mod view;
+mod witness;
 
 use std::{
     cell::RefCell,
@@ -64,8 +70,10 @@ use tokio::sync::Notify;
 
 pub use error::OutboxError;
 pub use objects::PictureKind;
+pub use orphans::{Contents, Orphans, ReadContents};
 pub(crate) use view::open_ledger;
-pub use view::{Listed, Totals, list, retry, verify_ledger};
+pub use view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
+pub use witness::VARIABLE as WITNESS_VARIABLE;
 
 use crate::{
     base::{clock::Clock, telemetry::Metrics},
@@ -75,8 +83,10 @@ use crate::{
 };
 use pace::Pacer;
 use plan::{Lane, LaneKey, Plan};
+use retention::Bytes;
 use sinks::{Sink, Takes};
 use spending::Purse;
+use witness::Witness;
 
 /// Told of each alert that a broker acknowledged: incident, `seq`, and how long after the frame that confirmed it.
 pub type AckObserver = Box<dyn Fn(IncidentId, u32, Duration) + Send + Sync>;
@@ -101,6 +111,7 @@ pub struct Outbox {
     pacer: Arc<Pacer>,
     sinks: Mutex<Vec<Arc<dyn Sink>>>,
     observer: Mutex<Option<AckObserver>>,
+    witness: Option<Witness>,
     /// Held for as long as this process owns the folder.
     _lock: File,
 }
@@ -116,7 +127,7 @@ struct State {
     /// When the frames arrived that confirmed alerts.
     arrived: BTreeMap<(IncidentId, i64), MediaTime>,
     /// Bytes of clips and pictures on disk.
-    stored: u64,
+    stored: Bytes,
     /// `data_version` of the database when the plans were read: it changes when another process writes.
     seen: i64,
 }
@@ -153,6 +164,8 @@ struct Tx<'a> {
     db: &'a Connection,
     outbox: &'a Outbox,
     touched: RefCell<BTreeSet<LaneKey>>,
+    /// Lines for the witness, told once this is committed.
+    said: RefCell<Vec<String>>,
 }
 
 impl Tx<'_> {
@@ -162,6 +175,13 @@ impl Tx<'_> {
 
     fn wall(&self) -> WallTime {
         self.outbox.clock.wall()
+    }
+
+    /// Keeps a line for the witness, where there is one.
+    fn witness(&self, line: impl FnOnce() -> String) {
+        if self.outbox.witness.is_some() {
+            self.said.borrow_mut().push(line());
+        }
     }
 }
 
@@ -179,7 +199,9 @@ impl Outbox {
     ) -> Result<Arc<Self>, OutboxError> {
         files::make_dir(dir)?;
         let lock = lock(dir)?;
-        let db = store::open(dir)?;
+        let db = open_database(dir)?;
+        room::keep_reserve(dir);
+        let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
         let state = State {
             db,
             alerts: Plan::default(),
@@ -187,7 +209,7 @@ impl Outbox {
             purse: Purse::default(),
             on_way: BTreeSet::new(),
             arrived: BTreeMap::new(),
-            stored: 0,
+            stored: Bytes::default(),
             seen: 0,
         };
         let pacer = Pacer::new(settings.budget.rate);
@@ -207,6 +229,7 @@ impl Outbox {
             pacer,
             sinks: Mutex::new(Vec::new()),
             observer: Mutex::new(None),
+            witness,
             _lock: lock,
         });
         outbox.recover()?;
@@ -315,7 +338,7 @@ impl Outbox {
     #[must_use]
     pub fn disk(&self) -> DiskHealth {
         DiskHealth {
-            stored: self.state.lock().stored,
+            stored: self.state.lock().stored.all(),
             quota: self.settings.quota.0,
             free: retention::free_bytes(&self.dir),
         }
@@ -334,23 +357,45 @@ impl Outbox {
         work(&self.state.lock().db).map_err(|fail| fail.at(&self.dir))
     }
 
-    /// Runs one transaction, on disk when this returns, and tells the plans what it changed.
-    fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, Fail>) -> Result<T, OutboxError> {
+    /// Runs one transaction, on disk when this returns, and tells the plans what it changed. Where the disk is full, room
+    /// is made and it is run again.
+    fn write<T>(&self, work: impl Fn(&Tx<'_>) -> Result<T, Fail>) -> Result<T, OutboxError> {
         self.write_in(&mut self.state.lock(), work)
     }
 
     fn write_in<T>(
         &self,
         state: &mut State,
-        work: impl FnOnce(&Tx<'_>) -> Result<T, Fail>,
+        work: impl Fn(&Tx<'_>) -> Result<T, Fail>,
+    ) -> Result<T, OutboxError> {
+        let (out, touched) = self
+            .with_room_for_rows(state, |state| self.commit(&mut state.db, &work))
+            .map_err(|fail| fail.at(&self.dir))?;
+        self.refresh_all(state, touched)?;
+        Ok(out)
+    }
+
+    /// The same with the room that there is.
+    fn write_once<T>(
+        &self,
+        state: &mut State,
+        work: impl Fn(&Tx<'_>) -> Result<T, Fail>,
     ) -> Result<T, OutboxError> {
         let (out, touched) = self
             .commit(&mut state.db, work)
             .map_err(|fail| fail.at(&self.dir))?;
-        for key in touched {
-            self.refresh(state, key)?;
-        }
+        self.refresh_all(state, touched)?;
         Ok(out)
+    }
+
+    fn refresh_all(
+        &self,
+        state: &mut State,
+        touched: BTreeSet<LaneKey>,
+    ) -> Result<(), OutboxError> {
+        touched
+            .into_iter()
+            .try_for_each(|key| self.refresh(state, key))
     }
 
     fn commit<T>(
@@ -363,10 +408,14 @@ impl Outbox {
             db: &transaction,
             outbox: self,
             touched: RefCell::default(),
+            said: RefCell::default(),
         };
         let out = work(&tx)?;
-        let touched = tx.touched.into_inner();
+        let (touched, said) = (tx.touched.into_inner(), tx.said.into_inner());
         transaction.commit()?;
+        if let Some(witness) = &self.witness {
+            witness.tell(&said);
+        }
         Ok((out, touched))
     }
 
@@ -400,6 +449,15 @@ impl Outbox {
 
 fn mode_name(camera: &CameraId) -> String {
     format!("mode.{camera}")
+}
+
+/// Opens the database; on a full disk with what the reserve holds.
+fn open_database(dir: &Path) -> Result<Connection, OutboxError> {
+    let mut opened = store::open(dir);
+    while opened.is_err() && retention::free_bytes(dir) == 0 && room::use_reserve(dir) {
+        opened = store::open(dir);
+    }
+    opened
 }
 
 /// One agent for each folder: two would send everything twice.

@@ -14,8 +14,9 @@ use super::{
     clips::{self, TOLD_FIRST, TOLD_NOTHING},
     files, incidents,
     ledger::{self, Departure},
-    plan::{Class, Head, Lane, LaneKey},
+    plan::{Class, Head, Kept, Lane, LaneKey},
     sinks::{Body, Charge, Outcome, Parcel, Payload, Ticket},
+    witness,
 };
 use crate::{
     flow::{IncidentId, MediaFile, MediaKind, MediaTime, Rendition, WallTime},
@@ -248,7 +249,7 @@ impl Tx<'_> {
             recipient,
             bytes: ticket.bytes,
             purpose: &row.facts.purpose,
-            until: self.kept_until(row.start),
+            until: self.kept_until(row.start, &kind),
             receipt,
         };
         ledger::append(self.db, &what)?;
@@ -264,6 +265,41 @@ impl Tx<'_> {
             _ => {}
         }
         self.touch(incident, ticket.key.lane);
+        Ok(())
+    }
+
+    /// The row of a picture that is on disk. A newer picture replaces an older one.
+    pub(super) fn enter_picture(
+        &self,
+        incident: IncidentId,
+        prefix: &str,
+        item: Item,
+        jpeg: &[u8],
+    ) -> Result<(), Fail> {
+        let sha256: [u8; 32] = Sha256::digest(jpeg).into();
+        let key = format!("{prefix}/{item}");
+        let version = self
+            .db
+            .prepare_cached(
+                "INSERT INTO objects (incident, lane, key, kind, bytes, sha256, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (key) DO UPDATE
+                 SET version = version + 1, bytes = ?5, sha256 = ?6, waiting = 1, problem = NULL, gone = 0
+                 RETURNING version",
+            )?
+            .query_row(
+                params![
+                    incident.to_string(),
+                    lane_of(item).code(),
+                    key,
+                    kind_of(item),
+                    jpeg.len() as i64,
+                    sha256,
+                    self.wall().0
+                ],
+                |row| row.get(0),
+            )?;
+        self.touch(incident, lane_of(item));
+        self.witness(|| witness::object(kind_of(item), incident, version, &key, Some(sha256)));
         Ok(())
     }
 
@@ -295,14 +331,14 @@ impl Outbox {
         self.write_in(&mut state, |tx| {
             let row = incidents::known(tx.db, file.incident)?;
             let key = format!("{}/{item}", row.prefix);
-            let object: i64 = tx
+            let (object, version): (i64, i64) = tx
                 .db
                 .prepare_cached(
                     "INSERT INTO objects (incident, lane, key, kind, rendition, number, init, bytes, sha256, duration_ns,
                                           frames, discontinuity, created_ms)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
                      ON CONFLICT (key) DO UPDATE SET version = version + 1, bytes = ?8, sha256 = ?9, waiting = 1
-                     RETURNING id",
+                     RETURNING id, version",
                 )?
                 .query_row(
                     params![
@@ -320,15 +356,19 @@ impl Outbox {
                         file.discontinuity,
                         tx.wall().0
                     ],
-                    |row| row.get(0),
+                    |row| Ok((row.get(0)?, row.get(1)?)),
                 )?;
             if file.kind == MediaKind::Media {
                 tx.add_use(file.incident, file.rendition, object)?;
             }
             tx.touch(file.incident, lane_of(item));
+            tx.witness(|| {
+                let sum = Some(file.sha256);
+                witness::object(kind_of(item), file.incident, version, &key, sum)
+            });
             Ok(())
         })?;
-        self.stored_more(&mut state, file.bytes);
+        self.stored_more(&mut state, Kept::Clip, file.bytes);
         drop(state);
         self.local_playlist(file.incident, file.rendition)
     }
@@ -346,31 +386,16 @@ impl Outbox {
         let item = kind.item();
         let prefix = self.read(|db| Ok(incidents::known(db, incident)?.prefix))?;
         let dir = self.path(&prefix);
-        let sha256: [u8; 32] = Sha256::digest(jpeg).into();
-        files::make_dir(&dir)?;
         // File and row change under one lock: whoever reads both sees a pair that fits.
         let mut state = self.state.lock();
-        files::write(&dir.join(item.to_string()), jpeg, true)?;
-        self.write_in(&mut state, |tx| {
-            tx.db
-                .prepare_cached(
-                    "INSERT INTO objects (incident, lane, key, kind, bytes, sha256, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                     ON CONFLICT (key) DO UPDATE
-                     SET version = version + 1, bytes = ?5, sha256 = ?6, waiting = 1, problem = NULL, gone = 0",
-                )?
-                .execute(params![
-                    incident.to_string(),
-                    lane_of(item).code(),
-                    format!("{prefix}/{item}"),
-                    kind_of(item),
-                    jpeg.len() as i64,
-                    sha256,
-                    tx.wall().0
-                ])?;
-            tx.touch(incident, lane_of(item));
-            Ok(())
+        self.with_room_for_file(&mut state, jpeg.len() as u64, || {
+            files::make_dir(&dir)?;
+            files::write(&dir.join(item.to_string()), jpeg, true)
         })?;
-        self.stored_more(&mut state, jpeg.len() as u64);
+        self.write_in(&mut state, |tx| {
+            tx.enter_picture(incident, &prefix, item, jpeg)
+        })?;
+        self.stored_more(&mut state, Kept::Picture, jpeg.len() as u64);
         Ok(())
     }
 

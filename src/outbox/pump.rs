@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Outbox, OutboxError,
     plan::LaneKey,
+    room,
     sinks::{Outcome, Parcel, Scope, Sink, Takes, Ticket},
 };
 use crate::base::{backoff::Backoff, heartbeat::Heartbeat, tasks::Tasks, telemetry::SinkLabel};
@@ -35,6 +36,8 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// A worker that has not come round for this long hangs. It comes round each [`LOOK_EVERY`], but a slow disk may hold it.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same while the reserve is not whole.
+const RESERVE_EVERY: Duration = Duration::from_secs(30);
 
 impl Outbox {
     /// Starts a worker for each of `sinks`, and one that deletes what is too old or too much. They stop with `tasks`.
@@ -87,13 +90,18 @@ impl Outbox {
             if let Err(error) = self.sweep() {
                 tracing::warn!(%error, "nothing could be deleted");
             }
+            let again = if room::keep_reserve(&self.dir) {
+                SWEEP_EVERY
+            } else {
+                RESERVE_EVERY
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.sweep_wake.notified() => {
                     // A burst of files asks for one sweep, not for one each.
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
-                () = tokio::time::sleep(SWEEP_EVERY) => {}
+                () = tokio::time::sleep(again) => {}
             }
         }
     }

@@ -8,6 +8,7 @@ use rusqlite::params;
 use super::{
     Outbox, OutboxError, State, files,
     plan::{Lane, LaneKey},
+    retention::Bytes,
 };
 use crate::flow::{IncidentId, Rendition};
 
@@ -127,12 +128,7 @@ impl Outbox {
                     lanes.push(LaneKey { incident, lane });
                 }
             }
-            let stored: i64 = state.db.query_row(
-                "SELECT coalesce(sum(bytes), 0) FROM objects WHERE gone = 0 AND sha256 IS NOT NULL",
-                [],
-                |row| row.get(0),
-            )?;
-            Ok((lanes, stored as u64))
+            Ok((lanes, Bytes::count(&state.db)?))
         };
         let (lanes, stored) = read(state)
             .map_err(|error| OutboxError::sqlite(&self.dir.join(super::store::FILE), error))?;

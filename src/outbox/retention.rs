@@ -1,19 +1,55 @@
-//! What is deleted: everything of an incident when it is too old, and files earlier when they outgrow their share of the disk.
+//! What is deleted: everything of an incident when it is too old, files of a kind when they are too old for their kind,
+//! and files and delivered alerts earlier when they outgrow their share of the disk.
 //!
 //! Rows go last, so that a cut in between leaves rows without files (parked at the next start, deleted by the next sweep)
-//! and never files that nobody knows of. While the system clock is not synchronised nothing is deleted by age.
+//! and never files that nobody knows of. While the system clock is not synchronised nothing is deleted by age. An alert
+//! that has not arrived is never deleted for room.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{
     Outbox, OutboxError, State,
     accounts::{self, DeletedFor},
     incidents,
-    plan::{self, Stored},
+    plan::{self, Excess, Kept, Stored},
 };
 use crate::flow::{ClockState, IncidentId, WallTime};
+
+/// Bytes of files on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Bytes {
+    pub(super) clips: u64,
+    pub(super) pictures: u64,
+}
+
+impl Bytes {
+    pub(super) fn all(self) -> u64 {
+        self.clips + self.pictures
+    }
+
+    /// As the rows say.
+    pub(super) fn count(db: &Connection) -> rusqlite::Result<Self> {
+        let query = format!(
+            "SELECT coalesce(sum(bytes) FILTER (WHERE NOT {IS_PICTURE}), 0), coalesce(sum(bytes) FILTER (WHERE {IS_PICTURE}), 0)
+             FROM objects WHERE gone = 0 AND sha256 IS NOT NULL"
+        );
+        db.query_row(&query, [], |row| {
+            Ok(Self {
+                clips: row.get::<_, i64>(0)? as u64,
+                pictures: row.get::<_, i64>(1)? as u64,
+            })
+        })
+    }
+}
+
+/// Of rows of files.
+const IS_PICTURE: &str = "(kind IN ('thumb', 'crop'))";
+
+fn kept(picture: bool) -> Kept {
+    if picture { Kept::Picture } else { Kept::Clip }
+}
 
 /// Free bytes of the disk that holds `dir`; 0 when the system does not say.
 pub(super) fn free_bytes(dir: &Path) -> u64 {
@@ -39,10 +75,22 @@ impl Outbox {
     }
 
     /// Counts bytes that were just written, and asks for a sweep when they are too many.
-    pub(super) fn stored_more(&self, state: &mut State, bytes: u64) {
-        state.stored += bytes;
-        if state.stored > self.settings.quota.0 {
+    pub(super) fn stored_more(&self, state: &mut State, kept: Kept, bytes: u64) {
+        match kept {
+            Kept::Clip => state.stored.clips += bytes,
+            Kept::Picture => state.stored.pictures += bytes,
+        }
+        if self.excess(state.stored) != Excess::default() {
             self.sweep_wake.notify_one();
+        }
+    }
+
+    fn excess(&self, stored: Bytes) -> Excess {
+        let settings = &self.settings;
+        Excess {
+            clips: stored.clips.saturating_sub(settings.clips.quota.0),
+            pictures: stored.pictures.saturating_sub(settings.pictures.quota.0),
+            all: stored.all().saturating_sub(settings.quota.0),
         }
     }
 
@@ -70,17 +118,30 @@ impl Outbox {
         if touched > 0 {
             self.reload()?;
         }
-        touched += self.evict()?;
-        let stored = self.state.lock().stored;
+        {
+            let mut state = self.state.lock();
+            // A picture that replaced another was counted beside it.
+            state.stored =
+                Bytes::count(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))?;
+            touched += self.age_files(&mut state)?;
+            touched += self.shrink(&mut state)?;
+        }
+        self.trim_alerts()?;
+        let stored = self.state.lock().stored.all();
         self.metrics.stored_bytes.set(stored as i64);
         self.metrics.disk_free.set(free_share(&self.dir));
         Ok(touched)
     }
 
+    /// How long files of that kind are kept.
+    pub(super) fn cutoff(&self, retention: std::time::Duration) -> i64 {
+        let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        self.clock.wall().0.saturating_sub(retention)
+    }
+
     /// Ended incidents older than the retention whose files no younger incident shows.
     fn outlived(&self) -> Result<Vec<(IncidentId, String)>, OutboxError> {
-        let retention = i64::try_from(self.settings.retention.as_millis()).unwrap_or(i64::MAX);
-        let cutoff = self.clock.wall().0.saturating_sub(retention);
+        let cutoff = self.cutoff(self.settings.retention);
         self.read(|db| {
             let mut select = db.prepare_cached(
                 "SELECT id, prefix FROM incidents i WHERE start_ms < ?1 AND ended = 1 AND NOT EXISTS (
@@ -99,67 +160,114 @@ impl Outbox {
         })
     }
 
-    /// Deletes files until the quota is met; alerts stay.
-    fn evict(&self) -> Result<usize, OutboxError> {
-        let excess = self
-            .state
-            .lock()
-            .stored
-            .saturating_sub(self.settings.quota.0);
-        if excess == 0 {
+    /// Deletes files that are too old for their kind; their incidents stay.
+    fn age_files(&self, state: &mut State) -> Result<usize, OutboxError> {
+        if self.clock.state() != ClockState::Good {
             return Ok(0);
         }
-        let stored: Vec<Stored> = self.read(|db| {
-            let mut select = db.prepare_cached(
-                "SELECT i.id, i.start_ms, sum(o.bytes), min(o.delivered_ms IS NOT NULL)
-                 FROM incidents i JOIN objects o ON o.incident = i.id
-                 WHERE i.ended = 1 AND o.gone = 0 AND o.sha256 IS NOT NULL
-                   AND NOT EXISTS (SELECT 1 FROM clips c WHERE c.incident = i.id AND c.closed = 0)
-                 GROUP BY i.id",
-            )?;
-            let rows = select.query_map([], |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, i64>(1)?,
-                    row.get::<_, i64>(2)?,
-                    row.get::<_, bool>(3)?,
-                ))
-            })?;
-            let mut found = Vec::new();
-            for row in rows {
-                let (id, start, bytes, delivered) = row?;
-                found.extend(id.parse().map(|incident| Stored {
-                    incident,
-                    start: WallTime(start),
-                    bytes: bytes as u64,
-                    delivered,
-                }));
-            }
-            Ok(found)
-        })?;
-        let gone = plan::evict(stored, excess);
-        for incident in &gone {
-            self.evict_files(*incident)?;
+        let settings = &self.settings;
+        let (clips, pictures) = (
+            self.cutoff(settings.clips.retention),
+            self.cutoff(settings.pictures.retention),
+        );
+        let old = self.evictable(state)?.into_iter().filter(|stored| {
+            stored.start.0
+                < match stored.kept {
+                    Kept::Clip => clips,
+                    Kept::Picture => pictures,
+                }
+        });
+        let old = old.map(|stored| (stored.incident, stored.kept)).collect();
+        self.evict(
+            state,
+            old,
+            "it was deleted before it could leave: it was too old for its kind",
+        )
+    }
+
+    /// Deletes files until the quotas are met; alerts stay.
+    fn shrink(&self, state: &mut State) -> Result<usize, OutboxError> {
+        let excess = self.excess(state.stored);
+        if excess == Excess::default() {
+            return Ok(0);
         }
-        if !gone.is_empty() {
+        let stored = self.evictable(state)?;
+        let gone = self.evict(
+            state,
+            plan::evict(stored, excess),
+            "it was deleted before it could leave: the disk quota was reached",
+        )?;
+        if gone > 0 {
             tracing::warn!(
-                incidents = gone.len(),
+                incidents = gone,
                 "clips were deleted before their time to stay within outbox.quota"
             );
         }
-        Ok(gone.len())
+        Ok(gone)
     }
 
-    fn evict_files(&self, incident: IncidentId) -> Result<(), OutboxError> {
-        let files: Vec<(i64, String, i64, bool)> = self.read(|db| {
-            let mut select = db.prepare_cached(
-                "SELECT id, key, bytes, waiting FROM objects WHERE incident = ?1 AND gone = 0 AND sha256 IS NOT NULL",
+    /// What lies on disk of incidents that are over.
+    pub(super) fn evictable(&self, state: &State) -> Result<Vec<Stored>, OutboxError> {
+        let read = |db: &Connection| -> rusqlite::Result<Vec<Stored>> {
+            let mut select = db.prepare_cached(&format!(
+                "SELECT i.id, i.start_ms, {IS_PICTURE} AS picture, sum(o.bytes), min(o.delivered_ms IS NOT NULL AND o.waiting = 0)
+                 FROM incidents i JOIN objects o ON o.incident = i.id
+                 WHERE i.ended = 1 AND o.gone = 0 AND o.sha256 IS NOT NULL
+                   AND NOT EXISTS (SELECT 1 FROM clips c WHERE c.incident = i.id AND c.closed = 0)
+                 GROUP BY i.id, picture"
+            ))?;
+            let mut rows = select.query([])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                if let Ok(incident) = row.get::<_, String>(0)?.parse() {
+                    found.push(Stored {
+                        incident,
+                        start: WallTime(row.get(1)?),
+                        kept: kept(row.get(2)?),
+                        bytes: row.get::<_, i64>(3)? as u64,
+                        delivered: row.get(4)?,
+                    });
+                }
+            }
+            Ok(found)
+        };
+        read(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))
+    }
+
+    /// Deletes files; what was still to leave is parked with `reason`. Returns of how many incidents.
+    pub(super) fn evict(
+        &self,
+        state: &mut State,
+        gone: Vec<(IncidentId, Kept)>,
+        reason: &str,
+    ) -> Result<usize, OutboxError> {
+        for (incident, kind) in &gone {
+            self.evict_files(state, *incident, *kind, reason)?;
+        }
+        let incidents: BTreeSet<_> = gone.iter().map(|(incident, _)| *incident).collect();
+        Ok(incidents.len())
+    }
+
+    fn evict_files(
+        &self,
+        state: &mut State,
+        incident: IncidentId,
+        kind: Kept,
+        reason: &str,
+    ) -> Result<(), OutboxError> {
+        type Row = (i64, String, i64, bool);
+        let read = |db: &Connection| -> rusqlite::Result<Vec<Row>> {
+            let mut select = db.prepare_cached(&format!(
+                "SELECT id, key, bytes, waiting FROM objects
+                 WHERE incident = ?1 AND gone = 0 AND sha256 IS NOT NULL AND {IS_PICTURE} = ?2"
+            ))?;
+            let rows = select.query_map(
+                params![incident.to_string(), kind == Kept::Picture],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )?;
-            let rows = select.query_map([incident.to_string()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })?;
+            rows.collect()
+        };
+        let files = read(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))?;
         let mut freed = 0;
         for (_, key, bytes, _) in &files {
             match std::fs::remove_file(self.path(key)) {
@@ -169,9 +277,13 @@ impl Outbox {
                 _ => freed += *bytes as u64,
             }
         }
-        let mut state = self.state.lock();
-        state.stored = state.stored.saturating_sub(freed);
-        self.write_in(&mut state, |tx| {
+        let stored = match kind {
+            Kept::Clip => &mut state.stored.clips,
+            Kept::Picture => &mut state.stored.pictures,
+        };
+        *stored = stored.saturating_sub(freed);
+        // Not with more room than there is: this is where room comes from.
+        self.write_once(state, |tx| {
             let camera = incidents::known(tx.db, incident)?.facts.camera;
             tx.deleted(
                 incident,
@@ -185,13 +297,53 @@ impl Outbox {
                     .prepare_cached("UPDATE objects SET gone = 1 WHERE id = ?1")?
                     .execute(params![object])?;
                 if *waiting {
-                    tx.park(
-                        *object,
-                        "it was deleted before it could leave: the disk quota was reached",
-                    )?;
+                    tx.park(*object, reason)?;
                 }
             }
             Ok(())
         })
+    }
+
+    /// Deletes the oldest alerts that have arrived, as far as the quota of alerts asks for it. A receiver cannot ask for
+    /// these again.
+    fn trim_alerts(&self) -> Result<(), OutboxError> {
+        let bytes: i64 = self.read(|db| {
+            let sum = "SELECT coalesce(sum(length(facts)), 0) FROM alerts";
+            Ok(db.prepare_cached(sum)?.query_row([], |row| row.get(0))?)
+        })?;
+        let mut excess = (bytes as u64).saturating_sub(self.settings.alert_quota.0);
+        if excess == 0 {
+            return Ok(());
+        }
+        let oldest: Vec<(String, i64, i64)> = self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT a.incident, a.seq, length(a.facts) FROM alerts a JOIN incidents i ON i.id = a.incident
+                 WHERE i.ended = 1 AND a.waiting = 0 AND a.delivered_ms IS NOT NULL ORDER BY i.start_ms, i.id, a.seq",
+            )?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })?;
+        let mut gone = Vec::new();
+        for row in oldest {
+            if excess == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(row.2 as u64);
+            gone.push(row);
+        }
+        self.write(|tx| {
+            let mut delete = tx.db.prepare_cached(
+                "DELETE FROM alerts WHERE incident = ?1 AND seq = ?2 AND waiting = 0",
+            )?;
+            for (incident, seq, _) in &gone {
+                delete.execute(params![incident, seq])?;
+            }
+            Ok(())
+        })?;
+        tracing::info!(
+            alerts = gone.len(),
+            "delivered alerts were deleted to stay within outbox.alert_quota"
+        );
+        Ok(())
     }
 }

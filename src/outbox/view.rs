@@ -7,6 +7,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 
 use super::{
     Fail, Outbox, OutboxError, alerts, incidents, ledger, objects,
@@ -161,6 +162,60 @@ pub fn verify_ledger(dir: &Path) -> Result<Option<i64>, OutboxError> {
 /// When there is no outbox or it cannot be read.
 pub(crate) fn open_ledger(dir: &Path) -> Result<Connection, OutboxError> {
     open(dir)
+}
+
+/// What a check of the outbox found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// Rows of files that were compared with what lies on disk.
+    pub files: u64,
+    /// What does not fit, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// Checks the whole of the outbox in `dir`: the database page by page, the ledger, and each file that is still to leave.
+///
+/// # Errors
+/// When there is no outbox or it cannot be read.
+pub fn check(dir: &Path) -> Result<Checked, OutboxError> {
+    let db = open(dir)?;
+    let read = || -> Result<Checked, Fail> {
+        let mut checked = Checked::default();
+        for pragma in ["PRAGMA integrity_check", "PRAGMA foreign_key_check"] {
+            let mut select = db.prepare(pragma)?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                match row.get::<_, String>(0)?.as_str() {
+                    "ok" => {}
+                    detail => checked.problems.push(format!("{pragma}: {detail}")),
+                }
+            }
+        }
+        if let Some(record) = ledger::verify::first_broken(&db)? {
+            let problem = format!("record {record} of the ledger does not fit the one before");
+            checked.problems.push(problem);
+        }
+        let mut select = db.prepare(
+            "SELECT key, sha256 FROM objects WHERE waiting = 1 AND gone = 0 AND sha256 IS NOT NULL",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let (key, sum): (String, [u8; 32]) = (row.get(0)?, row.get(1)?);
+            checked.files += 1;
+            match std::fs::read(dir.join("objects").join(&key)) {
+                Ok(bytes) if <[u8; 32]>::from(Sha256::digest(&bytes)) == sum => {}
+                Ok(_) => checked
+                    .problems
+                    .push(format!("{key} is not what was entered")),
+                Err(error) => {
+                    let problem = format!("{key} cannot be read ({error})");
+                    checked.problems.push(problem);
+                }
+            }
+        }
+        Ok(checked)
+    };
+    read().map_err(|fail| fail.at(dir))
 }
 
 /// Rows that wait for a sink.

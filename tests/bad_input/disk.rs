@@ -11,7 +11,7 @@ use lares::testing::broker::{Broker, Demands};
 
 use crate::{
     home::{Cameras, Home, SOON, camera, counter, stop, web},
-    program::{assert_told_once, free_port, lines_with, sample, wait_until},
+    program::{assert_told_once, free_port, lines_with, run, sample, text, wait_until},
 };
 
 /// A small disk in memory, gone with its guard.
@@ -91,6 +91,74 @@ fn a_full_disk_is_told_once_and_the_incident_ends_well() {
         lines_with(&waiting, &["alert"]).is_empty(),
         "the end was told as well:\n{waiting}"
     );
+}
+
+#[test]
+fn who_comes_while_the_disk_is_full_is_told_all_the_same() {
+    let home = Home::new();
+    fs::create_dir(home.data()).unwrap();
+    let Some(disk) = SmallDisk::mount(&home.data()) else {
+        println!("skipped: this user may not mount a small disk to fill");
+        return;
+    };
+    let broker = Broker::start(&Demands::default()).unwrap();
+    let (port, camera_port) = (free_port(), free_port());
+    let rest = format!(
+        "{}[mqtt]\nurl = \"{}\"\n[outbox]\nquota = \"20 MB\"\n{}",
+        camera("a", &format!("rtsp://127.0.0.1:{camera_port}/cam1"), ""),
+        broker.url(),
+        web(port)
+    );
+    let mut agent = home.agent(&rest);
+    agent.wait_for("that it runs", SOON, |log| log.contains(" watching"));
+    let filler = disk.fill();
+    let cameras = Cameras::start(camera_port, "", &[sample("odd/clip.mkv")]);
+    assert!(
+        cameras.urls[0].ends_with(&format!("{camera_port}/cam1")),
+        "{:?}",
+        cameras.urls
+    );
+    agent.wait_for("a visit", SOON, |log| log.contains("person seen"));
+    wait_until("its alert, on the full disk", SOON, || {
+        match counter(port, "lares_delivered_total", "mqtt")? {
+            0.0 => Err("none".to_owned()),
+            _ => Ok(()),
+        }
+    });
+    agent.wait_for("that there is no room for its clip", SOON, |log| {
+        !lines_with(log, &["the disk is full"]).is_empty()
+    });
+    // Stopped while nothing fits: the end is told as well.
+    let log = stop(agent).stderr;
+    assert!(filler.exists());
+    assert_told_once(&log, &["the room that was kept"]);
+    assert!(lines_with(&log, &["an alert is lost"]).is_empty(), "{log}");
+    assert!(
+        lines_with(&home.outbox(), &["alert"]).is_empty(),
+        "{}",
+        home.outbox()
+    );
+
+    // It also starts there, and finds everything sound.
+    let mut agent = home.agent(&rest);
+    agent.wait_for("that it runs", SOON, |log| log.contains(" watching"));
+    stop(agent);
+    let check = run(["outbox", "--data-dir", text(&home.data()), "check"]);
+    assert_eq!(check.status, Some(0), "{}{}", check.stdout, check.stderr);
+    let ended = alerts(&home.data(), "ended");
+    let began = alerts(&home.data(), "began");
+    assert!(began > 0 && ended == began, "{began} began, {ended} ended");
+}
+
+/// Alerts of that state in the database, all of which have arrived.
+fn alerts(data: &Path, state: &str) -> i64 {
+    let db = rusqlite::Connection::open(data.join("outbox.db")).unwrap();
+    let query = "SELECT count(*), count(delivered_ms) FROM alerts WHERE state = ?1";
+    let (all, arrived): (i64, i64) = db
+        .query_row(query, [state], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(all, arrived);
+    all
 }
 
 /// Media segments below `folder`.

@@ -97,7 +97,7 @@ fn edits_and_cuts_are_found() {
         let (_dir, db) = three();
         db.execute(change, []).unwrap();
         let verdict = verify(&db, &[]).unwrap();
-        assert_eq!(verdict.faults, [fault.clone()], "{change}");
+        assert_eq!(verdict.faults, std::slice::from_ref(&fault), "{change}");
         assert!(first_broken(&db).unwrap().is_some(), "{change}");
     }
 }

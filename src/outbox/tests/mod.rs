@@ -1,9 +1,11 @@
 //! The outbox with its database, its files and its workers; receivers are scripted, or real processes on loopback.
 
 mod accounts;
+mod cuts;
 mod faults;
 mod folder;
 mod history;
+mod limits;
 mod mqtt;
 mod rows;
 mod s3;

@@ -1,0 +1,139 @@
+//! Limits for each kind of thing, and what goes when there is no room at all.
+
+use super::*;
+use crate::{
+    base::clock::SimClock,
+    config::{ByteSize, KeepConfig},
+    flow::WallTime,
+    outbox::PictureKind,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn keep(hours: u32, bytes: u64) -> KeepConfig {
+    KeepConfig {
+        retention: HOUR * hours,
+        quota: ByteSize(bytes),
+    }
+}
+
+fn opened(settings: &OutboxConfig) -> (tempfile::TempDir, Arc<SimClock>, Arc<Outbox>) {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = SimClock::new(WallTime(1_800_000_000_000));
+    let outbox = Outbox::open(
+        dir.path(),
+        "home".parse().unwrap(),
+        clock.clone(),
+        settings.clone(),
+        Metrics::new(),
+    );
+    (dir, clock, outbox.unwrap())
+}
+
+/// Which files an incident still has.
+fn files(outbox: &Outbox, incident: &Incident) -> (bool, bool) {
+    let dir = outbox.incident_dir(incident).unwrap();
+    (
+        dir.join("sub/00001.m4s").exists(),
+        dir.join("thumb.jpg").exists(),
+    )
+}
+
+#[test]
+fn clips_and_pictures_have_ages_of_their_own() {
+    let settings = OutboxConfig {
+        retention: HOUR * 48,
+        clips: keep(2, 1 << 30),
+        pictures: keep(24, 1 << 30),
+        ..OutboxConfig::default()
+    };
+    let (dir, clock, outbox) = opened(&settings);
+    let incident = whole_visit(&outbox, 0.0, 1);
+    let mut seen = Vec::new();
+    for hours in [1, 3, 25] {
+        clock.advance_to(MediaTime::ZERO + HOUR * hours);
+        outbox.sweep().unwrap();
+        seen.push(files(&outbox, &incident));
+    }
+    assert_eq!(seen, [(true, true), (false, true), (false, false)]);
+    assert_eq!(
+        outbox.waiting(Takes::Alerts).unwrap(),
+        2,
+        "alerts are still to leave"
+    );
+    let parked = super::super::list(dir.path(), &BudgetConfig::default()).unwrap();
+    let reason = |l: &super::super::Listed| {
+        l.problem
+            .as_ref()
+            .is_some_and(|p| p.contains("too old for its kind"))
+    };
+    assert_eq!(parked.iter().filter(|l| reason(l)).count(), 3, "{parked:?}");
+    clock.advance_to(MediaTime::ZERO + HOUR * 49);
+    outbox.sweep().unwrap();
+    assert_eq!(outbox.totals().unwrap().incidents, 0);
+}
+
+#[test]
+fn each_kind_has_a_share_of_its_own() {
+    let settings = OutboxConfig {
+        pictures: keep(24, 9_000),
+        clips: keep(24, 2_500),
+        ..OutboxConfig::default()
+    };
+    let (_dir, _clock, outbox) = opened(&settings);
+    let visits: Vec<_> = (0..4)
+        .map(|n| whole_visit(&outbox, f64::from(n), 1))
+        .collect();
+    for visit in &visits {
+        outbox
+            .picture(visit.id, PictureKind::Thumb, &[7; 4_000])
+            .unwrap();
+    }
+    outbox.sweep().unwrap();
+    let kept: Vec<_> = visits.iter().map(|visit| files(&outbox, visit)).collect();
+    // About 1.1 kB of clip and 4 kB of picture each: two of either fit, the newest.
+    assert_eq!(
+        kept,
+        [(false, false), (false, false), (true, true), (true, true)]
+    );
+    assert_eq!(outbox.waiting(Takes::Alerts).unwrap(), 8);
+}
+
+#[test]
+fn only_alerts_that_have_arrived_are_trimmed() {
+    let settings = OutboxConfig {
+        alert_quota: ByteSize(3_000),
+        ..OutboxConfig::default()
+    };
+    let home = Home::with(settings);
+    let outbox = home.outbox();
+    let visits: Vec<_> = (0..20)
+        .map(|n| whole_visit(outbox, f64::from(n), 0).id)
+        .collect();
+    outbox.sweep().unwrap();
+    assert_eq!(
+        outbox.totals().unwrap().alerts,
+        40,
+        "not one has arrived yet"
+    );
+    let sink = Scripted::willing(Takes::Alerts);
+    home.start(vec![sink.clone()]);
+    wait_for("all of them", || sink.taken.lock().len() == 40);
+    wait_for("their receipts", || {
+        outbox.waiting(Takes::Alerts).unwrap() == 0
+    });
+    outbox.sweep().unwrap();
+    let left = outbox.totals().unwrap();
+    assert!((1..=8).contains(&left.alerts), "{left:?}");
+    assert_eq!(left.incidents, 20);
+    // Those that stay are the newest, and can be asked for again.
+    let again = outbox.resend(1).unwrap();
+    assert_eq!(again, left.alerts);
+    wait_for("the last ones again", || {
+        sink.taken.lock().len() == 40 + left.alerts as usize
+    });
+    let newest = &visits[visits.len() - left.alerts.div_ceil(2) as usize..];
+    for alert in &sink.alerts()[40..] {
+        assert!(newest.contains(&alert.id), "{alert:?}");
+    }
+}

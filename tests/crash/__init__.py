@@ -1,0 +1,1 @@
+"""Pulls the plug on the agent again and again, and counts what arrives: see docs/durability.md."""
