@@ -3,7 +3,7 @@
 //!
 //! The store at the other end is this program again, as a process of its own: it reads what comes no faster than the link carries and takes everything.
 //! Bytes are those of the HTTP requests as the store reads them; TCP's and IP's own headers are not counted.
-#![allow(missing_docs, clippy::print_stdout)]
+#![allow(missing_docs, clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::{
     env,

@@ -181,6 +181,7 @@ impl Outbox {
         self.evict(
             state,
             old,
+            DeletedFor::Retention,
             "it was deleted before it could leave: it was too old for its kind",
         )
     }
@@ -195,6 +196,7 @@ impl Outbox {
         let gone = self.evict(
             state,
             plan::evict(stored, excess),
+            DeletedFor::Quota,
             "it was deleted before it could leave: the disk quota was reached",
         )?;
         if gone > 0 {
@@ -239,10 +241,11 @@ impl Outbox {
         &self,
         state: &mut State,
         gone: Vec<(IncidentId, Kept)>,
+        why: DeletedFor,
         reason: &str,
     ) -> Result<usize, OutboxError> {
         for (incident, kind) in &gone {
-            self.evict_files(state, *incident, *kind, reason)?;
+            self.evict_files(state, (*incident, *kind), why, reason)?;
         }
         let incidents: BTreeSet<_> = gone.iter().map(|(incident, _)| *incident).collect();
         Ok(incidents.len())
@@ -251,8 +254,8 @@ impl Outbox {
     fn evict_files(
         &self,
         state: &mut State,
-        incident: IncidentId,
-        kind: Kept,
+        (incident, kind): (IncidentId, Kept),
+        why: DeletedFor,
         reason: &str,
     ) -> Result<(), OutboxError> {
         type Row = (i64, String, i64, bool);
@@ -285,13 +288,7 @@ impl Outbox {
         // Not with more room than there is: this is where room comes from.
         self.write_once(state, |tx| {
             let camera = incidents::known(tx.db, incident)?.facts.camera;
-            tx.deleted(
-                incident,
-                &camera,
-                files.len() as u64,
-                freed,
-                DeletedFor::Quota,
-            )?;
+            tx.deleted(incident, &camera, files.len() as u64, freed, why)?;
             for (object, _, _, waiting) in &files {
                 tx.db
                     .prepare_cached("UPDATE objects SET gone = 1 WHERE id = ?1")?

@@ -14,6 +14,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 
 use super::{
     Fail, Outbox, OutboxError, State,
+    accounts::DeletedFor,
     plan::{self, Excess},
     retention::free_bytes,
 };
@@ -171,6 +172,7 @@ impl Outbox {
             self.evict(
                 state,
                 plan::evict(stored, excess),
+                DeletedFor::Quota,
                 "it was deleted before it could leave: the disk was full",
             )
         });
