@@ -8,7 +8,8 @@
 //! every 30s
 //! ```
 //!
-//! Times count from when the cameras are served; the list begins anew after each `every`. Pure.
+//! Times count from the first client's connection, and what begins at `0s` is so before it; the list begins anew after
+//! each `every`. Pure.
 
 use std::{
     path::{Path, PathBuf},
@@ -60,7 +61,7 @@ impl Fault {
 /// One line of a script.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// When, from the start of the script.
+    /// When, from the first client's connection; zero: before.
     pub at: Duration,
     /// Which camera, counted from 0; none: all.
     pub camera: Option<usize>,
