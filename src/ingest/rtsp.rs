@@ -31,7 +31,7 @@ const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 const REFUSED_WAIT: Duration = Duration::from_secs(60);
 /// A session that gave pictures for this long makes the next wait short again: a camera that restarts each minute is
 /// not away for longer than it is itself.
-const HEALTHY: Duration = Duration::from_secs(10);
+const HEALTHY: Duration = Duration::from_secs(5);
 
 /// One stream of one camera.
 pub struct RtspSource {

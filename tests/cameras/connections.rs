@@ -4,7 +4,7 @@ use std::{net::TcpListener, time::Duration};
 
 use crate::{
     program::assert_told_once,
-    street::{Street, Studio, name, watched, x264},
+    street::{Street, Studio, name, watched},
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,7 +16,7 @@ fn cameras_that_restart_hang_refuse_and_never_answer_disturb_nobody() {
     let h265 = "-c:v libx265 -preset ultrafast -x265-params keyint=10:log-level=error:pools=1";
     let changed = studio.scene("changed.mp4", "256x144", 20, h265);
     let one = std::slice::from_ref(&plain);
-    let restarts = studio.serve("5s all reboot 3s\nevery 10s\n", &[], one);
+    let restarts = studio.serve("8s all reboot 3s\nevery 14s\n", &[], one);
     let hangs = studio.serve("6s 1 stall 8s\n", &[], one);
     let swap = format!("6s 1 swap={}\n6s all reboot 2s\n", name(&changed));
     let changes = studio.serve(&swap, &[], one);

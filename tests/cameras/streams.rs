@@ -20,17 +20,18 @@ fn damaged_streams_and_wrong_clocks_are_told_and_watched_on() {
     let resized = studio.ffmpeg("resized.ts", &join);
 
     let names = [
-        "loses", "corrupt", "bare", "jumps", "freezes", "reverse", "drifts", "resized",
+        "loses", "corrupt", "bare", "jumps", "freezes", "reverse", "drifts", "rewinds", "resized",
     ];
     let script = "\
         6s 1 lose=30 14s\n\
         6s 2 corrupt=20 14s\n\
         0s 3 bare 24s\n\
         6s 4 jump=3600\n\
-        12s 4 jump=-7200\n\
+        12s 4 jump=-3000\n\
         6s 5 freeze 8s\n\
         6s 6 reverse 8s\n\
-        4s 7 drift=60 16s\n";
+        4s 7 drift=60 16s\n\
+        6s 8 jump=-7200\n";
     let mut videos = vec![plain; names.len() - 1];
     videos.push(resized);
     let cameras = studio.serve(script, &[], &videos);
@@ -59,11 +60,13 @@ fn damaged_streams_and_wrong_clocks_are_told_and_watched_on() {
     let lost = ["of 100 packets on the way", "transport = \"tcp\""];
     street.until_logged("loses", &lost, PATIENCE);
     street.until_logged("resized", &["pictures arrive", "640x480"], PATIENCE);
-    street.until_logged("corrupt", &["damaged"], PATIENCE);
 
     // And then all is well again, in the same session but where the stream itself began anew.
     for camera in names {
-        street.until(camera, "online", &[], PATIENCE);
+        // What has gone back behind the session's beginning may be timed by its arrival from then on.
+        if camera != "rewinds" {
+            street.until(camera, "online", &[], PATIENCE);
+        }
         street.goes_on(camera);
     }
     for camera in ["freezes", "reverse", "drifts"] {
@@ -72,5 +75,15 @@ fn damaged_streams_and_wrong_clocks_are_told_and_watched_on() {
     // A clock that jumps once is no problem: a new run begins at the next keyframe.
     assert_eq!(street.logged("jumps", &["WARN"]), 0);
     assert_eq!(street.logged("resized", &["WARN"]), 0);
+    // Nor is it a reason to connect again that packets are lost or damaged.
+    for camera in [
+        "loses", "corrupt", "freezes", "reverse", "drifts", "rewinds",
+    ] {
+        assert_eq!(
+            street.logged(camera, &["it is connected to again"]),
+            0,
+            "{camera}"
+        );
+    }
     street.close();
 }
