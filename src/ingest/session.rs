@@ -199,7 +199,7 @@ impl Session {
     /// Tells what is lost on the way. `flow` is how many packets have arrived, and when the last of them was seen to.
     fn count_packets(&self, flow: &mut (u64, Option<Instant>)) -> Option<Instant> {
         let (so_far, now) = (self.losses.as_ref()?.so_far(), Instant::now());
-        if so_far.arrived > flow.0 {
+        if so_far.arrived != flow.0 {
             *flow = (so_far.arrived, Some(now));
         }
         let news = self.quality.lock().losses(so_far, now);

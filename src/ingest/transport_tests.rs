@@ -92,6 +92,28 @@ fn lost_datagrams_are_told_and_the_pictures_that_come_go_on() {
     assert!(problems(&seen).is_empty(), "{:?}", problems(&seen));
 }
 
+#[test]
+fn datagrams_out_of_order_give_the_same_pictures() {
+    let studio = Studio::new();
+    let video = studio.video("v.mp4", 40, &x264(10, 0));
+    let received = |script: &str, transport| {
+        let camera = cameras(&video, scripted(script));
+        let viewer = Viewer::source(config(&camera.url(0), transport));
+        viewer.until("packets", |seen| seen.packets.len() >= 30);
+        assert!(viewer.problems().is_empty(), "{:?}", viewer.problems());
+        let seen = viewer.seen.lock();
+        assert!(seen.impaired().is_empty(), "{:?}", seen.impaired());
+        let pictures = seen.packets.iter().take(30).map(|p| p.data.clone());
+        pictures.collect::<Vec<_>>()
+    };
+    let sent = received("", Transport::Tcp);
+    assert!(
+        sent.iter().any(|picture| picture.len() > 3000),
+        "one packet each"
+    );
+    assert!(received("0s 1 shuffle=100", Transport::Udp) == sent);
+}
+
 /// An authority, and a camera's certificate of it for `names`.
 struct Authority {
     ca: PathBuf,

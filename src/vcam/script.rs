@@ -32,6 +32,8 @@ pub enum Fault {
     Lose(f64),
     /// This share of the RTP packets carries damaged NAL units, 0 to 100 %.
     Corrupt(f64),
+    /// This share of the RTP packets of a picture changes places with the next one, 0 to 100 %.
+    Shuffle(f64),
     /// Neither the session's description nor the stream holds parameter sets.
     Bare,
     /// Timestamps are this many seconds later, or, negative, earlier, from now on; has no length.
@@ -87,18 +89,33 @@ impl Script {
     /// With the number of the first line that is not understood, and why.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, VcamError> {
         let mut script = Self::default();
+        let mut period = 0;
         for (number, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default();
             let words: Vec<&str> = line.split_whitespace().collect();
             let read = match words.as_slice() {
                 [] => Ok(()),
-                ["every", period] => duration(period).map(|period| script.every = Some(period)),
+                ["every", time] => duration(time).map(|time| {
+                    script.every = Some(time);
+                    period = number + 1;
+                }),
                 words => step(words, folder).map(|step| script.steps.push(step)),
             };
             read.map_err(|reason| VcamError::Script {
                 line: number + 1,
                 reason,
             })?;
+        }
+        let end = |step: &Step| step.at + step.lasts.unwrap_or_default();
+        let longest = script.steps.iter().map(end).max().unwrap_or_default();
+        if script.every.is_some_and(|every| every <= longest) {
+            return Err(VcamError::Script {
+                line: period,
+                reason: format!(
+                    "write a time longer than {} s, the end of the list",
+                    longest.as_secs_f64()
+                ),
+            });
         }
         Ok(script)
     }
@@ -165,6 +182,7 @@ fn fault(what: &str, folder: &Path) -> Result<Fault, String> {
         ("hangup", "") => Fault::Hangup,
         ("lose", _) => Fault::Lose(share()?),
         ("corrupt", _) => Fault::Corrupt(share()?),
+        ("shuffle", _) => Fault::Shuffle(share()?),
         ("bare", "") => Fault::Bare,
         ("jump", _) => Fault::Jump(number()?),
         ("freeze", "") => Fault::Freeze,
@@ -173,7 +191,7 @@ fn fault(what: &str, folder: &Path) -> Result<Fault, String> {
         ("swap", path) if !path.is_empty() => Fault::Swap(folder.join(path)),
         _ => {
             return Err(format!(
-                "\"{what}\" is not known: write stall, reboot, hangup, lose=PERCENT, corrupt=PERCENT, bare, jump=SECONDS, freeze, reverse, drift=PERCENT or swap=VIDEO"
+                "\"{what}\" is not known: write stall, reboot, hangup, lose=PERCENT, corrupt=PERCENT, shuffle=PERCENT, bare, jump=SECONDS, freeze, reverse, drift=PERCENT or swap=VIDEO"
             ));
         }
     })
@@ -227,6 +245,8 @@ mod tests {
             ("5s 1 jump=1 2s", "happens at once"),
             ("5s 1 reboot 2s", "whole box"),
             ("5s all reboot", "for how long"),
+            ("every 0s", "longer than 0 s"),
+            ("every 5s\n4s 1 stall 3s", "longer than 7 s"),
         ] {
             let error = Script::parse(&format!("\n{line}"), Path::new("")).unwrap_err();
             let told = error.to_string();

@@ -246,7 +246,6 @@ impl Street {
             used < elapsed.mul_f64(0.1 * f64::from(self.others + 1)),
             "{told}"
         );
-        eprintln!("{told}");
         let log = stop(self.agent).stderr;
         assert_plain(&log);
         log
