@@ -224,6 +224,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::vcam::Fault;
 
     #[derive(Parser)]
     struct Line {
@@ -256,6 +257,22 @@ mod tests {
         ]);
         let secret = args.unwrap().password(Some("ignored".into())).unwrap();
         assert_eq!(secret, Some(Secret::new("from file")));
+    }
+
+    #[test]
+    fn a_script_and_a_certificate_are_read_from_files() {
+        assert!(parse(&["--tls-certificate", "a.pem", "a.mp4"]).is_err());
+        assert!(parse(&["--transport", "pigeon", "a.mp4"]).is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("script");
+        fs::write(&file, "5s 1 swap=b.mp4\n").unwrap();
+        let args = parse(&["--script", file.to_str().unwrap(), "a.mp4"]).unwrap();
+        let script = args.options().unwrap().script;
+        assert_eq!(
+            script.steps[0].fault,
+            Fault::Swap(dir.path().join("b.mp4")),
+            "a path starts at the script's folder"
+        );
     }
 
     #[test]

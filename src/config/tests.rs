@@ -211,3 +211,24 @@ fn a_missing_file_says_how_to_start() {
     let error = Config::load(Path::new("/nowhere/lares.toml"), &Environment::new()).unwrap_err();
     assert!(error.to_string().contains("deploy/lares.sample.toml"));
 }
+
+#[test]
+fn pictures_travel_as_asked_but_never_unencrypted_where_tls_is_asked_for() {
+    let with = |scheme: &str, more: &str| {
+        parse(&format!(
+            "version = 1\n[[cameras]]\nurl = \"{scheme}://10.0.0.2/live\"\n{more}"
+        ))
+    };
+    let source = with("rtsp", "transport = \"udp\"\n").unwrap().cameras[0]
+        .source
+        .clone();
+    assert_eq!((source.transport, source.ca_file), (Transport::Udp, None));
+    let secure = with("rtsps", "ca_file = \"/etc/home.pem\"\n").unwrap();
+    let secure = &secure.cameras[0].source;
+    assert_eq!(secure.transport, Transport::Auto);
+    assert_eq!(secure.ca_file, Some("/etc/home.pem".into()));
+    let problems = with("rtsps", "transport = \"udp\"\n").unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert!(problems[0].contains("unencrypted"), "{}", problems[0]);
+    assert!(with("rtsp", "transport = \"carrier pigeon\"\n").is_err());
+}

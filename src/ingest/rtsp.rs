@@ -25,14 +25,13 @@ use crate::{
 
 /// How long a source sleeps at most before it looks whether it has to stop.
 pub(super) const SLICE: Duration = Duration::from_millis(250);
-/// Waits between tries.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Waits between tries: the first and the longest.
+const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// With a wrong password, twice as long at most: cameras lock accounts out.
 const REFUSED_WAIT: Duration = Duration::from_secs(60);
 /// A session that gave pictures for this long makes the next wait short again: a camera that restarts each minute is
 /// not away for longer than it is itself.
-const HEALTHY: Duration = Duration::from_secs(10);
+const HEALTHY: Duration = Duration::from_secs(5);
 
 /// One stream of one camera.
 pub struct RtspSource {
@@ -40,6 +39,7 @@ pub struct RtspSource {
     role: StreamRole,
     clock: Arc<dyn Clock>,
     stages: StageCpu,
+    waits: (Duration, Duration),
 }
 
 /// The sink, shared with the threads of a session.
@@ -59,13 +59,23 @@ impl RtspSource {
             role,
             clock,
             stages,
+            waits: WAITS,
+        }
+    }
+
+    /// Waits less between tries, so that a test sees many.
+    #[cfg(test)]
+    pub(super) fn hurried(self, longest: Duration) -> Self {
+        Self {
+            waits: (longest, longest),
+            ..self
         }
     }
 
     /// Receives until `token` is cancelled. Blocks: it belongs on a thread of its own.
     pub fn run(self, sink: Box<dyn PacketSink>, token: &CancellationToken) {
         let sink: SharedSink = Arc::new(Mutex::new(sink));
-        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        let mut backoff = Backoff::new(self.waits.0, self.waits.1);
         let mut refused = Backoff::new(REFUSED_WAIT, REFUSED_WAIT);
         let mut carrier = Carrier::first(self.config.transport);
         // Whether the session under way tries what the one before was refused.

@@ -179,6 +179,13 @@ impl Viewer {
     }
 
     pub(super) fn source(config: SourceConfig) -> Self {
+        Self::with(config, |source| source)
+    }
+
+    pub(super) fn with(
+        config: SourceConfig,
+        prepare: impl FnOnce(RtspSource) -> RtspSource,
+    ) -> Self {
         let stages = StageCpu::default();
         let source = RtspSource::new(
             config,
@@ -186,6 +193,7 @@ impl Viewer {
             SystemClock::start(),
             stages.clone(),
         );
+        let source = prepare(source);
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (sink, token) = (Recorder(Arc::clone(&seen)), CancellationToken::new());
         let child = token.clone();
@@ -217,7 +225,7 @@ impl Viewer {
         problems(&self.seen.lock())
     }
 
-    fn online(seen: &Seen) -> usize {
+    pub(super) fn online(seen: &Seen) -> usize {
         let online = |state: &&SourceState| matches!(state, SourceState::Online(_));
         seen.states.iter().filter(online).count()
     }

@@ -175,6 +175,7 @@ impl Session {
         token: &CancellationToken,
     ) -> (End, Option<Duration>) {
         let started = Instant::now();
+        let mut flow = (0, None);
         let end = loop {
             if token.is_cancelled() {
                 break End::Stopped;
@@ -182,8 +183,12 @@ impl Session {
             if let Some(end) = self.complaint() {
                 break end.looked_into(config);
             }
-            self.count_losses();
-            let last = self.heard.lock().last_buffer;
+            // A stream that loses most of its packets has not stopped: connecting again would not help.
+            let last = self
+                .heard
+                .lock()
+                .last_buffer
+                .max(self.count_packets(&mut flow));
             match last {
                 Some(last) if last.elapsed() > config.stall_after => break End::Stalled,
                 None if started.elapsed() > FIRST_PICTURE_WITHIN => break End::Silent,
@@ -194,14 +199,17 @@ impl Session {
         (end, first.map(|at| at.elapsed()))
     }
 
-    fn count_losses(&self) {
-        let Some(losses) = &self.losses else {
-            return;
-        };
-        let news = self.quality.lock().losses(losses.so_far(), Instant::now());
+    /// Tells what is lost on the way. `flow` is how many packets have arrived, and when the last of them was seen to.
+    fn count_packets(&self, flow: &mut (u64, Option<Instant>)) -> Option<Instant> {
+        let (so_far, now) = (self.losses.as_ref()?.so_far(), Instant::now());
+        if so_far.arrived != flow.0 {
+            *flow = (so_far.arrived, Some(now));
+        }
+        let news = self.quality.lock().losses(so_far, now);
         if let Some(state) = news {
             self.sink.lock().state(state);
         }
+        flow.1
     }
 
     /// Waits a little for bad news from the elements.

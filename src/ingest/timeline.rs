@@ -5,7 +5,8 @@
 //! arrival and timestamp of the recent past, which is the one with the least delay in it (the idea of the minimum
 //! filter in NTP, RFC 5905, 10). The offset follows that smallest difference slowly, so that distances stay true and
 //! clocks that drift are still followed; it is stepped where the stream itself breaks. Where the timestamps are of no use
-//! at all ([`trust`](super::trust)), the arrival alone is the time.
+//! at all ([`trust`](super::trust)), the arrival alone is the time, and pictures count as shown in the order in which they
+//! are decoded.
 
 use std::{collections::VecDeque, time::Duration};
 

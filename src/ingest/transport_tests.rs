@@ -92,6 +92,28 @@ fn lost_datagrams_are_told_and_the_pictures_that_come_go_on() {
     assert!(problems(&seen).is_empty(), "{:?}", problems(&seen));
 }
 
+#[test]
+fn datagrams_out_of_order_give_the_same_pictures() {
+    let studio = Studio::new();
+    let video = studio.video("v.mp4", 40, &x264(10, 0));
+    let received = |script: &str, transport| {
+        let camera = cameras(&video, scripted(script));
+        let viewer = Viewer::source(config(&camera.url(0), transport));
+        viewer.until("packets", |seen| seen.packets.len() >= 30);
+        assert!(viewer.problems().is_empty(), "{:?}", viewer.problems());
+        let seen = viewer.seen.lock();
+        assert!(seen.impaired().is_empty(), "{:?}", seen.impaired());
+        let pictures = seen.packets.iter().take(30).map(|p| p.data.clone());
+        pictures.collect::<Vec<_>>()
+    };
+    let sent = received("", Transport::Tcp);
+    assert!(
+        sent.iter().any(|picture| picture.len() > 3000),
+        "one packet each"
+    );
+    assert!(received("0s 1 shuffle=100", Transport::Udp) == sent);
+}
+
 /// An authority, and a camera's certificate of it for `names`.
 struct Authority {
     ca: PathBuf,
@@ -192,4 +214,52 @@ fn rtsps_without_a_login_is_served_too() {
         ..config(&camera.url(0), Transport::Tcp)
     });
     viewer.until("packets over TLS", |seen| seen.packets.len() >= 10);
+}
+
+/// Threads, open files, and resident bytes of this process.
+fn held() -> (usize, usize, u64) {
+    let entries = |path: &str| std::fs::read_dir(path).unwrap().count();
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    (
+        entries("/proc/self/task"),
+        entries("/proc/self/fd"),
+        pages * 4096,
+    )
+}
+
+#[test]
+fn a_hundred_sessions_in_a_row_leave_nothing_behind() {
+    let studio = Studio::new();
+    let video = studio.video("v.mp4", 40, &x264(10, 0));
+    let camera = cameras(&video, CameraOptions::default());
+    let wait = Duration::from_millis(50);
+    let viewer = Viewer::with(config(&camera.url(0), Transport::Tcp), |source| {
+        source.hurried(wait)
+    });
+    let reconnect = |from: usize, to: usize| {
+        for session in from..to {
+            viewer.until("session", |seen| Viewer::online(seen) > session);
+            camera.disconnect_all();
+        }
+        viewer.until("last session", |seen| Viewer::online(seen) > to);
+    };
+    reconnect(0, 20);
+    let (threads, files, memory) = held();
+    reconnect(20, 120);
+    // What a session held may take a moment to go.
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        let now = held();
+        // A leak of one thing a session would be a hundred.
+        if now.0 <= threads + 20 && now.1 <= files + 20 && now.2 <= memory + 24_000_000 {
+            break;
+        }
+        assert!(
+            std::time::Instant::now() < deadline,
+            "(threads, files, bytes) grew from {:?} to {now:?}",
+            (threads, files, memory)
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }

@@ -82,9 +82,20 @@ impl Director {
 
     /// The thread's work: until the script's end, or `stop`. Whoever stops it rings its bell.
     pub(super) fn run(&self, stop: &CancellationToken) {
+        let (at_once, later) = self
+            .cues
+            .split_at(self.cues.partition_point(|cue| cue.at.is_zero()));
+        at_once.iter().for_each(|cue| self.play(cue));
+        while !self.listener.was_visited() {
+            if stop.is_cancelled() {
+                return;
+            }
+            self.bell.wait(None);
+        }
         let mut begun = Instant::now();
+        let mut cues = later;
         loop {
-            for cue in &self.cues {
+            for cue in cues {
                 if !self.wait(begun + cue.at, stop) {
                     return;
                 }
@@ -94,6 +105,7 @@ impl Director {
                 return;
             };
             begun += every;
+            cues = &self.cues;
             if !self.wait(begun, stop) {
                 return;
             }

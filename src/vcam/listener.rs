@@ -2,6 +2,10 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -11,6 +15,7 @@ use gstreamer_rtsp_server::prelude::*;
 use parking_lot::Mutex;
 
 use super::VcamError;
+use crate::base::link::Bell;
 
 /// How often sessions of UDP clients that vanished are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -23,14 +28,16 @@ pub(super) struct Listener {
     address: SocketAddr,
     accept: Mutex<Option<glib::Source>>,
     sweep: glib::Source,
+    visited: Arc<AtomicBool>,
 }
 
 impl Listener {
-    /// Binds the address now, so that the caller learns at once when it is taken.
+    /// Binds the address now, so that the caller learns at once when it is taken. Rings `bell` for each client.
     pub(super) fn open(
         server: rtsp::RTSPServer,
         context: glib::MainContext,
         address: SocketAddr,
+        bell: Bell,
     ) -> Result<Self, VcamError> {
         // A thread for each client: one that waits for its camera's first keyframe must not hold up the others.
         let threads = rtsp::RTSPThreadPool::new();
@@ -38,6 +45,12 @@ impl Listener {
         server.set_thread_pool(Some(&threads));
         let sessions = rtsp::RTSPSessionPool::new();
         server.set_session_pool(Some(&sessions));
+        let visited = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&visited);
+        server.connect_client_connected(move |_, _| {
+            seen.store(true, Ordering::Release);
+            bell.ring();
+        });
         let accept = attach(&server, &context, address)?;
         let port = u16::try_from(server.bound_port()).unwrap_or(address.port());
         let pool = sessions.clone();
@@ -53,6 +66,7 @@ impl Listener {
             address: SocketAddr::new(address.ip(), port),
             accept: Mutex::new(Some(accept)),
             sweep,
+            visited,
         })
     }
 
@@ -78,6 +92,11 @@ impl Listener {
             .client_filter(Some(&mut |_, _| rtsp::RTSPFilterResult::Remove));
         self.sessions
             .filter(Some(&mut |_, _| rtsp::RTSPFilterResult::Remove));
+    }
+
+    /// Whether a client has ever connected.
+    pub(super) fn was_visited(&self) -> bool {
+        self.visited.load(Ordering::Acquire)
     }
 
     /// Connections open now.

@@ -8,7 +8,8 @@
 //! every 30s
 //! ```
 //!
-//! Times count from when the cameras are served; the list begins anew after each `every`. Pure.
+//! Times count from the first client's connection, and what begins at `0s` is so before it; the list begins anew after
+//! each `every`. Pure.
 
 use std::{
     path::{Path, PathBuf},
@@ -31,6 +32,8 @@ pub enum Fault {
     Lose(f64),
     /// This share of the RTP packets carries damaged NAL units, 0 to 100 %.
     Corrupt(f64),
+    /// This share of the RTP packets of a picture changes places with the next one, 0 to 100 %.
+    Shuffle(f64),
     /// Neither the session's description nor the stream holds parameter sets.
     Bare,
     /// Timestamps are this many seconds later, or, negative, earlier, from now on; has no length.
@@ -60,7 +63,7 @@ impl Fault {
 /// One line of a script.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// When, from the start of the script.
+    /// When, from the first client's connection; zero: before.
     pub at: Duration,
     /// Which camera, counted from 0; none: all.
     pub camera: Option<usize>,
@@ -86,18 +89,33 @@ impl Script {
     /// With the number of the first line that is not understood, and why.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, VcamError> {
         let mut script = Self::default();
+        let mut period = 0;
         for (number, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default();
             let words: Vec<&str> = line.split_whitespace().collect();
             let read = match words.as_slice() {
                 [] => Ok(()),
-                ["every", period] => duration(period).map(|period| script.every = Some(period)),
+                ["every", time] => duration(time).map(|time| {
+                    script.every = Some(time);
+                    period = number + 1;
+                }),
                 words => step(words, folder).map(|step| script.steps.push(step)),
             };
             read.map_err(|reason| VcamError::Script {
                 line: number + 1,
                 reason,
             })?;
+        }
+        let end = |step: &Step| step.at + step.lasts.unwrap_or_default();
+        let longest = script.steps.iter().map(end).max().unwrap_or_default();
+        if script.every.is_some_and(|every| every <= longest) {
+            return Err(VcamError::Script {
+                line: period,
+                reason: format!(
+                    "write a time longer than {} s, the end of the list",
+                    longest.as_secs_f64()
+                ),
+            });
         }
         Ok(script)
     }
@@ -164,6 +182,7 @@ fn fault(what: &str, folder: &Path) -> Result<Fault, String> {
         ("hangup", "") => Fault::Hangup,
         ("lose", _) => Fault::Lose(share()?),
         ("corrupt", _) => Fault::Corrupt(share()?),
+        ("shuffle", _) => Fault::Shuffle(share()?),
         ("bare", "") => Fault::Bare,
         ("jump", _) => Fault::Jump(number()?),
         ("freeze", "") => Fault::Freeze,
@@ -172,7 +191,7 @@ fn fault(what: &str, folder: &Path) -> Result<Fault, String> {
         ("swap", path) if !path.is_empty() => Fault::Swap(folder.join(path)),
         _ => {
             return Err(format!(
-                "\"{what}\" is not known: write stall, reboot, hangup, lose=PERCENT, corrupt=PERCENT, bare, jump=SECONDS, freeze, reverse, drift=PERCENT or swap=VIDEO"
+                "\"{what}\" is not known: write stall, reboot, hangup, lose=PERCENT, corrupt=PERCENT, shuffle=PERCENT, bare, jump=SECONDS, freeze, reverse, drift=PERCENT or swap=VIDEO"
             ));
         }
     })
@@ -226,6 +245,8 @@ mod tests {
             ("5s 1 jump=1 2s", "happens at once"),
             ("5s 1 reboot 2s", "whole box"),
             ("5s all reboot", "for how long"),
+            ("every 0s", "longer than 0 s"),
+            ("every 5s\n4s 1 stall 3s", "longer than 7 s"),
         ] {
             let error = Script::parse(&format!("\n{line}"), Path::new("")).unwrap_err();
             let told = error.to_string();

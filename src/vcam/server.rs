@@ -100,8 +100,9 @@ impl VirtualCameras {
 
         let context = glib::MainContext::new();
         let main = glib::MainLoop::new(Some(&context), false);
-        let listener = Arc::new(Listener::open(server, context.clone(), options.listen)?);
         let bell = Bell::default();
+        let listener = Listener::open(server, context.clone(), options.listen, bell.clone())?;
+        let listener = Arc::new(listener);
         let mounts = cameras.iter().map(|camera| Arc::clone(&camera.mount));
         let director = Director::new(
             &options.script,

@@ -20,6 +20,7 @@ struct Wrong {
     stalled: bool,
     lost_percent: f64,
     corrupt_percent: f64,
+    shuffled_percent: f64,
     bare: bool,
     clock: Clock,
     /// Seconds, the sum of all jumps.
@@ -45,6 +46,7 @@ impl Faults {
             Fault::Stall => wrong.stalled = on,
             Fault::Lose(percent) => wrong.lost_percent = share(percent),
             Fault::Corrupt(percent) => wrong.corrupt_percent = share(percent),
+            Fault::Shuffle(percent) => wrong.shuffled_percent = share(percent),
             Fault::Bare => wrong.bare = on,
             Fault::Jump(seconds) => wrong.jumped += seconds,
             Fault::Freeze => wrong.clock = clock(Clock::Frozen),
@@ -107,14 +109,19 @@ impl Tamper {
                 None => gst::PadProbeReturn::Drop,
             },
             Some(gst::PadProbeData::BufferList(list)) => {
-                let kept: gst::BufferList = list
+                let mut kept: Vec<gst::Buffer> = list
                     .iter_owned()
                     .filter_map(|packet| self.packet(packet, wrong))
                     .collect();
+                for first in (1..kept.len()).step_by(2) {
+                    if self.happens(wrong.shuffled_percent) {
+                        kept.swap(first - 1, first);
+                    }
+                }
                 if kept.is_empty() {
                     return gst::PadProbeReturn::Drop;
                 }
-                info.data = Some(gst::PadProbeData::BufferList(kept));
+                info.data = Some(gst::PadProbeData::BufferList(kept.into_iter().collect()));
                 gst::PadProbeReturn::Ok
             }
             Some(gst::PadProbeData::Event(event)) => {

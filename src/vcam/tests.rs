@@ -416,4 +416,15 @@ fn addresses_that_cannot_be_or_should_not_be_listened_on_are_refused() {
         ..CameraOptions::default()
     };
     assert!(matches!(serve(half), Err(VcamError::HalfCredentials)));
+    let unsigned = CameraOptions {
+        tls: Some(TlsIdentity {
+            certificate: dir.path().join("nothing.pem"),
+            key: dir.path().join("nothing.key"),
+        }),
+        ..CameraOptions::default()
+    };
+    assert!(matches!(
+        serve(unsigned),
+        Err(VcamError::Certificate { .. })
+    ));
 }

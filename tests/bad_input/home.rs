@@ -1,10 +1,13 @@
 //! A home for an agent: a folder with its configuration and its data, cameras beside it, and questions to it.
 
+#![allow(dead_code, reason = "each test file takes what it needs")]
+
 use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -84,7 +87,12 @@ impl Cameras {
                 .args(["--user", "viewer"])
                 .env("LARES_CAMERA_PASSWORD", password);
         }
-        let process = Running::start(command.args(videos));
+        Self::run(command.args(videos))
+    }
+
+    /// Runs `lares camera` as `command` says, until it is ready.
+    pub(crate) fn run(command: &mut Command) -> Self {
+        let process = Running::start(command);
         let lines = wait_until("virtual cameras", SOON, || {
             let lines = process.stdout();
             match lines.ends_with("ready\n") {
