@@ -162,7 +162,6 @@ pub(super) fn spawn(tasks: &Tasks, shared: &Shared, every: Duration) {
     let heartbeats = tasks.heartbeats().clone();
     tasks.spawn("health", async move {
         let mut told = Told::default();
-        let look_every = EVERY.min(every);
         loop {
             let mut health = report(&shared, &heartbeats);
             let now = shared.clock.now();
@@ -177,7 +176,7 @@ pub(super) fn spawn(tasks: &Tasks, shared: &Shared, every: Duration) {
                 shared.live.health(&health);
             }
             tokio::select! {
-                () = tokio::time::sleep(look_every) => {}
+                () = tokio::time::sleep(EVERY) => {}
                 () = stop.cancelled() => return,
             }
         }

@@ -77,7 +77,10 @@ impl Drop for Heartbeat {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::base::tasks::Tasks;
 
     const SHORT: Duration = Duration::from_millis(30);
 
@@ -101,11 +104,15 @@ mod tests {
     fn a_thread_that_panics_is_overdue() {
         let all = Heartbeats::default();
         let pulse = all.expect("lane", SHORT);
-        let ended = std::thread::spawn(move || {
-            let _pulse = pulse;
-            panic!("as a fault would");
-        });
-        assert!(ended.join().is_err());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
+        tasks
+            .thread("lane", move || {
+                let _pulse = pulse;
+                panic!("as a fault would");
+            })
+            .unwrap();
+        assert!(tasks.close(Duration::from_secs(5)).is_empty());
         std::thread::sleep(2 * SHORT);
         assert_eq!(all.overdue(), ["lane"]);
     }

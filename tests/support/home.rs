@@ -63,11 +63,19 @@ impl Home {
 
     /// Starts `lares run` and waits until it watches.
     pub(crate) fn run(&self) -> Process {
+        self.run_with(&[])
+    }
+
+    /// The same with variables in its environment.
+    pub(crate) fn run_with(&self, environment: &[(&str, &str)]) -> Process {
         let log = self.path("agent.log");
         let watching = |log: &str| log.matches(" watching").count();
         let before = fs::read_to_string(&log).map_or(0, |log| watching(&log));
         let config = self.path("lares.toml");
-        let mut agent = Process::start(lares().args(["run", "--config"]).arg(config), &log);
+        let mut command = lares();
+        command.args(["run", "--config"]).arg(config);
+        command.envs(environment.iter().copied());
+        let mut agent = Process::start(&mut command, &log);
         wait_for("running agent", Duration::from_secs(20), || {
             agent.assert_running();
             (watching(&agent.log()) > before).then_some(())

@@ -19,6 +19,7 @@ pub(crate) mod mqtt;
 pub(crate) mod neighbourhood;
 pub(crate) mod process;
 pub(crate) mod store;
+pub(crate) mod wire;
 
 use std::{
     net::TcpListener,

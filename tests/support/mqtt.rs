@@ -91,10 +91,13 @@ fn client(program: &str, broker: &Broker, login: &Login) -> Command {
         "-V",
         "mqttv5",
         "-h",
-        "127.0.0.1",
+        "localhost",
         "-p",
         &broker.port().to_string(),
     ]);
+    if broker.url().starts_with("mqtts:") {
+        command.arg("--cafile").arg(broker.ca_file());
+    }
     command.args(["-u", &login.user, "-P", &login.password]);
     command
 }

@@ -37,6 +37,11 @@ impl Process {
         }
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that was printed.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
@@ -91,6 +96,11 @@ pub(crate) const VIEWER: &str = "viewer";
 impl Camera {
     /// Serves `videos` to [`VIEWER`] by Digest.
     pub(crate) fn start(password: &str, videos: &[&Path]) -> Self {
+        Self::start_for(VIEWER, password, videos)
+    }
+
+    /// Serves `videos` to `user` by Digest.
+    pub(crate) fn start_for(user: &str, password: &str, videos: &[&Path]) -> Self {
         let mut child = lares()
             .args([
                 "camera",
@@ -98,7 +108,7 @@ impl Camera {
                 "127.0.0.1:0",
                 "--until-stdin-closes",
                 "--user",
-                VIEWER,
+                user,
             ])
             .args(videos)
             .env("LARES_CAMERA_PASSWORD", password)

@@ -56,6 +56,11 @@ impl S3 {
         output_of(python("s3.py").args([self.endpoint().as_str(), "create", BUCKET]));
     }
 
+    /// Port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

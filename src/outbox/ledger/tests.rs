@@ -124,6 +124,16 @@ fn a_shortened_chain_is_found_by_who_saw_its_end_and_by_nobody_else() {
             [short]
         );
     }
+    // Many heads of one witness are one fault.
+    let more = [1, 2, 3].map(|n| Witness {
+        head: LedgerHead {
+            n,
+            ..broker.head.clone()
+        },
+        ..broker.clone()
+    });
+    assert_eq!(verify(&db, &more).unwrap().faults.len(), 1);
+
     // Written anew, to the same length.
     for bytes in [1, 2, 3, 4] {
         departure(&db, 1_000, bytes);

@@ -2,6 +2,8 @@
 //! wrong, in sentences. A chain alone cannot show that its end was cut off, nor that all of it was written anew: only a
 //! head that is kept somewhere else can.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::Connection;
 
 use super::{COLUMNS, Record, hash_of, rotate::Checkpoint};
@@ -77,13 +79,15 @@ pub(crate) fn verify(db: &Connection, witnesses: &[Witness]) -> rusqlite::Result
     let mut open: Vec<&Witness> = witnesses.iter().collect();
     open.sort_by_key(|witness| witness.head.n);
     let mut open = open.into_iter().peekable();
+    let mut denied = BTreeSet::new();
     let mut judge = |verdict: &mut Verdict, seq: i64, hash: &[u8; 32]| {
         while let Some(witness) = open.next_if(|w| i128::from(w.head.n) <= i128::from(seq)) {
             if i128::from(witness.head.n) < i128::from(seq) {
                 verdict.too_old += 1;
             } else if witness.head.hash == hex::encode(hash) {
                 verdict.agreed += 1;
-            } else {
+            } else if denied.insert(witness.name.as_str()) {
+                // One that does not agree is enough: all after it do not either.
                 verdict.faults.push(Fault::Other {
                     known: witness.head.n,
                     witness: witness.name.clone(),
@@ -135,11 +139,15 @@ pub(crate) fn verify(db: &Connection, witnesses: &[Witness]) -> rusqlite::Result
         n: last as u64,
         hash: hex::encode(prev),
     });
-    verdict.faults.extend(open.map(|witness| Fault::Short {
-        newest: last,
-        witness: witness.name.clone(),
-        known: witness.head.n,
-    }));
+    // They come in the order of their numbers, so the last one of each witness knows most.
+    let short: BTreeMap<_, _> = open.map(|w| (w.name.as_str(), w.head.n)).collect();
+    verdict
+        .faults
+        .extend(short.into_iter().map(|(witness, known)| Fault::Short {
+            newest: last,
+            witness: witness.to_owned(),
+            known,
+        }));
     Ok(verdict)
 }
 
