@@ -292,12 +292,15 @@ fn outbox(section: Section<'_>) -> OutboxConfig {
             "picture_quota",
             defaults.pictures.quota,
         ),
-        alert_quota: section.parsed("alert_quota").unwrap_or(defaults.alert_quota),
+        alert_quota: section
+            .parsed("alert_quota")
+            .unwrap_or(defaults.alert_quota),
         purpose: section.text("purpose").unwrap_or(defaults.purpose),
         witness: None,
     };
     let least = |key, value: ByteSize, least, text: &str| {
-        if value < ByteSize::mb(least) {
+        // One that is not there has its default from another key, which is told of itself.
+        if value < ByteSize::mb(least) && section.has(key) {
             section.problem(
                 key,
                 format!("is too small {text}: choose \"{least} MB\" or more"),
@@ -306,8 +309,18 @@ fn outbox(section: Section<'_>) -> OutboxConfig {
     };
     least("quota", config.quota, 20, "to hold a clip");
     least("clip_quota", config.clips.quota, 20, "to hold a clip");
-    least("picture_quota", config.pictures.quota, 1, "to hold the pictures of a day");
-    least("alert_quota", config.alert_quota, 1, "to hold the alerts of a day");
+    least(
+        "picture_quota",
+        config.pictures.quota,
+        1,
+        "to hold the pictures of a day",
+    );
+    least(
+        "alert_quota",
+        config.alert_quota,
+        1,
+        "to hold the alerts of a day",
+    );
     section.done();
     config
 }

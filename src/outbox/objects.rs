@@ -371,7 +371,9 @@ impl Outbox {
             files::make_dir(&dir)?;
             files::write(&dir.join(item.to_string()), jpeg, true)
         })?;
-        self.write_in(&mut state, |tx| tx.enter_picture(incident, &prefix, item, jpeg))?;
+        self.write_in(&mut state, |tx| {
+            tx.enter_picture(incident, &prefix, item, jpeg)
+        })?;
         self.stored_more(&mut state, Kept::Picture, jpeg.len() as u64);
         Ok(())
     }

@@ -230,7 +230,11 @@ pub fn evict(mut stored: Vec<Stored>, excess: Excess) -> Vec<(IncidentId, Kept)>
     let mut gone = vec![false; stored.len()];
     let mut take = |most: u64, wanted: &dyn Fn(&Stored) -> bool| {
         let going = stored.iter().zip(&gone).filter(|(_, gone)| **gone);
-        let mut freed: u64 = going.map(|(s, _)| s).filter(|s| wanted(s)).map(|s| s.bytes).sum();
+        let mut freed: u64 = going
+            .map(|(s, _)| s)
+            .filter(|s| wanted(s))
+            .map(|s| s.bytes)
+            .sum();
         for (stored, gone) in stored.iter().zip(&mut gone) {
             if freed < most && !*gone && wanted(stored) {
                 *gone = true;

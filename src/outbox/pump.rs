@@ -50,6 +50,8 @@ impl Outbox {
         let uploading = sinks.iter().any(|sink| sink.takes() == Takes::Objects);
         self.uploading.store(uploading, Ordering::Relaxed);
         self.sinks.lock().clone_from(&sinks);
+        // Not at the opening: what a replay leaves in its folder needs none.
+        room::keep_reserve(&self.dir);
         for sink in sinks {
             let pump = Pump {
                 outbox: Arc::clone(self),

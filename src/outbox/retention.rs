@@ -105,8 +105,8 @@ impl Outbox {
         {
             let mut state = self.state.lock();
             // A picture that replaced another was counted beside it.
-            state.stored = Bytes::count(&state.db)
-                .map_err(|error| super::Fail::Sql(error).at(&self.dir))?;
+            state.stored =
+                Bytes::count(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))?;
             touched += self.age_files(&mut state)?;
             touched += self.shrink(&mut state)?;
         }
@@ -251,8 +251,7 @@ impl Outbox {
             )?;
             rows.collect()
         };
-        let files =
-            read(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))?;
+        let files = read(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))?;
         let mut freed = 0;
         for (_, key, bytes, _) in &files {
             match std::fs::remove_file(self.path(key)) {
@@ -309,9 +308,9 @@ impl Outbox {
             gone.push(row);
         }
         self.write(|tx| {
-            let mut delete = tx
-                .db
-                .prepare_cached("DELETE FROM alerts WHERE incident = ?1 AND seq = ?2 AND waiting = 0")?;
+            let mut delete = tx.db.prepare_cached(
+                "DELETE FROM alerts WHERE incident = ?1 AND seq = ?2 AND waiting = 0",
+            )?;
             for (incident, seq, _) in &gone {
                 delete.execute(params![incident, seq])?;
             }

@@ -171,7 +171,9 @@ pub fn check(dir: &Path) -> Result<Checked, OutboxError> {
             checked.files += 1;
             match std::fs::read(dir.join("objects").join(&key)) {
                 Ok(bytes) if <[u8; 32]>::from(Sha256::digest(&bytes)) == sum => {}
-                Ok(_) => checked.problems.push(format!("{key} is not what was entered")),
+                Ok(_) => checked
+                    .problems
+                    .push(format!("{key} is not what was entered")),
                 Err(error) => {
                     let problem = format!("{key} cannot be read ({error})");
                     checked.problems.push(problem);

@@ -133,7 +133,11 @@ fn who_comes_while_the_disk_is_full_is_told_all_the_same() {
     assert!(filler.exists());
     assert_told_once(&log, &["the room that was kept"]);
     assert!(lines_with(&log, &["an alert is lost"]).is_empty(), "{log}");
-    assert!(lines_with(&home.outbox(), &["alert"]).is_empty(), "{}", home.outbox());
+    assert!(
+        lines_with(&home.outbox(), &["alert"]).is_empty(),
+        "{}",
+        home.outbox()
+    );
 
     // It also starts there, and finds everything sound.
     let mut agent = home.agent(&rest);
