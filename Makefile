@@ -77,7 +77,8 @@ soak: build samples ## thirty minutes with three cameras: memory, threads and lo
 	LARES=$(LARES) tests/soak.sh
 
 .PHONY: crash-test
-crash-test: build samples ## kill the agent RUNS=100 times and count what arrives (docs/durability.md); SEED=N for the same instants
+crash-test: build samples ## cut the power and kill the agent RUNS=100 times, and count what arrives (docs/durability.md); SEED=N for the same instants
+	PYTHONPATH=tests $(PYTHON) -m crash --lares $(LARES) --powercut
 	PYTHONPATH=tests $(PYTHON) -m crash --lares $(LARES) --runs $(RUNS) $(if $(SEED),--seed $(SEED)) $(CRASH)
 
 .PHONY: models

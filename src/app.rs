@@ -32,7 +32,7 @@ use crate::{
     infer::Infer,
     ingest,
     outbox::{
-        Contents, Outbox, OutboxError,
+        Contents, Outbox, OutboxError, make_dir,
         sinks::{HubCommand, LiveState, MqttSink, Sink, StoreSink},
     },
     web,
@@ -314,7 +314,8 @@ fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
             dir.display()
         )
     };
-    fs::create_dir_all(dir).with_context(advice)?;
+    // Flushed: in a folder whose own name is lost with the power, nothing is safe.
+    make_dir(dir).with_context(advice)?;
     tempfile::tempfile_in(dir).with_context(advice)?;
     Ok(())
 }

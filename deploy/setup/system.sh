@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# System packages: compiler, GStreamer with plug-ins and headers, mosquitto, ffmpeg, Python.
+# System packages: compiler, GStreamer with plug-ins and headers, mosquitto, ffmpeg, strace, Python.
 
 debian_packages=(
     build-essential pkg-config ca-certificates
@@ -7,7 +7,7 @@ debian_packages=(
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp gstreamer1.0-tools
     glib-networking
-    mosquitto mosquitto-clients ffmpeg openssl
+    mosquitto mosquitto-clients ffmpeg openssl strace
 )
 
 # Prints, one a line, the Debian packages that this machine lacks.

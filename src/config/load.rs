@@ -302,7 +302,8 @@ fn outbox(section: Section<'_>, budget: Section<'_>) -> OutboxConfig {
         witness: None,
     };
     let least = |key, value: ByteSize, least, text: &str| {
-        if value < ByteSize::mb(least) {
+        // One that is not there has its default from another key, which is told of itself.
+        if value < ByteSize::mb(least) && section.has(key) {
             section.problem(
                 key,
                 format!("is too small {text}: choose \"{least} MB\" or more"),

@@ -232,3 +232,33 @@ fn pictures_travel_as_asked_but_never_unencrypted_where_tls_is_asked_for() {
     assert!(problems[0].contains("unencrypted"), "{}", problems[0]);
     assert!(with("rtsp", "transport = \"carrier pigeon\"\n").is_err());
 }
+
+#[test]
+fn kinds_keep_within_the_limits_of_all() {
+    let with = |keys: &str| {
+        let camera = "version = 1\n[[cameras]]\nurl = \"rtsp://10.0.0.2/\"\n";
+        parse(&format!("{camera}[outbox]\n{keys}"))
+    };
+    let outbox = with("retention = \"2 d\"\nquota = \"1 GB\"\nclip_retention = \"12 h\"")
+        .unwrap()
+        .outbox;
+    let hours = |d: Duration| d.as_secs() / 3600;
+    assert_eq!(hours(outbox.clips.retention), 12);
+    assert_eq!(hours(outbox.pictures.retention), 48);
+    assert_eq!(outbox.clips.quota, ByteSize::mb(1_000));
+    for (keys, told) in [
+        (
+            "retention = \"2 d\"\nclip_retention = \"3 d\"",
+            "clip_retention",
+        ),
+        (
+            "quota = \"1 MB\"",
+            "outbox.quota: is too small to hold a clip",
+        ),
+        ("alert_quota = \"10 kB\"", "alert_quota: is too small"),
+    ] {
+        let problems = with(keys).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].to_string().contains(told), "{problems:?}");
+    }
+}

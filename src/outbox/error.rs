@@ -26,7 +26,7 @@ pub enum OutboxError {
     /// Not a sound database.
     #[error(
         "the outbox {path} is damaged ({detail}): move the file away to start with an empty one; the clips beside it \
-         stay where they are"
+         are set aside, not deleted"
     )]
     Damaged {
         /// The database.

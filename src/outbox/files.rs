@@ -12,7 +12,10 @@ use super::OutboxError;
 pub(crate) const UNFINISHED: &str = "part";
 
 /// Makes `dir` and what is missing above it, and flushes each folder that got a new entry.
-pub(crate) fn make_dir(dir: &Path) -> Result<(), OutboxError> {
+///
+/// # Errors
+/// When the system refuses.
+pub fn make_dir(dir: &Path) -> Result<(), OutboxError> {
     if dir.is_dir() {
         return Ok(());
     }

@@ -69,6 +69,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Notify;
 
 pub use error::OutboxError;
+pub use files::make_dir;
 pub use objects::PictureKind;
 pub use orphans::{Contents, Orphans, ReadContents};
 pub(crate) use view::open_ledger;
@@ -199,8 +200,8 @@ impl Outbox {
     ) -> Result<Arc<Self>, OutboxError> {
         files::make_dir(dir)?;
         let lock = lock(dir)?;
+        set_aside(dir)?;
         let db = open_database(dir)?;
-        room::keep_reserve(dir);
         let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
         let state = State {
             db,
@@ -449,6 +450,20 @@ impl Outbox {
 
 fn mode_name(camera: &CameraId) -> String {
     format!("mode.{camera}")
+}
+
+/// Files without a database: somebody moved it away. They would be removed as unknown, so they get a folder of their own.
+fn set_aside(dir: &Path) -> Result<(), OutboxError> {
+    let objects = dir.join("objects");
+    if dir.join(store::FILE).exists() || !objects.is_dir() {
+        return Ok(());
+    }
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let aside = dir.join(format!("objects-{}", seconds.map_or(0, |s| s.as_secs())));
+    std::fs::rename(&objects, &aside)
+        .map_err(|error| OutboxError::file(&objects, "set aside", error))?;
+    tracing::warn!(folder = %aside.display(), "there are clips without a database: they were set aside, delete them when they are of no use");
+    Ok(())
 }
 
 /// Opens the database; on a full disk with what the reserve holds.

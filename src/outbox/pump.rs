@@ -56,6 +56,8 @@ impl Outbox {
             .any(|sink| sink.takes() == Takes::Objects && sink.metered());
         self.metered.store(metered, Ordering::Relaxed);
         self.sinks.lock().clone_from(&sinks);
+        // Not at the opening: what a replay leaves in its folder needs none.
+        room::keep_reserve(&self.dir);
         for sink in sinks {
             let pump = Pump {
                 outbox: Arc::clone(self),

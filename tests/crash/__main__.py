@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from eval.replay import ROOT
 from peers.processes import MeasureFailed, Program
 
+from . import powercut
 from .promises import Promises, Verdict
 from .street import Street
 
@@ -34,6 +34,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lares", type=Path, default=ROOT / "target/release/lares", metavar="FILE")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep data, logs and messages there")
     parser.add_argument("--drop", metavar="REGEX", help="take objects of such a key out of the store before the count, to see it fail")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--powercut", action="store_true", help="record a run with strace and lose what it had not flushed, at each of its steps")
+    other.add_argument("--trace", action="store_true", help="print the calls with which a segment is written")
+    parser.add_argument("--unflushed", metavar="END", help="with --powercut: flushes of such names count for nothing, to see it fail")
     args = parser.parse_args()
     if not 1 <= args.runs <= 10_000:
         parser.error("give 1 to 10000 runs")
@@ -51,6 +55,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="lares-crash-") as folder:
         try:
             with Street(args.lares, Path(folder)) as street:
+                if args.powercut or args.trace:
+                    return with_strace(street, random.Random(seed), args)
                 return Test(street, random.Random(seed)).run(args.runs, args.drop)
         except MeasureFailed as error:
             sys.exit(f"crash-test: {error}")
@@ -58,6 +64,23 @@ def main() -> int:
             if args.keep:
                 ignore = shutil.ignore_patterns("witness", "lares")
                 shutil.copytree(folder, args.keep, ignore=ignore, dirs_exist_ok=True)
+
+
+def with_strace(street: Street, dice: random.Random, args: argparse.Namespace) -> int:
+    if not shutil.which("strace"):
+        print("crash-test: skipped, there is no strace here: install Debian's strace")
+        return 0
+    trace = powercut.record(street)
+    if args.trace:
+        print("\n".join(powercut.sample(street.folder, trace)))
+        return 0
+    cuts, lines, verdict = powercut.judge(street, trace, dice, args.unflushed)
+    for text in verdict.lost:
+        print(f"lost: {text}")
+    for text in verdict.corrupt:
+        print(f"corrupt: {text}")
+    print(f"power-cut: {cuts} cuts, {lines} rows committed, {len(verdict.lost)} lost, {len(verdict.corrupt)} corrupt")
+    return int(bool(verdict.lost or verdict.corrupt) or not lines)
 
 
 class Test:
@@ -171,19 +194,7 @@ class Test:
             if (data / name).exists():
                 shutil.copy2(data / name, copy)
         (copy / "objects").symlink_to(data / "objects")
-        check = subprocess.run([self.street.lares, "outbox", "--data-dir", copy, "check"], capture_output=True, text=True, timeout=60)
-        if check.returncode:
-            said = (check.stdout + check.stderr).strip().splitlines()
-            self.verdict.corrupt.extend(f"{text}, after kill {number}" for text in said)
-        db = sqlite3.connect(copy / "outbox.db")
-        try:
-            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                return
-            alerts = db.execute("SELECT incident, seq, state, facts FROM alerts").fetchall()
-            objects = db.execute("SELECT key, kind, version, sha256 FROM objects").fetchall()
-        finally:
-            db.close()
-        self.join(self.promises.after_kill(alerts, objects), f"after kill {number}")
+        self.join(self.street.inspect(copy, self.promises), f"after kill {number}")
 
     def join(self, verdict: Verdict, when: str) -> None:
         self.verdict.lost.extend(f"{text}, {when}" for text in verdict.lost)

@@ -6,6 +6,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,8 @@ import boto3
 
 from eval.replay import ROOT
 from peers.processes import Program, virtual_cameras, wait_until
+
+from .promises import Promises, Verdict
 
 SITE = "crash"
 BUCKET = "clips"
@@ -150,6 +153,22 @@ class Street:
         os.kill(agent.process.pid, signal.SIGKILL)
         agent.process.wait(START_S)
         agent.__exit__()
+
+    def inspect(self, data: Path, promises: Promises) -> Verdict:
+        """An outbox as a cut has left it, against what was promised."""
+        check = subprocess.run([self.lares, "outbox", "--data-dir", data, "check"], capture_output=True, text=True, timeout=60)
+        faults = (check.stdout + check.stderr).strip().splitlines() if check.returncode else []
+        db = sqlite3.connect(data / "outbox.db")
+        try:
+            alerts = db.execute("SELECT incident, seq, state, facts FROM alerts").fetchall()
+            objects = db.execute("SELECT key, kind, version, sha256 FROM objects").fetchall()
+        except sqlite3.DatabaseError as error:
+            return Verdict(corrupt=[*faults, f"the database cannot be read: {error}"])
+        finally:
+            db.close()
+        verdict = promises.after_kill(alerts, objects)
+        verdict.corrupt.extend(faults)
+        return verdict
 
     def read_witness(self, seconds: float) -> list[dict]:
         """The lines that come within that time, or that are there already."""

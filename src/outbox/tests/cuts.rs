@@ -220,3 +220,27 @@ fn a_picture_that_is_cut_off_is_no_picture() {
         "what is not ours stays"
     );
 }
+
+#[test]
+fn clips_whose_database_was_moved_away_are_set_aside() {
+    let mut home = Home::new();
+    whole_visit(home.outbox(), 0.0, 1);
+    home.stop();
+    for name in ["outbox.db", "outbox.db-wal", "outbox.db-shm"] {
+        let _ = std::fs::remove_file(home.dir.path().join(name));
+    }
+    home.reopen();
+    let done = home.outbox().adopt_orphans(&clip_contents).unwrap();
+    assert_eq!(done, Orphans::default());
+    let aside = std::fs::read_dir(home.dir.path()).unwrap().flatten();
+    let aside: Vec<_> = aside
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("objects-"))
+        .collect();
+    assert_eq!(aside.len(), 1);
+    let mut files = BTreeSet::new();
+    files_below(&aside[0].path(), &mut files);
+    assert!(
+        files.iter().any(|path| path.ends_with("sub/00001.m4s")),
+        "{files:?}"
+    );
+}

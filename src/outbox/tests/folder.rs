@@ -249,7 +249,7 @@ fn the_quota_takes_delivered_clips_first_and_no_alert() {
     assert_eq!(outbox.sweep().unwrap(), 1);
     assert!(here(&undelivered).exists() && !here(&newer).exists());
     let more = whole_visit(outbox, 20.0, 1);
-    // The picture of the newer one, and then the clip that has not arrived.
+    // The picture that had arrived, then the oldest clip that had not.
     assert_eq!(outbox.sweep().unwrap(), 2);
     assert!(!here(&undelivered).exists() && here(&more).exists());
     assert!(outbox.disk().stored <= 1_500);
