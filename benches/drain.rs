@@ -19,13 +19,13 @@ use lares::{
     base::{clock::SystemClock, tasks::Tasks, telemetry::Metrics},
     config::{OutboxConfig, UploadConfig},
     flow::{
-        EndReason, Incident, IncidentId, IncidentState, Label, MediaFile, MediaKind, MediaTime,
-        Mode, Movement, Rendition, Why,
+        EndReason, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Rendition,
     },
     outbox::{
         Outbox, PictureKind,
         sinks::{StoreSink, Takes},
     },
+    testing::incidents::visit,
 };
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
@@ -60,7 +60,7 @@ fn drain() {
     let outbox = Outbox::open(dir.path(), site, clock, settings, metrics).expect("it opens");
     println!("drain: writing {INCIDENTS} incidents");
     for _ in 0..INCIDENTS {
-        visit(&outbox);
+        enter_visit(&outbox);
     }
 
     let mut child = Command::new(env::current_exe().expect("this program"))
@@ -118,28 +118,8 @@ fn drain() {
     );
 }
 
-fn visit(outbox: &Outbox) {
-    let incident = Incident {
-        id: IncidentId::new(),
-        camera: "door".parse().expect("a valid id"),
-        label: Label::Person,
-        start: MediaTime::ZERO,
-        end: None,
-        state: IncidentState::Began,
-        end_reason: None,
-        score: 0.9,
-        zones: Vec::new(),
-        rules: Vec::new(),
-        why: Why {
-            looks: 1,
-            evidence: 1.0,
-            movement: Movement::Travelled,
-            height: 0.3,
-        },
-        tracks: 1,
-        mode: Mode::Armed,
-        test: false,
-    };
+fn enter_visit(outbox: &Outbox) {
+    let incident = visit(0.0);
     outbox.alert(&incident, None).expect("it is taken");
     outbox
         .picture(

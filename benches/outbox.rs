@@ -13,15 +13,13 @@ use futures::future::{self, BoxFuture, FutureExt};
 use lares::{
     base::{clock::SystemClock, tasks::Tasks, telemetry::Metrics},
     config::OutboxConfig,
-    flow::{
-        Incident, IncidentId, IncidentState, Label, MediaFile, MediaKind, MediaTime, Mode,
-        Movement, Rendition, Why,
-    },
+    flow::{Incident, MediaFile, MediaKind, Rendition},
     outbox::{
         Outbox, PictureKind,
         sinks::{Outcome, Parcel, Sink, Takes},
         steps,
     },
+    testing::incidents::visit,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -97,7 +95,7 @@ impl Home {
     /// Hands over the next segment, after its incident and header where it is the first.
     fn segment(&self, file: &mut MediaFile) {
         if file.number == SEGMENTS || file.kind == MediaKind::Init {
-            let incident = visit();
+            let incident = visit(0.0);
             self.alert(&incident);
             *file = header_of(&incident);
             self.outbox.media(file).expect("it is taken");
@@ -119,30 +117,6 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         let _ = self.tasks.close(Duration::from_secs(5));
-    }
-}
-
-fn visit() -> Incident {
-    Incident {
-        id: IncidentId::new(),
-        camera: "door".parse().expect("a valid id"),
-        label: Label::Person,
-        start: MediaTime::ZERO,
-        end: None,
-        state: IncidentState::Began,
-        end_reason: None,
-        score: 0.9,
-        zones: Vec::new(),
-        rules: Vec::new(),
-        why: Why {
-            looks: 1,
-            evidence: 1.0,
-            movement: Movement::Travelled,
-            height: 0.3,
-        },
-        tracks: 1,
-        mode: Mode::Armed,
-        test: false,
     }
 }
 
@@ -173,9 +147,9 @@ fn timed(work: impl FnOnce()) -> Duration {
 
 fn put(c: &mut Criterion) {
     let home = Home::new();
-    c.bench_function("outbox/put/alert", |b| b.iter(|| home.alert(&visit())));
+    c.bench_function("outbox/put/alert", |b| b.iter(|| home.alert(&visit(0.0))));
 
-    let mut file = header_of(&visit());
+    let mut file = header_of(&visit(0.0));
     c.bench_function("outbox/put/segment", |b| {
         b.iter_custom(|times| {
             let mut one = || {
@@ -186,7 +160,7 @@ fn put(c: &mut Criterion) {
         });
     });
 
-    let incident = visit();
+    let incident = visit(0.0);
     home.alert(&incident);
     let jpeg = vec![0x5a; 60_000];
     c.bench_function("outbox/put/picture", |b| {
@@ -204,7 +178,7 @@ fn take(c: &mut Criterion) {
         c.bench_function(name, |b| {
             b.iter_custom(|times| {
                 let one = || {
-                    home.alert(&visit());
+                    home.alert(&visit(0.0));
                     timed(|| assert_eq!(home.deliver(Takes::Alerts, 1), 1))
                 };
                 (0..times).map(|_| one()).sum()
@@ -213,12 +187,12 @@ fn take(c: &mut Criterion) {
     };
     alert(c, "outbox/take/alert");
     for _ in 0..1000 {
-        home.alert(&visit());
+        home.alert(&visit(0.0));
     }
     alert(c, "outbox/take/alert of 1000 waiting");
 
     let home = Home::new();
-    let mut file = header_of(&visit());
+    let mut file = header_of(&visit(0.0));
     c.bench_function("outbox/take/segment and playlist", |b| {
         b.iter_custom(|times| {
             let mut one = || {

@@ -197,7 +197,7 @@ impl Outbox {
         })
     }
 
-    /// Counts live values and keep-alives that were sent to the broker; seals the days that are over.
+    /// Counts live values and keep-alives that were sent to the broker, here and in the data plan; seals the days that are over.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -222,7 +222,8 @@ impl Outbox {
                 tx.seal_days()?;
             }
             Ok(())
-        })
+        })?;
+        self.book_small(&mut self.state.lock())
     }
 
     /// Cuts records off the ledger that are older than 12 months; not while the clock is unsure. Returns how many went.

@@ -11,7 +11,9 @@
 //! | `alerts` | one row for each change of an incident |
 //! | `objects` | pictures, segments, playlists: what lies in an incident's folder |
 //! | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
-//! | [`plan`] | what goes next and what is evicted; pure |
+//! | `sending` | objects on their way out |
+//! | [`plan`] | what goes next; pure |
+//! | `evict` | what is deleted first; pure |
 //! | [`budget`] | what a data plan allows now; pure |
 //! | `spending` | what has been spent of it |
 //! | [`pace`] | how fast bytes leave |
@@ -32,6 +34,7 @@ mod alerts;
 pub mod budget;
 mod clips;
 mod error;
+mod evict;
 mod files;
 mod incidents;
 pub(crate) mod ledger;
@@ -43,6 +46,7 @@ mod pump;
 mod recover;
 mod retention;
 mod room;
+mod sending;
 pub mod sinks;
 mod spending;
 #[doc(hidden)]
@@ -86,7 +90,7 @@ use pace::Pacer;
 use plan::{Lane, LaneKey, Plan};
 use retention::Bytes;
 use sinks::{Sink, Takes};
-use spending::Purse;
+use spending::Spending;
 use witness::Witness;
 
 /// Told of each alert that a broker acknowledged: incident, `seq`, and how long after the frame that confirmed it.
@@ -122,7 +126,7 @@ struct State {
     db: Connection,
     alerts: Plan,
     objects: Plan,
-    purse: Purse,
+    spending: Spending,
     /// Alerts handed to a sink that has not answered yet.
     on_way: BTreeSet<(IncidentId, i64)>,
     /// When the frames arrived that confirmed alerts.
@@ -207,7 +211,7 @@ impl Outbox {
             db,
             alerts: Plan::default(),
             objects: Plan::default(),
-            purse: Purse::default(),
+            spending: Spending::default(),
             on_way: BTreeSet::new(),
             arrived: BTreeMap::new(),
             stored: Bytes::default(),
@@ -280,7 +284,7 @@ impl Outbox {
                 ledger::bytes_since(db, WallTime(now - 30 * DAY_MS))?,
             ))
         })?;
-        let budget = self.plan_of_the_moment()?;
+        let budget = self.budget_now()?;
         let allowance = |period: budget::Period| Allowance {
             limit: period.limit,
             spent: period.spent.total(),
@@ -292,7 +296,7 @@ impl Outbox {
             let free = !self.metered.load(Ordering::Relaxed);
             state
                 .objects
-                .held(|head| free || state.purse.may_leave(head, WallTime(now)))
+                .held(|head| free || state.spending.may_leave(head, WallTime(now)))
         };
         Ok(BudgetHealth {
             last_day,
@@ -433,7 +437,7 @@ impl Outbox {
             let head = alerts::head(db, key.incident, on_way);
             (alerts, head, &self.alerts_wake)
         } else {
-            (objects, objects::head(db, key), &self.objects_wake)
+            (objects, sending::head(db, key), &self.objects_wake)
         };
         plan.set(key, head.map_err(|fail| fail.at(&self.dir))?);
         wake.notify_one();

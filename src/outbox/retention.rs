@@ -12,8 +12,8 @@ use rusqlite::{Connection, params};
 use super::{
     Outbox, OutboxError, State,
     accounts::{self, DeletedFor},
+    evict::{Excess, Kept, Stored, evict},
     incidents,
-    plan::{self, Excess, Kept, Stored},
 };
 use crate::flow::{ClockState, IncidentId, WallTime};
 
@@ -195,7 +195,7 @@ impl Outbox {
         let stored = self.evictable(state)?;
         let gone = self.evict(
             state,
-            plan::evict(stored, excess),
+            evict(stored, excess),
             DeletedFor::Quota,
             "it was deleted before it could leave: the disk quota was reached",
         )?;

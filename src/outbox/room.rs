@@ -15,7 +15,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use super::{
     Fail, Outbox, OutboxError, State,
     accounts::DeletedFor,
-    plan::{self, Excess},
+    evict::{Excess, evict},
     retention::free_bytes,
 };
 
@@ -171,7 +171,7 @@ impl Outbox {
             stored.retain(|stored| stored.delivered == delivered);
             self.evict(
                 state,
-                plan::evict(stored, excess),
+                evict(stored, excess),
                 DeletedFor::Quota,
                 "it was deleted before it could leave: the disk was full",
             )

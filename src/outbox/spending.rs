@@ -1,7 +1,8 @@
 //! What has been spent of the data plan, day by day, and what the household's visits ask for.
 //!
-//! In: what is about to leave, and what did not after all. Out: the [`Budget`] of the moment. What leaves is counted before it does, so
-//! that a power cut never makes the plan forget it. Days and months are those of the box's time zone.
+//! In: what is about to leave, and what did not after all. Out: the [`Budget`] of the moment. Objects and alerts are booked before they
+//! leave, so that a power cut never makes the plan forget them; of live values it forgets those of a few minutes. Days and months are those
+//! of the box's time zone.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,8 @@ use crate::{
 /// How often the needs are looked at anew, in milliseconds.
 const LOOK_EVERY_MS: i64 = 10 * 60 * 1000;
 const DAY_MS: i64 = 86_400_000;
+/// A try that got nowhere: packets that ask for a connection, or hear that there is none.
+const IN_VAIN: u64 = 300;
 /// Before this much of a day has gone, it says little about the rest.
 const EARLY_MS: i64 = DAY_MS / 8;
 /// Days that tell what is to be expected.
@@ -28,7 +31,7 @@ const HISTORY_DAYS: i64 = 7;
 
 /// The budget as it was last read, and for how long that holds.
 #[derive(Debug, Default)]
-pub(super) struct Purse {
+pub(super) struct Spending {
     budget: Budget,
     /// The day on which spending is booked.
     today: Date,
@@ -106,7 +109,7 @@ fn needs(db: &Connection, today: WallTime, now: WallTime) -> rusqlite::Result<Ne
     Ok(needs)
 }
 
-impl Purse {
+impl Spending {
     /// Reads the budget again when a day has ended, the clock has been set, or it was read some time ago.
     pub(super) fn read(
         &mut self,
@@ -149,21 +152,19 @@ impl Purse {
         self.valid = now.0..ends.0.min(now.0 + LOOK_EVERY_MS);
         Ok(())
     }
-}
 
-impl Purse {
     /// Whether the head of a lane may leave now.
     pub(super) fn may_leave(&self, head: &Head, now: WallTime) -> bool {
-        let cost = on_the_wire(head.bytes);
+        let cost = on_the_wire(head.what, head.bytes);
         self.budget.allows(head.what, cost, head.asked, now)
     }
 }
 
 impl Outbox {
     /// Brings the budget of the moment up to date.
-    pub(super) fn count_money(&self, state: &mut State) -> Result<(), OutboxError> {
-        let State { db, purse, .. } = state;
-        purse
+    pub(super) fn refresh_budget(&self, state: &mut State) -> Result<(), OutboxError> {
+        let State { db, spending, .. } = state;
+        spending
             .read(db, &self.settings.budget, &self.zone, self.clock.wall())
             .map_err(|error| Fail::Sql(error).at(&self.dir))
     }
@@ -172,10 +173,10 @@ impl Outbox {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn plan_of_the_moment(&self) -> Result<Budget, OutboxError> {
+    pub fn budget_now(&self) -> Result<Budget, OutboxError> {
         let mut state = self.state.lock();
-        self.count_money(&mut state)?;
-        Ok(state.purse.budget.clone())
+        self.refresh_budget(&mut state)?;
+        Ok(state.spending.budget.clone())
     }
 
     /// Whether `bytes` of the moment's state (not an object, not an alert) may leave for `what`; counts them if so.
@@ -186,11 +187,11 @@ impl Outbox {
         let now = self.clock.wall();
         let mut state = self.state.lock();
         // A database that cannot be read is told elsewhere; what was last known still holds.
-        let _ = self.count_money(&mut state);
-        let allowed = state.purse.budget.allows(what, bytes, false, now);
+        let _ = self.refresh_budget(&mut state);
+        let allowed = state.spending.budget.allows(what, bytes, false, now);
         if allowed {
-            state.purse.budget.spend(what, bytes);
-            state.purse.unbooked.add(what, bytes);
+            state.spending.budget.spend(what, bytes);
+            state.spending.unbooked.add(what, bytes);
         }
         allowed
     }
@@ -206,22 +207,36 @@ impl Outbox {
         if !self.settings.budget.limited() {
             return Ok(0);
         }
-        self.count_money(state)?;
-        let cost = on_the_wire(bytes);
-        let (day, small) = (state.purse.today, state.purse.unbooked);
+        self.refresh_budget(state)?;
+        let cost = on_the_wire(what, bytes);
+        state.spending.unbooked.add(what, cost);
+        state.spending.budget.spend(what, cost);
+        let booked = self.book_small(state);
+        if booked.is_err() {
+            state.spending.unbooked.take(what, cost);
+            state.spending.budget.give_back(what, cost);
+        }
+        booked.map(|()| cost)
+    }
+
+    /// Books the small things since the last time.
+    pub(super) fn book_small(&self, state: &mut State) -> Result<(), OutboxError> {
+        let (day, small) = (state.spending.today, state.spending.unbooked);
+        if small == Bytes::default() {
+            return Ok(());
+        }
         self.write_in(state, |tx| {
-            tx.add_spending(day, what, cost as i64)?;
             for what in Use::ALL {
                 tx.add_spending(day, what, small.of(what) as i64)?;
             }
             Ok(())
         })?;
-        state.purse.unbooked = Bytes::default();
-        state.purse.budget.spend(what, cost);
-        Ok(cost)
+        state.spending.unbooked = Bytes::default();
+        Ok(())
     }
 
-    /// Books back what did not leave after all: of what was `booked`, all but `sent` bytes and what goes with each try.
+    /// Books back what did not leave after all: of what was `booked`, all but `sent` bytes of content and what went with them. Where
+    /// not one was sent there was hardly a connection.
     pub(super) fn book_back(
         &self,
         state: &mut State,
@@ -229,14 +244,19 @@ impl Outbox {
         booked: u64,
         sent: u64,
     ) -> Result<(), OutboxError> {
-        let back = booked.saturating_sub(on_the_wire(sent));
+        let gone = if sent == 0 {
+            IN_VAIN
+        } else {
+            on_the_wire(what, sent)
+        };
+        let back = booked.saturating_sub(gone);
         if back == 0 {
             return Ok(());
         }
-        self.count_money(state)?;
-        let day = state.purse.today;
+        self.refresh_budget(state)?;
+        let day = state.spending.today;
         self.write_in(state, |tx| tx.add_spending(day, what, -(back as i64)))?;
-        state.purse.budget.give_back(what, back);
+        state.spending.budget.give_back(what, back);
         Ok(())
     }
 }
@@ -257,13 +277,19 @@ impl Tx<'_> {
 }
 
 /// Bytes on the wire for a payload: what HTTP or MQTT, TLS, TCP and IP add for each thing and for each packet, both ways.
-pub(super) fn on_the_wire(payload: u64) -> u64 {
-    /// Head of a signed request, its answer, acknowledgements.
-    const EACH: u64 = 1_400;
+fn on_the_wire(what: Use, payload: u64) -> u64 {
+    /// An alert: topic, properties, PUBACK, acknowledgements.
+    const EACH_TEXT: u64 = 300;
+    /// An object: head of a signed request, its answer, acknowledgements.
+    const EACH_OBJECT: u64 = 1_400;
     /// Payload of a packet, and what goes with it: headers of IP, TCP and TLS, and half an acknowledgement.
     const PACKET: u64 = 1_400;
     const WITH_EACH_PACKET: u64 = 70;
-    payload + EACH + payload.div_ceil(PACKET) * WITH_EACH_PACKET
+    let each = match what {
+        Use::Text => EACH_TEXT,
+        _ => EACH_OBJECT,
+    };
+    payload + each + payload.div_ceil(PACKET) * WITH_EACH_PACKET
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Fail, Outbox, OutboxError, alerts, incidents, ledger, objects,
+    Fail, Outbox, OutboxError, alerts, incidents, ledger,
     plan::{Lane, LaneKey},
+    sending,
     sinks::Takes,
-    spending::Purse,
+    spending::Spending,
     store,
 };
 use crate::{
@@ -74,9 +75,9 @@ fn open(dir: &Path) -> Result<Connection, OutboxError> {
 pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxError> {
     let db = open(dir)?;
     let wall = SystemClock::start().wall();
-    let mut purse = Purse::default();
+    let mut spending = Spending::default();
     let mut read = || {
-        purse.read(&db, budget, &TimeZone::system(), wall)?;
+        spending.read(&db, budget, &TimeZone::system(), wall)?;
         let mut select = db.prepare(
             "SELECT i.id, i.start_ms, 'alert ' || a.seq, 0, a.waiting, a.attempts, a.problem, a.seq, NULL
              FROM alerts a JOIN incidents i ON i.id = a.incident
@@ -95,7 +96,7 @@ pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxErro
             let parked = !row.get::<_, bool>(4)?;
             let lane = row.get::<_, Option<i64>>(8)?.and_then(Lane::from_code);
             let front = match lane.filter(|_| !parked) {
-                Some(lane) => objects::head(&db, LaneKey { incident, lane })?,
+                Some(lane) => sending::head(&db, LaneKey { incident, lane })?,
                 None => None,
             };
             listed.push(Listed {
@@ -104,7 +105,7 @@ pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxErro
                 what: row.get(2)?,
                 bytes: row.get::<_, i64>(3)? as u64,
                 parked,
-                held: front.is_some_and(|head| !purse.may_leave(&head, wall)),
+                held: front.is_some_and(|head| !spending.may_leave(&head, wall)),
                 attempts: row.get(5)?,
                 problem: row.get(6)?,
             });

@@ -4,4 +4,5 @@
 
 pub mod broker;
 pub mod encoded;
+pub mod incidents;
 pub mod models;

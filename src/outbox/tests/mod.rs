@@ -33,9 +33,10 @@ use crate::{
     base::{clock::SystemClock, tasks::Tasks, telemetry::Metrics},
     config::{BudgetConfig, OutboxConfig},
     flow::{
-        EndReason, Incident, IncidentId, IncidentState, Label, MediaFile, MediaKind, MediaTime,
-        Mode, Movement, Rendition, Why,
+        EndReason, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Mode,
+        Rendition,
     },
+    testing::incidents::visit,
     wire::{IncidentMessage, Item},
 };
 
@@ -128,31 +129,6 @@ impl Drop for Home {
 
 fn secs(seconds: f64) -> MediaTime {
     MediaTime::from_secs_f64(seconds)
-}
-
-/// A visit that has just begun, `at` seconds after the start.
-fn visit(at: f64) -> Incident {
-    Incident {
-        id: IncidentId::new(),
-        camera: "door".parse().unwrap(),
-        label: Label::Person,
-        start: secs(at),
-        end: None,
-        state: IncidentState::Began,
-        end_reason: None,
-        score: 0.9,
-        zones: Vec::new(),
-        rules: Vec::new(),
-        why: Why {
-            looks: 1,
-            evidence: 1.0,
-            movement: Movement::Travelled,
-            height: 0.3,
-        },
-        tracks: 1,
-        mode: Mode::Armed,
-        test: false,
-    }
 }
 
 fn updated(incident: &Incident, tracks: u32) -> Incident {

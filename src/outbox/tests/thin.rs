@@ -227,7 +227,7 @@ impl House {
     }
 
     fn spent(&self) -> crate::outbox::budget::Bytes {
-        self.outbox.plan_of_the_moment().unwrap().day.unwrap().spent
+        self.outbox.budget_now().unwrap().day.unwrap().spent
     }
 }
 
@@ -332,7 +332,7 @@ fn spending_survives_a_restart_and_failures_are_given_back() {
         home.outbox().waiting(Takes::Objects).unwrap() == 0
     });
     let spent = |home: &Home| {
-        let budget = home.outbox().plan_of_the_moment().unwrap();
+        let budget = home.outbox().budget_now().unwrap();
         budget.day.unwrap().spent
     };
     let after_failures = spent(&home).total();
@@ -351,4 +351,27 @@ fn spending_survives_a_restart_and_failures_are_given_back() {
     assert!(delivered > after_failures);
     home.reopen();
     assert_eq!(spent(&home).total(), delivered);
+}
+
+#[test]
+fn what_turns_out_larger_than_there_is_room_for_is_held() {
+    let home = Home::with(OutboxConfig {
+        budget: BudgetConfig {
+            per_day: Some(ByteSize::mb(1)),
+            ..BudgetConfig::default()
+        },
+        ..OutboxConfig::default()
+    });
+    // A twentieth is for text; what is left has room for the head of a request and not for its content.
+    assert!(home.outbox().live_may_leave(Use::Still, 948_200));
+    let incident = visit(0.0);
+    home.outbox().alert(&incident, None).unwrap();
+    home.outbox().alert(&ended(&incident, 5.0), None).unwrap();
+    home.start(vec![Scripted::willing(Takes::Objects)]);
+    wait_for("incident.json to be held", || {
+        home.outbox().budget().unwrap().held == 1
+    });
+    assert_eq!(home.outbox().waiting(Takes::Objects).unwrap(), 1);
+    let spent = home.outbox().budget_now().unwrap().day.unwrap().spent;
+    assert!(spent.objects() <= 950_000, "{spent:?}");
 }
