@@ -166,7 +166,7 @@ pub struct Needs {
     pub firsts: u64,
     /// Later segments.
     pub rests: u64,
-    /// There has been a whole day to learn from.
+    /// There were visits on a day before today.
     pub known: bool,
 }
 
