@@ -3,5 +3,8 @@
 //! May import every room; no room imports it outside its tests.
 
 pub mod broker;
+pub mod certificates;
 pub mod encoded;
+pub mod log;
 pub mod models;
+pub mod proxy;

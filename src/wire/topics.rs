@@ -14,10 +14,13 @@ pub struct Topics {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase")]
 pub enum Command {
-    /// Send every alert with a number from `from` on once more.
+    /// Send every alert with a number from `from` to `to` once more.
     Resend {
         /// First number wanted.
         from: u64,
+        /// Last number wanted; none: the newest.
+        #[serde(default)]
+        to: Option<u64>,
     },
     /// Try again what was parked: of one incident, or of all where none is named.
     Retry {
@@ -57,6 +60,9 @@ pub enum CommandError {
          {{\"command\":\"retry\",\"incident\":\"<id>\"}}"
     )]
     Command(String),
+    /// Longer than any command is.
+    #[error("a command of {0} bytes was not looked at: send at most 4096")]
+    TooLong(usize),
     /// Not a topic of ours.
     #[error("the topic \"{0}\" takes no commands")]
     Topic(String),
@@ -161,8 +167,10 @@ impl Topics {
     /// # Errors
     /// When topic or payload are not understood; the message says what to send instead.
     pub fn parse(&self, topic: &str, payload: &[u8]) -> Result<Incoming, CommandError> {
-        let unknown = || CommandError::Topic(topic.to_owned());
-        let payload = payload.get(..LONGEST).unwrap_or(payload);
+        let unknown = || CommandError::Topic(excerpt(topic.as_bytes()));
+        if payload.len() > LONGEST {
+            return Err(CommandError::TooLong(payload.len()));
+        }
         if topic == self.command() {
             return serde_json::from_slice(payload)
                 .map(Incoming::Command)
@@ -267,7 +275,20 @@ mod tests {
                 "lares/home/command",
                 r#"{"command":"resend","from":812,"why":"gap"}"#
             ),
-            Ok(Incoming::Command(Command::Resend { from: 812 }))
+            Ok(Incoming::Command(Command::Resend {
+                from: 812,
+                to: None
+            }))
+        );
+        assert_eq!(
+            parse(
+                "lares/home/command",
+                r#"{"command":"resend","from":812,"to":830}"#
+            ),
+            Ok(Incoming::Command(Command::Resend {
+                from: 812,
+                to: Some(830)
+            }))
         );
         assert_eq!(
             parse("lares/home/command", r#"{"command":"retry"}"#),

@@ -127,7 +127,7 @@ fn only_alerts_that_have_arrived_are_trimmed() {
     assert!((1..=8).contains(&left.alerts), "{left:?}");
     assert_eq!(left.incidents, 20);
     // Those that stay are the newest, and can be asked for again.
-    let again = outbox.resend(1).unwrap();
+    let again = outbox.resend(1, None).unwrap();
     assert_eq!(again, left.alerts);
     wait_for("the last ones again", || {
         sink.taken.lock().len() == 40 + left.alerts as usize
