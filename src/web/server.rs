@@ -109,3 +109,117 @@ pub(super) async fn connection(
         tracing::trace!(%error, "a client did not behave");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, time::Instant};
+
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(15);
+
+    fn short() -> Limits {
+        Limits {
+            head_within: Duration::from_millis(300),
+            life: Duration::from_millis(600),
+            last_answer: Duration::from_millis(300),
+        }
+    }
+
+    /// Runs `client` against a server with a small page and one of 64 MB; both must end.
+    async fn with_server<F: Future<Output = ()>>(client: impl FnOnce(SocketAddr) -> F) {
+        let pages = Router::new()
+            .route("/", get(|| async { "well\n" }))
+            .route("/large", get(|| async { vec![b'x'; 64 << 20] }));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let served = serve_within(short(), listener, pages, stop.clone());
+        let asked = async {
+            client(address).await;
+            stop.cancel();
+        };
+        let both = async { tokio::join!(served, asked) };
+        timeout(PATIENCE, both).await.expect("both have ended");
+    }
+
+    async fn say(address: SocketAddr, what: &[u8]) -> TcpStream {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let _ = socket.write_all(what).await;
+        socket
+    }
+
+    /// What comes until the server hangs up.
+    async fn hear(mut socket: TcpStream) -> String {
+        let mut heard = Vec::new();
+        let _ = socket.read_to_end(&mut heard).await;
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn many_who_say_nothing_keep_nobody_out() {
+        with_server(|address| async move {
+            let mut silent = Vec::new();
+            for at in 0..AT_ONCE {
+                let head: &[u8] = if at % 2 == 0 {
+                    b""
+                } else {
+                    b"GET / HTTP/1.1\r\nHo"
+                };
+                silent.push(say(address, head).await);
+            }
+            let answer = hear(say(address, ASK).await).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            for socket in silent {
+                assert!(!hear(socket).await.contains("200"));
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn heads_that_are_too_long_are_refused() {
+        with_server(|address| async move {
+            let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+            let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(100));
+            for head in [long, many] {
+                let answer = hear(say(address, head.as_bytes()).await).await;
+                assert!(!answer.contains("200 OK"), "{answer}");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_is_not_listened_to() {
+        with_server(|address| async move {
+            let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n";
+            let mut socket = say(address, head).await;
+            let (began, mut sent) = (Instant::now(), 0);
+            while let Ok(bytes) = socket.write(&[0; 65_536]).await {
+                sent += bytes;
+                assert!(began.elapsed() < PATIENCE, "{sent} bytes were taken");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn who_does_not_take_the_answer_is_left() {
+        with_server(|address| async move {
+            let ask = b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
+            let socket = say(address, ask).await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            assert!(hear(socket).await.len() < 64 << 20, "it waited for us");
+        })
+        .await;
+    }
+}

@@ -76,10 +76,14 @@ const LONGEST_ACCOUNT: usize = 64;
 
 /// Bad payloads are quoted, but never in full length.
 fn excerpt(payload: &[u8]) -> String {
-    String::from_utf8_lossy(payload)
-        .chars()
+    plain(&String::from_utf8_lossy(payload), 40)
+}
+
+/// At most `most` characters of a text that somebody else wrote, on one line.
+fn plain(text: &str, most: usize) -> String {
+    text.chars()
         .filter(|c| !c.is_control())
-        .take(40)
+        .take(most)
         .collect()
 }
 
@@ -174,7 +178,7 @@ impl Topics {
         if topic == self.command() {
             return serde_json::from_slice(payload)
                 .map(Incoming::Command)
-                .map_err(|error| CommandError::Command(error.to_string()));
+                .map_err(|error| CommandError::Command(plain(&error.to_string(), 160)));
         }
         let camera = topic
             .strip_prefix(&self.prefix)
@@ -315,5 +319,27 @@ mod tests {
         ]
         .map(|(topic, payload)| t.parse(topic, payload.as_bytes()).unwrap_err().to_string());
         insta::assert_snapshot!(refused.join("\n"));
+    }
+
+    #[test]
+    fn what_others_wrote_is_quoted_short_and_on_one_line() {
+        let t = topics();
+        let name = r"a\u000a\u001b[31m".repeat(300);
+        let refused = [
+            (t.command(), format!("{{\"command\":\"{name}\"}}")),
+            (t.command(), "x".repeat(5_000)),
+            (
+                "lares/home/door/mode/set".to_owned(),
+                "\u{1b}[31m\n".repeat(99),
+            ),
+            ("lares/\n".repeat(1_000), String::new()),
+        ];
+        for (topic, payload) in refused {
+            let text = t.parse(&topic, payload.as_bytes()).unwrap_err().to_string();
+            assert!(
+                text.len() < 400 && !text.contains(char::is_control),
+                "{text:?}"
+            );
+        }
     }
 }

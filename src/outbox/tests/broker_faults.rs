@@ -140,9 +140,10 @@ fn a_broker_that_dies_between_publish_and_puback_gets_the_same_alerts_again() {
     let before = heard(&hub);
     way.broker.kill();
     home.outbox().alert(&visit(9.0), None).unwrap();
-    way.proxy.set(Fault::None);
+    way.proxy.set(Fault::Refuse);
     way.broker.restart().unwrap();
     let hub_again = Hub::connect(&way.broker);
+    way.proxy.set(Fault::None);
     wait_until_sent(&home);
     wait_for("all of them again", || hub_again.alerts().len() >= 6);
     assert_eq!(

@@ -31,7 +31,12 @@ pub(super) fn sort(address: &str, error: &ConnectionError) -> End {
         needs_a_person: true,
         closed_by_broker: false,
     };
-    if let Some(why) = tls::distrust(error, "mqtt", "url") {
+    // With TLS 1.3 a broker refuses our certificate after the handshake, and what it says comes as a packet that cannot be read.
+    let said: &(dyn std::error::Error + 'static) = match error {
+        ConnectionError::MqttState(StateError::Deserialization(inner)) => inner,
+        other => other,
+    };
+    if let Some(why) = tls::distrust(said, "mqtt", "url") {
         return person(format!("the broker {address} could not be trusted: {why}"));
     }
     match error {

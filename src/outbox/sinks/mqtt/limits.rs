@@ -1,10 +1,8 @@
 //! Bounds on what a broker, or whoever speaks through it, can do to the box: how much it may ask, how long it may keep silent.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{base::rate::RateLimit, flow::MediaTime};
@@ -15,12 +13,15 @@ const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(20);
 const COMMANDS_AT_ONCE: u64 = 32;
 /// ... and how often one more.
 const COMMAND_EVERY: Duration = Duration::from_secs(1);
+/// How often the log says that messages are dropped.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
 /// Keeps whoever floods the box with messages from filling its log and its queues.
 pub(super) struct CommandLimit {
     began: Instant,
     rate: RateLimit,
-    /// The log has said that messages are dropped.
-    told: AtomicBool,
+    /// When the log said that messages are dropped.
+    told: Mutex<Option<Instant>>,
 }
 
 impl CommandLimit {
@@ -28,7 +29,7 @@ impl CommandLimit {
         Self {
             began: Instant::now(),
             rate: RateLimit::new(COMMANDS_AT_ONCE, COMMAND_EVERY),
-            told: AtomicBool::new(false),
+            told: Mutex::new(None),
         }
     }
 
@@ -36,15 +37,19 @@ impl CommandLimit {
     pub(super) fn admits(&self, topic: &str) -> bool {
         let now = MediaTime::ZERO + self.began.elapsed();
         let admitted = self.rate.take(1, now) == 1;
-        if !admitted && !self.told.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%topic, "a command was dropped: too many at once");
+        if !admitted {
+            self.dropped(topic);
         }
         admitted
     }
 
-    /// The flood is over: the next one is told anew.
-    pub(super) fn calm(&self) {
-        self.told.store(false, Ordering::Relaxed);
+    /// Tells that one was dropped, but not of each in a flood.
+    pub(super) fn dropped(&self, topic: &str) {
+        let mut told = self.told.lock();
+        if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+            tracing::warn!(%topic, "a command was dropped: too many at once");
+            *told = Some(Instant::now());
+        }
     }
 }
 

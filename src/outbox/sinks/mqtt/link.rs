@@ -128,6 +128,8 @@ impl Link {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
             }
+            // One that was handed over in the moment of the cut would overtake those that were lost with the connection.
+            while queue.try_recv().is_ok() {}
         }
     }
 
@@ -337,10 +339,8 @@ impl Link {
         }
         match self.topics.parse(&topic, &message.payload) {
             Ok(incoming) => {
-                if self.commands.try_send(incoming.into()).is_ok() {
-                    self.limit.calm();
-                } else {
-                    tracing::warn!(%topic, "a command was dropped: too many at once");
+                if self.commands.try_send(incoming.into()).is_err() {
+                    self.limit.dropped(&topic);
                 }
             }
             Err(error) => tracing::warn!(%topic, "{error}"),

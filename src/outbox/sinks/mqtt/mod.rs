@@ -236,6 +236,10 @@ impl Sink for MqttSink {
             after: Some(Duration::ZERO),
             reason: "the connection to the broker was lost".to_owned(),
         };
+        // The connection may have been lost while the alert was picked.
+        if !*self.connected.borrow() {
+            return futures::future::ready(lost()).boxed();
+        }
         // Queued now, not when the future is first polled: alerts must leave in the order of their numbers.
         match self.publications.try_send(publication) {
             Ok(()) => {
