@@ -267,7 +267,7 @@ fn obey(
             }
             Ok(())
         }
-        HubCommand::Resend { from } => shared.outbox.resend(*from).map(drop),
+        HubCommand::Resend { from, to } => shared.outbox.resend(*from, *to).map(drop),
         HubCommand::Retry { incident } => shared.outbox.retry(*incident).map(drop),
     }
 }

@@ -10,5 +10,6 @@ pub mod cpu;
 pub mod heartbeat;
 pub mod link;
 pub mod memory;
+pub mod rate;
 pub mod tasks;
 pub mod telemetry;

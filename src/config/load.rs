@@ -192,6 +192,24 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
     let user = section.text("user");
     let password = section.secret("password_file", "password_env");
     let ca_file = section.path("ca_file");
+    let (client_cert, client_key) = (section.path("client_cert"), section.path("client_key_file"));
+    if client_cert.is_some() != client_key.is_some() {
+        let key = if client_cert.is_some() {
+            "client_key_file"
+        } else {
+            "client_cert"
+        };
+        section.problem(
+            key,
+            "is missing: a certificate of this box needs client_cert and client_key_file",
+        );
+    }
+    if client_cert.is_some() && url.as_ref().is_some_and(|url| url.scheme() == "mqtt") {
+        section.problem(
+            "client_cert",
+            "is shown over TLS only: write mqtts:// in url",
+        );
+    }
     let keep_alive = section.duration("keep_alive", MINUTE * 2, SECOND * 5, HOUR);
     let health_every = section.duration("health_every", HOUR, SECOND * 10, DAY);
     section.done();
@@ -200,6 +218,8 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
         user,
         password,
         ca_file,
+        client_cert,
+        client_key,
         keep_alive,
         health_every,
     })

@@ -244,6 +244,10 @@ pub struct MqttConfig {
     pub password: Option<Secret>,
     /// PEM file of certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// PEM file with this box's own certificate, for a broker that asks for one.
+    pub client_cert: Option<PathBuf>,
+    /// PEM file with its key.
+    pub client_key: Option<PathBuf>,
     /// Keep-alive.
     pub keep_alive: Duration,
     /// A health report is sent at least this often.
@@ -259,6 +263,8 @@ impl MqttConfig {
             user: None,
             password: None,
             ca_file: None,
+            client_cert: None,
+            client_key: None,
             keep_alive: Duration::from_secs(120),
             health_every: Duration::from_secs(3600),
         }

@@ -7,6 +7,7 @@ use std::{
     cell::RefCell,
     collections::BTreeSet,
     fmt,
+    io::Read,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -274,7 +275,7 @@ impl<'a> Section<'a> {
             self.problem(env, format!("is given beside {file}: keep one of the two"));
         }
         if let Some(path) = self.path(file) {
-            return match std::fs::read_to_string(&path) {
+            return match read_small(&path) {
                 Ok(text) => Some(Secret::new(text.trim_end_matches(['\n', '\r']))),
                 Err(error) => {
                     self.problem(
@@ -419,6 +420,19 @@ impl<'a> Section<'a> {
 
 const POLYGON_EXAMPLE: &str =
     "[[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]], three points or more, each x and y from 0 to 1";
+
+/// A text that is not longer than any secret: a path that leads to something endless must not fill the memory.
+fn read_small(path: &Path) -> std::io::Result<String> {
+    const LONGEST: u64 = 64 * 1024;
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?
+        .take(LONGEST + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > LONGEST {
+        return Err(std::io::Error::other("it is too large to be a secret"));
+    }
+    Ok(text)
+}
 
 fn coordinate(value: &DeValue<'_>) -> Option<f32> {
     let text = match value {

@@ -53,11 +53,13 @@ fn the_samples_commented_keys_are_known() {
         })
         .map(|line| format!("{line}\n"))
         .collect();
-    // Secrets name files that do not exist here, and one address is given twice on purpose.
+    // Secrets name files that do not exist here, one address is given twice on purpose, and a certificate beside a plain one.
     let once = uncommented.replacen("url = \"file:///mnt/nas/lares\"\n", "", 1);
     for problem in parse(&once).err().unwrap_or_default() {
         assert!(
-            problem.contains("cannot read") || problem.contains("_env: "),
+            ["cannot read", "_env: ", "is shown over TLS only"]
+                .iter()
+                .any(|known| problem.contains(known)),
             "{problem}"
         );
     }
@@ -261,4 +263,40 @@ fn kinds_keep_within_the_limits_of_all() {
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].to_string().contains(told), "{problems:?}");
     }
+}
+
+#[test]
+fn a_certificate_of_this_box_needs_its_key_and_tls() {
+    let with = |mqtt: &str| {
+        parse(&format!(
+            "version = 1\n[[cameras]]\nurl = \"rtsp://10.0.0.2/live\"\n[mqtt]\n{mqtt}"
+        ))
+    };
+    let both = "client_cert = \"box.pem\"\nclient_key_file = \"/keys/box.key\"\n";
+    let mqtt = with(&format!("url = \"mqtts://h\"\n{both}"))
+        .unwrap()
+        .mqtt
+        .unwrap();
+    assert_eq!(mqtt.client_cert.unwrap(), Path::new("/etc/lares/box.pem"));
+    assert_eq!(mqtt.client_key.unwrap(), Path::new("/keys/box.key"));
+    let alone = with("url = \"mqtts://h\"\nclient_cert = \"box.pem\"\n").unwrap_err();
+    assert!(
+        alone[0].contains("client_key_file") && alone[0].contains("is missing"),
+        "{alone:?}"
+    );
+    let plain = with(&format!("url = \"mqtt://h\"\n{both}")).unwrap_err();
+    assert!(plain[0].contains("write mqtts:// in url"), "{plain:?}");
+}
+
+#[test]
+fn a_secret_without_end_is_refused() {
+    let problems = parse(
+        "version = 1\n[[cameras]]\nurl = \"rtsp://10.0.0.2/live\"\n\
+         [mqtt]\nurl = \"mqtt://h\"\nuser = \"u\"\npassword_file = \"/dev/zero\"\n",
+    )
+    .unwrap_err();
+    assert!(
+        problems[0].contains("too large to be a secret"),
+        "{problems:?}"
+    );
 }

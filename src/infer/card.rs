@@ -230,7 +230,7 @@ impl Card {
         Self::parse(dir, name, &text).map_err(|reason| InferError::BadCard { path, reason })
     }
 
-    fn parse(dir: &Path, name: &str, text: &str) -> Result<Self, String> {
+    pub(super) fn parse(dir: &Path, name: &str, text: &str) -> Result<Self, String> {
         let mut card: Self = toml::from_str(text)
             .map_err(|error| error.to_string().trim_end().replace('\n', " "))?;
         dir.clone_into(&mut card.dir);

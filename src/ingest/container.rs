@@ -118,10 +118,15 @@ pub(super) fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestE
 
 /// Whether the file is shorter than its outermost boxes (MP4) or chunks (AVI) say. Their demuxers take that for the end.
 pub(super) fn is_cut(path: &Path) -> bool {
-    let walk = || -> std::io::Result<bool> {
-        let mut file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        let mut at = 0;
+    let file = std::fs::File::open(path);
+    file.is_ok_and(ends_early)
+}
+
+/// The same of anything that can be read.
+pub(super) fn ends_early(mut file: impl Read + Seek) -> bool {
+    let mut walk = || -> std::io::Result<bool> {
+        let length = file.seek(SeekFrom::End(0))?;
+        let mut at = 0u64;
         while at < length {
             let mut head = [0; 16];
             file.seek(SeekFrom::Start(at))?;
@@ -134,10 +139,12 @@ pub(super) fn is_cut(path: &Path) -> bool {
                 (_, 1) => u64::from_be_bytes(head[8..16].try_into().unwrap_or_default()),
                 (_, size) => size,
             };
-            if read < 8 || size < 8 || at + size > length {
-                return Ok(true);
+            // A box that says it is nearly 2^64 bytes long must not lead back into the file.
+            let end = at.checked_add(size).filter(|end| *end <= length);
+            match end {
+                Some(end) if read >= 8 && size >= 8 => at = end,
+                _ => return Ok(true),
             }
-            at += size;
         }
         Ok(false)
     };
@@ -157,4 +164,28 @@ pub(super) fn missing_plugin(structure: &gst::StructureRef) -> Option<IngestErro
     let codec = parse::codec_name(caps.structure(0)?);
     let package = "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav";
     Some(IngestError::MissingDecoder { codec, package })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// A box with a length of 64 bits.
+    fn large(kind: &[u8; 4], size: u64) -> Vec<u8> {
+        [&[0, 0, 0, 1], &kind[..], &size.to_be_bytes()].concat()
+    }
+
+    #[test]
+    fn boxes_that_lie_about_their_length_end_the_walk() {
+        let whole = [large(b"ftyp", 16), large(b"mdat", 16)].concat();
+        assert!(!ends_early(Cursor::new(&whole)));
+        assert!(ends_early(Cursor::new(&whole[..20])));
+        // 16 + (2^64 - 16) is 0: it would begin anew for ever.
+        for size in [u64::MAX - 15, u64::MAX, 17, 7, 0] {
+            let lying = [large(b"ftyp", 16), large(b"mdat", size)].concat();
+            assert!(ends_early(Cursor::new(lying)), "{size}");
+        }
+    }
 }

@@ -268,7 +268,7 @@ pub(super) fn codec_name(structure: &gst::StructureRef) -> String {
 }
 
 /// The same units with four bytes of length before each.
-fn with_four_byte_lengths(data: &[u8], length_size: usize) -> Bytes {
+pub(super) fn with_four_byte_lengths(data: &[u8], length_size: usize) -> Bytes {
     let mut out = BytesMut::with_capacity(data.len() + 64);
     for unit in nal::units(data, length_size) {
         out.put_u32(

@@ -164,24 +164,40 @@ impl Outbox {
         Ok(seq)
     }
 
-    /// Sends every alert with a number from `from` on once more, in the order of their numbers. Returns how many.
+    /// Sends every alert with a number from `from` to `to` (none: the newest) once more, in the order of their numbers. Returns how many.
+    ///
+    /// What was asked for too often is left out, from the end: the receiver still sees the gap and asks again later.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn resend(&self, from: u64) -> Result<u64, OutboxError> {
+    pub fn resend(&self, from: u64, to: Option<u64>) -> Result<u64, OutboxError> {
+        let range = [from, to.unwrap_or(u64::MAX)].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         self.write(|tx| {
-            let mut select = tx
+            let wanted: u64 = tx
                 .db
-                .prepare_cached("UPDATE alerts SET waiting = 1 WHERE n >= ?1 RETURNING incident")?;
-            let mut rows = select.query([i64::try_from(from).unwrap_or(i64::MAX)])?;
-            let mut count = 0;
+                .prepare_cached(
+                    "SELECT count(*) FROM alerts WHERE n BETWEEN ?1 AND ?2 AND waiting = 0",
+                )?
+                .query_row(range, |row| row.get::<_, i64>(0).map(i64::unsigned_abs))?;
+            let granted = self.resends.take(wanted, self.clock.now());
+            if granted < wanted {
+                tracing::warn!(
+                    asked = wanted,
+                    granted,
+                    "alerts are asked for again too often; the rest may be asked for later"
+                );
+            }
+            let mut update = tx.db.prepare_cached(
+                "UPDATE alerts SET waiting = 1 WHERE n IN (SELECT n FROM alerts
+                 WHERE n BETWEEN ?1 AND ?2 AND waiting = 0 ORDER BY n LIMIT ?3) RETURNING incident",
+            )?;
+            let mut rows = update.query(params![range[0], range[1], granted as i64])?;
             while let Some(row) = rows.next()? {
                 if let Ok(incident) = row.get::<_, String>(0)?.parse() {
                     tx.touch(incident, Lane::Alerts);
                 }
-                count += 1;
             }
-            Ok(count)
+            Ok(granted)
         })
     }
 

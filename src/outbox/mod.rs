@@ -81,7 +81,7 @@ pub use view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
 pub use witness::VARIABLE as WITNESS_VARIABLE;
 
 use crate::{
-    base::{clock::Clock, telemetry::Metrics},
+    base::{clock::Clock, rate::RateLimit, telemetry::Metrics},
     config::OutboxConfig,
     flow::{CameraId, IncidentId, MediaTime, Mode, SiteId, WallTime},
     wire::health::{Allowance, BudgetHealth, DiskHealth, LedgerHead, SinkHealth},
@@ -95,6 +95,11 @@ use witness::Witness;
 
 /// Told of each alert that a broker acknowledged: incident, `seq`, and how long after the frame that confirmed it.
 pub type AckObserver = Box<dyn Fn(IncidentId, u32, Duration) + Send + Sync>;
+
+/// Alerts that may be asked for again at once: a week of a busy household ...
+const RESENDS_AT_ONCE: u64 = 2_000;
+/// ... and how often one more: at most 240 an hour, a quarter of a megabyte.
+const RESEND_EVERY: Duration = Duration::from_secs(15);
 
 /// The outbox of one household. Shared by all lanes; every method may be called from any thread.
 pub struct Outbox {
@@ -114,6 +119,8 @@ pub struct Outbox {
     /// Days are counted in it.
     zone: TimeZone,
     pacer: Arc<Pacer>,
+    /// Alerts that may be sent again because somebody asked.
+    resends: RateLimit,
     sinks: Mutex<Vec<Arc<dyn Sink>>>,
     observer: Mutex<Option<AckObserver>>,
     witness: Option<Witness>,
@@ -232,6 +239,7 @@ impl Outbox {
             metered: AtomicBool::new(false),
             zone: TimeZone::system(),
             pacer,
+            resends: RateLimit::new(RESENDS_AT_ONCE, RESEND_EVERY),
             sinks: Mutex::new(Vec::new()),
             observer: Mutex::new(None),
             witness,

@@ -67,6 +67,7 @@ impl Outbox {
                 away: false,
                 paused_until: None,
                 failures_in_row: 0,
+                taken: None,
                 trouble: None,
                 counted: None,
                 stop: tasks.token().clone(),
@@ -109,7 +110,8 @@ impl Outbox {
     }
 }
 
-type Answer = (Ticket, Outcome);
+/// Of which delivery, when it began, and what came of it.
+type Answer = (Ticket, Instant, Outcome);
 
 struct Pump {
     outbox: Arc<Outbox>,
@@ -122,6 +124,8 @@ struct Pump {
     away: bool,
     paused_until: Option<Instant>,
     failures_in_row: u32,
+    /// When the receiver last took something.
+    taken: Option<Instant>,
     /// What the log has said about our own database.
     trouble: Option<String>,
     counted: Option<Instant>,
@@ -149,8 +153,9 @@ impl Pump {
             {
                 match self.pick() {
                     Ok(Some(parcel)) => {
-                        let ticket = parcel.ticket.clone();
-                        on_way.push(sink.deliver(parcel).map(move |outcome| (ticket, outcome)));
+                        let (ticket, began) = (parcel.ticket.clone(), Instant::now());
+                        let answer = move |outcome| (ticket, began, outcome);
+                        on_way.push(sink.deliver(parcel).map(answer));
                     }
                     Ok(None) => break,
                     Err(error) => {
@@ -215,7 +220,7 @@ impl Pump {
         wait
     }
 
-    fn settle(&mut self, (ticket, outcome): Answer) {
+    fn settle(&mut self, (ticket, began, outcome): Answer) {
         let label = SinkLabel {
             sink: self.sink.name(),
         };
@@ -231,6 +236,7 @@ impl Pump {
                 self.backoffs.remove(&ticket.key);
                 self.sink_backoff.reset();
                 self.failures_in_row = 0;
+                self.taken = Some(Instant::now());
                 self.trouble = None;
                 self.paused_until = None;
                 if std::mem::take(&mut self.away) {
@@ -266,7 +272,12 @@ impl Pump {
                 reason,
             } => {
                 metrics.delivery_failures.get_or_create(&label).inc();
-                let wait = self.receiver_failed(*after, reason);
+                let wait = if self.taken.is_some_and(|at| at > began) {
+                    // It took something else meanwhile, so it is not away: this one alone waits.
+                    after.unwrap_or(FIRST_WAIT)
+                } else {
+                    self.receiver_failed(*after, reason)
+                };
                 // After the pause another one goes first, in case it was this one's fault after all.
                 until = Some(self.outbox.clock.now() + wait + AFTER_OTHERS);
             }

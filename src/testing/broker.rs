@@ -5,12 +5,14 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
+
+use super::certificates::{Authority, Good, Pair, run};
 
 const PROGRAM: &str = "/usr/sbin/mosquitto";
 const START_WITHIN: Duration = Duration::from_secs(10);
@@ -22,6 +24,10 @@ pub struct Demands {
     pub login: Option<(String, String)>,
     /// TLS, with a certificate for `localhost` from an authority of its own.
     pub tls: bool,
+    /// TLS with this certificate instead; [`Broker::ca_file`] stays its own authority's.
+    pub certificate: Option<Pair>,
+    /// Only clients with a certificate of its authority may come in.
+    pub client_certificate: bool,
     /// Lines of an access list, such as `topic read #`.
     pub access: Vec<String>,
 }
@@ -31,48 +37,7 @@ pub struct Broker {
     child: Option<Child>,
     folder: TempDir,
     port: u16,
-    tls: bool,
-}
-
-fn run(program: &str, arguments: &[&str], folder: &Path) -> io::Result<()> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()?;
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!(
-            "{program} failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )))
-    }
-}
-
-/// Makes `ca.pem`, and `server.pem` with `server.key` signed by it.
-fn make_certificates(folder: &Path) -> io::Result<()> {
-    fs::write(
-        folder.join("names"),
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\n",
-    )?;
-    let key = [
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-    ];
-    let mut authority = vec!["req", "-x509", "-days", "2", "-subj", "/CN=Test authority"];
-    authority.extend(key);
-    authority.extend(["-keyout", "ca.key", "-out", "ca.pem"]);
-    run("openssl", &authority, folder)?;
-    let mut request = vec!["req", "-subj", "/CN=localhost"];
-    request.extend(key);
-    request.extend(["-keyout", "server.key", "-out", "server.csr"]);
-    run("openssl", &request, folder)?;
-    let sign = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem";
-    run("openssl", &sign.split(' ').collect::<Vec<_>>(), folder)
+    authority: Option<Authority>,
 }
 
 impl Broker {
@@ -110,17 +75,27 @@ impl Broker {
             fs::write(at("access"), demands.access.join("\n") + "\n")?;
             config.push(format!("acl_file {}", at("access")));
         }
+        let mut authority = None;
         if demands.tls {
-            make_certificates(folder.path())?;
-            config.push(format!("certfile {}", at("server.pem")));
-            config.push(format!("keyfile {}", at("server.key")));
+            let own = Authority::new(folder.path())?;
+            let pair = match &demands.certificate {
+                Some(pair) => pair.clone(),
+                None => own.issue("server", "DNS:localhost,IP:127.0.0.1", Good::Now)?,
+            };
+            config.push(format!("certfile {}", pair.certificate.display()));
+            config.push(format!("keyfile {}", pair.key.display()));
+            if demands.client_certificate {
+                config.push(format!("cafile {}", own.certificate().display()));
+                config.push("require_certificate true".to_owned());
+            }
+            authority = Some(own);
         }
         fs::write(at("mosquitto.conf"), config.join("\n") + "\n")?;
         let mut broker = Self {
             child: None,
             folder,
             port,
-            tls: demands.tls,
+            authority,
         };
         broker.restart()?;
         Ok(broker)
@@ -135,11 +110,17 @@ impl Broker {
     /// Address for a client.
     #[must_use]
     pub fn url(&self) -> String {
-        if self.tls {
+        if self.authority.is_some() {
             format!("mqtts://localhost:{}", self.port)
         } else {
             format!("mqtt://127.0.0.1:{}", self.port)
         }
+    }
+
+    /// Its authority, where there is TLS.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
     }
 
     /// The authority's certificate, where there is TLS.

@@ -3,6 +3,9 @@
 //! May import every room; no room imports it outside its tests.
 
 pub mod broker;
+pub mod certificates;
 pub mod encoded;
 pub mod incidents;
+pub mod log;
 pub mod models;
+pub mod proxy;

@@ -1,6 +1,11 @@
 //! The agent's own HTTP on loopback: `/healthz` (JSON), `/metrics` (OpenMetrics text) and `/why` (JSON lines).
 //!
-//! In: handles to health, metrics and reasons. Out: text. Never changes anything, never shows a secret.
+//! In: handles to health, metrics and reasons. Out: text. Never changes anything, never shows a secret. `server` bounds what a
+//! client may cost.
+
+mod server;
+#[doc(hidden)]
+pub mod steps;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -82,12 +87,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, WebError> {
 
 /// Serves until `stop`.
 pub async fn serve(listener: TcpListener, handles: Handles, stop: CancellationToken) {
-    let served = axum::serve(listener, router(handles))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await;
-    if let Err(error) = served {
-        tracing::warn!(%error, "health and metrics stopped");
-    }
+    server::serve(listener, router(handles), stop).await;
 }
 
 #[cfg(test)]

@@ -14,10 +14,13 @@ pub struct Topics {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase")]
 pub enum Command {
-    /// Send every alert with a number from `from` on once more.
+    /// Send every alert with a number from `from` to `to` once more.
     Resend {
         /// First number wanted.
         from: u64,
+        /// Last number wanted; none: the newest.
+        #[serde(default)]
+        to: Option<u64>,
     },
     /// Try again what was parked: of one incident, or of all where none is named.
     Retry {
@@ -57,6 +60,9 @@ pub enum CommandError {
          {{\"command\":\"retry\",\"incident\":\"<id>\"}}"
     )]
     Command(String),
+    /// Longer than any command is.
+    #[error("a command of {0} bytes was not looked at: send at most 4096")]
+    TooLong(usize),
     /// Not a topic of ours.
     #[error("the topic \"{0}\" takes no commands")]
     Topic(String),
@@ -70,10 +76,14 @@ const LONGEST_ACCOUNT: usize = 64;
 
 /// Bad payloads are quoted, but never in full length.
 fn excerpt(payload: &[u8]) -> String {
-    String::from_utf8_lossy(payload)
-        .chars()
+    plain(&String::from_utf8_lossy(payload), 40)
+}
+
+/// At most `most` characters of a text that somebody else wrote, on one line.
+fn plain(text: &str, most: usize) -> String {
+    text.chars()
         .filter(|c| !c.is_control())
-        .take(40)
+        .take(most)
         .collect()
 }
 
@@ -161,12 +171,14 @@ impl Topics {
     /// # Errors
     /// When topic or payload are not understood; the message says what to send instead.
     pub fn parse(&self, topic: &str, payload: &[u8]) -> Result<Incoming, CommandError> {
-        let unknown = || CommandError::Topic(topic.to_owned());
-        let payload = payload.get(..LONGEST).unwrap_or(payload);
+        let unknown = || CommandError::Topic(excerpt(topic.as_bytes()));
+        if payload.len() > LONGEST {
+            return Err(CommandError::TooLong(payload.len()));
+        }
         if topic == self.command() {
             return serde_json::from_slice(payload)
                 .map(Incoming::Command)
-                .map_err(|error| CommandError::Command(error.to_string()));
+                .map_err(|error| CommandError::Command(plain(&error.to_string(), 160)));
         }
         let camera = topic
             .strip_prefix(&self.prefix)
@@ -267,7 +279,20 @@ mod tests {
                 "lares/home/command",
                 r#"{"command":"resend","from":812,"why":"gap"}"#
             ),
-            Ok(Incoming::Command(Command::Resend { from: 812 }))
+            Ok(Incoming::Command(Command::Resend {
+                from: 812,
+                to: None
+            }))
+        );
+        assert_eq!(
+            parse(
+                "lares/home/command",
+                r#"{"command":"resend","from":812,"to":830}"#
+            ),
+            Ok(Incoming::Command(Command::Resend {
+                from: 812,
+                to: Some(830)
+            }))
         );
         assert_eq!(
             parse("lares/home/command", r#"{"command":"retry"}"#),
@@ -294,5 +319,27 @@ mod tests {
         ]
         .map(|(topic, payload)| t.parse(topic, payload.as_bytes()).unwrap_err().to_string());
         insta::assert_snapshot!(refused.join("\n"));
+    }
+
+    #[test]
+    fn what_others_wrote_is_quoted_short_and_on_one_line() {
+        let t = topics();
+        let name = r"a\u000a\u001b[31m".repeat(300);
+        let refused = [
+            (t.command(), format!("{{\"command\":\"{name}\"}}")),
+            (t.command(), "x".repeat(5_000)),
+            (
+                "lares/home/door/mode/set".to_owned(),
+                "\u{1b}[31m\n".repeat(99),
+            ),
+            ("lares/\n".repeat(1_000), String::new()),
+        ];
+        for (topic, payload) in refused {
+            let text = t.parse(&topic, payload.as_bytes()).unwrap_err().to_string();
+            assert!(
+                text.len() < 400 && !text.contains(char::is_control),
+                "{text:?}"
+            );
+        }
     }
 }

@@ -189,3 +189,8 @@ pub trait Sink: Send + Sync + 'static {
     /// What is wrong with the connection now, in one sentence.
     fn problem(&self) -> Option<String>;
 }
+
+/// Whether a failure says that a name could not be turned into an address. The system has no error code for it.
+fn name_is_unknown(text: &str) -> bool {
+    text.contains("failed to lookup address")
+}

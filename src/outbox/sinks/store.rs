@@ -17,11 +17,12 @@ use object_store::{
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     Body, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes,
     http::{Exchange, PacedClient, PacedConnector},
-    tls,
+    name_is_unknown, tls,
 };
 use crate::{config::UploadConfig, outbox::pace::Pacer};
 
@@ -47,6 +48,12 @@ struct Inner {
     prefix: String,
     target: Target,
     pacer: Arc<Pacer>,
+    /// Time that every upload gets.
+    least_time: Duration,
+    /// Pause after what a person has to put right.
+    pause: Duration,
+    /// Until when the store asked to be left alone.
+    quiet_until: Mutex<Option<Instant>>,
     /// What the last answer said was wrong.
     problem: Mutex<Option<String>>,
 }
@@ -105,8 +112,19 @@ impl StoreSink {
             prefix,
             target,
             pacer: Arc::clone(pacer),
+            least_time: LEAST_TIME,
+            pause: NEEDS_A_PERSON,
+            quiet_until: Mutex::new(None),
             problem: Mutex::new(None),
         })))
+    }
+
+    /// With less patience than a real store deserves.
+    #[cfg(test)]
+    pub(crate) fn impatient(mut self, patience: Duration) -> Self {
+        let inner = Arc::get_mut(&mut self.0).expect("nobody else has it yet");
+        (inner.least_time, inner.pause) = (patience, patience);
+        self
     }
 
     /// Whether the store takes an object: puts a small one and deletes it again. For `lares check`.
@@ -246,7 +264,7 @@ impl Inner {
             options.extensions.insert(Arc::clone(exchange));
         }
         let bytes_out = bytes.len() as u64;
-        let allowed = LEAST_TIME
+        let allowed = self.least_time
             + Duration::from_secs(bytes_out / THINNEST_LINK)
             + self.pacer.time_for(bytes_out) * PATIENCE_WITH_OTHERS;
         let put = self.store.put_opts(&path, bytes.into(), options);
@@ -258,11 +276,15 @@ impl Inner {
                 }
             }
             Ok(Err(error)) => self.failed(key, &error, exchange.retry_after()),
-            Err(_) => Outcome::Retry {
-                scope: Scope::Parcel,
-                after: None,
-                reason: format!("{key} did not get through in {} s", allowed.as_secs()),
-            },
+            Err(_) => {
+                let reason = format!("{key} did not get through in {} s", allowed.as_secs());
+                *self.problem.lock() = Some(reason.clone());
+                Outcome::Retry {
+                    scope: Scope::Parcel,
+                    after: None,
+                    reason,
+                }
+            }
         }
     }
 
@@ -279,7 +301,7 @@ impl Inner {
         *self.problem.lock() = Some(reason.clone());
         Outcome::Retry {
             scope: Scope::Sink,
-            after: Some(NEEDS_A_PERSON),
+            after: Some(self.pause),
             reason,
         }
     }
@@ -289,6 +311,10 @@ impl Inner {
         let Target::S3 { bucket, endpoint } = &self.target else {
             return self.folder_failed(error);
         };
+        if let Some(why) = tls::distrust(error, "upload", "endpoint") {
+            return self
+                .needs_a_person(format!("the store {endpoint} could not be trusted: {why}"));
+        }
         let text = full_text(error);
         match error {
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
@@ -305,11 +331,19 @@ impl Inner {
             Error::NotFound { .. } => self.needs_a_person(format!(
                 "the store {endpoint} has no bucket \"{bucket}\": create it, or correct upload.url"
             )),
-            _ if asks_to_wait(&text) => Outcome::Retry {
-                scope: Scope::Sink,
-                after: retry_after,
-                reason: format!("the store {endpoint} is too busy to take more now"),
-            },
+            _ if asks_to_wait(&text) => {
+                if let Some(pause) = retry_after {
+                    // Also while other uploads succeed, which tells the pump that all is well.
+                    let until = Instant::now() + pause;
+                    let mut quiet = self.quiet_until.lock();
+                    *quiet = (*quiet).max(Some(until));
+                }
+                Outcome::Retry {
+                    scope: Scope::Sink,
+                    after: retry_after,
+                    reason: format!("the store {endpoint} is too busy to take more now"),
+                }
+            }
             _ if text.contains("status code:") => Outcome::Retry {
                 scope: Scope::Parcel,
                 after: None,
@@ -318,10 +352,17 @@ impl Inner {
                     innermost(error)
                 ),
             },
-            _ => self.away(format!(
-                "the store {endpoint} cannot be reached or does not answer properly ({})",
-                innermost(error)
-            )),
+            _ => {
+                let cause = innermost(error);
+                let advice = if name_is_unknown(&cause) {
+                    ": check the network's DNS and the name in upload.endpoint"
+                } else {
+                    ""
+                };
+                self.away(format!(
+                    "the store {endpoint} cannot be reached or does not answer properly ({cause}){advice}"
+                ))
+            }
         }
     }
 
@@ -414,7 +455,11 @@ impl Sink for StoreSink {
     }
 
     fn ready(&self) -> BoxFuture<'_, ()> {
-        ready(()).boxed()
+        let until = *self.0.quiet_until.lock();
+        match until {
+            Some(until) => sleep_until(until).boxed(),
+            None => ready(()).boxed(),
+        }
     }
 
     fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {

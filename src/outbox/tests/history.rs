@@ -115,7 +115,7 @@ fn play(steps: &[Step]) -> Result<(), TestCaseError> {
                 home.start(moody.sinks());
             }
             Step::Fail(times) => *moody.failures.lock() += times,
-            Step::Resend => drop(outbox.resend(1).unwrap()),
+            Step::Resend => drop(outbox.resend(1, None).unwrap()),
             _ => {}
         }
     }

@@ -1,6 +1,8 @@
 //! The outbox with its database, its files and its workers; receivers are scripted, or real processes on loopback.
 
 mod accounts;
+mod broker_faults;
+mod clocks;
 mod cuts;
 mod faults;
 mod folder;
@@ -9,7 +11,9 @@ mod limits;
 mod mqtt;
 mod rows;
 mod s3;
+mod store_faults;
 mod thin;
+mod tls;
 mod wire;
 
 use std::{

@@ -18,21 +18,21 @@ use crate::{
 };
 
 #[derive(Debug, Clone, PartialEq)]
-struct Message {
+pub(super) struct Message {
     topic: String,
     payload: Bytes,
     retain: bool,
 }
 
 /// A client of its own that hears and says what it likes.
-struct Hub {
+pub(super) struct Hub {
     client: AsyncClient,
-    heard: Arc<Mutex<Vec<Message>>>,
+    pub(super) heard: Arc<Mutex<Vec<Message>>>,
     runtime: Runtime,
 }
 
 impl Hub {
-    fn connect(broker: &Broker) -> Self {
+    pub(super) fn connect(broker: &Broker) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut options = MqttOptions::new("hub", "127.0.0.1", broker.port());
         options.set_max_packet_size(Some(1 << 20));
@@ -73,7 +73,7 @@ impl Hub {
         }
     }
 
-    fn say(&self, topic: &str, payload: &str, retain: bool) {
+    pub(super) fn say(&self, topic: &str, payload: &str, retain: bool) {
         let (topic, payload) = (topic.to_owned(), payload.to_owned());
         self.runtime
             .block_on(
@@ -84,13 +84,13 @@ impl Hub {
     }
 
     /// Newest payload of a topic.
-    fn last(&self, topic: &str) -> Option<String> {
+    pub(super) fn last(&self, topic: &str) -> Option<String> {
         let heard = self.heard.lock();
         let message = heard.iter().rfind(|m| m.topic == topic)?;
         Some(String::from_utf8_lossy(&message.payload).into_owned())
     }
 
-    fn alerts(&self) -> Vec<IncidentMessage> {
+    pub(super) fn alerts(&self) -> Vec<IncidentMessage> {
         self.heard
             .lock()
             .iter()
@@ -100,24 +100,26 @@ impl Hub {
     }
 }
 
-fn config(broker: &Broker) -> MqttConfig {
+pub(super) fn config(broker: &Broker) -> MqttConfig {
     MqttConfig {
         url: broker.url().parse().unwrap(),
         user: None,
         password: None,
         ca_file: None,
+        client_cert: None,
+        client_key: None,
         keep_alive: Duration::from_secs(120),
         health_every: Duration::from_secs(3600),
     }
 }
 
-struct Connection {
-    sink: Arc<MqttSink>,
-    live: LiveState,
-    commands: mpsc::Receiver<HubCommand>,
+pub(super) struct Connection {
+    pub(super) sink: Arc<MqttSink>,
+    pub(super) live: LiveState,
+    pub(super) commands: mpsc::Receiver<HubCommand>,
 }
 
-fn connect(home: &Home, config: &MqttConfig) -> Connection {
+pub(super) fn connect(home: &Home, config: &MqttConfig) -> Connection {
     let site: SiteId = "home".parse().unwrap();
     let live = LiveState::new(&site);
     let (tx, commands) = mpsc::channel(16);
@@ -131,7 +133,7 @@ fn connect(home: &Home, config: &MqttConfig) -> Connection {
     }
 }
 
-fn is_connected(connection: &Connection) -> bool {
+pub(super) fn is_connected(connection: &Connection) -> bool {
     connection.sink.problem().is_none()
 }
 
@@ -221,8 +223,8 @@ fn a_broker_that_dies_and_forgets_gets_everything_that_it_did_not_acknowledge() 
         .runtime
         .block_on(async { tokio::time::timeout(PATIENCE, commands.recv()).await })
         .unwrap();
-    assert_eq!(command, Some(HubCommand::Resend { from: 1 }));
-    assert_eq!(home.outbox().resend(1).unwrap(), 50);
+    assert_eq!(command, Some(HubCommand::Resend { from: 1, to: None }));
+    assert_eq!(home.outbox().resend(1, None).unwrap(), 50);
     let everything = || {
         let of = |m: &IncidentMessage| (m.n.unwrap(), m.id, m.seq);
         hub.alerts().iter().map(of).collect::<BTreeSet<_>>()
@@ -396,6 +398,8 @@ fn addresses_that_cannot_be_used_say_how_to_write_them() {
             user: None,
             password: None,
             ca_file: None,
+            client_cert: None,
+            client_key: None,
             keep_alive: Duration::from_secs(120),
             health_every: Duration::from_secs(3600),
         };

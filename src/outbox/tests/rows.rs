@@ -359,7 +359,7 @@ fn alerts_are_sent_again_from_a_number_on() {
     }
     let first = sink.alerts();
     sink.taken.lock().clear();
-    assert_eq!(home.outbox().resend(3).unwrap(), 3);
+    assert_eq!(home.outbox().resend(3, None).unwrap(), 3);
     wait_for("three alerts", || sink.taken.lock().len() == 3);
     let numbers = |list: &[IncidentMessage]| {
         list.iter()
@@ -369,7 +369,7 @@ fn alerts_are_sent_again_from_a_number_on() {
     assert_eq!(numbers(&sink.alerts()), numbers(&first[2..]));
     home.reopen();
     assert_eq!(
-        home.outbox().resend(1).unwrap(),
+        home.outbox().resend(1, None).unwrap(),
         5,
         "interrupted ones have no number yet"
     );
@@ -396,7 +396,7 @@ fn news_goes_before_history_that_was_asked_for_again() {
         }
         delivered()
     });
-    home.outbox().resend(1).unwrap();
+    home.outbox().resend(1, None).unwrap();
     assert!(sent(home.outbox()));
     let order: Vec<_> = sink.alerts().iter().map(|m| m.n.unwrap()).collect();
     assert_eq!(order.len(), 31);

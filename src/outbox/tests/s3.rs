@@ -9,18 +9,25 @@ use super::*;
 use crate::{
     config::{Secret, UploadConfig},
     outbox::{pace::Pacer, sinks::StoreSink},
+    testing::certificates::Pair,
 };
 
 /// A server process; dropping it ends it.
-struct Moto {
+pub(super) struct Moto {
     child: Child,
-    port: u16,
+    pub(super) port: u16,
+    secure: bool,
     log: TempDir,
 }
 
 impl Moto {
     /// Starts it, or says in one sentence why the test is skipped. After `open_actions` requests it checks keys.
-    fn start(open_actions: Option<u32>) -> Option<Self> {
+    pub(super) fn start(open_actions: Option<u32>) -> Option<Self> {
+        Self::start_with(open_actions, None)
+    }
+
+    /// The same, with TLS where there is a certificate.
+    pub(super) fn start_with(open_actions: Option<u32>, pair: Option<&Pair>) -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/moto_server");
         if !program.exists() {
             eprintln!(
@@ -43,11 +50,21 @@ impl Moto {
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(out);
+        if let Some(pair) = pair {
+            command.arg("-c").arg(&pair.certificate);
+            command.arg("-k").arg(&pair.key);
+        }
         if let Some(count) = open_actions {
             command.env("INITIAL_NO_AUTH_ACTION_COUNT", count.to_string());
         }
         let child = command.spawn().unwrap();
-        let moto = Self { child, port, log };
+        let secure = pair.is_some();
+        let moto = Self {
+            child,
+            port,
+            secure,
+            log,
+        };
         let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(
@@ -60,11 +77,16 @@ impl Moto {
         Some(moto)
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}/{path}", self.port)
+    /// An address in it.
+    pub(super) fn url(&self, path: &str) -> String {
+        if self.secure {
+            format!("https://localhost:{}/{path}", self.port)
+        } else {
+            format!("http://127.0.0.1:{}/{path}", self.port)
+        }
     }
 
-    fn config(&self, url: &str) -> UploadConfig {
+    pub(super) fn config(&self, url: &str) -> UploadConfig {
         UploadConfig {
             url: url.parse().unwrap(),
             endpoint: Some(self.url("").parse().unwrap()),
@@ -84,10 +106,32 @@ impl Drop for Moto {
 }
 
 /// Makes a bucket without a client of ours.
-fn make_bucket(home: &Home, moto: &Moto, name: &str) {
+pub(super) fn make_bucket(home: &Home, moto: &Moto, name: &str) {
     let request = reqwest::Client::new().put(moto.url(name)).send();
     let answer = home.runtime.block_on(request).unwrap();
     assert!(answer.status().is_success(), "{}", answer.status());
+}
+
+/// MIME type and content of an object, read without a client of ours; none where there is no such object.
+pub(super) fn stored(home: &Home, moto: &Moto, path: &str) -> Option<(String, bytes::Bytes)> {
+    // Moto keeps anonymous readers out but does not check signatures.
+    let request = reqwest::Client::new()
+        .get(moto.url(path))
+        .header(
+            "Authorization",
+            "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request",
+        )
+        .send();
+    home.runtime.block_on(async {
+        let answer = request.await.unwrap();
+        let found = answer.status().is_success();
+        let content_type = answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let body = answer.bytes().await.unwrap();
+        found.then_some((content_type, body))
+    })
 }
 
 #[test]
@@ -115,25 +159,8 @@ fn a_clip_arrives_whole_in_a_bucket() {
         ("sub/index.m3u8", "application/vnd.apple.mpegurl"),
         ("incident.json", "application/json"),
     ] {
-        let url = moto.url(&format!("evidence/boxes/{prefix}/{file}"));
-        let (status, content_type, body) = home.runtime.block_on(async {
-            // Moto keeps anonymous readers out but does not check signatures.
-            let answer = reqwest::Client::new()
-                .get(url)
-                .header(
-                    "Authorization",
-                    "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request",
-                )
-                .send()
-                .await
-                .unwrap();
-            let content_type = answer.headers()["content-type"]
-                .to_str()
-                .unwrap()
-                .to_owned();
-            (answer.status(), content_type, answer.bytes().await.unwrap())
-        });
-        assert!(status.is_success(), "{file}: {status}");
+        let path = format!("evidence/boxes/{prefix}/{file}");
+        let (content_type, body) = stored(&home, &moto, &path).unwrap();
         assert_eq!(content_type, kind, "{file}");
         match file {
             "incident.json" => {

@@ -11,11 +11,10 @@ use parking_lot::Mutex;
 use rumqttc::{
     Outgoing,
     v5::{
-        AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError,
-        TlsError as TlsFailure,
+        AsyncClient, ConnectionError, Event, EventLoop, MqttOptions,
         mqttbytes::{
             QoS,
-            v5::{ConnAck, ConnectReturnCode, Filter, Packet, PubAck, PubAckReason, Publish},
+            v5::{ConnAck, Filter, Packet, PubAck, PubAckReason, Publish},
         },
     },
 };
@@ -25,7 +24,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{HubCommand, LiveState, Outcome, Publication, Scope};
+use super::{
+    HubCommand, LiveState, Outcome, Publication, Scope,
+    end::{End, end, sort},
+    limits::{CommandLimit, Patience},
+};
 use crate::{
     base::backoff::Backoff,
     outbox::{Outbox, budget::Use, pace::Pacer},
@@ -59,15 +62,6 @@ const TLS_HANDSHAKE: u64 = 400;
 /// SYN, its acknowledgement, CONNECT, the CONNACK's acknowledgement.
 const CONNECT_PACKETS: u64 = 4;
 
-/// Why a connection ended.
-pub(super) struct End {
-    pub(super) reason: String,
-    /// Trying again soon makes no sense.
-    needs_a_person: bool,
-    /// It was made, and the broker ended it without a word.
-    closed_by_broker: bool,
-}
-
 /// Keeps a connection to the broker.
 pub(super) struct Link {
     pub(super) options: MqttOptions,
@@ -78,6 +72,7 @@ pub(super) struct Link {
     pub(super) outbox: Weak<Outbox>,
     pub(super) pacer: Arc<Pacer>,
     pub(super) commands: mpsc::Sender<HubCommand>,
+    pub(super) limit: CommandLimit,
     pub(super) connected: watch::Sender<bool>,
     pub(super) problem: Arc<Mutex<Option<String>>>,
     pub(super) stop: CancellationToken,
@@ -133,6 +128,8 @@ impl Link {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
             }
+            // One that was handed over in the moment of the cut would overtake those that were lost with the connection.
+            while queue.try_recv().is_ok() {}
         }
     }
 
@@ -169,7 +166,9 @@ impl Link {
         self.greet(client);
         let mut sent: VecDeque<oneshot::Sender<Outcome>> = VecDeque::new();
         let mut in_flight: HashMap<u16, oneshot::Sender<Outcome>> = HashMap::new();
+        let mut patience = Patience::new(self.options.keep_alive());
         loop {
+            patience.now(sent.len() + in_flight.len());
             tokio::select! {
                 () = stop.cancelled() => {
                     self.goodbye(client, &mut events, &mut sent, &mut in_flight).await;
@@ -187,6 +186,12 @@ impl Link {
                     }
                 }
                 () = self.live.changed() => self.publish_live(client, largest, &mut sent),
+                () = patience.is_over() => {
+                    return Some(end(format!(
+                        "the broker {} takes alerts but acknowledges none",
+                        self.address
+                    )));
+                }
             }
         }
     }
@@ -324,6 +329,9 @@ impl Link {
 
     fn asked(&self, message: &Publish) {
         let topic = String::from_utf8_lossy(&message.topic);
+        if !self.limit.admits(&topic) {
+            return;
+        }
         if message.retain {
             // It was meant for some moment in the past: acting on it at each connection would undo later decisions.
             tracing::warn!(%topic, "a retained command was ignored: send commands without the retain flag");
@@ -332,7 +340,7 @@ impl Link {
         match self.topics.parse(&topic, &message.payload) {
             Ok(incoming) => {
                 if self.commands.try_send(incoming.into()).is_err() {
-                    tracing::warn!(%topic, "a command was dropped: too many at once");
+                    self.limit.dropped(&topic);
                 }
             }
             Err(error) => tracing::warn!(%topic, "{error}"),
@@ -367,77 +375,10 @@ impl Link {
     }
 }
 
-fn end(reason: String) -> End {
-    End {
-        reason,
-        needs_a_person: false,
-        closed_by_broker: false,
-    }
-}
-
-/// One sentence for each way in which a connection ends.
-pub(super) fn sort(address: &str, error: &ConnectionError) -> End {
-    let person = |reason| End {
-        reason,
-        needs_a_person: true,
-        closed_by_broker: false,
-    };
-    match error {
-        ConnectionError::ConnectionRefused(
-            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
-        ) => person(format!(
-            "the broker {address} refuses user and password: check mqtt.user and mqtt.password_file"
-        )),
-        ConnectionError::ConnectionRefused(
-            ConnectReturnCode::UnsupportedProtocolVersion
-            | ConnectReturnCode::RefusedProtocolVersion,
-        ) => person(format!(
-            "the broker {address} does not speak MQTT 5: update it or use another"
-        )),
-        ConnectionError::ConnectionRefused(code) => end(format!(
-            "the broker {address} refuses the connection ({code:?})"
-        )),
-        ConnectionError::Tls(TlsFailure::Io(error))
-            if error.kind() != std::io::ErrorKind::InvalidData =>
-        {
-            end(format!("the broker {address} cannot be reached ({error})"))
-        }
-        ConnectionError::Tls(error) => person(format!(
-            "the broker {address} could not be trusted ({}): check mqtt.ca_file and the name in mqtt.url",
-            innermost(error)
-        )),
-        ConnectionError::Timeout(_) => end(format!("the broker {address} does not answer")),
-        ConnectionError::Io(error) => {
-            end(format!("the broker {address} cannot be reached ({error})"))
-        }
-        ConnectionError::MqttState(StateError::ConnectionAborted) => End {
-            closed_by_broker: true,
-            ..end(format!("the broker {address} closed the connection"))
-        },
-        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => end(
-            format!("the broker {address} ended the connection ({reason_code:?})"),
-        ),
-        ConnectionError::MqttState(StateError::AwaitPingResp) => {
-            end(format!("the broker {address} does not answer any more"))
-        }
-        other => end(format!(
-            "the connection to the broker {address} was lost ({other})"
-        )),
-    }
-}
-
 /// Largest message that the broker takes, in bytes.
 fn largest_out(ack: &ConnAck) -> usize {
     ack.properties
         .as_ref()
         .and_then(|properties| properties.max_packet_size)
         .map_or(usize::MAX, |bytes| bytes as usize)
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
 }

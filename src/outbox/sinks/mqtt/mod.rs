@@ -4,6 +4,8 @@
 //! retained state, and [`HubCommand`]s. Each connection is a client of its own: nothing but the outbox resends, so nothing
 //! must survive a connection. The broker keeps the session for an hour, so that a command given during a short cut arrives.
 
+mod end;
+mod limits;
 mod link;
 mod witness;
 
@@ -37,8 +39,9 @@ use crate::{
 const IN_FLIGHT: usize = 16;
 /// Packet identifiers in use; far more than in flight, so that a late PUBACK never meets a new message.
 const PACKET_IDS: u16 = 128;
-/// Largest message we take. Commands are small; a broker's retained oddities are not ours to store.
-const LARGEST_IN: u32 = 256 * 1024;
+/// Largest packet that a broker may send us: a command with its topic. The broker keeps larger ones to itself, so that nobody
+/// can use up the household's data plan that way.
+const LARGEST_IN: u32 = 8 * 1024;
 /// How long the broker keeps our session after a cut, in seconds.
 const SESSION_KEPT: u32 = 3600;
 /// Keep-alives below this are refused by the client.
@@ -60,6 +63,8 @@ pub enum HubCommand {
     Resend {
         /// First number wanted.
         from: u64,
+        /// Last one; none: the newest.
+        to: Option<u64>,
     },
     /// Try parked things again: of one incident, or all.
     Retry {
@@ -80,7 +85,7 @@ impl From<Incoming> for HubCommand {
                 mode,
                 account,
             },
-            Incoming::Command(Command::Resend { from }) => Self::Resend { from },
+            Incoming::Command(Command::Resend { from, to }) => Self::Resend { from, to },
             Incoming::Command(Command::Retry { incident }) => Self::Retry { incident },
         }
     }
@@ -137,6 +142,7 @@ impl MqttSink {
             outbox: Arc::downgrade(outbox),
             pacer: Arc::clone(outbox.pacer()),
             commands,
+            limit: limits::CommandLimit::new(),
             connected,
             problem: Arc::clone(&problem),
             stop: tasks.token().clone(),
@@ -173,7 +179,7 @@ pub async fn probe(config: &MqttConfig) -> Result<(), String> {
             match events.poll().await {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => break Ok(()),
                 Ok(_) => {}
-                Err(error) => break Err(link::sort(&address, &error).reason),
+                Err(error) => break Err(end::sort(&address, &error).reason),
             }
         }
     };
@@ -230,6 +236,10 @@ impl Sink for MqttSink {
             after: Some(Duration::ZERO),
             reason: "the connection to the broker was lost".to_owned(),
         };
+        // The connection may have been lost while the alert was picked.
+        if !*self.connected.borrow() {
+            return futures::future::ready(lost()).boxed();
+        }
         // Queued now, not when the future is first polled: alerts must leave in the order of their numbers.
         match self.publications.try_send(publication) {
             Ok(()) => {
@@ -290,7 +300,11 @@ fn options(config: &MqttConfig, site: &SiteId) -> Result<(MqttOptions, String), 
         options.set_credentials(user, password);
     }
     if tls {
-        let client = tls::client(config.ca_file.as_deref())?;
+        let own = match (&config.client_cert, &config.client_key) {
+            (Some(certificate), Some(key)) => Some(tls::Own { certificate, key }),
+            _ => None,
+        };
+        let client = tls::client(config.ca_file.as_deref(), own)?;
         options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(client)));
     }
     Ok((options, format!("{}://{host}:{port}", config.url.scheme())))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rumqttc::v5::{AsyncClient, Event, Incoming as Packet, mqttbytes::QoS};
 
-use super::{link, options};
+use super::{end, options};
 use crate::{
     config::MqttConfig,
     flow::SiteId,
@@ -53,7 +53,7 @@ pub async fn kept_health(config: &MqttConfig, site: &SiteId) -> Result<Option<He
                         .map_err(|error| format!("what the broker {address} keeps on {topic} is no health report ({error})"));
                 }
                 Ok(_) => {}
-                Err(error) => return Err(link::sort(&address, &error).reason),
+                Err(error) => return Err(end::sort(&address, &error).reason),
             }
         }
     };

@@ -1,0 +1,13 @@
+//! Single steps of serving, for fuzzing.
+
+use axum::Router;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use super::server;
+
+/// Serves `pages` to one client until it hangs up.
+pub async fn connection(socket: impl AsyncRead + AsyncWrite + Unpin + 'static, pages: Router) {
+    let stop = CancellationToken::new();
+    server::connection(server::Limits::default(), socket, pages, stop).await;
+}
