@@ -186,7 +186,7 @@ fn a_store_that_never_answers_is_told_once_and_waited_for() {
     assert_eq!(
         (
             way.told("did not get through"),
-            way.told("deliveries go on")
+            way.told("pump: deliveries go on")
         ),
         (1, 1),
         "{:#?}",

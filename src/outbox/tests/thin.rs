@@ -206,9 +206,9 @@ impl House {
                     }
                 }
                 None => {
-                    // The worker looks again after a few seconds; here the next event, or a quarter of an hour, will do.
+                    // The worker looks again after a few seconds; here the next event, or a minute, will do.
                     let next = day.front().map_or(end, |(at, _)| *at);
-                    self.wait_until(next.min(self.now + 900.0).max(self.now + 0.001));
+                    self.wait_until(next.min(self.now + 60.0).max(self.now + 0.001));
                 }
             }
         }
