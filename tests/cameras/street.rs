@@ -152,7 +152,7 @@ impl Street {
         street
     }
 
-    /// Takes what is held now for what the agent needs: all cameras have been online.
+    /// Takes what is held now for what the agent needs: the cameras that are to be watched are, with decoders and all.
     pub(crate) fn settle(&mut self) {
         self.held = Held {
             cpu: self.held.cpu,
