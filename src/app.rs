@@ -84,7 +84,7 @@ impl App {
         )?;
         if outbox.note_config(&config.keys())? {
             tracing::info!(
-                "the configuration is another one than at the last start; the ledger says what changed"
+                "the configuration is new, or another one than at the last start; the ledger says what changed"
             );
         }
         outbox.adopt_orphans(&clip_contents)?;
