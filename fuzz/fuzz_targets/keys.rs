@@ -15,7 +15,7 @@ fuzz_target!(|input: (&str, &[u8], Vec<(u16, u8)>)| {
         assert!(!keys::relative(from, text).is_empty());
     }
     if let Ok(message) = IncidentMessage::from_json(json) {
-        let again = IncidentMessage::from_json(message.to_json().as_bytes()).expect("our own");
+        let again = IncidentMessage::from_json(&message.to_json()).expect("our own");
         assert_eq!(again, message);
     }
     let entries: Vec<_> = entries
