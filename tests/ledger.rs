@@ -384,7 +384,7 @@ fn now() -> f64 {
 fn the_service_manager_hears_of_start_life_and_stop() {
     let home = Home::new();
     home.secret("password", PASSWORD);
-    let camera = Camera::start(PASSWORD, &[&sample("idle-360p.mp4")]);
+    let camera = Camera::start(PASSWORD, &[&sample("idle.mp4")]);
     home.configure(&format!(
         "[[cameras]]\nid = \"{CAMERA}\"\nurl = \"{}\"\nuser = \"{VIEWER}\"\npassword_file = \"password\"\n",
         camera.urls[0]

@@ -192,7 +192,7 @@ fn no_output_of_a_run_holds_a_secret() {
     s3.start();
     let video = home.path("visit.mp4");
     cut(&sample("visits.mp4"), 8, 20, &video);
-    let idle = sample("idle-360p.mp4");
+    let idle = sample("idle.mp4");
     let cameras = Camera::start_for(CAMERA_USER, CAMERA_PASSWORD, &[&video, &idle]);
     let messages = Subscriber::start(&broker, &login, &home.path(""));
     let mut outputs = Outputs::default();
