@@ -128,6 +128,7 @@ impl Camera {
         tasks: &Tasks,
     ) -> anyhow::Result<Self> {
         let id = config.id.clone();
+        shared.board.name(&id, &config.name);
         let (watch_bell, record_bell) = (Bell::new(), Bell::new());
         let (orders_tx, orders) = link(16, WhenFull::Wait, &watch_bell);
         let (notes_tx, notes) = link(64, WhenFull::Wait, &record_bell);

@@ -28,6 +28,7 @@
 //! | [`outbox`] | what must arrive, kept until it has | `wire` too |
 //! | [`diary`] | why there was an alert and why there was none, kept for a day | `event`'s refusals and `wire` too |
 //! | [`web`] | the agent's HTTP: health, metrics, reasons | handles only |
+//! | [`hub`] | what receives: broker, store, index, page | `flow`, `base`, `config`, `wire` |
 //! | [`camera`] | the story of one camera: its two lanes, top to bottom | the stages |
 //! | [`app`] | the composer: config to rooms to lanes, and the order of stopping | everything |
 //! | [`cli`] | one file per command | everything |
@@ -46,6 +47,7 @@ pub mod config;
 pub mod diary;
 pub mod event;
 pub mod flow;
+pub mod hub;
 pub mod infer;
 pub mod ingest;
 pub mod outbox;

@@ -27,7 +27,7 @@ const LATE: Duration = Duration::from_secs(30);
 /// The report of this moment; the metrics say the same.
 pub(super) fn report(shared: &Shared, heartbeats: &Heartbeats) -> Health {
     let outbox = &shared.outbox;
-    let board = shared.board.view();
+    let mut board = shared.board.view();
     let sentence = |problem: Problem| format!("{}: {}", problem.message, problem.hint);
     let mut health = Health::new(
         outbox.site().clone(),
@@ -38,10 +38,10 @@ pub(super) fn report(shared: &Shared, heartbeats: &Heartbeats) -> Health {
     let stalled = heartbeats.overdue();
     health.problems = problems(health.clock, outbox.disk_problem(), &stalled);
     health.ok = board.healthy() && health.problems.is_empty();
-    health.cameras = board
-        .cameras
+    health.cameras = std::mem::take(&mut board.cameras)
         .into_iter()
         .map(|(id, status)| CameraHealth {
+            name: board.names.remove(&id),
             id,
             state: status.state.as_str().to_owned(),
             problem: status.problem.map(sentence),

@@ -30,6 +30,8 @@ pub struct PartStatus {
 pub struct BoardView {
     /// Cameras by id.
     pub cameras: BTreeMap<CameraId, CameraStatus>,
+    /// Their names for people, where they have been told.
+    pub names: BTreeMap<CameraId, String>,
     /// Sinks (`mqtt`, `upload`) and the `disk`, by name.
     pub parts: BTreeMap<&'static str, PartStatus>,
 }
@@ -51,6 +53,11 @@ impl Board {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Writes a camera's name for people.
+    pub fn name(&self, id: &CameraId, name: &str) {
+        self.0.lock().names.insert(id.clone(), name.to_owned());
     }
 
     /// Writes a camera's state. True when that is news.

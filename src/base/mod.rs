@@ -11,5 +11,6 @@ pub mod heartbeat;
 pub mod link;
 pub mod memory;
 pub mod rate;
+pub mod serve;
 pub mod tasks;
 pub mod telemetry;

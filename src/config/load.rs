@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     BitRate, BudgetConfig, ByteSize, Config, ConfigProblem, Environment, KeepConfig, LogConfig,
-    ModelsConfig, MqttConfig, OutboxConfig, UploadConfig, WebConfig, cameras,
+    ModelsConfig, MqttConfig, OutboxConfig, UploadConfig, WebConfig, cameras, hub,
     read::{Reading, Section},
 };
 use crate::flow::SiteId;
@@ -23,7 +23,7 @@ pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 /// A configuration that cannot be used, with everything that is wrong with it.
 #[derive(Debug, thiserror::Error)]
@@ -129,11 +129,16 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
         None if section.has("version") => {}
         None => section.problem("version", "is missing: write version = 1 at the top"),
     }
+    let data_dir = section
+        .path("data_dir")
+        .unwrap_or_else(|| default_data_dir(environment));
     let config = Config {
         site: section.parsed::<SiteId>("site"),
-        data_dir: section
-            .path("data_dir")
-            .unwrap_or_else(|| default_data_dir(environment)),
+        hub: section
+            .has("hub")
+            .then(|| hub::hub(section.section("hub"), &data_dir))
+            .flatten(),
+        data_dir,
         cameras: cameras::cameras(&section),
         models: models(section.section("models")),
         mqtt: section

@@ -5,6 +5,7 @@
 //! Imports `flow` and `base` only.
 
 mod cameras;
+mod hub;
 mod keys;
 mod load;
 mod places;
@@ -40,6 +41,8 @@ pub struct Config {
     pub outbox: OutboxConfig,
     /// The agent's own HTTP.
     pub web: WebConfig,
+    /// The hub in this program; none: another program receives.
+    pub hub: Option<HubConfig>,
     /// Log.
     pub log: LogConfig,
     /// How long stopping in good order may take.
@@ -373,6 +376,45 @@ pub struct KeepConfig {
 pub struct WebConfig {
     /// Where to listen; none: nowhere.
     pub listen: Option<SocketAddr>,
+}
+
+/// The hub.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HubConfig {
+    /// Where its files live.
+    pub dir: PathBuf,
+    /// Where the page listens.
+    pub listen: SocketAddr,
+    /// Where boxes upload to.
+    pub store_listen: SocketAddr,
+    /// Where boxes send their alerts to.
+    pub broker_listen: SocketAddr,
+    /// Further boxes, beside the one that the hub runs in.
+    pub sites: Vec<SiteId>,
+    /// Names by which browsers may ask for the page, beside addresses and the machine's own name.
+    pub names: Vec<String>,
+    /// Incidents are deleted when they are this old.
+    pub retention: Duration,
+    /// Most bytes of uploads.
+    pub quota: ByteSize,
+}
+
+impl HubConfig {
+    /// Defaults, with files in `dir`.
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            dir,
+            listen: loopback(8080),
+            store_listen: loopback(9000),
+            broker_listen: loopback(1883),
+            sites: Vec::new(),
+            names: Vec::new(),
+            retention: Duration::from_secs(30 * 24 * 3600),
+            quota: ByteSize::mb(20_000),
+        }
+    }
 }
 
 /// Log.

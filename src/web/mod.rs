@@ -1,13 +1,12 @@
 //! The agent's own HTTP on loopback: `/healthz` (JSON), `/metrics` (OpenMetrics text) and `/why` (JSON lines).
 //!
-//! In: handles to health, metrics and reasons. Out: text. Never changes anything, never shows a secret. `server` bounds what a
+//! In: handles to health, metrics and reasons. Out: text. Never changes anything, never shows a secret. [`serve`] bounds what a
 //! client may cost.
 
-mod server;
 #[doc(hidden)]
 pub mod steps;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -19,7 +18,14 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{base::telemetry::Metrics, wire::Health};
+use crate::{
+    base::{serve, telemetry::Metrics},
+    wire::Health,
+};
+
+/// Connections at once, and how long each may stay.
+const AT_ONCE: usize = 32;
+const LIFE: Duration = Duration::from_secs(60);
 
 /// Why the agent's HTTP did not start.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +81,10 @@ pub fn router(handles: Handles) -> Router {
         .with_state(handles)
 }
 
+fn limits() -> serve::Limits {
+    serve::Limits::new(AT_ONCE, LIFE)
+}
+
 /// Takes the port, so that a port in use is known before anything runs.
 ///
 /// # Errors
@@ -87,7 +97,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, WebError> {
 
 /// Serves until `stop`.
 pub async fn serve(listener: TcpListener, handles: Handles, stop: CancellationToken) {
-    server::serve(listener, router(handles), stop).await;
+    serve::serve(limits(), listener, router(handles), stop).await;
 }
 
 #[cfg(test)]

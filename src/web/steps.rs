@@ -4,10 +4,11 @@ use axum::Router;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use super::server;
+use super::limits;
+use crate::base::serve;
 
 /// Serves `pages` to one client until it hangs up.
 pub async fn connection(socket: impl AsyncRead + AsyncWrite + Unpin + 'static, pages: Router) {
     let stop = CancellationToken::new();
-    server::connection(server::Limits::default(), socket, pages, stop).await;
+    serve::connection(limits(), socket, pages, stop).await;
 }

@@ -44,6 +44,9 @@ pub struct Health {
 pub struct CameraHealth {
     /// Which.
     pub id: CameraId,
+    /// Its name for people.
+    #[serde(default)]
+    pub name: Option<String>,
     /// `online`, `offline` or `suspended`.
     pub state: String,
     /// What is wrong, in one sentence.
@@ -170,6 +173,7 @@ mod tests {
             .push("the data disk is nearly full".to_owned());
         health.cameras.push(CameraHealth {
             id: "door".parse().unwrap(),
+            name: Some("Front door".to_owned()),
             state: "offline".to_owned(),
             problem: Some("the camera does not answer".to_owned()),
         });

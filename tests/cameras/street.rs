@@ -239,7 +239,10 @@ impl Street {
         let told = format!("{before:?}, {after:?} after {elapsed:?}");
         assert!(after.threads <= before.threads + 12, "{told}");
         // A camera that connects after the first count holds some sockets and the wakers of its threads.
-        assert!(after.files <= before.files + 8 * (self.others as usize + 1), "{told}");
+        assert!(
+            after.files <= before.files + 8 * (self.others as usize + 1),
+            "{told}"
+        );
         assert!(after.megabytes <= before.megabytes + 150, "{told}");
         // A lane that spins takes a whole core by itself.
         let used = after.cpu.saturating_sub(before.cpu);

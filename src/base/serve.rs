@@ -1,11 +1,11 @@
-//! Serves pages to clients that may be slow, many or hostile: each can take only so much of the box.
+//! Serves HTTP to clients that may be slow, many or hostile: each can take only so much of the box.
 //!
-//! In: connections. Out: answers. A request has a bounded head and no body worth reading; a connection has a bounded life; there
-//! is a bounded number of them, and who comes on top waits in the system's queue.
+//! In: connections. Out: answers. A request has a bounded head; a connection has a bounded life; there is a bounded number of
+//! them, and who comes on top waits in the system's queue. Bodies are bounded by whoever reads them.
 
-use std::{pin::pin, time::Duration};
+use std::{net::SocketAddr, pin::pin, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use futures::{StreamExt, stream::FuturesUnordered};
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -19,57 +19,57 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once.
-const AT_ONCE: usize = 32;
 /// Longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
 /// Most fields in it.
 const MOST_FIELDS: usize = 64;
 /// After this long without a field of a head more, or without a next request, a connection is closed.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// A connection takes no more requests after this long ...
-const LIFE: Duration = Duration::from_secs(60);
-/// ... and has this long to take the last answer.
+/// A connection that takes no more requests has this long to take the last answer.
 const LAST_ANSWER: Duration = Duration::from_secs(10);
 /// After a failure to accept: the process has too many files open, or the system no memory.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// How long things may take.
+/// Who is at the other end of a connection; an extension of each of its requests.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub struct Peer(pub SocketAddr);
+
+/// How much clients may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once.
+    pub at_once: usize,
+    /// A connection takes no more requests after this long.
+    pub life: Duration,
     head_within: Duration,
-    life: Duration,
     last_answer: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// At most `at_once` connections, each for `life`.
+    #[must_use]
+    pub fn new(at_once: usize, life: Duration) -> Self {
         Self {
+            at_once,
+            life,
             head_within: HEAD_WITHIN,
-            life: LIFE,
             last_answer: LAST_ANSWER,
         }
     }
 }
 
 /// Serves until `stop`; then each connection may still take the answer that it waits for.
-pub(super) async fn serve(listener: TcpListener, pages: Router, stop: CancellationToken) {
-    serve_within(Limits::default(), listener, pages, stop).await;
-}
-
-async fn serve_within(
-    limits: Limits,
-    listener: TcpListener,
-    pages: Router,
-    stop: CancellationToken,
-) {
+pub async fn serve(limits: Limits, listener: TcpListener, pages: Router, stop: CancellationToken) {
     let mut open = FuturesUnordered::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             Some(()) = open.next() => {}
-            accepted = listener.accept(), if open.len() < AT_ONCE => match accepted {
-                Ok((socket, _)) => open.push(connection(limits, socket, pages.clone(), stop.clone())),
+            accepted = listener.accept(), if open.len() < limits.at_once => match accepted {
+                Ok((socket, peer)) => {
+                    let pages = pages.clone().layer(Extension(Peer(peer)));
+                    open.push(connection(limits, socket, pages, stop.clone()));
+                }
                 Err(error) => {
                     tracing::debug!(%error, "no connection");
                     tokio::time::sleep(BREATH).await;
@@ -81,7 +81,7 @@ async fn serve_within(
 }
 
 /// One connection, from its first byte to its end.
-pub(super) async fn connection(
+pub async fn connection(
     limits: Limits,
     socket: impl AsyncRead + AsyncWrite + Unpin + 'static,
     pages: Router,
@@ -112,7 +112,7 @@ pub(super) async fn connection(
 
 #[cfg(test)]
 mod tests {
-    use std::{net::SocketAddr, time::Instant};
+    use std::time::Instant;
 
     use axum::routing::get;
     use tokio::{
@@ -123,9 +123,11 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(15);
+    const AT_ONCE: usize = 32;
 
     fn short() -> Limits {
         Limits {
+            at_once: AT_ONCE,
             head_within: Duration::from_millis(300),
             life: Duration::from_millis(600),
             last_answer: Duration::from_millis(300),
@@ -140,7 +142,7 @@ mod tests {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let served = serve_within(short(), listener, pages, stop.clone());
+        let served = serve(short(), listener, pages, stop.clone());
         let asked = async {
             client(address).await;
             stop.cancel();

@@ -1,0 +1,95 @@
+//! What goes wrong, as the page is told of it: a status, a code for programs and a sentence.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::hub::{HubError, accounts::Refusal};
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Nobody is logged in.
+    Login,
+    /// Name and password do not fit.
+    Wrong,
+    /// Not for this account, or not from there.
+    Forbidden(&'static str),
+    /// There is no such thing.
+    NotFound(String),
+    /// It is not possible now.
+    Conflict(String),
+    /// It was not understood.
+    BadRequest(String),
+    /// Too many attempts.
+    SlowDown(Duration),
+    /// The hub itself is in trouble, which its log tells.
+    Trouble,
+}
+
+impl From<HubError> for Failure {
+    fn from(error: HubError) -> Self {
+        tracing::error!(%error, "the hub could not answer its page");
+        Self::Trouble
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        HubError::Store(error).into()
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Wrong => Self::Wrong,
+            Refusal::SlowDown(wait) => Self::SlowDown(wait),
+            Refusal::Impossible(reason) => Self::BadRequest(reason),
+            Refusal::Conflict(reason) => Self::Conflict(reason),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let wait = match &self {
+            Self::SlowDown(wait) => Some(wait.as_secs_f64().ceil() as u64),
+            _ => None,
+        };
+        let (status, code, message) = match self {
+            Self::Login => (StatusCode::UNAUTHORIZED, "login", "log in first".to_owned()),
+            Self::Wrong => (
+                StatusCode::UNAUTHORIZED,
+                "login",
+                "name and password do not fit".to_owned(),
+            ),
+            Self::Forbidden(reason) => (StatusCode::FORBIDDEN, "forbidden", reason.to_owned()),
+            Self::NotFound(reason) => (StatusCode::NOT_FOUND, "not-found", reason),
+            Self::Conflict(reason) => (StatusCode::CONFLICT, "conflict", reason),
+            Self::BadRequest(reason) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-request", reason),
+            Self::SlowDown(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "slow-down",
+                "too many attempts: wait a little".to_owned(),
+            ),
+            Self::Trouble => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the hub is in trouble: its log says more".to_owned(),
+            ),
+        };
+        let document = serde_json::json!({"v": 1, "error": {"code": code, "message": message}});
+        let mut response = (status, Json(document)).into_response();
+        if let Some(wait) = wait {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(wait));
+        }
+        response
+    }
+}

@@ -1,0 +1,93 @@
+//! The house as a whole: boxes, cameras, modes, and a picture of now.
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use super::{Page, answer::Failure};
+use crate::{
+    flow::{CameraId, Mode, SiteId},
+    hub::{accounts::Session, house::HouseView, listen::SetMode},
+};
+
+impl Page {
+    /// The house now.
+    pub(super) fn view(&self) -> HouseView {
+        let has_still = |camera: &CameraId| (self.stills)(camera).is_some();
+        self.house.view(self.clock.wall(), &has_still)
+    }
+}
+
+pub(super) async fn show(State(page): State<Page>) -> Json<HouseView> {
+    Json(page.view())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    mode: Mode,
+    cameras: Option<Vec<Which>>,
+}
+
+#[derive(Deserialize)]
+struct Which {
+    site: SiteId,
+    camera: CameraId,
+}
+
+pub(super) async fn set_mode(
+    State(page): State<Page>,
+    Extension(session): Extension<Session>,
+    Json(wanted): Json<Wanted>,
+) -> Result<Response, Failure> {
+    let cameras = match wanted.cameras {
+        None => page.house.cameras(),
+        Some(cameras) => cameras
+            .into_iter()
+            .map(|which| (which.site, which.camera))
+            .collect(),
+    };
+    for (site, camera) in &cameras {
+        if !page.house.knows(site, camera) {
+            let reason = format!("there is no camera {camera} at {site}");
+            return Err(Failure::NotFound(reason));
+        }
+    }
+    let asked = cameras.len();
+    for (site, camera) in cameras {
+        let what = format!("{site}/{camera} {}", wanted.mode.as_str());
+        page.accounts
+            .note(page.clock.wall(), &session.account.name, "mode", &what)?;
+        let request = SetMode {
+            site,
+            camera,
+            mode: wanted.mode,
+            account: Some(session.account.name.clone()),
+        };
+        page.requests
+            .try_send(request)
+            .map_err(|_| Failure::Trouble)?;
+    }
+    let document = serde_json::json!({"v": 1, "asked": asked});
+    Ok((StatusCode::ACCEPTED, Json(document)).into_response())
+}
+
+pub(super) async fn still(
+    State(page): State<Page>,
+    Path((site, camera)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let nothing = || Failure::NotFound("there is no picture of this camera".to_owned());
+    let site: SiteId = site.parse().map_err(|_| nothing())?;
+    let camera: CameraId = camera.parse().map_err(|_| nothing())?;
+    let here = (page.house.local() == Some(&site))
+        .then(|| (page.stills)(&camera))
+        .flatten();
+    let picture = here
+        .or_else(|| page.house.last_picture(&site, &camera))
+        .ok_or_else(nothing)?;
+    Ok(([(header::CONTENT_TYPE, "image/jpeg")], Body::from(picture)).into_response())
+}

@@ -1,0 +1,61 @@
+//! The page itself, as `ui/` builds it and the program carries it.
+
+use axum::{
+    body::Body,
+    http::{StatusCode, Uri, header},
+    response::{Html, IntoResponse, Response},
+};
+use rust_embed::Embed;
+
+#[derive(Embed)]
+#[folder = "ui/dist"]
+#[allow_missing = true]
+struct Built;
+
+/// For a program that was built without the page.
+const WITHOUT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Lares</title>\
+    <h1>Lares</h1><p>This program was built without its page. Build it with <code>make build</code>, which needs \
+    Node.js 18 or newer, or install a package that has it. Alerts and clips arrive all the same.</p></html>";
+
+/// A file of the page; `index.html` for everything that is no file, because the page knows its own places.
+pub(super) async fn file(uri: Uri) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    let is_file = path
+        .rsplit('/')
+        .next()
+        .is_some_and(|name| name.contains('.'));
+    let name = if is_file { path } else { "index.html" };
+    let Some(found) = Built::get(name) else {
+        let built = Built::get("index.html").is_some();
+        return if built || is_file {
+            StatusCode::NOT_FOUND.into_response()
+        } else {
+            Html(WITHOUT).into_response()
+        };
+    };
+    // All but the first one have a name that changes with their content.
+    let keep = if name == "index.html" {
+        "no-cache"
+    } else {
+        "public, max-age=31536000, immutable"
+    };
+    let headers = [
+        (header::CONTENT_TYPE, content_type(name)),
+        (header::CACHE_CONTROL, keep),
+    ];
+    (headers, Body::from(found.data.into_owned())).into_response()
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("woff2") => "font/woff2",
+        Some("webmanifest" | "json") => "application/json",
+        Some("txt") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,12 @@
+//! The hub's store: what boxes upload, over S3, on a plain folder.
+//!
+//! In: signed requests. Out: objects on disk and as they are asked for. `folder` knows files, `s3` who may do what, `limits`
+//! what is deleted when it is too old or too much. None of them reads what an object holds.
+
+mod folder;
+mod limits;
+mod s3;
+
+pub(super) use folder::{Facts, Folder};
+pub(super) use limits::sweep;
+pub(super) use s3::{BUCKET, endpoint};
