@@ -24,7 +24,7 @@ demo: build samples ## a virtual camera, the agent and what receives, on this ma
 	$(LARES) demo --for $(FOR)
 
 .PHONY: test
-test: build samples workshop-quick ## every test: unit, whole-pipeline, end-to-end, documentation, a short evaluation
+test: build samples workshop-quick test-page ## every test: unit, whole-pipeline, end-to-end, documentation, a short evaluation
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/eval --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/peers --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/load --top-level-directory tests
@@ -38,13 +38,24 @@ else
 	cargo test $(CARGO_FLAGS) --no-fail-fast
 endif
 
+# The page in headless Chromium, against the real demo. PICTURES=DIR keeps the pictures of the documents.
+.PHONY: test-page
+test-page: build samples ## the hub's page: its own tests, and what a household does with it in a browser
+	@if ! [ -d ui/node_modules ]; then echo 'page: SKIPPED: there is no Node.js here'; else \
+	cd ui && npm run --silent check && npm test --silent && \
+	node e2e/page.mjs --lares $(abspath $(LARES)) $(if $(PICTURES),--pictures $(abspath $(PICTURES))); fi
+
 .PHONY: lint
-lint: setup ## formatting and clippy, warnings are errors
+lint: page ## formatting and clippy, warnings are errors
 	cargo fmt --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 
+.PHONY: page
+page: setup
+	@deploy/setup/page.sh
+
 .PHONY: build
-build: setup ## the release binary, at target/release/lares
+build: page ## the release binary, at target/release/lares
 	cargo build $(CARGO_FLAGS)
 
 .PHONY: eval

@@ -9,7 +9,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use lares::{
     clip::{ClipEvent, Recorder, steps::Muxer},
     config::ClipConfig,
-    flow::{Codec, IncidentId, MediaTime, Packet, Size, StreamRole},
+    flow::{Codec, IncidentId, MediaTime, Packet, Rendition, Size},
     testing::encoded::Encoded,
 };
 use measure::CpuTime;
@@ -55,7 +55,7 @@ fn pre_roll(c: &mut Criterion<CpuTime>) {
     let Some(mut packets) = stream(Codec::H264, 0) else {
         return;
     };
-    let mut recorder = Recorder::new(StreamRole::Sub, &ClipConfig::default());
+    let mut recorder = Recorder::new(Rendition::Sub, &ClipConfig::default());
     let mut next = 0;
     c.bench_function("clip/pre-roll/packet", |b| {
         b.iter(|| {
@@ -81,7 +81,7 @@ fn record(c: &mut Criterion) {
         b.iter_batched(
             || tempfile::tempdir().expect("a folder"),
             |dir| {
-                let mut recorder = Recorder::new(StreamRole::Sub, &ClipConfig::default());
+                let mut recorder = Recorder::new(Rendition::Sub, &ClipConfig::default());
                 let (incident, start) = (IncidentId::new(), MediaTime::ZERO);
                 let mut events = recorder.start(incident, dir.path().to_owned(), start);
                 for packet in &packets {

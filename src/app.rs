@@ -3,6 +3,7 @@
 //! In: a checked [`Config`]. Out: a running agent. The only module beside [`crate::camera`] that knows what comes after
 //! what. Owns the root token; nothing here looks at a picture or a message.
 
+mod areas;
 mod bookkeeper;
 mod health;
 mod watchdog;
@@ -24,11 +25,12 @@ use crate::{
         tasks::Tasks,
         telemetry::Metrics,
     },
-    camera::{Camera, Shared},
+    camera::{Camera, Shared, Stills},
     clip::reread,
-    config::{Config, Environment},
+    config::{self, Config, Environment},
     diary::Diary,
     flow::{CameraId, SiteId},
+    hub::{self, Hub},
     infer::Infer,
     ingest,
     outbox::{
@@ -56,6 +58,7 @@ pub struct App {
     site: SiteId,
     grace: Duration,
     manager: Option<Arc<watchdog::Manager>>,
+    hub: Option<Hub>,
 }
 
 impl App {
@@ -64,7 +67,7 @@ impl App {
     ///
     /// # Errors
     /// See above.
-    pub async fn start(config: Config, runtime: Handle) -> anyhow::Result<Self> {
+    pub async fn start(mut config: Config, runtime: Handle) -> anyhow::Result<Self> {
         ingest::init()?;
         let root = Tasks::new(runtime, CancellationToken::new());
         let (lanes, deliveries, services) = (root.child(), root.child(), root.child());
@@ -82,14 +85,13 @@ impl App {
             config.outbox.clone(),
             metrics.clone(),
         )?;
-        if outbox.note_config(&config.keys())? {
+        if outbox.note_config(&config.keys(), None)? {
             tracing::info!(
                 "the configuration is new, or another one than at the last start; the ledger says what changed"
             );
         }
         outbox.adopt_orphans(&clip_contents)?;
         let live = LiveState::new(&site);
-        let commands = start_sinks(&config, &outbox, &live, &deliveries)?;
         let diary = Diary::new(&config.data_dir, clock.clone());
         let shared = Shared {
             clock,
@@ -100,7 +102,19 @@ impl App {
             board,
             metrics,
             stages,
+            stills: Stills::default(),
         };
+        let cameras = Arc::new(Mutex::new(BTreeMap::new()));
+        let desk = areas::Desk {
+            file: config.file.clone(),
+            environment: config::environment(),
+            cameras: cameras.clone(),
+            shared: shared.clone(),
+            lanes: lanes.clone(),
+            busy: Mutex::default(),
+        };
+        let hub = start_hub(&mut config, &site, desk, &services).await?;
+        let commands = start_sinks(&config, &shared.outbox, &shared.live, &deliveries)?;
 
         if let Some(address) = config.web.listen {
             let handles = web::Handles {
@@ -123,7 +137,6 @@ impl App {
             }
         }
 
-        let cameras = Arc::new(Mutex::new(BTreeMap::new()));
         for camera in config.cameras {
             let id = camera.id.clone();
             let mode = shared.outbox.mode(&id)?.unwrap_or(camera.mode);
@@ -151,6 +164,7 @@ impl App {
             site,
             grace: config.stop_grace,
             manager,
+            hub,
         })
     }
 
@@ -158,6 +172,12 @@ impl App {
     #[must_use]
     pub fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// The hub in this program, if there is one.
+    #[must_use]
+    pub fn hub(&self) -> Option<&Hub> {
+        self.hub.as_ref()
     }
 
     /// The household's id.
@@ -285,6 +305,32 @@ fn service_manager() -> Option<Arc<watchdog::Manager>> {
             None
         }
     }
+}
+
+/// Starts the hub where the configuration has one. What the configuration does not send elsewhere goes there.
+async fn start_hub(
+    config: &mut Config,
+    site: &SiteId,
+    desk: areas::Desk,
+    tasks: &Tasks,
+) -> anyhow::Result<Option<Hub>> {
+    let Some(hub_config) = &config.hub else {
+        return Ok(None);
+    };
+    let stills = desk.shared.stills.clone();
+    let local = hub::Local {
+        site: site.clone(),
+        stills: Arc::new(move |camera| stills.ask(camera)),
+        areas: Arc::new(desk),
+    };
+    let hub = Hub::start(hub_config, Some(local), tasks).await?;
+    if config.mqtt.is_none() {
+        config.mqtt = hub.mqtt(site);
+    }
+    if config.upload.is_none() {
+        config.upload = hub.upload(site);
+    }
+    Ok(Some(hub))
 }
 
 /// Connects the outbox to what the configuration names; what the hub asks for comes back.

@@ -16,8 +16,10 @@
 mod links;
 mod pictures;
 mod record;
+mod rewrite;
 mod sharpness;
 mod status;
+mod stills;
 mod view;
 mod watch;
 
@@ -33,6 +35,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 pub use record::{ClipSummary, Record};
+pub use stills::Stills;
 pub use view::{Report, View};
 pub use watch::{Pace, Sighting, Watch};
 
@@ -85,6 +88,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// CPU time by stage.
     pub stages: StageCpu,
+    /// Pictures of now.
+    pub stills: Stills,
 }
 
 /// A wish that reaches a lane from outside.
@@ -129,6 +134,7 @@ impl Camera {
     ) -> anyhow::Result<Self> {
         let id = config.id.clone();
         shared.board.name(&id, &config.name);
+        shared.stills.open(&id);
         let (watch_bell, record_bell) = (Bell::new(), Bell::new());
         let (orders_tx, orders) = link(16, WhenFull::Wait, &watch_bell);
         let (notes_tx, notes) = link(64, WhenFull::Wait, &record_bell);
@@ -304,6 +310,9 @@ impl WatchLane {
         match order {
             Order::Mode(mode) => {
                 self.watch.set_mode(mode, now);
+                if mode == Mode::Disarmed {
+                    self.shared.stills.forget(self.watch.camera());
+                }
                 self.tell();
                 self.notes.send(Note::Mode(mode));
             }

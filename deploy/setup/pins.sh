@@ -4,6 +4,7 @@
 min_rust=1.95
 min_gstreamer=1.22
 min_python=3.11
+min_node=18
 
 # ONNX Runtime: the shared library out of the wheel that the Python package index carries.
 # The C library is the same in each wheel of one architecture; cp311 is a choice, not a need.

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# System packages: compiler, GStreamer with plug-ins and headers, mosquitto, ffmpeg, strace, Python.
+# System packages: compiler, GStreamer with plug-ins and headers, mosquitto, ffmpeg, strace, Python; Node.js and
+# Chromium for the hub's page.
 
 debian_packages=(
     build-essential pkg-config ca-certificates
@@ -20,6 +21,9 @@ missing_debian_packages() {
     done
     # Any python3 that can make virtual environments will do, Debian's or not.
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+    # Any Node.js too; a browser only where it is a package: on Ubuntu it is a snap, and the page's test is skipped.
+    { have node && have npm; } || printf '%s\n' nodejs npm
+    if grep -qx 'ID=debian' /etc/os-release; then have chromium || echo chromium; fi
 }
 
 # Prints, one a line, what a system other than Debian lacks.

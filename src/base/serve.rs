@@ -3,10 +3,15 @@
 //! In: connections. Out: answers. A request has a bounded head; a connection has a bounded life; there is a bounded number of
 //! them, and who comes on top waits in the system's queue. Bodies are bounded by whoever reads them.
 
-use std::{net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use axum::{Extension, Router};
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -27,6 +32,8 @@ const MOST_FIELDS: usize = 64;
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// A connection that takes no more requests has this long to take the last answer.
 const LAST_ANSWER: Duration = Duration::from_secs(10);
+/// Refusals are told at most this often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// After a failure to accept: the process has too many files open, or the system no memory.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -39,6 +46,8 @@ pub struct Peer(pub SocketAddr);
 pub struct Limits {
     /// Connections at once.
     pub at_once: usize,
+    /// Of these, connections from one address.
+    pub from_one: usize,
     /// A connection takes no more requests after this long.
     pub life: Duration,
     head_within: Duration,
@@ -46,11 +55,12 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// At most `at_once` connections, each for `life`.
+    /// At most `at_once` connections, half of them from one address, each for `life`.
     #[must_use]
     pub fn new(at_once: usize, life: Duration) -> Self {
         Self {
             at_once,
+            from_one: at_once.div_ceil(2),
             life,
             head_within: HEAD_WITHIN,
             last_answer: LAST_ANSWER,
@@ -61,14 +71,38 @@ impl Limits {
 /// Serves until `stop`; then each connection may still take the answer that it waits for.
 pub async fn serve(limits: Limits, listener: TcpListener, pages: Router, stop: CancellationToken) {
     let mut open = FuturesUnordered::new();
+    let mut by_address: HashMap<IpAddr, usize> = HashMap::new();
+    let mut told: Option<Instant> = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            Some(()) = open.next() => {}
+            Some(address) = open.next() => {
+                if let Entry::Occupied(mut count) = by_address.entry(address) {
+                    *count.get_mut() -= 1;
+                    if *count.get() == 0 {
+                        count.remove();
+                    }
+                }
+            }
             accepted = listener.accept(), if open.len() < limits.at_once => match accepted {
                 Ok((socket, peer)) => {
+                    let count = by_address.entry(peer.ip()).or_default();
+                    if *count >= limits.from_one {
+                        // Closed at once: who has so many needs no more, and others need theirs.
+                        if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+                            told = Some(Instant::now());
+                            tracing::warn!(
+                                address = %peer.ip(),
+                                "more connections than one address may have ({}): further ones are refused",
+                                limits.from_one
+                            );
+                        }
+                        continue;
+                    }
+                    *count += 1;
                     let pages = pages.clone().layer(Extension(Peer(peer)));
-                    open.push(connection(limits, socket, pages, stop.clone()));
+                    let served = connection(limits, socket, pages, stop.clone());
+                    open.push(served.map(move |()| peer.ip()));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "no connection");
@@ -112,8 +146,6 @@ pub async fn connection(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use axum::routing::get;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -128,6 +160,7 @@ mod tests {
     fn short() -> Limits {
         Limits {
             at_once: AT_ONCE,
+            from_one: AT_ONCE,
             head_within: Duration::from_millis(300),
             life: Duration::from_millis(600),
             last_answer: Duration::from_millis(300),
@@ -185,6 +218,38 @@ mod tests {
             }
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn who_has_many_keeps_nobody_else_out() {
+        let limits = Limits {
+            from_one: 4,
+            ..Limits::new(8, Duration::from_secs(30))
+        };
+        let pages = Router::new().route("/", get(|| async { "well\n" }));
+        let listener = TcpListener::bind(("0.0.0.0", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stop = CancellationToken::new();
+        let served = serve(limits, listener, pages, stop.clone());
+        let asked = async {
+            let mut greedy = Vec::new();
+            for _ in 0..50 {
+                greedy.push(say(([127, 0, 0, 1], port).into(), b"GET / HT").await);
+            }
+            // From another address of this machine.
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+            let mut other = socket.connect(([127, 0, 0, 2], port).into()).await.unwrap();
+            other.write_all(ASK).await.unwrap();
+            let answer = hear(other).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            // The fifth was closed at once.
+            assert_eq!(hear(greedy.swap_remove(5)).await, "");
+            drop(greedy);
+            stop.cancel();
+        };
+        let both = async { tokio::join!(served, asked) };
+        timeout(PATIENCE, both).await.expect("both have ended");
     }
 
     #[tokio::test]

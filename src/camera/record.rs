@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     Shared,
     pictures::Pictures,
+    rewrite::Rewrite,
     view::{Report, View},
 };
 use crate::{
@@ -17,8 +18,8 @@ use crate::{
     clip::{ClipError, ClipEvent, Recorder, crop, thumbnail},
     config::{CameraConfig, ClipConfig},
     flow::{
-        CameraId, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime, Mode,
-        Packet, Problem, Rendition, StreamRole,
+        CameraId, Codec, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime,
+        Mode, Packet, Problem, Rendition, StreamRole,
     },
     outbox::{Outbox, PictureKind, sinks::LiveState},
 };
@@ -40,8 +41,11 @@ pub struct Record {
     summaries: BTreeMap<IncidentId, ClipSummary>,
     closed: Vec<ClipSummary>,
     refusal_told: bool,
-    /// Pictures are masked, clips cannot be.
+    /// Clips that are encoded anew: all of them where there is a privacy mask, else those of H.265 for browsers.
+    rewrite: Option<Rewrite>,
     masked: bool,
+    /// What was last seen of the watched stream's coding.
+    h265: bool,
     mode: Mode,
 }
 
@@ -76,17 +80,28 @@ impl Record {
     /// A lane for the camera `config`.
     #[must_use]
     pub fn new(config: &CameraConfig, mode: Mode, shared: &Shared) -> Self {
+        let masked = !config.privacy_mask.is_empty();
+        // Nothing of a masked camera is kept as it came.
         let roles = [
-            Some(StreamRole::Sub),
-            config.main.as_ref().map(|_| StreamRole::Main),
+            (!masked).then_some(StreamRole::Sub),
+            config
+                .main
+                .as_ref()
+                .filter(|_| !masked)
+                .map(|_| StreamRole::Main),
         ];
+        let rewritten = match (masked, config.clip.preview) {
+            (true, _) => Some(Rendition::Sub),
+            (false, true) => Some(Rendition::Preview),
+            (false, false) => None,
+        };
         Self {
             id: config.id.clone(),
             clip: config.clip.clone(),
             streams: roles
                 .into_iter()
                 .flatten()
-                .map(|role| (role, Recorder::new(role, &config.clip)))
+                .map(|role| (role, Recorder::new(role.into(), &config.clip)))
                 .collect(),
             pictures: Pictures::new(config.privacy_mask.clone(), shared.stages.clone()),
             outbox: shared.outbox.clone(),
@@ -97,7 +112,10 @@ impl Record {
             summaries: BTreeMap::new(),
             closed: Vec::new(),
             refusal_told: false,
-            masked: !config.privacy_mask.is_empty(),
+            rewrite: rewritten
+                .map(|rendition| Rewrite::new(rendition, config, shared.stages.clone())),
+            masked,
+            h265: false,
             mode,
         }
     }
@@ -118,6 +136,12 @@ impl Record {
                 Vec::new()
             }
         });
+        if packet.stream == StreamRole::Sub {
+            self.h265 = packet.format.codec == Codec::H265;
+            if self.masked || self.h265 {
+                self.on_rewrite(|rewrite| rewrite.packet(packet));
+            }
+        }
     }
 
     /// Follows a change of an incident. Its alert is already safe.
@@ -131,7 +155,7 @@ impl Record {
             IncidentState::Updated => {
                 let (id, at) = (incident.id, report.newest);
                 let recording = report.change.recording;
-                self.on_streams(|_, recorder| {
+                self.on_all(|recorder| {
                     if recording {
                         recorder.resume(id, at)
                     } else {
@@ -142,7 +166,7 @@ impl Record {
             IncidentState::Ended => {
                 let until = incident.end.unwrap_or(report.newest) + self.clip.post_roll;
                 let id = incident.id;
-                self.on_streams(|_, recorder| recorder.end(id, until));
+                self.on_all(|recorder| recorder.end(id, until));
                 if let Some(last) = self.pictures.ended(id) {
                     self.show(&last);
                 }
@@ -155,28 +179,15 @@ impl Record {
     }
 
     fn start(&mut self, incident: &Incident) {
-        if self.masked {
-            self.refuse_masked(incident.id);
-            return;
-        }
         match self.outbox.incident_dir(incident) {
             Ok(dir) => {
                 let (id, start) = (incident.id, incident.start);
                 self.on_streams(|_, recorder| recorder.start(id, dir.clone(), start));
+                if self.masked || self.h265 {
+                    self.on_rewrite(|rewrite| rewrite.start(id, dir, start));
+                }
             }
             Err(error) => self.disk_problem(&error.to_string()),
-        }
-    }
-
-    /// A clip is the camera's own coding, in which nothing can be painted over.
-    fn refuse_masked(&mut self, incident: IncidentId) {
-        const REASON: &str = "this camera has a privacy mask, which cannot be painted into a clip yet: pictures are kept, the clip is not";
-        if !std::mem::replace(&mut self.refusal_told, true) {
-            tracing::warn!(camera = %self.id, "{REASON}");
-        }
-        self.closed.push(ClipSummary::new(incident));
-        if let Err(error) = self.outbox.clip_refused(incident, REASON) {
-            self.disk_problem(&error.to_string());
         }
     }
 
@@ -217,6 +228,7 @@ impl Record {
     /// Time passes: clips whose stream has gone away are closed.
     pub fn tick(&mut self, now: MediaTime) {
         self.on_streams(|_, recorder| recorder.tick(now));
+        self.on_rewrite(|rewrite| rewrite.tick(now));
     }
 
     /// Disarmed: nothing is kept, the pre-roll is emptied, and no later clip reaches back before arming.
@@ -225,12 +237,14 @@ impl Record {
         if mode == Mode::Disarmed {
             self.pictures.clear();
             self.on_streams(|_, recorder| recorder.clear());
+            self.on_rewrite(Rewrite::clear);
         }
     }
 
     /// Closes every clip with what has come so far.
     pub fn finish(&mut self) {
         self.on_streams(|_, recorder| recorder.finish());
+        self.on_rewrite(Rewrite::finish);
     }
 
     /// Bytes of encoded pictures received, both streams.
@@ -255,6 +269,18 @@ impl Record {
                 .collect();
             events.into_iter().for_each(|event| self.enter(event));
         });
+    }
+
+    /// Runs `step` on every recorder.
+    fn on_all(&mut self, step: impl Fn(&mut Recorder) -> Vec<ClipEvent>) {
+        self.on_streams(|_, recorder| step(recorder));
+        self.on_rewrite(|rewrite| rewrite.with(step));
+    }
+
+    /// Runs `step` on what encodes anew, where there is such a thing, and enters what it finished in the outbox.
+    fn on_rewrite(&mut self, step: impl FnOnce(&mut Rewrite) -> Vec<ClipEvent>) {
+        let events = self.rewrite.as_mut().map(step).unwrap_or_default();
+        events.into_iter().for_each(|event| self.enter(event));
     }
 
     fn enter(&mut self, event: ClipEvent) {

@@ -6,6 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use super::{
     Shared,
+    stills::Stills,
     view::{Report, View},
 };
 use crate::{
@@ -67,6 +68,7 @@ pub struct Watch {
     view: Option<View>,
     sightings: Vec<Sighting>,
     live: LiveState,
+    stills: Stills,
     metrics: Arc<Metrics>,
     frames_decoded: Counter,
     stages: StageCpu,
@@ -120,6 +122,7 @@ impl Watch {
             sightings: Vec::new(),
             refusals: Vec::new(),
             live: shared.live.clone(),
+            stills: shared.stills.clone(),
             metrics: shared.metrics.clone(),
             frames_decoded: shared
                 .metrics
@@ -175,6 +178,7 @@ impl Watch {
             (Pace::OnDemand, DecodeDemand::Asleep) => Duration::ZERO,
             (Pace::OnDemand, DecodeDemand::Off) => return,
         };
+        self.stills.frame(&self.id, &frame);
         if self.next_look.is_some_and(|at| frame.time < at) {
             return;
         }

@@ -1,8 +1,9 @@
-//! `lares demo`: the whole way on one machine: a virtual camera, the agent, Debian's mosquitto and a folder as the store.
+//! `lares demo`: the whole way on one machine: a virtual camera, the agent and the hub with its page.
 
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     sync::{
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     environment,
-    neighbours::{Broker, CameraProcess, Neighbour, folder_config},
+    neighbours::{CameraProcess, Neighbour},
     stop,
 };
 use crate::{
@@ -26,8 +27,9 @@ use crate::{
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics, SinkLabel},
     },
-    config::{Config, parse_duration},
+    config::{Config, HubConfig, parse_duration},
     flow::IncidentState,
+    hub::{HOUSE_USER, Hub},
     wire,
 };
 
@@ -61,34 +63,32 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let store = fresh_folder(&args.out)?;
     let scratch = tempfile::tempdir()?;
-    let broker = Broker::start(scratch.path())?;
     let camera = CameraProcess::start(std::slice::from_ref(&args.video))?;
     let url = camera
         .urls
         .first()
         .context("the virtual camera has no address")?;
     writeln!(out, "camera   {url}  ({})", args.video.display())?;
-    writeln!(out, "broker   mqtt://127.0.0.1:{}", broker.port)?;
-    writeln!(out, "store    {}", store.display())?;
 
-    let mut config = Config::for_camera(url, &environment())
-        .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
-    config.site = Some("demo".parse()?);
-    config.data_dir = scratch.path().join("agent");
-    config.web.listen = None;
-    (config.mqtt, config.upload) = (Some(broker.config()?), Some(folder_config(&store)?));
+    let file = scratch.path().join("lares.toml");
+    fs::write(&file, configuration(url, &store))?;
+    let config = Config::load(&file, &environment())?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
-    let alerts = listen(&broker, &tasks)?;
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
+    let hub = app.hub().context("the demo has a hub")?;
+    let alerts = listen(hub, scratch.path(), &tasks)?;
     let metrics = app.shared().metrics.clone();
+    writeln!(out, "broker   mqtt://{}", hub.broker())?;
+    writeln!(out, "store    {}", store.display())?;
+    writeln!(out, "page     http://{}", hub.page())?;
     writeln!(
         out,
-        "watching for {} s; alerts as the broker hands them on:",
+        "watching for {} s; look at the page, or here: alerts as the broker hands them on:",
         args.duration.as_secs()
     )?;
     out.flush()?;
@@ -123,7 +123,6 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         show(&line, out)?;
     }
     drop(camera);
-    drop(broker);
     let _ = tasks.close(Duration::from_secs(2));
     summary(&metrics, &store, alerted, out)?;
     Ok(ExitCode::SUCCESS)
@@ -158,21 +157,35 @@ fn summary(
     Ok(())
 }
 
-/// Every message under `lares/`, as another program receives it: Debian's `mosquitto_sub`.
-fn listen(broker: &Broker, tasks: &Tasks) -> anyhow::Result<mpsc::Receiver<String>> {
+/// A configuration like that of a home, with free ports, but for the page where its usual one is free.
+fn configuration(camera: &str, store: &Path) -> String {
+    let usual = HubConfig::new(PathBuf::new()).listen;
+    let page = if TcpListener::bind(usual).is_ok() {
+        usual
+    } else {
+        SocketAddr::new(usual.ip(), 0)
+    };
+    let text = |text: &str| toml::Value::from(text);
+    format!(
+        "version = 1\nsite = \"demo\"\ndata_dir = \"agent\"\n\n[[cameras]]\nname = \"Front door\"\nurl = {}\n\n\
+         [hub]\nenabled = true\ndir = {}\nlisten = \"{page}\"\nbroker_listen = \"127.0.0.1:0\"\n\
+         store_listen = \"127.0.0.1:0\"\n\n[web]\nlisten = \"off\"\n",
+        text(camera),
+        text(&store.display().to_string()),
+    )
+}
+
+/// Every alert, as another program of the household receives it: Debian's `mosquitto_sub`.
+fn listen(hub: &Hub, scratch: &Path, tasks: &Tasks) -> anyhow::Result<mpsc::Receiver<String>> {
+    let login = format!("-u {HOUSE_USER}\n-P {}\n", hub.keys().house().expose());
+    fs::write(scratch.join("mosquitto_sub"), login)?;
+    let (host, port) = (hub.broker().ip().to_string(), hub.broker().port());
     let mut command = Command::new("mosquitto_sub");
     command
-        .args([
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &broker.port.to_string(),
-            "-q",
-            "1",
-            "-V",
-            "mqttv5",
-        ])
-        .args(["-t", "lares/+/+/incident"])
+        .args(["-h", &host, "-p", &port.to_string()])
+        .args(["-q", "1", "-V", "mqttv5", "-t", "lares/+/+/incident"])
+        // Its file of default arguments: on the command line the password would be there for all to read.
+        .env("XDG_CONFIG_HOME", scratch)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());

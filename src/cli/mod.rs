@@ -7,6 +7,7 @@ pub mod camera;
 mod capacity;
 pub mod check;
 pub mod demo;
+pub mod hub;
 pub mod ledger;
 pub mod models;
 mod neighbours;
@@ -19,14 +20,17 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand};
 
 use crate::{
     base::telemetry::{LogStyle, start_log},
-    config::{Config, Environment},
+    config::Config,
 };
+
+pub(crate) use crate::config::environment;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,6 +68,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Serve videos as looping RTSP cameras
     Camera(camera::CameraArgs),
+    /// Receive what boxes send, without watching cameras
+    Hub(hub::HubArgs),
     /// List what waits to be delivered, or try it again
     Outbox(outbox::OutboxArgs),
     /// Show, verify or export what left this home
@@ -79,6 +85,9 @@ pub struct ConfigArg {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
+
+/// How long a command without a configured grace may take to stop.
+const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// The file that is read when none is named.
 const DEFAULT_CONFIG: &str = "lares.toml";
@@ -96,13 +105,6 @@ impl ConfigArg {
         };
         Ok(Some(Config::load(&path, &environment())?))
     }
-}
-
-/// The process's environment, as far as it is text.
-pub(crate) fn environment() -> Environment {
-    std::env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }
 
 /// Runs the command line.
@@ -131,6 +133,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Camera(args) => camera::run(args, out).map(|()| ExitCode::SUCCESS),
+        Command::Hub(args) => hub::run(&args, out),
         Command::Outbox(args) => outbox::run(&args, out),
         Command::Ledger(args) => ledger::run(&args, out),
         Command::Models(args) => models::run(&args, out),
@@ -140,11 +143,13 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 /// `lares run` logs at "info" or as its configuration says, the others only what is wrong.
 fn start_logging(cli: &Cli) -> anyhow::Result<()> {
     let configured = match &cli.command {
-        Command::Run(args) => args.config.load().ok().flatten().map(|config| config.log),
+        Command::Run(run::RunArgs { config, .. }) | Command::Hub(hub::HubArgs { config, .. }) => {
+            config.load().ok().flatten().map(|config| config.log)
+        }
         _ => None,
     };
     let quiet = match &cli.command {
-        Command::Run(_) => "info",
+        Command::Run(_) | Command::Hub(_) => "info",
         // Its findings say it already.
         Command::Check(_) => "error",
         _ => "warn",

@@ -35,7 +35,7 @@ use crate::{
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics},
     },
-    camera::{ClipSummary, Pace, Record, Report, Shared, Watch},
+    camera::{ClipSummary, Pace, Record, Report, Shared, Stills, Watch},
     config::{CameraConfig, Config},
     flow::{EndReason, IncidentId, IncidentState, MediaTime, Mode, SiteId, StreamRole},
     infer::Infer,
@@ -213,6 +213,7 @@ impl Replay<'_> {
             board: Board::new(),
             metrics: self.metrics.clone(),
             stages: self.stages.clone(),
+            stills: Stills::default(),
         };
         let mut watch = Watch::new(
             &self.camera,

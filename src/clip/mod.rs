@@ -18,6 +18,7 @@ mod picture;
 mod preroll;
 mod recorder;
 pub mod reread;
+mod ring;
 mod runs;
 mod segments;
 mod spool;
@@ -27,6 +28,7 @@ pub mod steps;
 pub use error::ClipError;
 pub use picture::{crop, thumbnail};
 pub use recorder::{ClipEvent, Recorder};
+pub use ring::Ring;
 
 #[cfg(test)]
 mod real_streams;

@@ -6,13 +6,13 @@ use mp4_atom::{Any, ReadFrom};
 
 use super::{ClipEvent, Recorder, scripted::config};
 use crate::{
-    flow::{Codec, IncidentId, MediaFile, MediaKind, MediaTime, Packet, StreamRole},
+    flow::{Codec, IncidentId, MediaFile, MediaKind, MediaTime, Packet, Rendition},
     testing::encoded::Encoded,
 };
 
 /// Records all of `packets` as one clip.
 fn record(packets: &[Packet], dir: &Path) -> Vec<MediaFile> {
-    let mut recorder = Recorder::new(StreamRole::Sub, &config());
+    let mut recorder = Recorder::new(Rendition::Sub, &config());
     let mut events = recorder.start(IncidentId::new(), dir.to_owned(), MediaTime::ZERO);
     for packet in packets {
         events.extend(recorder.packet(packet));

@@ -19,13 +19,11 @@ use super::{
 };
 use crate::{
     config::ClipConfig,
-    flow::{
-        IncidentId, MediaFile, MediaKind, MediaTime, Packet, Rendition, StreamFormat, StreamRole,
-    },
+    flow::{IncidentId, MediaFile, MediaKind, MediaTime, Packet, Rendition, StreamFormat},
 };
 
 /// The ring keeps this much more than the pre-roll: an incident is believed, or dated back, some time after its start.
-const BELIEF: Duration = Duration::from_secs(10);
+pub(super) const BELIEF: Duration = Duration::from_secs(10);
 /// A stream that sends nothing for this long has what is held written out.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -95,13 +93,13 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder of the stream `role`.
+    /// A recorder of `rendition`.
     #[must_use]
-    pub fn new(role: StreamRole, config: &ClipConfig) -> Self {
+    pub fn new(rendition: Rendition, config: &ClipConfig) -> Self {
         let rule = CutRule::from(config);
         let most_bytes = config.pre_roll_bytes.0;
         Self {
-            rendition: role.into(),
+            rendition,
             pre_roll: config.pre_roll,
             rule,
             runs: Runs::default(),
@@ -222,6 +220,12 @@ impl Recorder {
         self.stored.clear();
         self.segmenter.reset();
         events
+    }
+
+    /// Whether no clip is open.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        self.clips.is_empty()
     }
 
     fn place_of(&self, incident: IncidentId) -> Option<usize> {

@@ -13,9 +13,10 @@ use super::{
 };
 use crate::flow::{CameraId, Label, Mode};
 
-pub(super) fn cameras(root: &Section<'_>) -> Vec<CameraConfig> {
+/// The cameras; at least one, unless there is a hub for those of other boxes.
+pub(super) fn cameras(root: &Section<'_>, has_hub: bool) -> Vec<CameraConfig> {
     let sections = root.sections("cameras");
-    if sections.is_empty() {
+    if sections.is_empty() && !has_hub {
         root.problem(
             "cameras",
             "no camera: add [[cameras]] with url = \"rtsp://...\"",
@@ -84,6 +85,7 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         segment_bytes: clip_section
             .parsed("segment_bytes")
             .unwrap_or(defaults.segment_bytes),
+        preview: clip_section.flag("preview", defaults.preview),
     };
     if clip.segment_max < clip.segment_target {
         clip_section.problem(

@@ -68,9 +68,14 @@ impl Config {
             source,
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, folder, environment).map_err(|problems| ConfigError::Problems {
+        let config = Self::parse(&text, folder, environment);
+        let config = config.map_err(|problems| ConfigError::Problems {
             path: path.to_owned(),
             problems,
+        })?;
+        Ok(Self {
+            file: Some(path.to_owned()),
+            ..config
         })
     }
 
@@ -132,14 +137,16 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
     let data_dir = section
         .path("data_dir")
         .unwrap_or_else(|| default_data_dir(environment));
+    let hub = section
+        .has("hub")
+        .then(|| hub::hub(section.section("hub"), &data_dir))
+        .flatten();
     let config = Config {
+        file: None,
         site: section.parsed::<SiteId>("site"),
-        hub: section
-            .has("hub")
-            .then(|| hub::hub(section.section("hub"), &data_dir))
-            .flatten(),
+        cameras: cameras::cameras(&section, hub.is_some()),
+        hub,
         data_dir,
-        cameras: cameras::cameras(&section),
         models: models(section.section("models")),
         mqtt: section
             .has("mqtt")

@@ -4,6 +4,7 @@
 //! Never opens a camera, a socket or a model: `lares check` does that with the rooms themselves.
 //! Imports `flow` and `base` only.
 
+mod areas;
 mod cameras;
 mod hub;
 mod keys;
@@ -14,6 +15,7 @@ mod units;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use areas::{Areas, AreasError, ZoneArea, version as areas_version};
 pub use load::ConfigError;
 pub use read::ConfigProblem;
 pub use units::{BitRate, ByteSize, Secret, parse_duration};
@@ -22,9 +24,20 @@ use serde::Serialize;
 
 use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon, SiteId};
 
+/// The process's environment, as far as it is text.
+#[must_use]
+pub fn environment() -> Environment {
+    std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
 /// Everything that `lares run` needs to know.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
+    /// The file that it was read from; none: it came from the command line.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// The household; made at first start and kept in `data_dir` where absent.
     pub site: Option<SiteId>,
     /// Where clips, the outbox and the site's id live.
@@ -218,6 +231,8 @@ pub struct ClipConfig {
     pub segment_max: Duration,
     /// ... or about this many bytes.
     pub segment_bytes: ByteSize,
+    /// An H.265 camera's clips are encoded as H.264 too, for browsers that play nothing else.
+    pub preview: bool,
 }
 
 /// Models.
@@ -480,6 +495,7 @@ impl Default for ClipConfig {
             segment_target: Duration::from_secs(2),
             segment_max: Duration::from_secs(4),
             segment_bytes: ByteSize::kb(512),
+            preview: true,
         }
     }
 }

@@ -264,14 +264,15 @@ impl House {
         silent
     }
 
-    /// All of it. `stills`: cameras of this box that a picture of now can be had of.
-    pub(super) fn view(&self, now: WallTime, stills: &dyn Fn(&CameraId) -> bool) -> HouseView {
+    /// All of it.
+    pub(super) fn view(&self, now: WallTime) -> HouseView {
         let sites = self.sites.lock();
         let cameras = sites.iter().flat_map(|(site, state)| {
             let local = self.local.as_ref() == Some(site);
             state.cameras.iter().map(move |(id, camera)| {
                 let there = state.online && !state.silent;
-                let has_still = camera.picture.is_some() || (local && stills(id));
+                let watches = camera.state.as_deref() == Some("online");
+                let has_still = camera.picture.is_some() || (local && watches);
                 CameraView {
                     site: site.clone(),
                     id: id.clone(),
@@ -353,7 +354,7 @@ mod tests {
     }
 
     fn view(house: &House) -> serde_json::Value {
-        serde_json::to_value(house.view(WallTime(5), &|_| false)).unwrap()
+        serde_json::to_value(house.view(WallTime(5))).unwrap()
     }
 
     #[test]

@@ -33,8 +33,10 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::mpsc};
 
+pub use accounts::AccountBook;
 pub use keys::{HOUSE_USER, Keys};
 
 use self::{
@@ -51,8 +53,8 @@ use crate::{
         serve::{self, Limits},
         tasks::Tasks,
     },
-    config::{HubConfig, MqttConfig, UploadConfig},
-    flow::SiteId,
+    config::{Areas, HubConfig, MqttConfig, UploadConfig},
+    flow::{CameraId, SiteId},
 };
 
 /// Requests to boxes that may wait for the broker.
@@ -101,6 +103,9 @@ pub enum HubError {
     /// The store's folder.
     #[error("the hub's store cannot be read: {0}")]
     Store(io::Error),
+    /// An account that cannot be.
+    #[error("{0}")]
+    Account(String),
     /// Hashing.
     #[error("the password cannot be kept: {0}")]
     Password(String),
@@ -121,6 +126,43 @@ pub struct Local {
     pub site: SiteId,
     /// Pictures of now of its cameras.
     pub stills: Stills,
+    /// Where their areas are changed.
+    pub areas: Arc<dyn AreasDesk>,
+}
+
+/// Areas of a camera, and the version of the configuration that they were read from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// Tells whether the configuration has changed since.
+    pub version: String,
+    /// Zones and masks.
+    #[serde(flatten)]
+    pub areas: Areas,
+}
+
+/// Why areas were not read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AreasRefusal {
+    /// Not now, or not here; one sentence.
+    Conflict(String),
+    /// Not like this; one sentence.
+    Impossible(String),
+}
+
+/// Changes areas of a box's cameras.
+pub trait AreasDesk: Send + Sync + 'static {
+    /// The areas of `camera`.
+    ///
+    /// # Errors
+    /// When there is no configuration to read them from.
+    fn read(&self, camera: &CameraId) -> Result<Drawn, AreasRefusal>;
+
+    /// Writes `drawn` down and has `camera` watched with it; blocks until it is.
+    ///
+    /// # Errors
+    /// When the configuration has changed since, or would not be sound.
+    fn write(&self, camera: &CameraId, drawn: &Drawn, account: &str)
+    -> Result<Drawn, AreasRefusal>;
 }
 
 /// A hub that runs.
@@ -196,7 +238,9 @@ impl Hub {
             accounts,
             requests: sender,
             clock,
+            areas: local.as_ref().map(|local| Arc::clone(&local.areas)),
             stills: local.map_or_else(|| Arc::new(|_: &_| None) as Stills, |local| local.stills),
+            tasks: tasks.clone(),
             names: names(config).into(),
             off_loopback: !page_address.ip().is_loopback(),
             opened: Arc::default(),

@@ -4,7 +4,7 @@
 //! Out: [`Packet`]s in decode order on the box's own time line, [`SourceState`]s as sentences for people, and
 //! [`Frame`](crate::flow::Frame)s in presentation order.
 //!
-//! Never looks into a picture, never writes to disk, never re-encodes, never waits for whoever takes its packets.
+//! Never looks into a picture, never writes to disk, never waits for whoever takes its packets.
 //! It starts no thread of its own but those that GStreamer's live and file elements bring; parsers and decoders run
 //! on the caller's thread ([`Decoder`]). Imports `flow`, `base` and `config`; only this room and `vcam` name GStreamer.
 //!
@@ -24,6 +24,7 @@
 //! | `transport` | TCP, UDP with its jitter buffer, and whom TLS trusts |
 //! | `decode`, `mask` | one decoder; privacy masks |
 //! | `decoders` | which element decodes: hardware that has passed a trial, or software |
+//! | `encode` | H.264 out of decoded pictures |
 //! | `ring` | the current group of pictures; pure |
 //! | `ondemand` | decides what is decoded, and when |
 //! | `steps` | single steps, for benches |
@@ -31,6 +32,7 @@
 mod container;
 mod decode;
 mod decoders;
+mod encode;
 mod file;
 mod gate;
 mod line;
@@ -64,6 +66,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use decode::{DecodeError, Decoder, Feed};
 pub(crate) use decoders::describe as describe_decoder;
+pub use encode::Encoder;
 pub use file::FileSource;
 pub use ondemand::OnDemand;
 pub use rtsp::RtspSource;

@@ -141,7 +141,7 @@ impl Unit {
 
 /// Turns capabilities into a format, once for each change.
 #[derive(Default)]
-struct Formats {
+pub(super) struct Formats {
     current: Option<(gst::Caps, Arc<StreamFormat>, Layout)>,
 }
 
@@ -153,7 +153,8 @@ struct Layout {
 }
 
 impl Formats {
-    fn unit(&mut self, buffer: gst::Buffer, caps: &gst::Caps) -> Option<Unit> {
+    /// The unit in `buffer`, whose capabilities are `caps`.
+    pub(super) fn unit(&mut self, buffer: gst::Buffer, caps: &gst::Caps) -> Option<Unit> {
         let changed = !matches!(&self.current, Some((known, _, _)) if known == caps);
         if changed {
             let (format, layout) = read_format(caps)?;

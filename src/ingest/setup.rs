@@ -22,6 +22,12 @@ const NEEDED: [(&str, &str); 14] = [
     ("avdec_h265", "gstreamer1.0-libav"),
 ];
 
+/// Elements that only some clips need.
+const SOMETIMES: [(&str, &str); 2] = [
+    ("videoscale", "gstreamer1.0-plugins-base"),
+    ("x264enc", "gstreamer1.0-plugins-ugly"),
+];
+
 /// Starts GStreamer and checks that every element that cameras need is installed. Cheap when called again.
 ///
 /// # Errors
@@ -42,6 +48,7 @@ pub fn init() -> Result<(), IngestError> {
 fn missing(element: &str) -> IngestError {
     let package = NEEDED
         .iter()
+        .chain(&SOMETIMES)
         .find(|(name, _)| *name == element)
         .map_or("gstreamer1.0-plugins-good", |(_, package)| package);
     IngestError::MissingElement {

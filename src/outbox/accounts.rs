@@ -151,11 +151,16 @@ impl Outbox {
     }
 
     /// Writes down which keys of the configuration have changed since the last start, if any. `keys`: each key with its
-    /// value as text, without secrets; only their SHA-256 is kept. True when there was a change.
+    /// value as text, without secrets; only their SHA-256 is kept. `account`: who changed them, where that is known. True
+    /// when there was a change.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn note_config(&self, keys: &BTreeMap<String, String>) -> Result<bool, OutboxError> {
+    pub fn note_config(
+        &self,
+        keys: &BTreeMap<String, String>,
+        account: Option<&str>,
+    ) -> Result<bool, OutboxError> {
         let now: BTreeMap<&str, String> = keys
             .iter()
             .map(|(key, value)| (key.as_str(), hex::encode(&Sha256::digest(value)[..8])))
@@ -189,6 +194,7 @@ impl Outbox {
             let detail = detail.to_string();
             let entry = Entry {
                 kind: ledger::CONFIG,
+                account,
                 detail: Some(&detail),
                 ..tx.here()
             };

@@ -22,7 +22,7 @@ struct Bench {
 impl Bench {
     fn new(gop: u64) -> Self {
         Self {
-            recorder: Recorder::new(StreamRole::Sub, &config()),
+            recorder: Recorder::new(Rendition::Sub, &config()),
             camera: Camera::new(gop),
             dir: tempfile::tempdir().unwrap(),
             events: Vec::new(),

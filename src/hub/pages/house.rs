@@ -18,8 +18,7 @@ use crate::{
 impl Page {
     /// The house now.
     pub(super) fn view(&self) -> HouseView {
-        let has_still = |camera: &CameraId| (self.stills)(camera).is_some();
-        self.house.view(self.clock.wall(), &has_still)
+        self.house.view(self.clock.wall())
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Page, answer::Failure, clips};
 use crate::{
-    flow::{CameraId, ClockState, IncidentId, IncidentState, Label, RuleHit, SiteId, WallTime},
+    flow::{CameraId, ClockState, IncidentId, IncidentState, Label, Rendition, RuleHit, SiteId, WallTime},
     hub::index::{Cursor, Filter},
     wire::{ClipState, IncidentMessage, Item, ObjectKey},
 };
@@ -66,15 +66,23 @@ impl IncidentView {
         let crop = crop.filter(there);
         // The address changes with the picture, so that no browser shows an older one.
         let address = |key: ObjectKey| format!("/media/{key}?seq={}", message.seq);
-        let playlist = message.clip.key.as_deref().and_then(own).filter(there);
+        let original = message.clip.key.as_deref().and_then(own).filter(there);
+        let codec = |playlist: &ObjectKey| clips::codec(&page.folder, playlist);
+        // What every browser plays, where the original is not that.
+        let preview = original.clone().map(|original| ObjectKey {
+            item: Item::Playlist(Rendition::Preview),
+            ..original
+        });
+        let plays = original.as_ref().and_then(codec) == Some("h264");
+        let playlist = preview
+            .filter(|preview| !plays && there(preview))
+            .or_else(|| original.clone());
         let clip = ClipView {
             state: message.clip.state,
             segments: message.clip.segments,
             bytes: message.clip.bytes,
-            codec: playlist
-                .as_ref()
-                .and_then(|playlist| clips::codec(&page.folder, playlist)),
-            download: playlist
+            codec: playlist.as_ref().and_then(codec),
+            download: original
                 .as_ref()
                 .map(|_| format!("/api/incidents/{}/clip.mp4", message.id)),
             playlist: playlist.map(|playlist| format!("/media/{playlist}")),

@@ -4,6 +4,7 @@
 //! the boxes over the broker, like those of any other program; nothing here talks to a camera.
 
 mod answer;
+mod areas;
 mod clips;
 mod events;
 mod guard;
@@ -26,9 +27,11 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use self::answer::Failure;
-use super::{accounts::Accounts, house::House, index::Index, listen::SetMode, store::Folder};
+use super::{
+    AreasDesk, accounts::Accounts, house::House, index::Index, listen::SetMode, store::Folder,
+};
 use crate::{
-    base::clock::Clock,
+    base::{clock::Clock, tasks::Tasks},
     flow::{CameraId, IncidentId},
 };
 
@@ -48,6 +51,9 @@ pub(super) struct Page {
     pub(super) requests: mpsc::Sender<SetMode>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stills: Stills,
+    /// Where areas of this box's cameras are changed.
+    pub(super) areas: Option<Arc<dyn AreasDesk>>,
+    pub(super) tasks: Tasks,
     /// Names by which browsers may ask for the hub, beside addresses and `localhost`.
     pub(super) names: Arc<[String]>,
     /// Whether others than this machine can reach the page.
@@ -69,6 +75,10 @@ pub(super) fn router(page: Page) -> Router {
         .route("/house", get(house::show))
         .route("/mode", put(house::set_mode))
         .route("/cameras/{site}/{camera}/still.jpg", get(house::still))
+        .route(
+            "/cameras/{site}/{camera}/areas",
+            get(areas::show).put(areas::draw),
+        )
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::show))
         .route("/incidents/{id}/clip.mp4", get(clips::download))

@@ -102,7 +102,7 @@ fn changes_of_the_configuration_name_keys_and_no_values() {
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();
-        timed.outbox.note_config(&keys).unwrap()
+        timed.outbox.note_config(&keys, None).unwrap()
     };
     assert!(note(&[("a", "private one"), ("b", "2")]));
     assert!(!note(&[("a", "private one"), ("b", "2")]));

@@ -11,7 +11,7 @@ use crate::{
         ClipEvent, Recorder,
         scripted::{Camera, config},
     },
-    flow::StreamRole,
+    flow::Rendition,
     outbox::{Orphans, PictureKind, check, list},
 };
 
@@ -84,7 +84,7 @@ fn after(cut: &Cut) -> Result<(), TestCaseError> {
     let dir = outbox.incident_dir(&incident).unwrap();
 
     // The recorder names its files; each is entered, but for the last ones.
-    let mut recorder = Recorder::new(StreamRole::Sub, &config());
+    let mut recorder = Recorder::new(Rendition::Sub, &config());
     let mut events = recorder.start(incident.id, dir.clone(), secs(0.0));
     let mut camera = Camera::new(20);
     for _ in 0..cut.pictures {

@@ -1,0 +1,40 @@
+// Bundles the page into dist/, or with --tests the tests into dist-test/. File names carry a hash of their content.
+import { build } from "esbuild";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+
+const common = { bundle: true, format: "esm", target: "es2021", jsx: "automatic", jsxImportSource: "preact", logLevel: "warning" };
+
+if (process.argv.includes("--tests")) {
+  await rm("dist-test", { recursive: true, force: true });
+  const tests = (await readdir("test")).filter((name) => name.endsWith(".test.ts"));
+  await build({
+    ...common,
+    entryPoints: tests.map((name) => `test/${name}`),
+    outdir: "dist-test",
+    outExtension: { ".js": ".mjs" },
+    platform: "node",
+    target: "node18",
+  });
+} else {
+  await rm("dist", { recursive: true, force: true });
+  await mkdir("dist");
+  const result = await build({
+    ...common,
+    entryPoints: { app: "src/main.tsx", style: "src/css/all.css" },
+    outdir: "dist",
+    entryNames: "[name].[hash]",
+    chunkNames: "[name].[hash]",
+    splitting: true,
+    minify: true,
+    metafile: true,
+    legalComments: "external",
+  });
+  const named = (start, end) =>
+    Object.keys(result.metafile.outputs)
+      .map((path) => path.replace("dist/", ""))
+      .find((name) => name.startsWith(start) && name.endsWith(end));
+  const icon = await readFile("src/icon.svg");
+  await writeFile("dist/icon.svg", icon);
+  const page = await readFile("index.html", "utf8");
+  await writeFile("dist/index.html", page.replace("APP.js", named("app.", ".js")).replace("STYLE.css", named("style.", ".css")));
+}

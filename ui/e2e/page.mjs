@@ -1,0 +1,361 @@
+// The page of `lares demo` in headless Chromium: what a household does with it, and that nothing of it is broken.
+//
+//   node e2e/page.mjs --lares PATH --video FILE [--pictures DIR]
+//
+// Ends with status 0 when every step holds, and with one line for each. Pictures for the documents go to DIR.
+
+import axe from "axe-core";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { chromium } from "playwright-core";
+
+const argument = (name, otherwise) => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? otherwise : process.argv[at + 1];
+};
+const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
+const program = resolve(argument("lares", join(root, "target/release/lares")));
+const video = resolve(argument("video", join(root, "samples/video/visits.mp4")));
+const pictures = argument("pictures", null);
+const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+
+if (!browserPath) {
+  console.log("page: SKIPPED: no Chromium here (apt install chromium)");
+  process.exit(0);
+}
+
+const PATIENCE = 90_000;
+const scratch = mkdtempSync(join(tmpdir(), "lares-page-"));
+let failures = 0;
+
+function check(holds, what) {
+  console.log(`page: ${holds ? "ok" : "FAILED"}: ${what}`);
+  if (!holds) failures += 1;
+}
+
+async function until(what, answer, within = PATIENCE) {
+  const end = Date.now() + within;
+  for (;;) {
+    const found = await answer();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`no ${what} within ${within / 1000} s`);
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+}
+
+/** Starts the demo; its process and the page's address. */
+async function demo() {
+  const child = spawn(program, ["demo", "--for", "20min", "--video", video, "--out", join(scratch, "store")], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, TMPDIR: scratch },
+  });
+  let said = "";
+  child.stdout.on("data", (piece) => (said += piece));
+  const ended = new Promise((gone) => child.on("exit", gone));
+  const page = await until("page of the demo", () => {
+    if (child.exitCode !== null) throw new Error(`the demo ended with ${child.exitCode}: ${said}`);
+    return /^page\s+(\S+)$/m.exec(said)?.[1];
+  });
+  return { child, ended, page, said: () => said };
+}
+
+const FLAGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
+];
+
+/** A page in a window of its own. What it must not do is noted. */
+async function open(browser, address, options) {
+  const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
+  const faults = [];
+  const host = new URL(address).host;
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (!["blob:", "data:"].includes(url.protocol) && url.host !== host) faults.push(`asked ${url.host}`);
+  });
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !/404|409/.test(message.text())) faults.push(message.text());
+  });
+  await page.goto(address);
+  return { page, faults, close: () => context.close() };
+}
+
+/** Faults that axe-core finds serious or worse. */
+async function audit(page, what) {
+  await page.evaluate(axe.source).catch(async () => page.addScriptTag({ content: axe.source }));
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  check(bad.length === 0, `axe-core on ${what}${bad.map(({ id, nodes }) => ` [${id}: ${nodes[0].html.slice(0, 120)}]`).join("")}`);
+}
+
+async function fits(page, what) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  check(over <= 0, `${what} needs no sideways scrolling (${over})`);
+}
+
+async function picture(page, name, fullPage = false) {
+  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
+}
+
+/** Where the clip is, and how much its picture differs from black. */
+const playing = (page) =>
+  page.evaluate(() => {
+    const element = document.querySelector("dialog video");
+    if (!element || element.readyState < 2) return null;
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [64, 48];
+    const context = canvas.getContext("2d");
+    context.drawImage(element, 0, 0, 64, 48);
+    const { data } = context.getImageData(0, 0, 64, 48);
+    let light = 0;
+    for (let at = 0; at < data.length; at += 4) light += data[at] + data[at + 1] + data[at + 2];
+    return { at: element.currentTime, light: light / (64 * 48 * 3), length: element.duration };
+  });
+
+async function plays(page, what) {
+  const first = await until(`picture of ${what}`, () => playing(page).then((now) => now && now.light > 5 && now), 30_000);
+  const later = await until(`progress of ${what}`, () => playing(page).then((now) => now && now.at > first.at + 0.5 && now), 30_000);
+  check(later.light > 5, `${what} plays: at ${first.at.toFixed(1)} s, then ${later.at.toFixed(1)} s, light ${later.light.toFixed(0)} of 255`);
+}
+
+/** Mean light of a part of a picture, in shares of its size. */
+const lightOf = (page, address, [x0, y0, x1, y1]) =>
+  page.evaluate(
+    async ([address, x0, y0, x1, y1]) => {
+      const image = await createImageBitmap(await (await fetch(address)).blob());
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [image.width, image.height];
+      const context = canvas.getContext("2d");
+      context.drawImage(image, 0, 0);
+      const [w, h] = [Math.max(1, (x1 - x0) * image.width), Math.max(1, (y1 - y0) * image.height)];
+      const { data } = context.getImageData(x0 * image.width, y0 * image.height, w, h);
+      let light = 0;
+      for (let at = 0; at < data.length; at += 4) light += data[at] + data[at + 1] + data[at + 2];
+      return light / ((data.length / 4) * 3);
+    },
+    [address, x0, y0, x1, y1],
+  );
+
+const incidents = (page) => page.evaluate(async () => (await (await fetch("/api/incidents")).json()).incidents);
+
+async function household(browser, address) {
+  const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  await page.getByRole("heading", { name: "Front door" }).waitFor();
+
+  const opened = await page.evaluate(() => performance.timeOrigin);
+  const card = page.locator(".card").first();
+  await card.waitFor();
+  check((await page.evaluate(() => performance.timeOrigin)) === opened, "an incident appears without loading the page again");
+
+  await until("clip that grows", async () => (await incidents(page))[0]?.clip.state === "first");
+  await page.locator(".card button").first().click();
+  await plays(page, "a clip that is still uploading");
+  check(await page.getByText("still growing").isVisible(), "the page says that the clip still grows");
+  await picture(page, "clip");
+  await audit(page, "an open incident");
+  const id = (await incidents(page)).at(-1).id;
+  await until("complete clip", async () => (await incidents(page)).find((one) => one.id === id)?.clip.state === "complete");
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+
+  await page.locator(`[data-incident="${id}"] button`).click();
+  await plays(page, "a complete clip");
+  const { length } = await playing(page);
+  const whole = (await incidents(page)).find((one) => one.id === id);
+  check(Number.isFinite(length) && length >= whole.seconds, `a complete clip has an end (${length.toFixed(1)} s, a visit of ${whole.seconds} s)`);
+  const download = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download" }).click();
+  const file = await (await download).path();
+  check(readFileSync(file).subarray(4, 8).toString() === "ftyp", "the clip can be downloaded as one MP4");
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+
+  await page.getByLabel("Language").selectOption("fr");
+  await page.getByRole("heading", { name: "Ce qui s’est passé" }).waitFor();
+  check((await page.evaluate(() => document.documentElement.lang)) === "fr", "the language switches to French");
+  await page.reload();
+  check(await page.getByRole("heading", { name: "Caméras" }).isVisible().catch(() => false) || (await page.getByRole("heading", { name: "Caméras" }).waitFor(), true), "and stays French");
+  await picture(page, "accueil", true);
+  await audit(page, "the first page in French");
+  await page.getByLabel("Langue").selectOption("en");
+
+  const toggle = page.getByRole("switch", { name: "Watch with Front door" });
+  check((await toggle.getAttribute("aria-checked")) === "true", "the camera is watching");
+  await toggle.click();
+  await page.getByText("Front door is paused").waitFor();
+  const mode = () => page.evaluate(async () => (await (await fetch("/api/house")).json()).cameras[0]);
+  const paused = await until("pause", async () => (await mode()).state === "suspended" && (await mode()));
+  check(paused.mode === "disarmed", "the switch reaches the agent: the camera is suspended");
+  await toggle.click();
+  await page.getByText(/Front door is watching/).waitFor();
+  check((await mode()).mode === "armed", "and back");
+  check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
+  await close();
+}
+
+async function masks(browser, address) {
+  const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 900 } });
+  await page.getByRole("link", { name: /Zones and masks/ }).click();
+  const canvas = page.getByTestId("canvas");
+  await canvas.waitFor();
+  await page.getByRole("button", { name: "Draw: Black out" }).click();
+  const box = await canvas.boundingBox();
+  const corners = [[0.02, 0.02], [0.3, 0.02], [0.3, 0.5], [0.02, 0.5]];
+  for (const [x, y] of corners) await page.mouse.click(box.x + x * box.width, box.y + y * box.height);
+  await page.getByRole("button", { name: "Done" }).click();
+
+  // A zone, by keys alone.
+  await page.getByRole("button", { name: "Draw: Zone" }).focus();
+  await page.keyboard.press("Enter");
+  for (const [key, times] of [["ArrowLeft", 10], ["ArrowDown", 10], ["ArrowRight", 20]]) {
+    for (let n = 0; n < times; n++) await page.keyboard.press(key);
+    await page.keyboard.press("Enter");
+  }
+  await page.getByRole("button", { name: "Done" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Name of the zone").fill("path");
+  await picture(page, "areas", true);
+  await audit(page, "the page for zones and masks");
+  const before = new Set((await incidents(page)).map(({ id }) => id));
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved. The camera is watched").waitFor();
+  const areas = await page.evaluate(async () => (await (await fetch("/api/cameras/demo/camera1/areas")).json()));
+  check(areas.privacy_mask.length === 1 && areas.zones[0].name === "path" && areas.zones[0].area.length === 3, "mask and zone are in the configuration");
+  const kept = readdirSync(scratch, { recursive: true }).map(String).filter((name) => /lares\.toml\.\d/.test(name));
+  check(kept.length === 1, "the configuration before is kept");
+
+  const next = await until("visit with the mask", async () =>
+    (await incidents(page)).find((one) => !before.has(one.id) && one.picture && one.clip.state === "complete"),
+  );
+  const [inside, outside] = [await lightOf(page, next.picture, [0.06, 0.08, 0.26, 0.44]), await lightOf(page, next.picture, [0.4, 0.6, 0.9, 0.95])];
+  check(inside < 12 && outside > 30, `the mask is black in the next picture (${inside.toFixed(0)} inside, ${outside.toFixed(0)} elsewhere)`);
+  await page.goto(`${address}/#/`);
+  await page.locator(`[data-incident="${next.id}"] button`).click();
+  await plays(page, "a clip with a mask");
+  const dark = await page.evaluate(() => {
+    const element = document.querySelector("dialog video");
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [100, 100];
+    const context = canvas.getContext("2d");
+    context.drawImage(element, 0, 0, 100, 100);
+    const { data } = context.getImageData(6, 8, 18, 34);
+    let light = 0;
+    for (let at = 0; at < data.length; at += 4) light += data[at] + data[at + 1] + data[at + 2];
+    return light / ((data.length / 4) * 3);
+  });
+  check(dark < 16, `the mask is black in the clip too (${dark.toFixed(0)})`);
+  check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
+  await close();
+}
+
+async function keyboard(browser, address) {
+  const { page, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
+  await page.locator(".card").first().waitFor();
+  await page.keyboard.press("Tab");
+  const focused = () => page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.getAttribute("aria-label"));
+  check((await focused()) === "Skip to the content", "the first stop of the keyboard is the way past the menu");
+  await page.keyboard.press("Enter");
+  check(await page.evaluate(() => document.activeElement.id === "content"), "which leads to the content");
+  let reached = false;
+  for (let n = 0; n < 12 && !reached; n++) {
+    await page.keyboard.press("Tab");
+    reached = await page.evaluate(() => document.activeElement.closest(".card") !== null);
+  }
+  check(reached, "an incident is reached by Tab");
+  const seen = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle !== "none");
+  check(seen, "the focus can be seen");
+  await page.keyboard.press("Enter");
+  await page.locator("dialog video").waitFor();
+  for (let n = 0; n < 8; n++) await page.keyboard.press("Tab");
+  check(
+    await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("dialog") !== null),
+    "the focus stays in the open incident",
+  );
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  check(await page.evaluate(() => document.activeElement.closest(".card") !== null), "Escape closes it and leads back");
+  const toggle = page.getByRole("switch");
+  await toggle.focus();
+  await page.keyboard.press("Space");
+  await page.getByText("Front door is paused").waitFor();
+  await page.keyboard.press("Space");
+  await page.getByText(/Front door is watching/).waitFor();
+  check(true, "the switch works with the space bar");
+  await close();
+}
+
+async function small(browser, address) {
+  for (const [name, options] of [
+    ["a phone", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }],
+    ["a dark phone in French", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, colorScheme: "dark", locale: "fr-FR" }],
+    ["200 % zoom", { viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 }],
+  ]) {
+    const { page, close } = await open(browser, address, options);
+    await page.locator(".card").first().waitFor();
+    await page.waitForTimeout(1500);
+    await fits(page, name);
+    await audit(page, name);
+    await picture(page, name.replaceAll(" ", "-").replace("%", "percent"), name.includes("phone"));
+    await page.locator(".card button").first().click();
+    await page.locator("dialog").waitFor();
+    await fits(page, `${name}, with an open incident`);
+    await page.keyboard.press("Escape");
+    for (const place of ["areas/demo/camera1", "accounts", "record"]) {
+      await page.goto(`${address}/#/${place}`);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.waitForTimeout(500);
+      await fits(page, `${name}, ${place}`);
+      await audit(page, `${name}, ${place}`);
+    }
+    await close();
+  }
+}
+
+async function logIn(browser, address) {
+  const { page, close } = await open(browser, address, { viewport: { width: 800, height: 700 } });
+  await page.goto(`${address}/#/accounts`);
+  await page.getByLabel("Name").fill("anna");
+  await page.getByLabel("Password").fill("correct horse battery");
+  await page.getByRole("button", { name: "Add an account" }).click();
+  await page.getByRole("heading", { name: "Log in" }).waitFor();
+  check(true, "with the first account the page asks for a password");
+  await audit(page, "the page for logging in");
+  await page.getByLabel("Name").fill("anna");
+  await page.getByLabel("Password").fill("wrong");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("Name and password do not fit.").waitFor();
+  await page.getByLabel("Password").fill("correct horse battery");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("button", { name: "Log out" }).waitFor();
+  await page.goto(`${address}/#/record`);
+  await page.getByText("tried to log in in vain").first().waitFor();
+  check(await page.getByText("drew zones or masks").first().isVisible(), "the record says who did what");
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByRole("heading", { name: "Log in" }).waitFor();
+  check(true, "logging out works");
+  await close();
+}
+
+const { child, ended, page: address, said } = await demo();
+const browser = await chromium.launch({ executablePath: browserPath, args: FLAGS });
+try {
+  for (const step of [household, keyboard, masks, small, logIn]) await step(browser, address);
+} catch (error) {
+  check(false, `${error.message}`.split("\n").slice(0, 6).join(" | "));
+} finally {
+  await browser.close();
+  child.kill("SIGTERM");
+  await ended;
+  const last = said().trim().split("\n").at(-1);
+  check(/^demo: \d+ incidents alerted/.test(last), `the demo ends in good order (${last})`);
+  rmSync(scratch, { recursive: true, force: true });
+}
+console.log(failures === 0 ? "page: every step holds" : `page: ${failures} FAILED`);
+process.exit(failures === 0 ? 0 : 1);

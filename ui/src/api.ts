@@ -1,0 +1,181 @@
+// What the hub answers (docs/page-api.md), and how it is asked.
+
+export type Role = "owner" | "viewer";
+
+export interface Account {
+  name: string;
+  role: Role;
+}
+
+export interface Session {
+  state: "open" | "login" | "setup";
+  account: Account | null;
+  csrf: string | null;
+  version: string;
+  off_loopback: boolean;
+}
+
+export type Mode = "armed" | "disarmed";
+
+export interface Site {
+  id: string;
+  online: boolean;
+  silent: boolean;
+  heard: number | null;
+  local: boolean;
+  problems: string[];
+  budget: { last_day: number; last_30_days: number; rung: string | null } | null;
+}
+
+export interface Camera {
+  site: string;
+  id: string;
+  name: string;
+  state: "online" | "offline" | "suspended" | "unknown";
+  problem: string | null;
+  mode: Mode | null;
+  person: boolean;
+  motion: boolean;
+  still: string | null;
+  editable: boolean;
+}
+
+export interface House {
+  zone: string;
+  now: number;
+  sites: Site[];
+  cameras: Camera[];
+}
+
+export interface Clip {
+  state: "none" | "sending" | "first" | "held" | "complete";
+  segments: number;
+  bytes: number;
+  playlist: string | null;
+  codec: "h264" | "h265" | null;
+  download: string | null;
+}
+
+export interface Incident {
+  id: string;
+  site: string;
+  camera: string;
+  label: string;
+  state: "began" | "updated" | "ended";
+  start: number;
+  end: number | null;
+  seconds: number | null;
+  clock: "good" | "unsure";
+  zones: string[];
+  rules: { rule: string; name: string }[];
+  test: boolean;
+  picture: string | null;
+  crop: string | null;
+  clip: Clip;
+}
+
+export interface IncidentPage {
+  incidents: Incident[];
+  next: string | null;
+}
+
+export interface Day {
+  day: string;
+  incidents: number;
+}
+
+export type Point = [number, number];
+
+export interface Zone {
+  name: string;
+  area: Point[];
+  required: boolean;
+  loiter: number | null;
+}
+
+export interface Areas {
+  version: string;
+  zones: Zone[];
+  motion_mask: Point[][];
+  privacy_mask: Point[][];
+}
+
+export interface LogEntry {
+  at: number;
+  account: string;
+  what: string;
+  detail: string;
+}
+
+export type Code =
+  | "login"
+  | "forbidden"
+  | "not-found"
+  | "conflict"
+  | "too-large"
+  | "bad-request"
+  | "slow-down"
+  | "unavailable"
+  | "offline";
+
+/** A request that the hub did not carry out, or that did not reach it. */
+export class Failure extends Error {
+  constructor(
+    readonly code: Code,
+    message: string,
+    readonly wait: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+let token: string | null = null;
+
+/** Remembers what each change must carry. */
+export function useToken(csrf: string | null): void {
+  token = csrf;
+}
+
+async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = {};
+  if (token && method !== "GET") headers["Lares-Csrf"] = token;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer: Response;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers,
+      credentials: "same-origin",
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw new Failure("offline", "");
+  }
+  if (answer.status === 204 || answer.status === 201) return undefined as T;
+  const document: unknown = await answer.json().catch(() => null);
+  if (answer.ok) return document as T;
+  const error = (document as { error?: { code: Code; message: string } } | null)?.error;
+  const wait = Number(answer.headers.get("Retry-After")) || null;
+  throw new Failure(error?.code ?? "unavailable", error?.message ?? "", wait);
+}
+
+const place = (site: string, camera: string) => `/api/cameras/${encodeURIComponent(site)}/${encodeURIComponent(camera)}`;
+
+export const hub = {
+  session: () => ask<Session>("GET", "/api/session"),
+  setUp: (name: string, password: string) => ask<Session>("POST", "/api/setup", { name, password }),
+  logIn: (name: string, password: string) => ask<Session>("POST", "/api/login", { name, password }),
+  logOut: () => ask<void>("POST", "/api/logout"),
+  house: () => ask<House>("GET", "/api/house"),
+  incidents: (query: { day?: string; site?: string; camera?: string; before?: string }) =>
+    ask<IncidentPage>("GET", `/api/incidents?${new URLSearchParams({ limit: "30", ...query })}`),
+  days: (query: { site?: string; camera?: string }) => ask<{ days: Day[] }>("GET", `/api/days?${new URLSearchParams(query)}`),
+  mode: (mode: Mode, cameras?: { site: string; camera: string }[]) =>
+    ask<{ asked: number }>("PUT", "/api/mode", cameras ? { mode, cameras } : { mode }),
+  areas: (site: string, camera: string) => ask<Areas>("GET", `${place(site, camera)}/areas`),
+  draw: (site: string, camera: string, areas: Areas) => ask<Areas>("PUT", `${place(site, camera)}/areas`, areas),
+  accounts: () => ask<{ accounts: Account[] }>("GET", "/api/accounts"),
+  addAccount: (name: string, password: string, role: Role) => ask<void>("POST", "/api/accounts", { name, password, role }),
+  removeAccount: (name: string) => ask<void>("DELETE", `/api/accounts/${encodeURIComponent(name)}`),
+  log: () => ask<{ entries: LogEntry[] }>("GET", "/api/log?limit=200"),
+};

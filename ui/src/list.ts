@@ -1,0 +1,25 @@
+// The list of incidents: pages from the hub, and news that come by themselves. Pure.
+import type { Incident } from "./api";
+
+const RANK = { began: 0, updated: 1, ended: 2 };
+
+/** Whether `next` tells no less than `known`: news may come in another order than they were sent. */
+export function isNewer(known: Incident, next: Incident): boolean {
+  if (RANK[next.state] !== RANK[known.state]) return RANK[next.state] > RANK[known.state];
+  return next.clip.segments >= known.clip.segments && (next.picture !== null || known.picture === null);
+}
+
+const order = (a: Incident, b: Incident) => b.start - a.start || (a.id < b.id ? 1 : -1);
+
+/** `list` with `next` in it, newest first. */
+export function put(list: readonly Incident[], next: Incident): Incident[] {
+  const known = list.find((incident) => incident.id === next.id);
+  if (known && !isNewer(known, next)) return [...list];
+  return [...list.filter((incident) => incident.id !== next.id), next].sort(order);
+}
+
+/** `list` followed by a page that the hub has sent; what is in both counts once. */
+export function join(list: readonly Incident[], page: readonly Incident[]): Incident[] {
+  const known = new Set(list.map((incident) => incident.id));
+  return [...list, ...page.filter((incident) => !known.has(incident.id))].sort(order);
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { en } from "../src/words/en";
+import { fr } from "../src/words/fr";
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === "words" ? [] : sources(path);
+    return /\.tsx?$/.test(entry.name) ? [path] : [];
+  });
+}
+
+const files = sources("src").map((path) => ({ path, text: readFileSync(path, "utf8") }));
+const code = files.map(({ text }) => text).join("\n");
+
+test("each language has every word, and none is empty or left in English", () => {
+  assert.deepEqual(Object.keys(fr).sort(), Object.keys(en).sort());
+  const same = new Set(["title", "zone", "kindZone", "newZone", "zoneName", "areaOf"]);
+  for (const [key, text] of Object.entries(en)) {
+    const other = fr[key as keyof typeof fr];
+    assert.equal(typeof other, typeof text, key);
+    if (typeof text === "string") {
+      assert.ok(text.trim().length > 0 && (other as string).trim().length > 0, key);
+      if (!same.has(key)) assert.notEqual(other, text, key);
+    }
+  }
+});
+
+test("every word is used", () => {
+  for (const key of Object.keys(en)) {
+    if (/^(did_|error_)/.test(key)) continue;
+    assert.match(code, new RegExp(`\\b(w|words|words\\.value)(\\.|\\[")${key}\\b|words\\[incident\\.label\\]`), key);
+  }
+});
+
+test("no text outside the catalogues", () => {
+  for (const { path, text } of files.filter(({ path }) => path.endsWith(".tsx"))) {
+    // Text between tags, and attributes that are read aloud. The names of languages are in their own.
+    const between = [...text.matchAll(/>\s*([A-Za-zÀ-ÿ][^<>{}=;()]*?)\s*</g)].map((found) => found[1]);
+    const aloud = [...text.matchAll(/(?:aria-label|alt|title|placeholder)="([^"]+)"/g)].map((found) => found[1]);
+    const loose = [...between, ...aloud].filter((found) => found !== "English" && found !== "Français");
+    assert.deepEqual(loose, [], path);
+  }
+});
