@@ -197,6 +197,7 @@ impl App {
         let left = || deadline.saturating_duration_since(Instant::now());
         let mut stubborn: Vec<String> = Vec::new();
         let cameras = std::mem::take(&mut *self.cameras.lock());
+        cameras.values().for_each(Camera::begin_to_stop);
         for camera in cameras.values() {
             stubborn.extend(camera.stop(left()));
         }

@@ -233,6 +233,11 @@ impl Camera {
         self.orders.send(Order::Mode(mode));
     }
 
+    /// Asks the sources to stop, without waiting for them: many cameras end faster together.
+    pub fn begin_to_stop(&self) {
+        self.sources.token().cancel();
+    }
+
     /// Stops in order: sources, then the watch lane (open incidents end), then the record lane (clips are closed).
     /// Returns the names of what has not ended within `grace`.
     pub fn stop(&self, grace: Duration) -> Vec<String> {

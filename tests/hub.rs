@@ -1,5 +1,10 @@
 //! One hub and several boxes as processes of their own: everything arrives, and nobody gets at what is another one's.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy knows only by their attribute"
+)]
+
 mod support;
 
 use std::{

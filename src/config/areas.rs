@@ -11,7 +11,7 @@ use crate::flow::CameraId;
 const MOST: usize = 50;
 
 /// A point: shares of the picture's width and height, 0..=1.
-pub type Point = [f64; 2];
+pub(super) type Point = [f64; 2];
 
 /// A named place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -22,6 +22,8 @@ from .cases import CASES, STILL_S, WARM_UP_S, Case, Result
 BEGIN, END = "<!-- load: begin -->", "<!-- load: end -->"
 # For the start and the end of a bench.
 MARGIN_S = 90
+# The log tells of a camera's first pictures so much later than they began, at most.
+LATE_LOG_S = 1
 LINE = re.compile(r"^(\S+Z)\s+\S+ (pictures arrive|decoder) camera=(\S+)(.*)")
 
 
@@ -88,7 +90,8 @@ def measure(lares: Path, case: Case, out: Path) -> Result:
 def wakes(log: str) -> list[float]:
     """Seconds from the first movement that each camera showed to its being awake; cameras that did not wake have none.
 
-    A virtual camera begins its video when its first client comes."""
+    A virtual camera begins its video when its first client comes, which is up to a second before the log says that its
+    pictures arrive: a camera that seems to have woken just before the movement has woken at it."""
     begun: dict[str, datetime] = {}
     woken: dict[str, float] = {}
     for found in filter(None, map(LINE.match, log.splitlines())):
@@ -98,8 +101,8 @@ def wakes(log: str) -> list[float]:
         elif "to=Awake" in rest and camera in begun:
             after = (at - begun[camera]).total_seconds() - STILL_S
             # Noise may have woken it before.
-            if after > 0:
-                woken.setdefault(camera, after)
+            if after > -LATE_LOG_S:
+                woken.setdefault(camera, max(after, 0.0))
     return sorted(woken.values())
 
 

@@ -23,7 +23,7 @@ fn message(which: u32, seq: u32, n: Option<u64>) -> IncidentMessage {
     let json = serde_json::json!({
         "v": 1, "n": n, "id": format!("01990000-0000-7000-8000-{which:012}"), "seq": seq, "state": "updated",
         "end_reason": null, "site": if which % 5 == 4 { "annex" } else { "home" },
-        "camera": if which % 2 == 0 { "door" } else { "yard" }, "label": "person", "start": start, "end": null,
+        "camera": if which.is_multiple_of(2) { "door" } else { "yard" }, "label": "person", "start": start, "end": null,
         "sent": start, "clock": "good", "score": 0.9, "tracks": 1, "mode": "armed", "thumbnail": null,
         "clip": {"key": null, "state": "none", "segments": 0, "bytes": 0},
     });
@@ -56,7 +56,7 @@ fn the_newest_message_counts_and_pages_follow_each_other() {
     }
     let expected: Vec<i64> = (0..25u32)
         .rev()
-        .filter(|which| which % 2 == 0 && which % 5 != 4)
+        .filter(|which| which.is_multiple_of(2) && which % 5 != 4)
         .map(|which| message(which, 1, None).start.0)
         .collect();
     assert_eq!(seen, expected);
