@@ -1,7 +1,8 @@
 //! H.264 out of decoded pictures: for clips that no browser plays as the camera sent them, or that must not leave as it did.
 //!
 //! In: frames in the order in which they are shown. Out: packets, one for each, a keyframe every two seconds. Synchronous, on the
-//! caller's thread, with one thread and without pictures that refer forward, so that each packet comes with its frame.
+//! caller's thread, with one thread and without pictures that refer forward: the encoder holds one picture back at most, until the
+//! next one says how long it is shown.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -82,7 +83,6 @@ impl Encoder {
             setup::element("videoconvert")?,
             filter,
             encoder,
-            setup::element("h264parse")?,
         ];
         let caps = "video/x-h264,stream-format=avc,alignment=au";
         let caps: gst::Caps = caps.parse().expect("capabilities written here are valid");
@@ -250,7 +250,7 @@ mod tests {
         let frames = decoded(&source);
         let mut encoder = Encoder::new(&frames[0], StageCpu::default()).unwrap();
         let made: Vec<Packet> = frames.iter().flat_map(|frame| encoder.push(frame)).collect();
-        assert_eq!(made.len(), frames.len(), "none is held back");
+        assert!(made.len() + 1 >= frames.len(), "more than one is held back");
         assert_eq!(made[0].format.codec, Codec::H264);
         assert_eq!((made[0].format.size, made[0].stream), (Size::new(192, 128), StreamRole::Sub));
         assert!(made[0].key && made[0].discontinuity && !made[1].discontinuity);
@@ -260,7 +260,7 @@ mod tests {
             assert_eq!((packet.time, packet.arrived), (frame.time, frame.arrived));
         }
         let again = decoded(&made);
-        assert_eq!(again.len(), frames.len());
+        assert_eq!(again.len(), made.len());
         for (made, frame) in again.iter().zip(&frames) {
             let apart: u64 = (0..128)
                 .flat_map(|row| made.luma_row(row).iter().zip(frame.luma_row(row)))
