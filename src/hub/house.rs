@@ -271,8 +271,11 @@ impl House {
             let local = self.local.as_ref() == Some(site);
             state.cameras.iter().map(move |(id, camera)| {
                 let there = state.online && !state.silent;
-                let watches = camera.state.as_deref() == Some("online");
-                let has_still = camera.picture.is_some() || (local && watches);
+                let has_still = if local {
+                    camera.state.as_deref() == Some("online")
+                } else {
+                    camera.picture.is_some()
+                };
                 CameraView {
                     site: site.clone(),
                     id: id.clone(),

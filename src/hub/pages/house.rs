@@ -82,11 +82,12 @@ pub(super) async fn still(
     let nothing = || Failure::NotFound("there is no picture of this camera".to_owned());
     let site: SiteId = site.parse().map_err(|_| nothing())?;
     let camera: CameraId = camera.parse().map_err(|_| nothing())?;
-    let here = (page.house.local() == Some(&site))
-        .then(|| (page.stills)(&camera))
-        .flatten();
-    let picture = here
-        .or_else(|| page.house.last_picture(&site, &camera))
-        .ok_or_else(nothing)?;
+    // Of another box there is what it sent last; of this one what its camera sees now.
+    let picture = if page.house.local() == Some(&site) {
+        (page.stills)(&camera)
+    } else {
+        page.house.last_picture(&site, &camera)
+    };
+    let picture = picture.ok_or_else(nothing)?;
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], Body::from(picture)).into_response())
 }

@@ -140,7 +140,7 @@ export const en = {
   noAreas: "Nothing is drawn yet.",
   zoneName: "Name of the zone",
   newZone: "Zone",
-  required: "Report visits in required zones only",
+  required: "Report only visits that enter a zone with this mark",
   loiter: "Tell when somebody stays longer than (seconds)",
   areaOf: (kind: string, n: number) => `${kind} ${n}`,
   deleteArea: (what: string) => `Delete ${what}`,

@@ -135,7 +135,7 @@ export const fr: Words = {
   noAreas: "Rien n’est encore dessiné.",
   zoneName: "Nom de la zone",
   newZone: "Zone",
-  required: "Ne signaler que les passages dans les zones obligatoires",
+  required: "Ne signaler que les passages dans les zones ainsi cochées",
   loiter: "Signaler si quelqu’un reste plus de (secondes)",
   areaOf: (kind, n) => `${kind} ${n}`,
   deleteArea: (what) => `Supprimer ${what}`,
