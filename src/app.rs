@@ -4,6 +4,7 @@
 //! what. Owns the root token; nothing here looks at a picture or a message.
 
 mod bookkeeper;
+mod discovery;
 mod health;
 mod watchdog;
 
@@ -89,6 +90,11 @@ impl App {
         }
         outbox.adopt_orphans(&clip_contents)?;
         let live = LiveState::new(&site);
+        let health_every = config
+            .mqtt
+            .as_ref()
+            .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
+        discovery::announce(&config, &outbox, &live, health::silent_after(health_every))?;
         let commands = start_sinks(&config, &outbox, &live, &deliveries)?;
         let diary = Diary::new(&config.data_dir, clock.clone());
         let shared = Shared {
@@ -131,10 +137,6 @@ impl App {
             cameras.lock().insert(id, started);
         }
         spawn_commands(&lanes, commands, cameras.clone(), shared.clone());
-        let health_every = config
-            .mqtt
-            .as_ref()
-            .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
         health::spawn(&lanes, &shared, health_every);
         bookkeeper::start(&deliveries, &shared)?;
         let manager = service_manager();

@@ -101,16 +101,7 @@ impl Hub {
 }
 
 pub(super) fn config(broker: &Broker) -> MqttConfig {
-    MqttConfig {
-        url: broker.url().parse().unwrap(),
-        user: None,
-        password: None,
-        ca_file: None,
-        client_cert: None,
-        client_key: None,
-        keep_alive: Duration::from_secs(120),
-        health_every: Duration::from_secs(3600),
-    }
+    MqttConfig::without_login(broker.url().parse().unwrap())
 }
 
 pub(super) struct Connection {
@@ -393,16 +384,7 @@ fn addresses_that_cannot_be_used_say_how_to_write_them() {
     let home = Home::new();
     let site: SiteId = "home".parse().unwrap();
     let refused = ["http://host", "mqtt://", "mqtts:host"].map(|url| {
-        let config = MqttConfig {
-            url: url.parse().unwrap(),
-            user: None,
-            password: None,
-            ca_file: None,
-            client_cert: None,
-            client_key: None,
-            keep_alive: Duration::from_secs(120),
-            health_every: Duration::from_secs(3600),
-        };
+        let config = MqttConfig::without_login(url.parse().unwrap());
         let (tx, _) = mpsc::channel(1);
         match MqttSink::start(
             &home.tasks,
