@@ -83,6 +83,23 @@ impl Hub {
             .unwrap();
     }
 
+    /// Hears of these topics too.
+    pub(super) fn listen(&self, filter: &str) {
+        self.client.try_subscribe(filter, QoS::AtLeastOnce).unwrap();
+    }
+
+    /// Topics below `prefix` with what came on them, in the order in which they came.
+    pub(super) fn below(&self, prefix: &str) -> Vec<(String, String)> {
+        let heard = self.heard.lock();
+        let below = heard.iter().filter(|m| m.topic.starts_with(prefix));
+        below
+            .map(|m| {
+                let text = String::from_utf8_lossy(&m.payload).into_owned();
+                (m.topic.clone(), text)
+            })
+            .collect()
+    }
+
     /// Newest payload of a topic.
     pub(super) fn last(&self, topic: &str) -> Option<String> {
         let heard = self.heard.lock();
