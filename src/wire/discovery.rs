@@ -270,8 +270,8 @@ impl Discovery {
     fn name(&self, key: &str) -> &'static str {
         let found = NAMES.iter().find(|(name, ..)| *name == key);
         found.map_or("", |(_, en, fr)| match self.language {
-            Language::En => en,
-            Language::Fr => fr,
+            Language::En => *en,
+            Language::Fr => *fr,
         })
     }
 }

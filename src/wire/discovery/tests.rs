@@ -97,3 +97,41 @@ fn another_prefix_has_its_own_birth_and_the_usual_one() {
         ["ha/status", "homeassistant/status"]
     );
 }
+
+/// Entity ids that a new Home Assistant gives at first.
+fn entities(document: &str) -> BTreeSet<String> {
+    let document: Value = serde_json::from_str(document).unwrap();
+    let components = document["components"].as_object().unwrap().values();
+    components
+        .map(|entity| entity["default_entity_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_how_to_names_every_entity_and_no_other() {
+    let guide = include_str!("../../../docs/home-assistant.md");
+    let of = Discovery::new(&"home".parse().unwrap(), "homeassistant", Language::En);
+    let limits = Limits {
+        day: true,
+        month: true,
+    };
+    let mut there = entities(&of.camera(&"front-door".parse().unwrap(), "Front door"));
+    there.extend(entities(&of.the_box(limits, HOUR)));
+    for entity in &there {
+        // Of several in a row the guide writes out the first.
+        let end = entity.replacen("sensor.lares_home", "", 1);
+        assert!(
+            guide.contains(&format!("`{entity}`")) || guide.contains(&format!("`{end}`")),
+            "{entity}"
+        );
+    }
+    let words = guide.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
+    let named = words.filter(|word| {
+        ["front_door_", "lares_home_"]
+            .iter()
+            .any(|device| word.contains(&format!(".{device}")))
+    });
+    for word in named {
+        assert!(there.contains(word), "{word}");
+    }
+}
