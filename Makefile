@@ -29,6 +29,7 @@ test: build samples workshop-quick test-page ## every test: unit, whole-pipeline
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/peers --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/load --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/crash --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/discovery --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
 	PYTHONPATH=tests $(PYTHON) -m crash --runs 5 --lares $(LARES)
 ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)

@@ -5,6 +5,7 @@
 
 mod areas;
 mod bookkeeper;
+mod discovery;
 mod health;
 mod watchdog;
 
@@ -114,6 +115,12 @@ impl App {
             busy: Mutex::default(),
         };
         let hub = start_hub(&mut config, &site, desk, &services).await?;
+        let health_every = config
+            .mqtt
+            .as_ref()
+            .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
+        let silent = health::silent_after(health_every);
+        discovery::announce(&config, &shared.outbox, &shared.live, silent)?;
         let commands = start_sinks(&config, &shared.outbox, &shared.live, &deliveries)?;
 
         if let Some(address) = config.web.listen {
@@ -144,10 +151,6 @@ impl App {
             cameras.lock().insert(id, started);
         }
         spawn_commands(&lanes, commands, cameras.clone(), shared.clone());
-        let health_every = config
-            .mqtt
-            .as_ref()
-            .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
         health::spawn(&lanes, &shared, health_every);
         bookkeeper::start(&deliveries, &shared)?;
         let manager = service_manager();

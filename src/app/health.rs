@@ -149,9 +149,14 @@ impl Told {
     }
 }
 
+/// The next report comes within this time, or the box is in trouble.
+pub(super) fn silent_after(every: Duration) -> Duration {
+    every + (every / LATE_SHARE).max(LATE)
+}
+
 /// When the report after that of `at` comes at the latest.
 fn next_by(at: WallTime, every: Duration) -> WallTime {
-    let late = every + (every / LATE_SHARE).max(LATE);
+    let late = silent_after(every);
     let late = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
     WallTime(at.0.saturating_add(late))
 }

@@ -14,7 +14,7 @@ use super::{
     ModelsConfig, MqttConfig, OutboxConfig, UploadConfig, WebConfig, cameras, hub,
     read::{Reading, Section},
 };
-use crate::flow::SiteId;
+use crate::flow::{Language, SiteId};
 
 /// The version of the configuration that this program reads.
 const VERSION: f64 = 1.0;
@@ -224,9 +224,13 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
     }
     let keep_alive = section.duration("keep_alive", MINUTE * 2, SECOND * 5, HOUR);
     let health_every = section.duration("health_every", HOUR, SECOND * 10, DAY);
+    let discovery = section.flag("discovery", true);
+    let discovery_prefix = topic(&section, "discovery_prefix");
+    let languages = [("en", Language::En), ("fr", Language::Fr)];
+    let discovery_language = section.choice("discovery_language", &languages, Language::En);
     section.done();
+    let usual = MqttConfig::without_login(url?);
     Some(MqttConfig {
-        url: url?,
         user,
         password,
         ca_file,
@@ -234,7 +238,28 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
         client_key,
         keep_alive,
         health_every,
+        discovery,
+        discovery_prefix: discovery_prefix.unwrap_or(usual.discovery_prefix),
+        discovery_language,
+        url: usual.url,
     })
+}
+
+/// The beginning of topics, without a slash at its ends.
+fn topic(section: &Section<'_>, key: &'static str) -> Option<String> {
+    let text = section.text(key)?;
+    let sound = (1..=64).contains(&text.len())
+        && !text.starts_with(['/', '$'])
+        && !text.ends_with('/')
+        && !text.contains(['+', '#'])
+        && !text.contains(char::is_control);
+    if !sound {
+        section.problem(
+            key,
+            "is no beginning of a topic: write it like \"homeassistant\", without +, # and without / at its ends",
+        );
+    }
+    sound.then_some(text)
 }
 
 fn upload(section: Section<'_>) -> Option<UploadConfig> {

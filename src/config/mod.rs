@@ -22,7 +22,7 @@ pub use units::{BitRate, ByteSize, Secret, parse_duration};
 
 use serde::Serialize;
 
-use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon, SiteId};
+use crate::flow::{CameraId, Label, Language, Mode, NormPoint, Polygon, SiteId};
 
 /// The process's environment, as far as it is text.
 #[must_use]
@@ -270,6 +270,12 @@ pub struct MqttConfig {
     pub keep_alive: Duration,
     /// A health report is sent at least this often.
     pub health_every: Duration,
+    /// Home Assistant is told what there is, so that it sets it up by itself.
+    pub discovery: bool,
+    /// Where Home Assistant looks for that.
+    pub discovery_prefix: String,
+    /// The language in which it calls things.
+    pub discovery_language: Language,
 }
 
 impl MqttConfig {
@@ -285,6 +291,9 @@ impl MqttConfig {
             client_key: None,
             keep_alive: Duration::from_secs(120),
             health_every: Duration::from_secs(3600),
+            discovery: true,
+            discovery_prefix: "homeassistant".to_owned(),
+            discovery_language: Language::En,
         }
     }
 }

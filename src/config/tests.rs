@@ -300,3 +300,31 @@ fn a_secret_without_end_is_refused() {
         "{problems:?}"
     );
 }
+
+#[test]
+fn home_assistant_is_told_unless_it_is_not_wanted() {
+    let with = |mqtt: &str| {
+        parse(&format!(
+            "version = 1\n[[cameras]]\nurl = \"rtsp://10.0.0.2/live\"\n[mqtt]\nurl = \"mqtt://h\"\n{mqtt}"
+        ))
+        .map(|config| config.mqtt.unwrap())
+    };
+    let usual = with("").unwrap();
+    assert!(usual.discovery);
+    assert_eq!(usual.discovery_prefix, "homeassistant");
+    assert_eq!(usual.discovery_language, Language::En);
+    let other =
+        with("discovery = false\ndiscovery_prefix = \"home/ha\"\ndiscovery_language = \"fr\"\n")
+            .unwrap();
+    assert!(!other.discovery);
+    assert_eq!(other.discovery_prefix, "home/ha");
+    assert_eq!(other.discovery_language, Language::Fr);
+    for bad in ["", "/ha", "ha/", "ha/#", "+", "$SYS"] {
+        let problems = with(&format!("discovery_prefix = \"{bad}\"\n")).unwrap_err();
+        assert!(
+            problems[0].contains("line 6") && problems[0].contains("no beginning of a topic"),
+            "{bad}: {problems:?}"
+        );
+    }
+    assert!(with("discovery_language = \"de\"\n").is_err());
+}

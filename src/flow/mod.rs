@@ -8,6 +8,7 @@ mod frame;
 mod geometry;
 mod ids;
 mod incident;
+mod language;
 mod motion;
 mod packet;
 mod segment;
@@ -23,6 +24,7 @@ pub use incident::{
     DecodeDemand, EndReason, Incident, IncidentChange, IncidentState, Mode, Movement, Rule,
     RuleHit, Why,
 };
+pub use language::Language;
 pub use motion::{MotionRegion, MotionReport};
 pub use packet::{Codec, Packet, StreamFormat, StreamRole};
 pub use segment::{MediaFile, MediaKind, Rendition};

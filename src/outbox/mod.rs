@@ -25,6 +25,7 @@
 //! | `ledger` | the chain of what left |
 //! | `health` | its part of the health report |
 //! | `accounts` | what else the chain is told |
+//! | `announcements` | what a broker may still keep of us for others |
 //! | `steps` | single steps, for benches |
 //! | `witness` | what was committed, for the crash test |
 //!
@@ -32,6 +33,7 @@
 
 mod accounts;
 mod alerts;
+mod announcements;
 pub mod budget;
 mod clips;
 mod error;

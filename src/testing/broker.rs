@@ -22,6 +22,8 @@ const START_WITHIN: Duration = Duration::from_secs(10);
 pub struct Demands {
     /// User and password; none: anyone may connect.
     pub login: Option<(String, String)>,
+    /// Further users with their passwords, beside the one of `login`.
+    pub others: Vec<(String, String)>,
     /// TLS, with a certificate for `localhost` from an authority of its own.
     pub tls: bool,
     /// TLS with this certificate instead; [`Broker::ca_file`] stays its own authority's.
@@ -66,6 +68,13 @@ impl Broker {
                     &["-b", "-c", &file, user, password],
                     folder.path(),
                 )?;
+                for (user, password) in &demands.others {
+                    run(
+                        "mosquitto_passwd",
+                        &["-b", &file, user, password],
+                        folder.path(),
+                    )?;
+                }
                 config.push("allow_anonymous false".to_owned());
                 config.push(format!("password_file {file}"));
             }

@@ -4,6 +4,7 @@
 //! Other programs parse what is written here, so its tests are snapshots: a changed snapshot is a changed contract.
 //! May be imported by `outbox`, `web`, the hub and the composer; imports `flow` only.
 
+pub mod discovery;
 pub mod health;
 pub mod incident;
 pub mod keys;
@@ -11,6 +12,7 @@ pub mod playlist;
 pub mod topics;
 pub mod why;
 
+pub use discovery::Discovery;
 pub use health::Health;
 pub use incident::{Clip, ClipState, Facts, IncidentMessage};
 pub use keys::{Item, ObjectKey};

@@ -1,7 +1,7 @@
 //! The state of the moment: only its newest value counts, and it is never queued.
 //!
-//! In: values by topic, from any thread. Out, to the MQTT sink: what changed, and on a new connection everything that is
-//! retained. A value that changed three times while the broker was away is sent once.
+//! In: values by topic, from any thread, and announcements. Out, to the MQTT sink: what changed, and on a new connection
+//! everything that is retained. A value that changed three times while the broker was away is sent once.
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::announced::Announced;
 use crate::{
     flow::{CameraId, CameraState, Mode, SiteId},
     wire::{Health, Topics},
@@ -33,6 +34,7 @@ pub(super) struct LiveValue {
 struct Inner {
     topics: Topics,
     values: Mutex<BTreeMap<String, LiveValue>>,
+    announced: Announced,
     changed: Notify,
     /// Packets and bytes that the broker got beside alerts, since they were last asked for.
     packets: AtomicU64,
@@ -54,6 +56,7 @@ impl LiveState {
         Self(Arc::new(Inner {
             topics: Topics::new(site),
             values: Mutex::default(),
+            announced: Announced::default(),
             changed: Notify::new(),
             packets: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -113,6 +116,19 @@ impl LiveState {
         self.put_as(self.0.topics.health(), health.to_json().into(), true, true);
     }
 
+    /// A document that the broker keeps for whoever comes, on a topic of others such as Home Assistant's. They leave in the
+    /// order in which they came.
+    pub fn announce(&self, topic: String, document: String) {
+        self.0.announced.put(topic, document.into());
+        self.0.changed.notify_one();
+    }
+
+    /// Takes back what was once announced on `topic`.
+    pub fn withdraw(&self, topic: String) {
+        self.0.announced.put(topic, Bytes::new());
+        self.0.changed.notify_one();
+    }
+
     /// Counts what was sent beside alerts: MQTT packets with their heads, and packets that only acknowledge.
     pub fn sent(&self, packets: u64, bytes: u64) {
         self.0.packets.fetch_add(packets, Ordering::Relaxed);
@@ -128,12 +144,33 @@ impl LiveState {
         )
     }
 
-    /// The broker is a new one, or has forgotten: everything retained is to be sent again.
-    pub(super) fn all_again(&self) {
+    /// A new connection: the broker may be a new one, or may have forgotten. Every retained value is to be sent again, and
+    /// where our session was not kept also what was announced.
+    pub(super) fn connected(&self, session_kept: bool) {
         for value in self.0.values.lock().values_mut() {
             value.unsent |= value.retain;
         }
+        self.0.announced.connected(session_kept);
         self.0.changed.notify_one();
+    }
+
+    /// What was announced is to be sent again.
+    pub(super) fn announce_again(&self) {
+        self.0.announced.all_again();
+        self.0.changed.notify_one();
+    }
+
+    /// The next announcement; counts as sent. Who sends it waits for its acknowledgement before asking for another.
+    pub(super) fn take_announcement(&self) -> Option<(String, Bytes)> {
+        self.0.announced.next()
+    }
+
+    /// The broker has answered to an announcement. True when it was one that took something back.
+    pub(super) fn announced(&self, topic: &str, document: &Bytes) -> bool {
+        let withdrawn = self.0.announced.arrived(topic, document);
+        // The next one may leave.
+        self.0.changed.notify_one();
+        withdrawn
     }
 
     /// What is to be sent now; counts as sent.
@@ -181,7 +218,7 @@ mod tests {
         );
         live.person(&door, false);
         assert!(live.take().is_empty(), "unchanged");
-        live.all_again();
+        live.connected(true);
         assert_eq!(live.take().len(), 1, "a sent picture is not sent again");
     }
 }

@@ -3,6 +3,7 @@
 //! In: a [`Parcel`] from the pump. Out: an [`Outcome`]. A sink keeps no queue of its own and never touches the database:
 //! what it has not answered for is still in the outbox.
 
+mod announced;
 mod http;
 mod live;
 mod mqtt;

@@ -1,6 +1,7 @@
 //! The outbox with its database, its files and its workers; receivers are scripted, or real processes on loopback.
 
 mod accounts;
+mod announcements;
 mod broker_faults;
 mod clocks;
 mod cuts;

@@ -83,6 +83,23 @@ impl Hub {
             .unwrap();
     }
 
+    /// Hears of these topics too.
+    pub(super) fn listen(&self, filter: &str) {
+        self.client.try_subscribe(filter, QoS::AtLeastOnce).unwrap();
+    }
+
+    /// Topics below `prefix` with what came on them, in the order in which they came.
+    pub(super) fn below(&self, prefix: &str) -> Vec<(String, String)> {
+        let heard = self.heard.lock();
+        let below = heard.iter().filter(|m| m.topic.starts_with(prefix));
+        below
+            .map(|m| {
+                let text = String::from_utf8_lossy(&m.payload).into_owned();
+                (m.topic.clone(), text)
+            })
+            .collect()
+    }
+
     /// Newest payload of a topic.
     pub(super) fn last(&self, topic: &str) -> Option<String> {
         let heard = self.heard.lock();
@@ -101,16 +118,7 @@ impl Hub {
 }
 
 pub(super) fn config(broker: &Broker) -> MqttConfig {
-    MqttConfig {
-        url: broker.url().parse().unwrap(),
-        user: None,
-        password: None,
-        ca_file: None,
-        client_cert: None,
-        client_key: None,
-        keep_alive: Duration::from_secs(120),
-        health_every: Duration::from_secs(3600),
-    }
+    MqttConfig::without_login(broker.url().parse().unwrap())
 }
 
 pub(super) struct Connection {
@@ -393,16 +401,7 @@ fn addresses_that_cannot_be_used_say_how_to_write_them() {
     let home = Home::new();
     let site: SiteId = "home".parse().unwrap();
     let refused = ["http://host", "mqtt://", "mqtts:host"].map(|url| {
-        let config = MqttConfig {
-            url: url.parse().unwrap(),
-            user: None,
-            password: None,
-            ca_file: None,
-            client_cert: None,
-            client_key: None,
-            keep_alive: Duration::from_secs(120),
-            health_every: Duration::from_secs(3600),
-        };
+        let config = MqttConfig::without_login(url.parse().unwrap());
         let (tx, _) = mpsc::channel(1);
         match MqttSink::start(
             &home.tasks,

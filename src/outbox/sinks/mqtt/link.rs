@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use parking_lot::Mutex;
 use rumqttc::{
@@ -26,8 +27,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     HubCommand, LiveState, Outcome, Publication, Scope,
+    birth::Birth,
     end::{End, end, sort},
     limits::{CommandLimit, Patience},
+    overhead::{
+        CONNECT, CONNECT_PACKETS, DISCONNECT, ON_THE_WIRE, PINGREQ, PUBACK, PUBLISH_HEAD,
+        SUBSCRIBE_HEAD, TLS_HANDSHAKE,
+    },
 };
 use crate::{
     base::backoff::Backoff,
@@ -43,24 +49,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const NEEDS_A_PERSON: Duration = Duration::from_secs(60);
 /// A connection that lived this long was a good one.
 const GOOD_AFTER: Duration = Duration::from_secs(10);
-/// What goes with each live value below MQTT: headers of TLS, TCP and IP, and an acknowledgement of TCP.
-const ON_THE_WIRE: u64 = 110;
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-// What the ledger counts of the connection itself. MQTT adds this to the topic and payload of a live value ...
-const PUBLISH_HEAD: u64 = 6;
-// ... this to the topic of a subscription ...
-const SUBSCRIBE_HEAD: u64 = 9;
-// ... and these are whole packets. CONNECT is an estimate that does not depend on the password's length.
-const CONNECT: u64 = 120;
-const PINGREQ: u64 = 2;
-const PUBACK: u64 = 4;
-const DISCONNECT: u64 = 4;
-/// What a TLS handshake sends, without a client certificate.
-const TLS_HANDSHAKE: u64 = 400;
-/// SYN, its acknowledgement, CONNECT, the CONNACK's acknowledgement.
-const CONNECT_PACKETS: u64 = 4;
 
 /// Keeps a connection to the broker.
 pub(super) struct Link {
@@ -73,6 +63,13 @@ pub(super) struct Link {
     pub(super) pacer: Arc<Pacer>,
     pub(super) commands: mpsc::Sender<HubCommand>,
     pub(super) limit: CommandLimit,
+    pub(super) birth: Birth,
+    /// What this user must have the right to write so that Home Assistant hears of the site.
+    pub(super) discovery_rights: String,
+    /// An announcement is on its way.
+    pub(super) announcing: bool,
+    /// The log has said that announcements are refused.
+    pub(super) refused: bool,
     pub(super) connected: watch::Sender<bool>,
     pub(super) problem: Arc<Mutex<Option<String>>>,
     pub(super) stop: CancellationToken,
@@ -80,6 +77,16 @@ pub(super) struct Link {
     pub(super) told: Option<String>,
     /// Connections that the broker closed soon after they were made, one after the other.
     pub(super) cut_short: u32,
+}
+
+/// What a PUBACK that is still to come answers.
+enum Awaited {
+    /// An alert, whose row waits.
+    Alert(oneshot::Sender<Outcome>),
+    /// A report of the moment: the next connection says it anew.
+    Report,
+    /// An announcement, as it was sent.
+    Announcement(String, Bytes),
 }
 
 impl Link {
@@ -157,15 +164,17 @@ impl Link {
             let handshake = if secure { TLS_HANDSHAKE } else { 0 };
             self.live.sent(CONNECT_PACKETS, CONNECT + handshake);
         }
-        let largest = match first {
-            Some(Ok(Event::Incoming(Packet::ConnAck(ack)))) => largest_out(&ack),
+        let (largest, session_kept) = match first {
+            Some(Ok(Event::Incoming(Packet::ConnAck(ack)))) => {
+                (largest_out(&ack), ack.session_present)
+            }
             Some(Ok(_)) => return Some(end("the broker does not speak MQTT 5".to_owned())),
             Some(Err(error)) => return Some(sort(&self.address, &error)),
             None => return None,
         };
-        self.greet(client);
-        let mut sent: VecDeque<oneshot::Sender<Outcome>> = VecDeque::new();
-        let mut in_flight: HashMap<u16, oneshot::Sender<Outcome>> = HashMap::new();
+        self.greet(client, session_kept);
+        let mut sent: VecDeque<Awaited> = VecDeque::new();
+        let mut in_flight: HashMap<u16, Awaited> = HashMap::new();
         let mut patience = Patience::new(self.options.keep_alive());
         loop {
             patience.now(sent.len() + in_flight.len());
@@ -182,10 +191,14 @@ impl Link {
                 Some(publication) = queue.recv() => {
                     let Publication { topic, json, answer } = publication;
                     if client.try_publish(topic, QoS::AtLeastOnce, false, json).is_ok() {
-                        sent.push_back(answer);
+                        sent.push_back(Awaited::Alert(answer));
                     }
                 }
                 () = self.live.changed() => self.publish_live(client, largest, &mut sent),
+                () = self.birth.is_due() => {
+                    self.birth.answered();
+                    self.live.announce_again();
+                }
                 () = patience.is_over() => {
                     return Some(end(format!(
                         "the broker {} takes alerts but acknowledges none",
@@ -197,8 +210,9 @@ impl Link {
     }
 
     /// First things on a new connection.
-    fn greet(&mut self, client: &AsyncClient) {
-        for topic in self.topics.subscriptions() {
+    fn greet(&mut self, client: &AsyncClient, session_kept: bool) {
+        let own = self.topics.subscriptions();
+        for topic in own.iter().chain(self.birth.topics()) {
             // With the flag kept, a retained command is known as such also when it comes while we are connected, or
             // out of the session that the broker kept for us.
             self.live.sent(2, topic.len() as u64 + SUBSCRIBE_HEAD);
@@ -207,7 +221,8 @@ impl Link {
             let _ = client.try_subscribe_many([filter]);
         }
         self.say_status(client, "online");
-        self.live.all_again();
+        self.announcing = false;
+        self.live.connected(session_kept);
         *self.problem.lock() = None;
         if self.cut_short >= 2 {
             tracing::debug!(broker = self.address, "connected once more");
@@ -224,69 +239,93 @@ impl Link {
         let _ = client.try_publish(topic, QoS::AtMostOnce, true, word);
     }
 
-    fn publish_live(
-        &self,
-        client: &AsyncClient,
-        largest: usize,
-        sent: &mut VecDeque<oneshot::Sender<Outcome>>,
-    ) {
+    fn publish_live(&mut self, client: &AsyncClient, largest: usize, sent: &mut VecDeque<Awaited>) {
         for (topic, value) in self.live.take() {
-            // Larger than the broker takes: sending it would end the connection.
-            if topic.len() + value.payload.len() + 16 > largest {
-                tracing::debug!(
-                    topic,
-                    bytes = value.payload.len(),
-                    "too large for the broker"
-                );
-                continue;
+            let acknowledged = value.acknowledged;
+            let queued = self.publish(
+                client,
+                largest,
+                topic,
+                value.payload,
+                value.retain,
+                acknowledged,
+            );
+            if queued && acknowledged {
+                // Its PUBACK comes among those of the alerts.
+                sent.push_back(Awaited::Report);
             }
-            let bytes = (topic.len() + value.payload.len()) as u64 + PUBLISH_HEAD;
-            // What is retained is a few words; what is not is a picture.
-            let what = if value.retain { Use::Text } else { Use::Still };
-            let may = self
-                .outbox
-                .upgrade()
-                .is_none_or(|outbox| outbox.live_may_leave(what, bytes + ON_THE_WIRE));
-            if !may {
-                tracing::debug!(topic, "left out: the data plan has no room for it");
-                continue;
-            }
-            let (qos, packets) = match value.acknowledged {
-                true => (QoS::AtLeastOnce, 2),
-                false => (QoS::AtMostOnce, 1),
-            };
-            let queued = client
-                .try_publish(topic, qos, value.retain, value.payload)
-                .is_ok();
-            if queued {
-                self.pacer.text_leaves(bytes);
-                self.live.sent(packets, bytes);
-            }
-            if queued && value.acknowledged {
-                // Its PUBACK comes among those of the alerts. Nobody waits for it: the next connection says it anew.
-                sent.push_back(oneshot::channel().0);
+        }
+        // One at a time: on a slow link an alert waits behind one of them at most.
+        while !self.announcing
+            && let Some((topic, document)) = self.live.take_announcement()
+        {
+            if self.publish(client, largest, topic.clone(), document.clone(), true, true) {
+                sent.push_back(Awaited::Announcement(topic, document));
+                self.announcing = true;
             }
         }
     }
 
-    fn happened(
+    /// Hands one message beside alerts to the client, where broker and data plan have room for it.
+    fn publish(
         &self,
+        client: &AsyncClient,
+        largest: usize,
+        topic: String,
+        payload: Bytes,
+        retain: bool,
+        acknowledged: bool,
+    ) -> bool {
+        // Larger than the broker takes: sending it would end the connection.
+        if topic.len() + payload.len() + 16 > largest {
+            tracing::debug!(topic, bytes = payload.len(), "too large for the broker");
+            return false;
+        }
+        let bytes = (topic.len() + payload.len()) as u64 + PUBLISH_HEAD;
+        // What is retained is text; what is not is a picture.
+        let what = if retain { Use::Text } else { Use::Still };
+        let may = self
+            .outbox
+            .upgrade()
+            .is_none_or(|outbox| outbox.live_may_leave(what, bytes + ON_THE_WIRE));
+        if !may {
+            tracing::debug!(topic, "left out: the data plan has no room for it");
+            return false;
+        }
+        let (qos, packets) = match acknowledged {
+            true => (QoS::AtLeastOnce, 2),
+            false => (QoS::AtMostOnce, 1),
+        };
+        let queued = client.try_publish(topic, qos, retain, payload).is_ok();
+        if queued {
+            self.pacer.text_leaves(bytes);
+            self.live.sent(packets, bytes);
+        }
+        queued
+    }
+
+    fn happened(
+        &mut self,
         event: Event,
-        sent: &mut VecDeque<oneshot::Sender<Outcome>>,
-        in_flight: &mut HashMap<u16, oneshot::Sender<Outcome>>,
+        sent: &mut VecDeque<Awaited>,
+        in_flight: &mut HashMap<u16, Awaited>,
     ) {
         match event {
-            // QoS 0 has no packet identifier; what has one is an alert or a health report, and these leave in order.
+            // QoS 0 has no packet identifier; what has one is an alert, a report or an announcement, and these leave in order.
             Event::Outgoing(Outgoing::Publish(id)) if id != 0 => {
-                if let Some(answer) = sent.pop_front() {
-                    in_flight.insert(id, answer);
+                if let Some(awaited) = sent.pop_front() {
+                    in_flight.insert(id, awaited);
                 }
             }
-            Event::Incoming(Packet::PubAck(ack)) => {
-                if let Some(answer) = in_flight.remove(&ack.pkid) {
+            Event::Incoming(Packet::PubAck(ack)) => match in_flight.remove(&ack.pkid) {
+                Some(Awaited::Alert(answer)) => {
                     let _ = answer.send(self.answer_of(&ack));
                 }
-            }
+                Some(Awaited::Announcement(topic, document)) => {
+                    self.announced(&topic, &document, ack.reason);
+                }
+                Some(Awaited::Report) | None => {}
+            },
             Event::Outgoing(Outgoing::PingReq) => self.live.sent(2, PINGREQ),
             Event::Outgoing(Outgoing::PubAck(_)) => self.live.sent(1, PUBACK),
             Event::Incoming(Packet::Publish(message)) => self.asked(&message),
@@ -327,8 +366,37 @@ impl Link {
         }
     }
 
-    fn asked(&self, message: &Publish) {
+    /// The broker has answered to an announcement.
+    fn announced(&mut self, topic: &str, document: &Bytes, reason: PubAckReason) {
+        self.announcing = false;
+        let withdrawn = self.live.announced(topic, document);
+        let taken = matches!(
+            reason,
+            PubAckReason::Success | PubAckReason::NoMatchingSubscribers
+        );
+        if withdrawn
+            && taken
+            && let Some(outbox) = self.outbox.upgrade()
+            && let Err(error) = outbox.announcement_is_gone(topic)
+        {
+            tracing::warn!(%error, "what was taken back from Home Assistant could not be noted; it is taken back once more");
+        }
+        if reason == PubAckReason::NotAuthorized && !self.refused {
+            self.refused = true;
+            tracing::warn!(
+                "the broker {} does not let this user tell Home Assistant what there is: give mqtt.user the right to \
+                 write {}, or set mqtt.discovery = false",
+                self.address,
+                self.discovery_rights
+            );
+        }
+    }
+
+    fn asked(&mut self, message: &Publish) {
         let topic = String::from_utf8_lossy(&message.topic);
+        if self.birth.heard(&topic, &message.payload) {
+            return;
+        }
         if !self.limit.admits(&topic) {
             return;
         }
@@ -349,11 +417,11 @@ impl Link {
 
     /// Says offline in good order, and waits a moment for the last answers.
     async fn goodbye(
-        &self,
+        &mut self,
         client: &AsyncClient,
         events: &mut (impl Stream<Item = Result<Event, ConnectionError>> + Unpin),
-        sent: &mut VecDeque<oneshot::Sender<Outcome>>,
-        in_flight: &mut HashMap<u16, oneshot::Sender<Outcome>>,
+        sent: &mut VecDeque<Awaited>,
+        in_flight: &mut HashMap<u16, Awaited>,
     ) {
         let last_answers = async {
             while !(sent.is_empty() && in_flight.is_empty()) {

@@ -4,9 +4,11 @@
 //! retained state, and [`HubCommand`]s. Each connection is a client of its own: nothing but the outbox resends, so nothing
 //! must survive a connection. The broker keeps the session for an hour, so that a command given during a short cut arrives.
 
+mod birth;
 mod end;
 mod limits;
 mod link;
+mod overhead;
 mod witness;
 
 use std::{sync::Arc, time::Duration};
@@ -32,7 +34,7 @@ use crate::{
     config::MqttConfig,
     flow::{CameraId, IncidentId, Mode, SiteId},
     outbox::{Outbox, pace::Pacer},
-    wire::{Command, Incoming, Topics},
+    wire::{Command, Discovery, Incoming, Topics},
 };
 
 /// Alerts sent and not acknowledged.
@@ -134,6 +136,7 @@ impl MqttSink {
         let (publications, queue) = mpsc::channel(IN_FLIGHT);
         let (connected, is_connected) = watch::channel(false);
         let problem = Arc::new(Mutex::new(Some(format!("connecting to {address}"))));
+        let discovery = config.discovery.then_some(config.discovery_prefix.as_str());
         let link = Link {
             options,
             topics: topics.clone(),
@@ -143,6 +146,10 @@ impl MqttSink {
             pacer: Arc::clone(outbox.pacer()),
             commands,
             limit: limits::CommandLimit::new(),
+            birth: birth::Birth::new(site, discovery),
+            discovery_rights: Discovery::rights(&config.discovery_prefix, site),
+            announcing: false,
+            refused: false,
             connected,
             problem: Arc::clone(&problem),
             stop: tasks.token().clone(),

@@ -1,0 +1,59 @@
+//! What brokers may still keep of us for others: topics of announcements, remembered until they have been taken back.
+//!
+//! In: the topics that this configuration announces on. Out: those that an earlier one did, and this one does not.
+
+use std::collections::BTreeSet;
+
+use super::{Fail, Outbox, OutboxError, Tx, store};
+
+/// Their setting: a JSON list.
+const TOPICS: &str = "announced";
+
+impl Tx<'_> {
+    fn announced(&self) -> Result<BTreeSet<String>, Fail> {
+        let text = store::setting(self.db, TOPICS)?;
+        Ok(text
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default())
+    }
+
+    fn set_announced(&self, topics: &BTreeSet<String>) -> Result<(), Fail> {
+        let text = serde_json::to_string(topics).expect("plain data always serialises");
+        Ok(store::set_setting(self.db, TOPICS, &text)?)
+    }
+}
+
+impl Outbox {
+    /// Remembers that there will be announcements on `topics`, before the first one leaves. Returns the topics of earlier
+    /// announcements that are not among them: these are to be taken back.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn will_announce(
+        &self,
+        topics: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, OutboxError> {
+        self.write(|tx| {
+            let before = tx.announced()?;
+            let all: BTreeSet<String> = before.union(topics).cloned().collect();
+            if all != before {
+                tx.set_announced(&all)?;
+            }
+            Ok(&before - topics)
+        })
+    }
+
+    /// The broker does not keep anything on `topic` any more.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn announcement_is_gone(&self, topic: &str) -> Result<(), OutboxError> {
+        self.write(|tx| {
+            let mut topics = tx.announced()?;
+            if topics.remove(topic) {
+                tx.set_announced(&topics)?;
+            }
+            Ok(())
+        })
+    }
+}
