@@ -211,18 +211,25 @@ fn home_assistant_is_told_what_there_is_and_again_when_it_starts() {
 #[test]
 fn what_is_gone_is_taken_back() {
     let house = House::new(&RIGHTS);
-    let door = ("door", "Front door");
-    house.configure(&[door, ("attic", "Attic")], "");
+    let door = ("door", "Entrée");
+    house.configure(&[door, ("attic", "Grenier")], "discovery_language = \"fr\"");
     let messages = house.listen("first");
     let came = |object: &str| messages.texts(&config_of(object)).len();
     let mut agent = house.home.run();
     wait_for("what there is", SOON, || {
         (came("_box") == 1 && came("door") == 1 && came("attic") == 1).then_some(())
     });
+    let said = texts(&messages.messages());
+    assert!(
+        said.iter()
+            .any(|(_, text)| text.contains("Dernier incident"))
+    );
+    let verdict = validate(&house.home, &said);
+    assert!(verdict.starts_with("ok: 3 devices, "), "{verdict}");
     assert_eq!(agent.terminate(GRACE).code(), Some(0), "{}", agent.log());
 
     // A camera less.
-    house.configure(&[door], "");
+    house.configure(&[door], "discovery_language = \"fr\"");
     let mut agent = house.home.run();
     messages.newest(&config_of("attic"), "", SOON);
     wait_for("the others", SOON, || (came("door") == 2).then_some(()));
