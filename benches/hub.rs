@@ -61,7 +61,8 @@ fn fill(store: &Path) {
         let segments: String = (1..=8)
             .map(|s| format!("#EXTINF:2.0,\n{s:05}.m4s\n"))
             .collect();
-        let playlist = format!("#EXTM3U\n#EXT-X-MAP:URI=\"init-1.mp4\"\n{segments}#EXT-X-ENDLIST\n");
+        let playlist =
+            format!("#EXTM3U\n#EXT-X-MAP:URI=\"init-1.mp4\"\n{segments}#EXT-X-ENDLIST\n");
         for (name, content) in [
             ("incident.json", document.as_bytes()),
             ("thumb.jpg", b"x"),
@@ -76,7 +77,11 @@ fn fill(store: &Path) {
 
 fn get(port: u16, path: &str) -> usize {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("the page listens");
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it listens");
+    write!(
+        socket,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .expect("it listens");
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).expect("it answers");
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}");
@@ -86,7 +91,12 @@ fn get(port: u16, path: &str) -> usize {
 /// CPU seconds and resident megabytes of a process.
 fn used(pid: u32) -> (f64, f64) {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let fields: Vec<_> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or("")
+        .split_whitespace()
+        .collect();
     let ticks = |at: usize| fields[at].parse::<f64>().unwrap_or(0.0);
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -121,11 +131,17 @@ fn main() -> ExitCode {
         .spawn()
         .expect("the program starts"));
     while TcpStream::connect(("127.0.0.1", page)).is_err() {
-        assert!(began.elapsed() < Duration::from_secs(120), "the hub does not start");
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "the hub does not start"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
-    println!("index of {INCIDENTS} incidents made anew in {:.1} s", began.elapsed().as_secs_f64());
     get(page, "/api/session");
+    println!(
+        "index of {INCIDENTS} incidents made anew in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     let before = used(hub.0.id()).0;
     let mut slowest = 0.0_f64;
     let mut bytes = 0;
@@ -136,12 +152,18 @@ fn main() -> ExitCode {
     }
     let (after, megabytes) = used(hub.0.id());
     let cpu = (after - before) * 1000.0 / ROUNDS as f64;
-    println!("first view: {cpu:.1} ms of CPU, the slowest of {ROUNDS} after {slowest:.0} ms, {bytes} bytes");
+    println!(
+        "first view: {cpu:.1} ms of CPU, the slowest of {ROUNDS} after {slowest:.0} ms, {bytes} bytes"
+    );
     println!("memory: {megabytes:.0} MB");
     let kept = slowest < MOST_MS && megabytes < MOST_MB;
     println!(
         "promised: under {MOST_MS:.0} ms and {MOST_MB:.0} MB: {}",
         if kept { "kept" } else { "NOT KEPT" }
     );
-    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if kept {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -81,11 +81,18 @@ impl Hub {
 
     /// What `lares hub keys` says: the secret of `site` and the configuration of its box.
     fn keys(&self, site: &str) -> (String, String) {
-        let text = output_of(lares().args(["hub", "--config"]).arg(self.config()).arg("keys"));
+        let text = output_of(
+            lares()
+                .args(["hub", "--config"])
+                .arg(self.config())
+                .arg("keys"),
+        );
         let start = format!("# The box \"{site}\"");
         let own = text.split("\n\n").find(|part| part.starts_with(&start));
         let own = own.unwrap();
-        let secret = own.lines().find_map(|line| line.strip_prefix("# hub.key: "));
+        let secret = own
+            .lines()
+            .find_map(|line| line.strip_prefix("# hub.key: "));
         (secret.unwrap().to_owned(), own.replace("HUB", "127.0.0.1"))
     }
 
@@ -119,7 +126,14 @@ impl Hub {
     fn mosquitto(&self, program: &str, site: &str) -> Command {
         let (secret, _) = self.keys(site);
         let mut command = Command::new(program);
-        command.args(["-V", "mqttv5", "-h", "127.0.0.1", "-p", &self.broker.to_string()]);
+        command.args([
+            "-V",
+            "mqttv5",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.broker.to_string(),
+        ]);
         command.args(["-u", site, "-P", &secret]);
         command
     }
@@ -141,14 +155,15 @@ fn run_box(hub: &Hub, site: &str, dir: &Path, url: &str) -> Process {
     );
     fs::write(dir.join("lares.toml"), text).unwrap();
     let mut command = lares();
-    command.args(["run", "--config"]).arg(dir.join("lares.toml"));
+    command
+        .args(["run", "--config"])
+        .arg(dir.join("lares.toml"));
     Process::start(&mut command, &dir.join("box.log"))
 }
 
 fn complete(incidents: &[Value]) -> bool {
-    let done = |incident: &Value| {
-        incident["state"] == "ended" && incident["clip"]["state"] == "complete"
-    };
+    let done =
+        |incident: &Value| incident["state"] == "ended" && incident["clip"]["state"] == "complete";
     !incidents.is_empty() && incidents.iter().all(done)
 }
 
@@ -168,7 +183,13 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
     let house = wait_for("three boxes", Duration::from_secs(30), || {
         let house = hub.json("/api/house");
         let there = |site: &&Value| site["online"] == true;
-        let all = house["sites"].as_array().unwrap().iter().filter(there).count() == 3;
+        let all = house["sites"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(there)
+            .count()
+            == 3;
         let named = house["cameras"].as_array().unwrap().len() == 3;
         (all && named).then_some(house)
     });
@@ -180,14 +201,21 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
             incident["clip"]["state"] == "first" && incident["clip"]["playlist"].is_string()
         })
     });
-    let first = |site: &str| hub.incidents("complete clip", site, |all| complete(&all[all.len().saturating_sub(1)..]));
+    let first = |site: &str| {
+        hub.incidents("complete clip", site, |all| {
+            complete(&all[all.len().saturating_sub(1)..])
+        })
+    };
     let kept: Vec<_> = SITES.iter().map(|site| first(site)).collect();
     let key = |incidents: &[Value]| {
         let oldest = incidents.last().unwrap();
         let playlist = oldest["clip"]["playlist"].as_str().unwrap();
         playlist.strip_prefix("/media/").unwrap().to_owned()
     };
-    let download = kept[0].last().unwrap()["clip"]["download"].as_str().unwrap().to_owned();
+    let download = kept[0].last().unwrap()["clip"]["download"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let (status, clip) = get(hub.page, &download);
     assert_eq!(status, 200);
     assert!(clip.contains("avc1") && clip.contains("mdat"));
@@ -203,7 +231,16 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
 
     let heard = homes.path().join("heard.log");
     let mut ear = hub.mosquitto("mosquitto_sub", "alder");
-    ear.args(["-t", "lares/birch/#", "-t", "lares/+/status", "-t", "#", "-F", "%t"]);
+    ear.args([
+        "-t",
+        "lares/birch/#",
+        "-t",
+        "lares/+/status",
+        "-t",
+        "#",
+        "-F",
+        "%t",
+    ]);
     let mut ear = Process::start(&mut ear, &heard);
     wait_for("own status", Duration::from_secs(10), || {
         ear.log().contains("lares/alder/status").then_some(())
@@ -217,28 +254,49 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
         "clip": {"key": null, "state": "none", "segments": 0, "bytes": 0},
     })
     .to_string();
-    for topic in ["lares/birch/door/incident", "lares/alder/door/incident", "lares/birch/door/mode/set"] {
+    for topic in [
+        "lares/birch/door/incident",
+        "lares/alder/door/incident",
+        "lares/birch/door/mode/set",
+    ] {
         let mut send = hub.mosquitto("mosquitto_pub", "alder");
         // The broker may refuse or ignore it.
-        let _ = send.args(["-q", "1", "-t", topic, "-m", &message]).output().unwrap();
+        let _ = send
+            .args(["-q", "1", "-t", topic, "-m", &message])
+            .output()
+            .unwrap();
     }
     for rubbish in ["", "{", "\u{fffd}", &"x".repeat(100_000)] {
         let mut send = hub.mosquitto("mosquitto_pub", "alder");
-        let _ = send.args(["-q", "1", "-t", "lares/alder/door/incident", "-m", rubbish]).output().unwrap();
+        let _ = send
+            .args(["-q", "1", "-t", "lares/alder/door/incident", "-m", rubbish])
+            .output()
+            .unwrap();
     }
     std::thread::sleep(Duration::from_secs(2));
     let after = hub.json("/api/incidents?site=birch");
     let ids = |list: &Value| -> Vec<String> {
         let all = list["incidents"].as_array().unwrap().iter();
-        all.map(|incident| incident["id"].as_str().unwrap().to_owned()).collect()
+        all.map(|incident| incident["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert!(ids(&after).ends_with(&ids(&before)));
-    let again = after["incidents"].as_array().unwrap().iter().find(|i| i["id"] == forged["id"]);
+    let again = after["incidents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|i| i["id"] == forged["id"]);
     assert_ne!(again.unwrap()["clip"]["state"], "none");
     ear.kill();
     let heard = ear.log();
-    assert!(!heard.contains("birch") && !heard.contains("cedar"), "{heard}");
-    assert!(running.log().contains("was not understood"), "rubbish is told");
+    assert!(
+        !heard.contains("birch") && !heard.contains("cedar"),
+        "{heard}"
+    );
+    assert!(
+        running.log().contains("was not understood"),
+        "rubbish is told"
+    );
     for each in &mut boxes {
         each.assert_running();
         each.terminate(STOPS);
@@ -257,27 +315,40 @@ fn what_happened_while_the_hub_was_away_arrives_and_a_lost_index_comes_back() {
     let cameras = Camera::start(PASSWORD, &[&video]);
     let site = SITES[0];
     let mut one = run_box(&hub, site, &homes.path().join(site), &cameras.urls[0]);
-    hub.incidents("first visit", site, |all| complete(&all[all.len().saturating_sub(1)..]));
+    hub.incidents("first visit", site, |all| {
+        complete(&all[all.len().saturating_sub(1)..])
+    });
 
     // A power cut of the hub, its broker and its store, while somebody comes.
     running.kill();
     let seen = |one: &Process| one.log().matches("incident ended").count();
     let before = seen(&one);
-    wait_for("a visit without a hub", VISIT, || (seen(&one) > before).then_some(()));
+    wait_for("a visit without a hub", VISIT, || {
+        (seen(&one) > before).then_some(())
+    });
     running = hub.start();
     one.assert_running();
     let ended = seen(&one);
     hub.incidents("all visits", site, |all| {
-        all.iter().filter(|incident| incident["state"] == "ended").count() >= ended
+        all.iter()
+            .filter(|incident| incident["state"] == "ended")
+            .count()
+            >= ended
     });
     one.terminate(STOPS);
-    let all = |hub: &Hub| hub.json(&format!("/api/incidents?site={site}&limit=200"))["incidents"].clone();
+    let all =
+        |hub: &Hub| hub.json(&format!("/api/incidents?site={site}&limit=200"))["incidents"].clone();
     let kept = wait_for("everything delivered", Duration::from_secs(30), || {
         let first = all(&hub);
         std::thread::sleep(Duration::from_secs(2));
         (first == all(&hub) && complete(first.as_array().unwrap())).then_some(first)
     });
-    let starts: Vec<_> = kept.as_array().unwrap().iter().map(|i| i["start"].as_i64()).collect();
+    let starts: Vec<_> = kept
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["start"].as_i64())
+        .collect();
     assert!(starts.is_sorted_by(|a, b| a >= b), "newest first");
 
     running.terminate(STOPS);
@@ -287,6 +358,10 @@ fn what_happened_while_the_hub_was_away_arrives_and_a_lost_index_comes_back() {
     running = hub.start();
     // The picture's address has the number of the message in it, which is that of the last one.
     assert_eq!(all(&hub), kept);
-    assert!(running.log().contains("the index was made anew from the store"));
+    assert!(
+        running
+            .log()
+            .contains("the index was made anew from the store")
+    );
     running.terminate(STOPS);
 }

@@ -56,7 +56,9 @@ impl Desk {
         let mut name = file.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{stamp}"));
         fs::write(file.with_file_name(name), old)?;
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let mut fresh = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
         std::io::Write::write_all(&mut fresh, new.as_bytes())?;
         fresh

@@ -10,10 +10,8 @@ use crate::{
     base::cpu::StageCpu,
     clip::{ClipEvent, Recorder, Ring},
     config::{CameraConfig, ClipConfig, DecoderChoice},
-    flow::{
-        CameraId, Frame, IncidentId, MediaTime, Packet, Polygon, Rendition, StreamFormat,
-    },
-    ingest::{Decoder, Encoder, Feed},
+    flow::{CameraId, Frame, IncidentId, MediaTime, Packet, Polygon, Rendition, StreamFormat},
+    ingest::{Decoder, Encoder, Feed, Purpose},
 };
 
 /// Packets that are decoded and encoded at most for each one that comes.
@@ -30,6 +28,7 @@ pub(super) struct Rewrite {
     decoder: Option<Decoder>,
     encoder: Option<Encoder>,
     choice: DecoderChoice,
+    purpose: Purpose,
     mask: Vec<Polygon>,
     stages: StageCpu,
     /// The next packet that is decoded must be a keyframe.
@@ -49,6 +48,11 @@ impl Rewrite {
             decoder: None,
             encoder: None,
             choice: config.decoder,
+            purpose: if rendition == Rendition::Preview {
+                Purpose::Preview
+            } else {
+                Purpose::Evidence
+            },
             mask: config.privacy_mask.clone(),
             stages,
             from_key: true,
@@ -163,7 +167,13 @@ impl Rewrite {
     fn decode(&mut self, packet: &Packet) -> Vec<Frame> {
         let changed = |format: &Arc<StreamFormat>| !Arc::ptr_eq(format, &packet.format);
         let broken = packet.discontinuity && self.decoder.is_some();
-        if self.decoder.as_ref().map(Decoder::format).is_some_and(changed) || broken {
+        if self
+            .decoder
+            .as_ref()
+            .map(Decoder::format)
+            .is_some_and(changed)
+            || broken
+        {
             self.begin_anew();
         }
         if self.from_key && !packet.key {
@@ -195,8 +205,12 @@ impl Rewrite {
     }
 
     fn encode(&mut self, frame: &Frame) -> Vec<Packet> {
-        if !self.encoder.as_ref().is_some_and(|encoder| encoder.takes(frame)) {
-            match Encoder::new(frame, self.stages.clone()) {
+        if !self
+            .encoder
+            .as_ref()
+            .is_some_and(|encoder| encoder.takes(frame))
+        {
+            match Encoder::new(frame, self.purpose, self.stages.clone()) {
                 Ok(encoder) => self.encoder = Some(encoder),
                 Err(error) => {
                     self.cannot(&error);

@@ -105,7 +105,10 @@ fn serve(config: &HubConfig) -> anyhow::Result<()> {
     drop(hub);
     let stubborn = tasks.close(super::STOP_GRACE);
     if !stubborn.is_empty() {
-        tracing::warn!(parts = stubborn.join(", "), "stopped before these had ended");
+        tracing::warn!(
+            parts = stubborn.join(", "),
+            "stopped before these had ended"
+        );
     }
     Ok(())
 }
@@ -113,7 +116,9 @@ fn serve(config: &HubConfig) -> anyhow::Result<()> {
 fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
     let keys = Keys::load(&config.dir.join("keys"), config.sites.iter().cloned())?;
     for site in keys.sites() {
-        let secret = keys.site(site.as_str()).map_or("", |secret| secret.expose());
+        let secret = keys
+            .site(site.as_str())
+            .map_or("", |secret| secret.expose());
         writeln!(
             out,
             "# The box \"{site}\": write the secret into a file hub.key beside its configuration, for its user alone to\n\

@@ -290,12 +290,25 @@ url = \"mqtt://10.0.0.1:1883\" # at home
     #[test]
     fn what_was_drawn_is_read_back_and_the_rest_stays() {
         let before = Areas::read(TEXT, &camera("camera1")).unwrap();
-        assert_eq!((before.zones[0].loiter, before.privacy_mask.len()), (Some(60.0), 1));
-        assert_eq!(before.put_into(TEXT, &camera("camera1")).map(|text| parsed(&text)), Ok(parsed(TEXT)));
+        assert_eq!(
+            (before.zones[0].loiter, before.privacy_mask.len()),
+            (Some(60.0), 1)
+        );
+        assert_eq!(
+            before
+                .put_into(TEXT, &camera("camera1"))
+                .map(|text| parsed(&text)),
+            Ok(parsed(TEXT))
+        );
         for id in ["camera1", "yard"] {
             let id = camera(id);
             let text = drawn().put_into(TEXT, &id).unwrap();
-            for kept in ["# The door.", "# small stream", "# found by trying", "# at home"] {
+            for kept in [
+                "# The door.",
+                "# small stream",
+                "# found by trying",
+                "# at home",
+            ] {
                 assert!(text.contains(kept), "{text}");
             }
             let read = Areas::read(&text, &id).unwrap();
@@ -315,10 +328,16 @@ url = \"mqtt://10.0.0.1:1883\" # at home
     #[test]
     fn what_cannot_be_put_in() {
         let nobody = camera("attic");
-        assert_eq!(drawn().put_into(TEXT, &nobody), Err(AreasError::NoCamera(nobody)));
+        assert_eq!(
+            drawn().put_into(TEXT, &nobody),
+            Err(AreasError::NoCamera(nobody))
+        );
         let mut many = drawn();
         many.motion_mask = vec![many.motion_mask[0].clone(); MOST + 1];
-        assert_eq!(many.put_into(TEXT, &camera("yard")), Err(AreasError::TooMany));
+        assert_eq!(
+            many.put_into(TEXT, &camera("yard")),
+            Err(AreasError::TooMany)
+        );
         assert_ne!(version("a"), version("b"));
     }
 }

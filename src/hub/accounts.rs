@@ -420,7 +420,9 @@ impl AccountBook {
     /// When the database cannot be read.
     pub fn all(&self) -> Result<Vec<(String, &'static str)>, HubError> {
         let all = self.0.all()?.into_iter();
-        Ok(all.map(|account| (account.name, word(account.role))).collect())
+        Ok(all
+            .map(|account| (account.name, word(account.role)))
+            .collect())
     }
 }
 

@@ -378,7 +378,11 @@ mod tests {
         let nobody: SiteId = "nobody".parse().unwrap();
         house.online(&nobody, true);
         let there = house.there();
-        assert_eq!(there, std::slice::from_ref(&site), "a site that nobody configured");
+        assert_eq!(
+            there,
+            std::slice::from_ref(&site),
+            "a site that nobody configured"
+        );
         house.online(&site, false);
         assert_eq!(view(&house)["cameras"][0]["state"], "unknown");
     }

@@ -19,14 +19,37 @@ use crate::{
 
 /// The encoder moves times that are smaller than a thousand hours; these are larger.
 const BIAS: i64 = 4_000_000_000_000_000;
-/// Pictures are at most this wide.
-const WIDEST: u32 = 1280;
 /// Longest time without a keyframe.
 const KEY_EVERY: Duration = Duration::from_secs(2);
 /// Frames without a keyframe at most, whatever their times say.
 const KEY_FRAMES: u32 = 60;
-/// Constant rate factor of x264: larger is smaller and worse.
-const QUALITY: u32 = 26;
+
+/// What the pictures are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// All that is kept of a visit.
+    Evidence,
+    /// A look at what is kept in better quality beside it: small, because it is sent as well.
+    Preview,
+}
+
+impl Purpose {
+    /// Most pixels across.
+    fn widest(self) -> u32 {
+        match self {
+            Self::Evidence => 1280,
+            Self::Preview => 640,
+        }
+    }
+
+    /// Constant rate factor of x264: larger is smaller and worse.
+    fn rate_factor(self) -> u32 {
+        match self {
+            Self::Evidence => 26,
+            Self::Preview => 31,
+        }
+    }
+}
 
 /// Encodes one run of frames of one size.
 pub struct Encoder {
@@ -46,23 +69,23 @@ struct Times {
 }
 
 /// The size at which a picture of `size` is encoded: not too wide, and even both ways.
-fn target(size: Size) -> Size {
-    let width = size.width.min(WIDEST);
+fn target(size: Size, widest: u32) -> Size {
+    let width = size.width.min(widest);
     let height = u64::from(size.height) * u64::from(width) / u64::from(size.width.max(1));
     let even = |length: u32| (length & !1).max(2);
     Size::new(even(width), even(height as u32))
 }
 
 impl Encoder {
-    /// An encoder for frames like `frame`. CPU time is added to [`Stage::Clip`].
+    /// An encoder for frames like `frame`, made for `purpose`. CPU time is added to [`Stage::Clip`].
     ///
     /// # Errors
     /// When GStreamer has no H.264 encoder.
-    pub fn new(frame: &Frame, stages: StageCpu) -> Result<Self, IngestError> {
+    pub fn new(frame: &Frame, purpose: Purpose, stages: StageCpu) -> Result<Self, IngestError> {
         let refused = |detail: &dyn std::fmt::Display| IngestError::Start {
             detail: detail.to_string(),
         };
-        let size = target(frame.size);
+        let size = target(frame.size, purpose.widest());
         let wanted = gst_video::VideoCapsBuilder::new()
             .format(gst_video::VideoFormat::I420)
             .width(size.width.cast_signed())
@@ -74,7 +97,7 @@ impl Encoder {
         encoder.set_property_from_str("speed-preset", "ultrafast");
         encoder.set_property_from_str("tune", "zerolatency");
         encoder.set_property_from_str("pass", "qual");
-        encoder.set_property("quantizer", QUALITY);
+        encoder.set_property("quantizer", purpose.rate_factor());
         encoder.set_property("key-int-max", KEY_FRAMES);
         encoder.set_property("threads", 1u32);
         encoder.set_property("aud", false);
@@ -138,7 +161,9 @@ impl Encoder {
             let Some(unit) = self.formats.unit(buffer, &caps) else {
                 continue;
             };
-            let time = unit.pts.map(|pts| pts.before(Duration::from_nanos(BIAS.unsigned_abs())));
+            let time = unit
+                .pts
+                .map(|pts| pts.before(Duration::from_nanos(BIAS.unsigned_abs())));
             let known = |times: &Times| Some(times.time) == time;
             let Some(place) = self.pending.iter().position(known) else {
                 continue;
@@ -248,14 +273,28 @@ mod tests {
         let studio = Studio::new();
         let source = packets(&studio.video("v.mkv", 50, &x265(25, true)));
         let frames = decoded(&source);
-        let mut encoder = Encoder::new(&frames[0], StageCpu::default()).unwrap();
-        let made: Vec<Packet> = frames.iter().flat_map(|frame| encoder.push(frame)).collect();
+        let mut encoder = Encoder::new(&frames[0], Purpose::Evidence, StageCpu::default()).unwrap();
+        let made: Vec<Packet> = frames
+            .iter()
+            .flat_map(|frame| encoder.push(frame))
+            .collect();
         assert!(made.len() + 1 >= frames.len(), "more than one is held back");
         assert_eq!(made[0].format.codec, Codec::H264);
-        assert_eq!((made[0].format.size, made[0].stream), (Size::new(192, 128), StreamRole::Sub));
+        assert_eq!(
+            (made[0].format.size, made[0].stream),
+            (Size::new(192, 128), StreamRole::Sub)
+        );
         assert!(made[0].key && made[0].discontinuity && !made[1].discontinuity);
-        let keys: Vec<_> = made.iter().filter(|packet| packet.key).map(|packet| packet.time).collect();
-        assert!(keys.windows(2).all(|pair| pair[1].since(pair[0]) <= KEY_EVERY), "{keys:?}");
+        let keys: Vec<_> = made
+            .iter()
+            .filter(|packet| packet.key)
+            .map(|packet| packet.time)
+            .collect();
+        assert!(
+            keys.windows(2)
+                .all(|pair| pair[1].since(pair[0]) <= KEY_EVERY),
+            "{keys:?}"
+        );
         for (packet, frame) in made.iter().zip(&frames) {
             assert_eq!((packet.time, packet.arrived), (frame.time, frame.arrived));
         }
@@ -272,8 +311,8 @@ mod tests {
 
     #[test]
     fn wide_pictures_become_narrower_and_keep_their_shape() {
-        assert_eq!(target(Size::new(1920, 1080)), Size::new(1280, 720));
-        assert_eq!(target(Size::new(640, 361)), Size::new(640, 360));
-        assert_eq!(target(Size::new(3840, 1080)), Size::new(1280, 360));
+        assert_eq!(target(Size::new(1920, 1080), 1280), Size::new(1280, 720));
+        assert_eq!(target(Size::new(640, 361), 640), Size::new(640, 360));
+        assert_eq!(target(Size::new(3840, 1080), 1280), Size::new(1280, 360));
     }
 }

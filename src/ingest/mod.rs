@@ -66,7 +66,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use decode::{DecodeError, Decoder, Feed};
 pub(crate) use decoders::describe as describe_decoder;
-pub use encode::Encoder;
+pub use encode::{Encoder, Purpose};
 pub use file::FileSource;
 pub use ondemand::OnDemand;
 pub use rtsp::RtspSource;

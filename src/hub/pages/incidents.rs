@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Page, answer::Failure, clips};
 use crate::{
-    flow::{CameraId, ClockState, IncidentId, IncidentState, Label, Rendition, RuleHit, SiteId, WallTime},
+    flow::{
+        CameraId, ClockState, IncidentId, IncidentState, Label, Rendition, RuleHit, SiteId,
+        WallTime,
+    },
     hub::index::{Cursor, Filter},
     wire::{ClipState, IncidentMessage, Item, ObjectKey},
 };

@@ -147,7 +147,11 @@ async fn the_page_finds_incidents_pictures_and_clips() {
         assert_eq!(incident["clip"]["codec"], "h264");
         assert_eq!(incident["crop"], Value::Null, "it has not arrived");
         assert_eq!(list["next"], Value::Null);
-        let picture = rig.get(incident["picture"].as_str().unwrap()).send().await.unwrap();
+        let picture = rig
+            .get(incident["picture"].as_str().unwrap())
+            .send()
+            .await
+            .unwrap();
         assert_eq!(picture.headers()[header::CONTENT_TYPE], "image/jpeg");
         assert_eq!(picture.bytes().await.unwrap(), "a picture");
 
@@ -155,22 +159,48 @@ async fn the_page_finds_incidents_pictures_and_clips() {
         let answer = rig.get(playlist).send().await.unwrap();
         let tag = answer.headers()[header::ETAG].clone();
         let unchanged = rig.get(playlist).header(header::IF_NONE_MATCH, tag);
-        assert_eq!(unchanged.send().await.unwrap().status(), StatusCode::NOT_MODIFIED);
-        let part = rig.get(&format!("/media/{}/sub/00001.m4s", place())).header(header::RANGE, "bytes=1-2");
+        assert_eq!(
+            unchanged.send().await.unwrap().status(),
+            StatusCode::NOT_MODIFIED
+        );
+        let part = rig
+            .get(&format!("/media/{}/sub/00001.m4s", place()))
+            .header(header::RANGE, "bytes=1-2");
         let part = part.send().await.unwrap();
         assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
         assert_eq!(part.headers()[header::CONTENT_RANGE], "bytes 1-2/4");
         assert_eq!(part.bytes().await.unwrap(), "ne");
 
-        let clip = rig.get(incident["clip"]["download"].as_str().unwrap()).send().await.unwrap();
-        assert!(clip.headers()[header::CONTENT_DISPOSITION].to_str().unwrap().contains("door-"));
+        let clip = rig
+            .get(incident["clip"]["download"].as_str().unwrap())
+            .send()
+            .await
+            .unwrap();
+        assert!(
+            clip.headers()[header::CONTENT_DISPOSITION]
+                .to_str()
+                .unwrap()
+                .contains("door-")
+        );
         assert_eq!(clip.bytes().await.unwrap(), "....avc1one,two");
 
         assert_eq!(rig.json("/api/days").await["days"][0]["incidents"], 1);
-        assert_eq!(rig.json("/api/incidents?camera=yard").await["incidents"], json!([]));
+        assert_eq!(
+            rig.json("/api/incidents?camera=yard").await["incidents"],
+            json!([])
+        );
         let log = rig.json("/api/log").await;
-        let what: Vec<_> = log["entries"].as_array().unwrap().iter().map(|line| &line["what"]).collect();
-        assert_eq!(what, ["download", "clip"], "two looks at the playlist are one");
+        let what: Vec<_> = log["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| &line["what"])
+            .collect();
+        assert_eq!(
+            what,
+            ["download", "clip"],
+            "two looks at the playlist are one"
+        );
     })
     .await;
 }
@@ -200,7 +230,11 @@ async fn what_is_not_an_object_of_ours_is_not_there() {
             let answer = rig.get(&path).send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
         }
-        for path in ["/api/incidents?day=tomorrow", "/api/incidents?before=x", "/api/incidents?site=A"] {
+        for path in [
+            "/api/incidents?day=tomorrow",
+            "/api/incidents?before=x",
+            "/api/incidents?site=A",
+        ] {
             let answer = rig.get(path).send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{path}");
             assert_eq!(read(answer).await["error"]["code"], "bad-request");
@@ -229,26 +263,48 @@ async fn a_switch_reaches_the_box_and_nobody_elses_page_can_use_it() {
         let forged = [
             put(&rig),
             put(&rig).header("lares-csrf", "guessed"),
-            put(&rig).header("lares-csrf", &csrf).header(header::ORIGIN, "http://elsewhere.example"),
-            put(&rig).header("lares-csrf", &csrf).header("sec-fetch-site", "cross-site"),
-            put(&rig).header("lares-csrf", &csrf).header(header::HOST, "elsewhere.example"),
-            put(&rig).header("lares-csrf", &csrf).header("x-forwarded-for", "10.0.0.1").header(header::HOST, "lares.example"),
+            put(&rig)
+                .header("lares-csrf", &csrf)
+                .header(header::ORIGIN, "http://elsewhere.example"),
+            put(&rig)
+                .header("lares-csrf", &csrf)
+                .header("sec-fetch-site", "cross-site"),
+            put(&rig)
+                .header("lares-csrf", &csrf)
+                .header(header::HOST, "elsewhere.example"),
+            put(&rig)
+                .header("lares-csrf", &csrf)
+                .header("x-forwarded-for", "10.0.0.1")
+                .header(header::HOST, "lares.example"),
         ];
         for request in forged {
             let status = request.send().await.unwrap().status();
-            assert!(status == StatusCode::FORBIDDEN || status == StatusCode::UNAUTHORIZED, "{status}");
+            assert!(
+                status == StatusCode::FORBIDDEN || status == StatusCode::UNAUTHORIZED,
+                "{status}"
+            );
         }
         assert!(rig.requests.try_recv().is_err());
         let origin = format!("http://{}", rig.address);
-        let answer = put(&rig).header("lares-csrf", &csrf).header(header::ORIGIN, origin).send().await.unwrap();
+        let answer = put(&rig)
+            .header("lares-csrf", &csrf)
+            .header(header::ORIGIN, origin)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
         let asked = rig.requests.try_recv().unwrap();
-        assert_eq!((asked.site, asked.camera, asked.mode.as_str()), (site, door, "disarmed"));
+        assert_eq!(
+            (asked.site, asked.camera, asked.mode.as_str()),
+            (site, door, "disarmed")
+        );
         assert_eq!(asked.account.as_deref(), Some("local"));
         let unknown = json!({"mode": "armed", "cameras": [{"site": "home", "camera": "attic"}]});
-        let answer = body(rig.client.put(rig.url("/api/mode")), &unknown).header("lares-csrf", &csrf);
+        let answer =
+            body(rig.client.put(rig.url("/api/mode")), &unknown).header("lares-csrf", &csrf);
         assert_eq!(answer.send().await.unwrap().status(), StatusCode::NOT_FOUND);
-        let policy = rig.get("/").send().await.unwrap().headers()[header::CONTENT_SECURITY_POLICY].clone();
+        let policy =
+            rig.get("/").send().await.unwrap().headers()[header::CONTENT_SECURITY_POLICY].clone();
         assert!(policy.to_str().unwrap().starts_with("default-src 'none'"));
     })
     .await;
@@ -257,27 +313,58 @@ async fn a_switch_reaches_the_box_and_nobody_elses_page_can_use_it() {
 #[tokio::test]
 async fn off_loopback_nobody_gets_in_without_a_password() {
     with_hub(true, |rig| async move {
-        for path in ["/api/house", "/api/incidents", "/api/events", "/api/log", &format!("/media/{}/thumb.jpg", place())] {
+        for path in [
+            "/api/house",
+            "/api/incidents",
+            "/api/events",
+            "/api/log",
+            &format!("/media/{}/thumb.jpg", place()),
+        ] {
             let answer = rig.get(path).send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{path}");
         }
         let session = rig.json("/api/session").await;
-        assert_eq!((&session["state"], &session["csrf"]), (&json!("setup"), &Value::Null));
+        assert_eq!(
+            (&session["state"], &session["csrf"]),
+            (&json!("setup"), &Value::Null)
+        );
         let anna = json!({"name": "anna", "password": PASSWORD});
         let set_up = |rig: &Rig| body(rig.client.post(rig.url("/api/setup")), &anna);
         // Through a proxy it is somebody else, who also cannot pretend to be on this machine.
-        let through = set_up(&rig).header("x-forwarded-for", "10.0.0.1").send().await.unwrap();
+        let through = set_up(&rig)
+            .header("x-forwarded-for", "10.0.0.1")
+            .send()
+            .await
+            .unwrap();
         assert_eq!(through.status(), StatusCode::FORBIDDEN);
-        let named = set_up(&rig).header(header::HOST, "lares.example").send().await.unwrap();
+        let named = set_up(&rig)
+            .header(header::HOST, "lares.example")
+            .send()
+            .await
+            .unwrap();
         assert_eq!(named.status(), StatusCode::FORBIDDEN);
         let done = set_up(&rig).send().await.unwrap();
         assert_eq!(done.status(), StatusCode::OK);
-        let cookie = done.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
-        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+        let cookie = done.headers()[header::SET_COOKIE]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
+            "{cookie}"
+        );
         let cookie = cookie.split(';').next().unwrap().to_owned();
-        assert_eq!(set_up(&rig).send().await.unwrap().status(), StatusCode::CONFLICT);
+        assert_eq!(
+            set_up(&rig).send().await.unwrap().status(),
+            StatusCode::CONFLICT
+        );
 
-        let inside = rig.get("/api/house").header(header::COOKIE, &cookie).send().await.unwrap();
+        let inside = rig
+            .get("/api/house")
+            .header(header::COOKIE, &cookie)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(inside.status(), StatusCode::OK);
         let wrong = json!({"name": "anna", "password": "wrong horse battery"});
         let log_in = |value: &Value| body(rig.client.post(rig.url("/api/login")), value);
@@ -285,20 +372,52 @@ async fn off_loopback_nobody_gets_in_without_a_password() {
         assert_eq!(read(refused).await["error"]["code"], "login");
 
         // Who may only look cannot change, and sees neither accounts nor record.
-        rig.page.accounts.add("ben", PASSWORD, Role::Viewer).unwrap().unwrap();
-        let ben = log_in(&json!({"name": "ben", "password": PASSWORD})).send().await.unwrap();
-        let cookie = ben.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+        rig.page
+            .accounts
+            .add("ben", PASSWORD, Role::Viewer)
+            .unwrap()
+            .unwrap();
+        let ben = log_in(&json!({"name": "ben", "password": PASSWORD}))
+            .send()
+            .await
+            .unwrap();
+        let cookie = ben.headers()[header::SET_COOKIE]
+            .to_str()
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
         let csrf = read(ben).await["csrf"].as_str().unwrap().to_owned();
-        let change = body(rig.client.put(rig.url("/api/mode")), &json!({"mode": "disarmed"}));
-        let change = change.header(header::COOKIE, &cookie).header("lares-csrf", &csrf);
+        let change = body(
+            rig.client.put(rig.url("/api/mode")),
+            &json!({"mode": "disarmed"}),
+        );
+        let change = change
+            .header(header::COOKIE, &cookie)
+            .header("lares-csrf", &csrf);
         assert_eq!(change.send().await.unwrap().status(), StatusCode::FORBIDDEN);
         for path in ["/api/accounts", "/api/log"] {
-            let answer = rig.get(path).header(header::COOKIE, &cookie).send().await.unwrap();
+            let answer = rig
+                .get(path)
+                .header(header::COOKIE, &cookie)
+                .send()
+                .await
+                .unwrap();
             assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
         }
-        let out = rig.client.post(rig.url("/api/logout")).header(header::COOKIE, &cookie).header("lares-csrf", &csrf);
+        let out = rig
+            .client
+            .post(rig.url("/api/logout"))
+            .header(header::COOKIE, &cookie)
+            .header("lares-csrf", &csrf);
         assert_eq!(out.send().await.unwrap().status(), StatusCode::NO_CONTENT);
-        let gone = rig.get("/api/house").header(header::COOKIE, &cookie).send().await.unwrap();
+        let gone = rig
+            .get("/api/house")
+            .header(header::COOKIE, &cookie)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(gone.status(), StatusCode::UNAUTHORIZED);
     })
     .await;
@@ -308,10 +427,16 @@ async fn off_loopback_nobody_gets_in_without_a_password() {
 async fn bodies_without_end_or_sense_are_refused() {
     with_hub(false, |rig| async move {
         let long = json!({"name": "x".repeat(200_000), "password": PASSWORD});
-        let answer = body(rig.client.post(rig.url("/api/login")), &long).send().await.unwrap();
+        let answer = body(rig.client.post(rig.url("/api/login")), &long)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
         for text in ["", "{", "[]", "{\"name\":1}", "\u{0}"] {
-            let request = rig.client.post(rig.url("/api/login")).header(header::CONTENT_TYPE, "application/json");
+            let request = rig
+                .client
+                .post(rig.url("/api/login"))
+                .header(header::CONTENT_TYPE, "application/json");
             let status = request.body(text).send().await.unwrap().status();
             assert!(status.is_client_error(), "{text:?}: {status}");
         }
@@ -333,7 +458,10 @@ async fn news_come_without_asking() {
         }
         let incident = heard.split("event: incident\ndata: ").nth(1).unwrap();
         let incident: Value = serde_json::from_str(incident.lines().next().unwrap()).unwrap();
-        assert_eq!(incident["picture"], format!("/media/{}/thumb.jpg?seq=4", place()));
+        assert_eq!(
+            incident["picture"],
+            format!("/media/{}/thumb.jpg?seq=4", place())
+        );
     })
     .await;
 }
