@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rumqttc::v5::mqttbytes::v5::ConnAck;
 use tokio::time::Instant;
 
 use crate::{base::rate::RateLimit, flow::MediaTime};
@@ -85,4 +86,12 @@ impl Patience {
             None => std::future::pending().await,
         }
     }
+}
+
+/// Largest message that the broker takes, in bytes.
+pub(super) fn largest_out(ack: &ConnAck) -> usize {
+    ack.properties
+        .as_ref()
+        .and_then(|properties| properties.max_packet_size)
+        .map_or(usize::MAX, |bytes| bytes as usize)
 }

@@ -15,7 +15,7 @@ use rumqttc::{
         AsyncClient, ConnectionError, Event, EventLoop, MqttOptions,
         mqttbytes::{
             QoS,
-            v5::{ConnAck, Filter, Packet, PubAck, PubAckReason, Publish},
+            v5::{Filter, Packet, PubAck, PubAckReason, Publish},
         },
     },
 };
@@ -29,7 +29,7 @@ use super::{
     HubCommand, LiveState, Outcome, Publication, Scope,
     birth::Birth,
     end::{End, end, sort},
-    limits::{CommandLimit, Patience},
+    limits::{CommandLimit, Patience, largest_out},
     overhead::{
         CONNECT, CONNECT_PACKETS, DISCONNECT, ON_THE_WIRE, PINGREQ, PUBACK, PUBLISH_HEAD,
         SUBSCRIBE_HEAD, TLS_HANDSHAKE,
@@ -441,12 +441,4 @@ impl Link {
         };
         let _ = timeout(GOODBYE, last_answers).await;
     }
-}
-
-/// Largest message that the broker takes, in bytes.
-fn largest_out(ack: &ConnAck) -> usize {
-    ack.properties
-        .as_ref()
-        .and_then(|properties| properties.max_packet_size)
-        .map_or(usize::MAX, |bytes| bytes as usize)
 }
