@@ -71,7 +71,7 @@ class TheUnit(unittest.TestCase):
     def test_hardening_stays(self):
         for key, value in HELD.items():
             self.assertEqual(UNIT.all(key), [value], key)
-        self.assertEqual(UNIT.all("SystemCallFilter"), ["@system-service", "~@privileged @resources"])
+        self.assertEqual(UNIT.all("SystemCallFilter"), ["@system-service", "~@privileged @resources", "capset"])
         # ProtectSystem=strict says it, and draw-areas.conf could not take ReadOnlyPaths back.
         self.assertEqual(UNIT.all("ReadOnlyPaths") + UNIT.all("ReadWritePaths"), [])
 
