@@ -93,6 +93,9 @@ fn measure(shared: &Shared, health: &Health, stalled: usize) {
         .stalled
         .set(i64::try_from(stalled).unwrap_or(i64::MAX));
     metrics
+        .stored_bytes
+        .set(i64::try_from(health.disk.stored).unwrap_or(i64::MAX));
+    metrics
         .budget_held
         .set(i64::try_from(health.budget.held).unwrap_or(i64::MAX));
     for (period, allowance) in [("day", health.budget.day), ("month", health.budget.month)] {

@@ -146,14 +146,16 @@ class ThePackage(unittest.TestCase):
         config = Path(self.folder.name) / "lares.toml"
         config.write_text(text)
         environment = {"PATH": os.environ["PATH"], "HOME": self.folder.name}
-        done = subprocess.run(
-            [str(self.tree / "usr/bin/lares"), "models", "--config", str(config), "verify"],
-            capture_output=True,
-            text=True,
-            cwd="/",
-            env=environment,
-        )
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for task, told in (("verify", "ok       person\n"), ("ls", "runs best here")):
+            done = subprocess.run(
+                [str(self.tree / "usr/bin/lares"), "models", "--config", str(config), task],
+                capture_output=True,
+                text=True,
+                cwd="/",
+                env=environment,
+            )
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn(told, done.stdout)
 
 
 class MaintainerScripts(unittest.TestCase):
