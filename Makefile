@@ -30,6 +30,7 @@ test: build samples workshop-quick test-page ## every test: unit, whole-pipeline
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/load --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/crash --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/discovery --top-level-directory tests
+	PYTHONPATH=tests LARES=$(LARES) $(PYTHON) -m unittest discover --quiet --start-directory tests/deploy --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
 	PYTHONPATH=tests $(PYTHON) -m crash --runs 5 --lares $(LARES)
 ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)
@@ -58,6 +59,10 @@ page: setup
 .PHONY: build
 build: page ## the release binary, at target/release/lares
 	cargo build $(CARGO_FLAGS)
+
+.PHONY: deb
+deb: build ## a Debian package of this machine's architecture, in target/debian (docs/install.md)
+	@deploy/debian/build.sh $(LARES) $(TARGET)/debian
 
 .PHONY: eval
 eval: build samples workshop ## what is found, how soon, how often for nothing (docs/evaluation.md); about an hour of replay

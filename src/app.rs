@@ -74,6 +74,7 @@ impl App {
         let (lanes, deliveries, services) = (root.child(), root.child(), root.child());
         let clock: Arc<dyn Clock> = SystemClock::start();
         let (metrics, board, stages) = (Metrics::new(), Board::new(), StageCpu::default());
+        metrics.show_cpu(stages.clone());
         prepare_data_dir(&config.data_dir)?;
         let site = site_id(&config)?;
 

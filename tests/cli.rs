@@ -109,6 +109,24 @@ fn models_are_listed_with_what_runs_best_here() {
     );
 }
 
+/// The library that is loaded would make an id of the device, and report to its maker.
+#[test]
+fn onnxruntime_keeps_no_id_of_the_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = lares(["models", "ls"]);
+    command
+        .env("XDG_CACHE_HOME", folder.path())
+        .env("HOME", folder.path())
+        .env_remove("ORT_DISABLE_TELEMETRY");
+    let done = Running::start(&mut command).end();
+    assert!(done.stdout.contains(" ms a look"), "{}", done.stdout);
+    let found: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(found, ["lares"], "ours, and nothing else");
+}
+
 fn ready(camera: &Running) -> String {
     wait_until("the virtual cameras", SOON, || {
         let lines = camera.stdout();

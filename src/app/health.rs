@@ -7,7 +7,11 @@
 use std::time::Duration;
 
 use crate::{
-    base::{heartbeat::Heartbeats, tasks::Tasks, telemetry::SinkLabel},
+    base::{
+        heartbeat::Heartbeats,
+        tasks::Tasks,
+        telemetry::{PeriodLabel, SinkLabel},
+    },
     camera::Shared,
     flow::{ClockState, MediaTime, Problem, WallTime},
     wire::{
@@ -88,6 +92,21 @@ fn measure(shared: &Shared, health: &Health, stalled: usize) {
     metrics
         .stalled
         .set(i64::try_from(stalled).unwrap_or(i64::MAX));
+    metrics
+        .stored_bytes
+        .set(i64::try_from(health.disk.stored).unwrap_or(i64::MAX));
+    metrics
+        .budget_held
+        .set(i64::try_from(health.budget.held).unwrap_or(i64::MAX));
+    for (period, allowance) in [("day", health.budget.day), ("month", health.budget.month)] {
+        let Some(allowance) = allowance else { continue };
+        let label = PeriodLabel { period };
+        let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let spent = metrics.budget_spent.get_or_create(&label);
+        spent.set(bytes(allowance.spent));
+        let limit = metrics.budget_limit.get_or_create(&label);
+        limit.set(bytes(allowance.limit));
+    }
     for sink in &health.sinks {
         // Labels are static; a name that is none of these has no metric.
         let label = ["mqtt", "upload"]

@@ -9,9 +9,11 @@ use std::{
 
 use parking_lot::Mutex;
 use prometheus_client::{
-    encoding::EncodeLabelSet,
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
     metrics::{
-        counter::Counter,
+        MetricType,
+        counter::{ConstCounter, Counter},
         family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
@@ -19,6 +21,8 @@ use prometheus_client::{
     registry::Registry,
 };
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+
+use super::cpu::{self, Stage, StageCpu};
 
 /// How the log is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +73,39 @@ pub struct CameraPartLabel {
 pub struct SinkLabel {
     /// `mqtt`, `upload`.
     pub sink: &'static str,
+}
+
+/// Label set of one period of the data plan.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct PeriodLabel {
+    /// `day`, `month`.
+    pub period: &'static str,
+}
+
+/// CPU time, read when somebody asks.
+#[derive(Debug)]
+struct Cpu(StageCpu);
+
+impl Collector for Cpu {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        ConstCounter::new(cpu::process().as_secs_f64()).encode(encoder.encode_descriptor(
+            "cpu_seconds",
+            "CPU time of the whole program",
+            None,
+            MetricType::Counter,
+        )?)?;
+        let mut stages = encoder.encode_descriptor(
+            "stage_cpu_seconds",
+            "CPU time of all cameras by stage; the rest of the program is in none",
+            None,
+            MetricType::Counter,
+        )?;
+        for stage in Stage::ALL {
+            let spent = ConstCounter::new(self.0.get(stage).as_secs_f64());
+            spent.encode(stages.encode_family(&[("stage", stage.as_str())])?)?;
+        }
+        Ok(())
+    }
 }
 
 /// Times of one kind: a histogram for the metrics page, and the newest ones exactly, for a bench.
@@ -142,6 +179,12 @@ pub struct Metrics {
     pub delivered_bytes: Family<SinkLabel, Counter>,
     /// Failed tries, by sink.
     pub delivery_failures: Family<SinkLabel, Counter>,
+    /// Estimated bytes on the wire in the current period, where the data plan limits it.
+    pub budget_spent: Family<PeriodLabel, Gauge>,
+    /// Most bytes of that period.
+    pub budget_limit: Family<PeriodLabel, Gauge>,
+    /// Lanes of the outbox that wait because of the data plan.
+    pub budget_held: Gauge,
     /// Bytes of clips and pictures on disk.
     pub stored_bytes: Gauge<i64, std::sync::atomic::AtomicI64>,
     /// Free share of the data disk, 0..1.
@@ -179,6 +222,9 @@ impl Metrics {
             delivered: Family::default(),
             delivered_bytes: Family::default(),
             delivery_failures: Family::default(),
+            budget_spent: Family::default(),
+            budget_limit: Family::default(),
+            budget_held: Gauge::default(),
             stored_bytes: Gauge::default(),
             disk_free: Gauge::default(),
             healthy: Gauge::default(),
@@ -262,6 +308,21 @@ impl Metrics {
                 metrics.delivery_failures.clone(),
             );
             r.register(
+                "budget_spent_bytes",
+                "Estimated bytes on the wire in the current period of the data plan",
+                metrics.budget_spent.clone(),
+            );
+            r.register(
+                "budget_limit_bytes",
+                "Most bytes in a period of the data plan",
+                metrics.budget_limit.clone(),
+            );
+            r.register(
+                "budget_held",
+                "Lanes of the outbox that wait because of the data plan",
+                metrics.budget_held.clone(),
+            );
+            r.register(
                 "stored_bytes",
                 "Bytes of clips and pictures on disk",
                 metrics.stored_bytes.clone(),
@@ -295,6 +356,12 @@ impl Metrics {
         Arc::new(metrics)
     }
 
+    /// Shows the CPU time of this process and that summed in `stages` too.
+    pub fn show_cpu(&self, stages: StageCpu) {
+        let mut registry = self.registry.lock();
+        registry.register_collector(Box::new(Cpu(stages)));
+    }
+
     /// All metrics in the OpenMetrics text format.
     ///
     /// # Errors
@@ -308,6 +375,8 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -322,5 +391,18 @@ mod tests {
             text.contains("lares_frames_decoded_total{camera=\"door\"} 3"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn cpu_time_is_read_when_asked_for() {
+        let (metrics, stages) = (Metrics::new(), StageCpu::default());
+        metrics.show_cpu(stages.clone());
+        stages.add(Stage::Decode, Duration::from_millis(1500));
+        let text = metrics.render().unwrap();
+        assert!(
+            text.contains("lares_stage_cpu_seconds_total{stage=\"decode\"} 1.5\n"),
+            "{text}"
+        );
+        assert!(text.contains("\nlares_cpu_seconds_total "), "{text}");
     }
 }

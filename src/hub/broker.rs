@@ -160,6 +160,8 @@ impl Keeper {
             command
                 .arg("-c")
                 .arg(&self.config)
+                // Ours: mosquitto would tell the service manager that it is ready.
+                .env_remove("NOTIFY_SOCKET")
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::piped())
