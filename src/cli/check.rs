@@ -25,6 +25,7 @@ use crate::{
     },
     config::{ByteSize, CameraConfig, Config, SourceConfig},
     flow::{Packet, Problem, StreamFormat, StreamRole},
+    hub::{self, AccountBook},
     infer::Infer,
     ingest::{self, PacketSink, RtspSource, SourceState},
     outbox::{
@@ -155,7 +156,18 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
         }
         Err(error) => findings.problem("GStreamer", &error.to_string())?,
     }
+    if let Some(hub) = &config.hub {
+        let probed = hub::probe(hub).map_err(|error| error.to_string());
+        findings.result("hub", probed)?;
+        if !hub.listen.ip().is_loopback() && !AccountBook::has_any(&hub.dir) {
+            findings.advice(
+                "hub",
+                "nobody has an account, so nobody gets in: run lares hub account add NAME",
+            )?;
+        }
+    }
     match &config.mqtt {
+        None if config.hub.is_some() => findings.ok("broker", "alerts go to the hub")?,
         None => findings.advice("broker", "none is set: alerts stay on this box, see [mqtt]")?,
         Some(mqtt) => {
             let probed = runtime
@@ -165,6 +177,7 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
         }
     }
     match &config.upload {
+        None if config.hub.is_some() => findings.ok("store", "clips go to the hub")?,
         None => findings.advice("store", "none is set: clips stay on this box, see [upload]")?,
         Some(upload) => {
             let probed = runtime

@@ -393,6 +393,15 @@ impl AccountBook {
         Accounts::open(dir).map(Self)
     }
 
+    /// Whether the hub in `dir` has an account. Makes no file where there is none.
+    #[must_use]
+    pub fn has_any(dir: &Path) -> bool {
+        dir.join(FILE).exists()
+            && Self::open(dir)
+                .and_then(|book| book.0.none())
+                .is_ok_and(|none| !none)
+    }
+
     /// Makes an account; it may look and change, or only look.
     ///
     /// # Errors

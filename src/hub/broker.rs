@@ -48,12 +48,8 @@ pub(super) async fn start(
     tasks: &Tasks,
 ) -> Result<(), HubError> {
     let config = prepare(dir, listen, keys).await?;
-    let program = PLACES
-        .into_iter()
-        .find(|path| Path::new(path).exists())
-        .unwrap_or("mosquitto");
     let keeper = Keeper {
-        program,
+        program: program(),
         config,
         listen,
         tasks: tasks.clone(),
@@ -61,6 +57,28 @@ pub(super) async fn start(
     let child = keeper.spawn()?;
     tasks.spawn("broker", keeper.clone().keep(child));
     keeper.listens().await
+}
+
+fn program() -> &'static str {
+    PLACES
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .unwrap_or("mosquitto")
+}
+
+/// Whether there is a mosquitto to run.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn is_installed() -> Result<(), HubError> {
+    std::process::Command::new(program())
+        .arg("-h")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .map(drop)
+        .map_err(|error| HubError::Broker(error.to_string()))
 }
 
 /// Writes configuration, users and rights; the configuration's path.

@@ -342,6 +342,41 @@ fn keep_limits(folder: &Folder, index: &Index, quota: u64, retention: Duration) 
     }
 }
 
+/// Whether a hub with such a configuration could start, or is running; what it would say.
+///
+/// # Errors
+/// One sentence that says what to do.
+pub fn probe(config: &HubConfig) -> Result<String, HubError> {
+    broker::is_installed()?;
+    let places = [
+        (config.listen, "the page", "listen"),
+        (config.broker_listen, "the broker", "broker_listen"),
+        (config.store_listen, "uploads", "store_listen"),
+    ];
+    let taken: Vec<HubError> = places
+        .into_iter()
+        .filter_map(|(address, what, key)| {
+            let source = std::net::TcpListener::bind(address).err()?;
+            Some(HubError::Listen {
+                address,
+                what,
+                key,
+                source,
+            })
+        })
+        .collect();
+    // All three at once are most likely taken by the hub itself.
+    let running = taken.len() == places.len();
+    match taken.into_iter().next() {
+        Some(error) if !running => Err(error),
+        _ => Ok(format!(
+            "{} at http://{}",
+            if running { "is open" } else { "can open" },
+            config.listen
+        )),
+    }
+}
+
 async fn listen_on(
     address: SocketAddr,
     what: &'static str,
