@@ -129,11 +129,7 @@ impl Listener {
                     tokio::select! {
                         () = stop.cancelled() => return None,
                         event = &mut poll => break event,
-                        request = self.requests.recv() => {
-                            if let Some(request) = request {
-                                ask_mode(client, request);
-                            }
-                        }
+                        Some(request) = self.requests.recv() => ask_mode(client, request),
                         _ = ask.tick() => self.ask(client),
                     }
                 }

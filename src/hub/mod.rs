@@ -63,8 +63,8 @@ const REQUESTS: usize = 64;
 const BROWSERS: (usize, Duration) = (256, Duration::from_secs(6 * 3600));
 /// Boxes: each has a few uploads at once.
 const BOXES: (usize, Duration) = (1000, Duration::from_secs(3600));
-/// How often to look what is too old or too much.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How often to look what is too old or too much: each time all objects are looked at.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// Why the hub did not start, or could not do something.
 #[derive(Debug, thiserror::Error)]

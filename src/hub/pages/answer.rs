@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use axum::{
     Json,
+    extract::{FromRequest, Request},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::de::DeserializeOwned;
 
 use crate::hub::{HubError, accounts::Refusal};
 
@@ -25,6 +27,8 @@ pub(super) enum Failure {
     Conflict(String),
     /// It was not understood.
     BadRequest(String),
+    /// The body is longer than any of the page's.
+    TooLarge,
     /// Too many attempts.
     SlowDown(Duration),
     /// The hub itself is in trouble, which its log tells.
@@ -55,6 +59,21 @@ impl From<Refusal> for Failure {
     }
 }
 
+/// A body in JSON. What is wrong with it is told like everything else.
+pub(super) struct Given<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Failure::TooLarge),
+            Err(error) => Err(Failure::BadRequest(error.body_text())),
+        }
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let wait = match &self {
@@ -72,6 +91,11 @@ impl IntoResponse for Failure {
             Self::NotFound(reason) => (StatusCode::NOT_FOUND, "not-found", reason),
             Self::Conflict(reason) => (StatusCode::CONFLICT, "conflict", reason),
             Self::BadRequest(reason) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-request", reason),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "the request is too long".to_owned(),
+            ),
             Self::SlowDown(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "slow-down",

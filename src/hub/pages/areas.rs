@@ -7,7 +7,10 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{Page, answer::Failure};
+use super::{
+    Page,
+    answer::{Failure, Given},
+};
 use crate::{
     flow::{CameraId, SiteId},
     hub::{AreasRefusal, Drawn, accounts::Session},
@@ -61,7 +64,7 @@ pub(super) async fn draw(
     State(page): State<Page>,
     Extension(session): Extension<Session>,
     Path((site, camera)): Path<(String, String)>,
-    Json(document): Json<Document>,
+    Given(document): Given<Document>,
 ) -> Result<Json<Document>, Failure> {
     let id = local(&page, &site, &camera)?;
     let desk = page.areas.clone().ok_or(Failure::Trouble)?;

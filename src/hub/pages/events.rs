@@ -20,7 +20,13 @@ pub(super) async fn stream(
     let news = page.house.listen();
     // Who has fallen too far behind is let go: the page comes back and asks for everything anew.
     let events = stream::unfold((page, news), |(page, mut news)| async move {
-        let event = match news.recv().await.ok()? {
+        let stop = page.tasks.token().clone();
+        // A browser that listens must not hold up the end of the program.
+        let heard = tokio::select! {
+            heard = news.recv() => heard,
+            () = stop.cancelled() => return None,
+        };
+        let event = match heard.ok()? {
             News::House => Event::default().event("house").json_data(page.view()),
             News::Incident(message) => Event::default()
                 .event("incident")

@@ -9,7 +9,10 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Page, answer::Failure};
+use super::{
+    Page,
+    answer::{Failure, Given},
+};
 use crate::{
     flow::{CameraId, Mode, SiteId},
     hub::{accounts::Session, house::HouseView, listen::SetMode},
@@ -41,7 +44,7 @@ struct Which {
 pub(super) async fn set_mode(
     State(page): State<Page>,
     Extension(session): Extension<Session>,
-    Json(wanted): Json<Wanted>,
+    Given(wanted): Given<Wanted>,
 ) -> Result<Response, Failure> {
     let cameras = match wanted.cameras {
         None => page.house.cameras(),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Page,
-    answer::Failure,
+    answer::{Failure, Given},
     guard::{self, Found},
 };
 use crate::{
@@ -66,7 +66,7 @@ pub(super) async fn set_up(
     State(page): State<Page>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    Json(wanted): Json<Credentials>,
+    Given(wanted): Given<Credentials>,
 ) -> Result<Response, Failure> {
     if !guard::from_here(Some(&peer), &headers) {
         return Err(Failure::Forbidden(
@@ -86,7 +86,7 @@ pub(super) async fn set_up(
 pub(super) async fn log_in(
     State(page): State<Page>,
     Extension(peer): Extension<Peer>,
-    Json(given): Json<Credentials>,
+    Given(given): Given<Credentials>,
 ) -> Result<Response, Failure> {
     open(&page, &peer, &given)
 }
@@ -169,7 +169,7 @@ pub(super) struct Wanted {
 pub(super) async fn add(
     State(page): State<Page>,
     Extension(session): Extension<Session>,
-    Json(wanted): Json<Wanted>,
+    Given(wanted): Given<Wanted>,
 ) -> Result<StatusCode, Failure> {
     if page.accounts.none()? && wanted.role != Role::Owner {
         let reason = "the first account must be an owner: nobody could change anything";
