@@ -9,8 +9,9 @@ mod support;
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -361,5 +362,50 @@ fn what_happened_while_the_hub_was_away_arrives_and_a_lost_index_comes_back() {
             .log()
             .contains("the index was made anew from the store")
     );
+    running.terminate(STOPS);
+}
+
+#[test]
+fn accounts_are_made_on_the_command_line_and_the_page_asks_for_them() {
+    let hub = Hub::new();
+    let account = |arguments: &[&str], typed: &str| -> (bool, String) {
+        let mut child = lares()
+            .args(["hub", "--config"])
+            .arg(hub.config())
+            .arg("account")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that reads nothing may have ended already.
+        let _ = writeln!(child.stdin.take().unwrap(), "{typed}");
+        let done = child.wait_with_output().unwrap();
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.success(), String::from_utf8(said).unwrap())
+    };
+    let (added, said) = account(&["add", "anna"], "short");
+    assert!(!added && said.contains("10 to 256 characters"), "{said}");
+    let (added, said) = account(&["add", "ben", "--viewer"], "correct horse battery");
+    assert!(!added && said.contains("must be an owner"), "{said}");
+    assert!(account(&["add", "anna"], "correct horse battery").0);
+    assert!(account(&["add", "ben", "--viewer"], "correct horse battery").0);
+    let (_, listed) = account(&["ls"], "");
+    assert!(
+        listed.contains("anna") && listed.contains("viewer"),
+        "{listed}"
+    );
+    let (removed, said) = account(&["rm", "anna"], "");
+    assert!(!removed && said.contains("last owner"), "{said}");
+
+    let mut running = hub.start();
+    let session = hub.json("/api/session");
+    assert_eq!(
+        (&session["state"], &session["account"]),
+        (&"login".into(), &Value::Null)
+    );
+    let (status, _) = get(hub.page, "/api/house");
+    assert_eq!(status, 401);
     running.terminate(STOPS);
 }
