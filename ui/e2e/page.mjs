@@ -296,6 +296,8 @@ async function keyboard(browser, address) {
   await toggle.focus();
   await page.keyboard.press("Space");
   await page.getByText("Front door is paused").waitFor();
+  await page.locator('[role="switch"][aria-disabled="false"]').waitFor();
+  check(await toggle.evaluate((element) => document.activeElement === element), "the focus stays on the switch");
   await page.keyboard.press("Space");
   await page.getByText(/Front door is watching/).waitFor();
   check(true, "the switch works with the space bar");

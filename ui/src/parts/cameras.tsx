@@ -12,6 +12,8 @@ function Switch({ camera }: { camera: Camera }) {
   const w = words.value;
   const wanted = asked.value[keyOf(camera)];
   const on = (wanted ?? camera.mode) === "armed";
+  // While the box is asked the switch stays where the keyboard left it: one that is disabled would lose the focus.
+  const waiting = wanted !== undefined;
   return (
     <div class="switch-row">
       <button
@@ -20,8 +22,9 @@ function Switch({ camera }: { camera: Camera }) {
         class="switch"
         aria-checked={on}
         aria-label={w.watch(camera.name)}
-        disabled={!mayChange.value || camera.mode === null || wanted !== undefined}
-        onClick={() => void setMode(on ? "disarmed" : "armed", [camera])}
+        aria-disabled={waiting}
+        disabled={!mayChange.value || camera.mode === null}
+        onClick={() => waiting || void setMode(on ? "disarmed" : "armed", [camera])}
       >
         <span class="knob" />
       </button>
@@ -35,13 +38,7 @@ function One({ camera }: { camera: Camera }) {
   const tone = toneOf(camera);
   return (
     <li class={`camera ${tone}`}>
-      {camera.still ? (
-        <Still from={camera.still} alt={w.pictureOf(camera.name)} none={w.noPicture} />
-      ) : (
-        <div class="still">
-          <span class="none">{w.noPicture}</span>
-        </div>
-      )}
+      <Still from={camera.still} alt={w.pictureOf(camera.name)} none={w.noPicture} />
       <div class="facts">
         <h3>
           <ToneIcon tone={tone} />

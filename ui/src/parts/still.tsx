@@ -4,11 +4,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 const EVERY = 1000;
 const AFTER_A_FAILURE = 5000;
 
-export function Still({ from, alt, none }: { from: string; alt: string; none: string }) {
+/** `from`: where it is asked for; null where there is none to be had. */
+export function Still({ from, alt, none }: { from: string | null; alt: string; none: string }) {
   const place = useRef<HTMLDivElement>(null);
   const [picture, setPicture] = useState<string | null>(null);
 
   useEffect(() => {
+    if (!from) return undefined;
     let seen = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let shown: string | null = null;
@@ -44,6 +46,7 @@ export function Still({ from, alt, none }: { from: string; alt: string; none: st
       look.disconnect();
       document.removeEventListener("visibilitychange", wake);
       if (shown) URL.revokeObjectURL(shown);
+      setPicture(null);
     };
   }, [from]);
 
