@@ -33,7 +33,7 @@ use crate::{
     ingest,
     outbox::{
         Contents, Outbox, OutboxError, make_dir,
-        sinks::{HubCommand, LiveState, MqttSink, Sink, StoreSink},
+        sinks::{self, HubCommand, LiveState, MqttSink, Sink},
     },
     web,
 };
@@ -295,15 +295,15 @@ fn start_sinks(
     tasks: &Tasks,
 ) -> anyhow::Result<mpsc::Receiver<HubCommand>> {
     let (sender, commands) = mpsc::channel(COMMANDS);
-    let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
+    let mut receivers: Vec<Arc<dyn Sink>> = Vec::new();
     if let Some(mqtt) = &config.mqtt {
         let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), sender)?;
-        sinks.push(Arc::new(sink));
+        receivers.push(Arc::new(sink));
     }
     if let Some(upload) = &config.upload {
-        sinks.push(Arc::new(StoreSink::new(upload, outbox.pacer())?));
+        receivers.push(sinks::store(upload, outbox.pacer())?);
     }
-    outbox.start(tasks, sinks)?;
+    outbox.start(tasks, receivers)?;
     Ok(commands)
 }
 

@@ -27,10 +27,7 @@ use crate::{
     flow::{Packet, Problem, StreamFormat, StreamRole},
     infer::Infer,
     ingest::{self, PacketSink, RtspSource, SourceState},
-    outbox::{
-        pace::Pacer,
-        sinks::{self, StoreSink},
-    },
+    outbox::{pace::Pacer, sinks},
 };
 
 /// How long a camera may take to show two keyframes.
@@ -167,15 +164,11 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     match &config.upload {
         None => findings.advice("store", "none is set: clips stay on this box, see [upload]")?,
         Some(upload) => {
+            let pacer = Pacer::new(config.outbox.budget.rate);
             let probed = runtime
-                .block_on(async {
-                    StoreSink::new(upload, &Pacer::new(config.outbox.budget.rate))
-                        .map_err(|error| error.to_string())?
-                        .probe()
-                        .await
-                })
+                .block_on(sinks::probe_store(upload, &pacer))
                 .map(|()| format!("{} takes objects", upload.url));
-            findings.result("store", probed.map_err(|error| error.to_string()))?;
+            findings.result("store", probed)?;
         }
     }
     let _ = tasks.close(Duration::from_secs(5));

@@ -229,8 +229,8 @@ fn upload(section: Section<'_>) -> Option<UploadConfig> {
     let url = url_with_scheme(
         &section,
         "url",
-        &["s3", "file"],
-        "s3://BUCKET/PREFIX or file:///FOLDER",
+        &["s3", "webdav", "webdavs", "file"],
+        "s3://BUCKET/PREFIX, webdavs://HOST/FOLDER or file:///FOLDER",
     );
     let endpoint = section
         .has("endpoint")
@@ -257,6 +257,20 @@ fn upload(section: Section<'_>) -> Option<UploadConfig> {
             "is missing: an S3 login needs access_key and secret_key_file or secret_key_env",
         );
     }
+    let user = section.text("user");
+    let password = section.secret("password_file", "password_env");
+    let webdav = url.as_ref().map(|url| url.scheme().starts_with("webdav"));
+    let s3_keys = ["endpoint", "access_key", "secret_key_file", "secret_key_env"];
+    for (keys, of_webdav, address) in [
+        (&["user", "password_file", "password_env"][..], true, "webdavs://"),
+        (&s3_keys[..], false, "s3://"),
+    ] {
+        for key in keys.iter().filter(|key| section.has(key)) {
+            if webdav.is_some_and(|webdav| webdav != of_webdav) {
+                section.problem(key, format!("goes with {address} only: take it out"));
+            }
+        }
+    }
     let region = section
         .text("region")
         .unwrap_or_else(|| "us-east-1".to_owned());
@@ -268,6 +282,8 @@ fn upload(section: Section<'_>) -> Option<UploadConfig> {
         region,
         access_key,
         secret_key,
+        user,
+        password,
         ca_file,
     })
 }

@@ -274,7 +274,7 @@ impl MqttConfig {
 /// Where clips and pictures go.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UploadConfig {
-    /// `s3://bucket/prefix`, or `file:///folder` for a disk or a NAS.
+    /// `s3://bucket/prefix`, `webdavs://host/folder`, or `file:///folder` for a disk or a NAS.
     #[serde(serialize_with = "keys::shown")]
     pub url: url::Url,
     /// S3 endpoint where it is not Amazon's.
@@ -286,6 +286,10 @@ pub struct UploadConfig {
     pub access_key: Option<String>,
     /// S3 secret key.
     pub secret_key: Option<Secret>,
+    /// WebDAV user.
+    pub user: Option<String>,
+    /// WebDAV password.
+    pub password: Option<Secret>,
     /// PEM file of certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
 }
@@ -300,6 +304,8 @@ impl UploadConfig {
             region: "us-east-1".to_owned(),
             access_key: None,
             secret_key: None,
+            user: None,
+            password: None,
             ca_file: None,
         }
     }

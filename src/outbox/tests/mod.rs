@@ -14,6 +14,7 @@ mod s3;
 mod store_faults;
 mod thin;
 mod tls;
+mod webdav;
 mod wire;
 
 use std::{
