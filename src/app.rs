@@ -33,7 +33,7 @@ use crate::{
     ingest,
     outbox::{
         Contents, Outbox, OutboxError, make_dir,
-        sinks::{self, HubCommand, LiveState, MqttSink, Sink},
+        sinks::{self, HubCommand, LiveState, MqttSink, NtfySink, Sink, WebhookSink},
     },
     web,
 };
@@ -299,6 +299,13 @@ fn start_sinks(
     if let Some(mqtt) = &config.mqtt {
         let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), sender)?;
         receivers.push(Arc::new(sink));
+    }
+    if let Some(webhook) = &config.webhook {
+        receivers.push(Arc::new(WebhookSink::new(webhook, outbox.pacer())?));
+    }
+    if let Some(ntfy) = &config.ntfy {
+        let names = config.camera_names();
+        receivers.push(Arc::new(NtfySink::new(ntfy, names, outbox.pacer())?));
     }
     if let Some(upload) = &config.upload {
         receivers.push(sinks::store(upload, outbox.pacer())?);

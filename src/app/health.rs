@@ -90,7 +90,7 @@ fn measure(shared: &Shared, health: &Health, stalled: usize) {
         .set(i64::try_from(stalled).unwrap_or(i64::MAX));
     for sink in &health.sinks {
         // Labels are static; a name that is none of these has no metric.
-        let label = ["mqtt", "upload"]
+        let label = ["mqtt", "webhook", "ntfy", "upload"]
             .into_iter()
             .find(|name| *name == sink.name);
         if let Some(sink_label) = label {

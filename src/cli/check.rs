@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     base::{
-        clock::SystemClock,
+        clock::{Clock, SystemClock},
         cpu::{Stage, StageCpu},
         tasks::Tasks,
         telemetry::Metrics,
@@ -27,7 +27,10 @@ use crate::{
     flow::{Packet, Problem, StreamFormat, StreamRole},
     infer::Infer,
     ingest::{self, PacketSink, RtspSource, SourceState},
-    outbox::{pace::Pacer, sinks},
+    outbox::{
+        pace::Pacer,
+        sinks::{self, NtfySink, WebhookSink},
+    },
 };
 
 /// How long a camera may take to show two keyframes.
@@ -153,6 +156,7 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
         Err(error) => findings.problem("GStreamer", &error.to_string())?,
     }
     match &config.mqtt {
+        None if config.webhook.is_some() || config.ntfy.is_some() => {}
         None => findings.advice("broker", "none is set: alerts stay on this box, see [mqtt]")?,
         Some(mqtt) => {
             let probed = runtime
@@ -161,10 +165,28 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
             findings.result("broker", probed.map_err(|error| error.to_string()))?;
         }
     }
+    let pacer = Pacer::new(config.outbox.budget.rate);
+    if let Some(webhook) = &config.webhook {
+        let now = SystemClock::start().wall();
+        let probed = WebhookSink::new(webhook, &pacer).map_err(|error| error.to_string());
+        let probed = probed.and_then(|sink| runtime.block_on(sink.probe(now)));
+        findings.result(
+            "webhook",
+            probed.map(|()| "it takes signed requests".to_owned()),
+        )?;
+    }
+    if let Some(ntfy) = &config.ntfy {
+        let probed = NtfySink::new(ntfy, config.camera_names(), &pacer);
+        let probed = probed.map_err(|error| error.to_string());
+        let probed = probed.and_then(|sink| runtime.block_on(sink.probe()));
+        findings.result(
+            "ntfy",
+            probed.map(|()| "it took a message: look at your phone".to_owned()),
+        )?;
+    }
     match &config.upload {
         None => findings.advice("store", "none is set: clips stay on this box, see [upload]")?,
         Some(upload) => {
-            let pacer = Pacer::new(config.outbox.budget.rate);
             let probed = runtime
                 .block_on(sinks::probe_store(upload, &pacer))
                 .map(|()| format!("{} takes objects", upload.url));

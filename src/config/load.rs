@@ -13,6 +13,7 @@ use super::{
     BitRate, BudgetConfig, ByteSize, Config, ConfigProblem, Environment, KeepConfig, LogConfig,
     ModelsConfig, MqttConfig, OutboxConfig, UploadConfig, WebConfig, cameras,
     read::{Reading, Section},
+    receivers,
 };
 use crate::flow::SiteId;
 
@@ -140,6 +141,14 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
             .has("mqtt")
             .then(|| mqtt(section.section("mqtt")))
             .flatten(),
+        webhook: section
+            .has("webhook")
+            .then(|| receivers::webhook(section.section("webhook")))
+            .flatten(),
+        ntfy: section
+            .has("ntfy")
+            .then(|| receivers::ntfy(section.section("ntfy")))
+            .flatten(),
         upload: section
             .has("upload")
             .then(|| upload(section.section("upload")))
@@ -260,9 +269,18 @@ fn upload(section: Section<'_>) -> Option<UploadConfig> {
     let user = section.text("user");
     let password = section.secret("password_file", "password_env");
     let webdav = url.as_ref().map(|url| url.scheme().starts_with("webdav"));
-    let s3_keys = ["endpoint", "access_key", "secret_key_file", "secret_key_env"];
+    let s3_keys = [
+        "endpoint",
+        "access_key",
+        "secret_key_file",
+        "secret_key_env",
+    ];
     for (keys, of_webdav, address) in [
-        (&["user", "password_file", "password_env"][..], true, "webdavs://"),
+        (
+            &["user", "password_file", "password_env"][..],
+            true,
+            "webdavs://",
+        ),
         (&s3_keys[..], false, "s3://"),
     ] {
         for key in keys.iter().filter(|key| section.has(key)) {
@@ -288,7 +306,7 @@ fn upload(section: Section<'_>) -> Option<UploadConfig> {
     })
 }
 
-fn url_with_scheme(
+pub(super) fn url_with_scheme(
     section: &Section<'_>,
     key: &'static str,
     schemes: &[&str],

@@ -9,12 +9,14 @@ mod keys;
 mod load;
 mod places;
 mod read;
+mod receivers;
 mod units;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use load::ConfigError;
 pub use read::ConfigProblem;
+pub use receivers::{Language, NtfyConfig, WebhookConfig};
 pub use units::{BitRate, ByteSize, Secret, parse_duration};
 
 use serde::Serialize;
@@ -32,8 +34,12 @@ pub struct Config {
     pub cameras: Vec<CameraConfig>,
     /// Models and the inference library.
     pub models: ModelsConfig,
-    /// Broker for alerts; none: alerts stay in the outbox.
+    /// Broker for alerts; where none of these three is set, alerts stay in the outbox.
     pub mqtt: Option<MqttConfig>,
+    /// Address that alerts are posted to.
+    pub webhook: Option<WebhookConfig>,
+    /// Topic that shows alerts on phones.
+    pub ntfy: Option<NtfyConfig>,
     /// Where clips go; none: they stay on disk.
     pub upload: Option<UploadConfig>,
     /// Outbox and disk.

@@ -27,7 +27,7 @@ pub(super) struct Queue {
     pub(super) wake: Arc<Notify>,
 }
 
-/// A receiver's line in the database: name, states, and whether each of them once a visit is enough.
+/// A receiver's line in the database: name, states, and whether it is to hear only once that a visit began and ended.
 type Line = (String, String, bool);
 
 fn lines(db: &Connection) -> rusqlite::Result<Vec<Line>> {
@@ -69,7 +69,7 @@ impl Tx<'_> {
             .prepare_cached(
                 "INSERT INTO alert_delivery (incident, seq, sink)
                  SELECT ?1, ?2, s.name FROM alert_sinks s
-                 WHERE instr(s.states, ?3) > 0 AND NOT (s.once AND EXISTS (
+                 WHERE instr(s.states, ?3) > 0 AND NOT (s.once AND ?3 <> 'updated' AND EXISTS (
                      SELECT 1 FROM alert_delivery d JOIN alerts a ON a.incident = d.incident AND a.seq = d.seq
                      WHERE d.incident = ?1 AND d.sink = s.name AND a.state = ?3))",
             )?

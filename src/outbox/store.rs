@@ -151,7 +151,7 @@ CREATE TABLE ledger_live (
 ) STRICT, WITHOUT ROWID;
 ",
     "
--- Who gets alerts from now on: which states (separated by blanks), and whether each of them once a visit is enough.
+-- Who gets alerts from now on: which states (separated by blanks), and whether only once that a visit began and ended.
 CREATE TABLE alert_sinks (
     name TEXT PRIMARY KEY,
     states TEXT NOT NULL,
@@ -293,7 +293,16 @@ mod tests {
         .unwrap();
         drop(db);
         let db = open(dir.path()).unwrap();
-        type Row = (i64, String, Option<i64>, Option<i64>, i64, Option<String>, Option<i64>, bool);
+        type Row = (
+            i64,
+            String,
+            Option<i64>,
+            Option<i64>,
+            i64,
+            Option<String>,
+            Option<i64>,
+            bool,
+        );
         let mut select = db
             .prepare(
                 "SELECT d.seq, a.facts, d.n, d.first_sent_ms, d.attempts, d.problem, d.delivered_ms, d.waiting
@@ -302,7 +311,16 @@ mod tests {
             .unwrap();
         let rows: Vec<Row> = select
             .query_map([], |r| {
-                Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?, r.get(7)?))
+                Ok((
+                    r.get(0)?,
+                    r.get(1)?,
+                    r.get(2)?,
+                    r.get(3)?,
+                    r.get(4)?,
+                    r.get(5)?,
+                    r.get(6)?,
+                    r.get(7)?,
+                ))
             })
             .unwrap()
             .map(Result::unwrap)
@@ -312,8 +330,26 @@ mod tests {
             rows,
             [
                 (1, text("f1"), Some(7), Some(11), 2, None, Some(12), false),
-                (2, text("f2"), Some(8), Some(21), 3, Some(text("refused")), None, false),
-                (3, text("f3"), Some(9), Some(31), 1, Some(text("away")), None, true),
+                (
+                    2,
+                    text("f2"),
+                    Some(8),
+                    Some(21),
+                    3,
+                    Some(text("refused")),
+                    None,
+                    false
+                ),
+                (
+                    3,
+                    text("f3"),
+                    Some(9),
+                    Some(31),
+                    1,
+                    Some(text("away")),
+                    None,
+                    true
+                ),
                 (4, text("f4"), None, None, 0, None, None, true),
             ]
         );
@@ -323,7 +359,11 @@ mod tests {
         let left: i64 = db
             .query_row("SELECT count(*) FROM alert_delivery", [], |row| row.get(0))
             .unwrap();
-        assert_eq!((gone, left), (1, 0), "rows of a deleted incident go with it");
+        assert_eq!(
+            (gone, left),
+            (1, 0),
+            "rows of a deleted incident go with it"
+        );
         let broken = db.prepare("PRAGMA foreign_key_check").unwrap().exists([]);
         assert!(!broken.unwrap());
     }

@@ -20,6 +20,16 @@ const MQTT_ALERT: f64 = 48.0;
 const S3_HEAD: f64 = 800.0;
 /// Packets of ours around an upload: the acknowledgement of the answer, and a share of opening and closing connections.
 const S3_PACKETS: f64 = 2.5;
+/// Heads of the requests that an object takes at a WebDAV server: PUT, MOVE, and a share of those for folders.
+const WEBDAV_HEAD: f64 = 700.0;
+/// Packets of ours around these.
+const WEBDAV_PACKETS: f64 = 4.5;
+/// Request line and headers of an alert by HTTP ...
+const POST_HEAD: f64 = 350.0;
+/// ... packets of ours around it, with those that open and close its connection ...
+const POST_PACKETS: f64 = 6.0;
+/// ... and what a TLS handshake sends.
+const HANDSHAKE: f64 = 450.0;
 
 /// A sum over records of one kind to one recipient.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +45,10 @@ pub(crate) struct Sum {
 /// About how many bytes that was on the wire.
 pub(crate) fn on_wire(kind: &str, recipient: &str, sum: Sum) -> u64 {
     let (records, bytes) = (sum.records as f64, sum.bytes as f64);
+    let posted = recipient.starts_with("webhook ") || recipient.starts_with("ntfy ");
     let secure = recipient.starts_with("mqtts://")
+        || recipient.starts_with("webdavs://")
+        || posted && recipient.contains(" https://")
         || recipient.contains(" at https://")
         || recipient.ends_with(" at Amazon S3");
     let record = if secure { TLS_RECORD } else { 0.0 };
@@ -50,6 +63,11 @@ pub(crate) fn on_wire(kind: &str, recipient: &str, sum: Sum) -> u64 {
         }
     } else if recipient.starts_with("s3://") {
         stretched + records * (S3_HEAD + record + S3_PACKETS * PACKET)
+    } else if recipient.starts_with("webdav") {
+        stretched + records * (WEBDAV_HEAD + 2.0 * record + WEBDAV_PACKETS * PACKET)
+    } else if posted {
+        let handshake = if secure { HANDSHAKE } else { 0.0 };
+        stretched + records * (POST_HEAD + record + handshake + POST_PACKETS * PACKET)
     } else {
         bytes
     };
@@ -76,6 +94,14 @@ mod tests {
             assert!(wire("media", secure) > plain);
         }
         assert!(wire("alert", "mqtts://h:8883") > wire("alert", "mqtt://h:1883"));
+        assert!(wire("media", "webdavs://h/") > wire("media", "webdav://h/"));
+        for (secure, plain) in [
+            ("webhook https://h/", "webhook http://h/"),
+            ("ntfy https://h/", "ntfy http://h/"),
+        ] {
+            let plain = wire("alert", plain);
+            assert!(wire("alert", secure) > plain && plain > 104_000);
+        }
     }
 
     #[test]

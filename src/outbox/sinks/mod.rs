@@ -6,10 +6,13 @@
 mod http;
 mod live;
 mod mqtt;
+mod ntfy;
+mod post;
 mod standing;
 mod store;
 mod tls;
 mod webdav;
+mod webhook;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,9 +21,11 @@ use futures::future::BoxFuture;
 
 pub use live::LiveState;
 pub use mqtt::{HubCommand, MqttSink, kept_health, probe as probe_broker};
+pub use ntfy::NtfySink;
 pub use store::StoreSink;
 pub use tls::TlsError;
 pub use webdav::WebDavSink;
+pub use webhook::WebhookSink;
 
 use self::http::Exchange;
 use super::{budget::Use, pace::Pacer, plan::LaneKey};
@@ -64,7 +69,7 @@ pub enum Takes {
 pub struct Wants {
     /// Alerts of incidents in these states.
     pub states: Vec<IncidentState>,
-    /// Of each state the first one of a visit is enough: what comes later tells of clip and picture.
+    /// Of `began` and `ended` the first one of a visit is enough: what comes later tells of clip and picture.
     pub once: bool,
 }
 
@@ -255,9 +260,15 @@ pub fn store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Arc<dyn Sink>,
 pub async fn probe_store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<(), String> {
     let unusable = |error: SinkError| error.to_string();
     if is_webdav(config) {
-        WebDavSink::new(config, pacer).map_err(unusable)?.probe().await
+        WebDavSink::new(config, pacer)
+            .map_err(unusable)?
+            .probe()
+            .await
     } else {
-        StoreSink::new(config, pacer).map_err(unusable)?.probe().await
+        StoreSink::new(config, pacer)
+            .map_err(unusable)?
+            .probe()
+            .await
     }
 }
 

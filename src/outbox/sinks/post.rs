@@ -174,18 +174,18 @@ impl Post {
                     to.unwrap_or_default()
                 ))
             }
-            _ => self
-                .standing
-                .away(format!("the {section} {shown} did not take the alert ({status})")),
+            _ => self.standing.away(format!(
+                "the {section} {shown} did not take the alert ({status})"
+            )),
         })
     }
 
     fn failed(&self, error: &reqwest::Error) -> Outcome {
         let (section, shown) = (self.section, &self.shown);
         if let Some(why) = tls::distrust(error, section, "url") {
-            return self.standing.needs_a_person(format!(
-                "the {section} {shown} could not be trusted: {why}"
-            ));
+            return self
+                .standing
+                .needs_a_person(format!("the {section} {shown} could not be trusted: {why}"));
         }
         let cause = innermost(error);
         let advice = if name_is_unknown(&cause) {

@@ -45,13 +45,18 @@ fn signature(secret: &Secret, sent: WallTime, n: u64, body: &[u8]) -> String {
         .expect("HMAC takes keys of any length");
     mac.update(format!("{t}.{n}.").as_bytes());
     mac.update(body);
-    format!("t={t},n={n},v1={}", hex::encode(mac.finalize().into_bytes()))
+    format!(
+        "t={t},n={n},v1={}",
+        hex::encode(mac.finalize().into_bytes())
+    )
 }
 
 /// An address for people: the path may hold a token, so only its beginning is shown.
 fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    let port = url
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
     format!("{}://{host}{port}/", url.scheme())
 }
 
@@ -98,13 +103,7 @@ impl WebhookSink {
 }
 
 impl Inner {
-    async fn send(
-        &self,
-        n: u64,
-        sent: WallTime,
-        body: Bytes,
-        exchange: &Arc<Exchange>,
-    ) -> Outcome {
+    async fn send(&self, n: u64, sent: WallTime, body: Bytes, exchange: &Arc<Exchange>) -> Outcome {
         let signature = HeaderValue::from_str(&signature(&self.secret, sent, n, &body))
             .expect("digits and letters");
         let request = self
@@ -196,7 +195,12 @@ mod tests {
     #[test]
     fn the_signature_is_the_contract() {
         // printf '1770000002.812.{"v":1}' | openssl dgst -sha256 -hmac 'key'
-        let text = signature(&Secret::new("key"), WallTime(1_770_000_002_999), 812, b"{\"v\":1}");
+        let text = signature(
+            &Secret::new("key"),
+            WallTime(1_770_000_002_999),
+            812,
+            b"{\"v\":1}",
+        );
         let code = text.strip_prefix("t=1770000002,n=812,v1=").unwrap();
         assert_eq!(code, EXPECTED, "{text}");
     }

@@ -176,7 +176,13 @@ fn assert_whole(home: &Home, dav: &Dav, incident: &Incident, segments: u32) {
         .map(|n| format!("sub/{n:05}.m4s").into())
         .collect();
     expected.extend(
-        ["incident.json", "sub/index.m3u8", "sub/init-1.mp4", "thumb.jpg"].map(PathBuf::from),
+        [
+            "incident.json",
+            "sub/index.m3u8",
+            "sub/init-1.mp4",
+            "thumb.jpg",
+        ]
+        .map(PathBuf::from),
     );
     expected.sort();
     assert_eq!(files(&there), expected);
@@ -269,13 +275,25 @@ fn each_refusal_has_its_reason() {
     let elsewhere = "Location: https://eve:secret@other.example/x?token=hidden";
     for (status, headers, words) in [
         ("403 Forbidden", &[][..], "does not let this user write"),
-        ("405 Method Not Allowed", &["Allow: GET, HEAD"], "it is no WebDAV server"),
+        (
+            "405 Method Not Allowed",
+            &["Allow: GET, HEAD"],
+            "it is no WebDAV server",
+        ),
         ("413 Content Too Large", &[], "takes nothing as large as"),
         ("423 Locked", &[], "is locked in the store"),
         ("429 Too Many Requests", &["Retry-After: 1"], "too busy"),
-        ("500 Internal Server Error", &[], "did not take v1/lares-check (MKCOL: 500"),
+        (
+            "500 Internal Server Error",
+            &[],
+            "did not take v1/lares-check (MKCOL: 500",
+        ),
         ("507 Insufficient Storage", &[], "is full: make room there"),
-        ("301 Moved Permanently", &[elsewhere], "elsewhere (https://other.example/x)"),
+        (
+            "301 Moved Permanently",
+            &[elsewhere],
+            "elsewhere (https://other.example/x)",
+        ),
     ] {
         proxy.set(Fault::Answer(answer(status, headers, "")));
         let text = refusal(&home, &config);
@@ -297,13 +315,23 @@ fn whatever_a_webdav_server_does_every_object_arrives_whole() {
         ("busy", vec![Fault::Answer(busy); 2]),
         ("full for a while", vec![Fault::Answer(full)]),
         ("locked", vec![Fault::Answer(locked); 2]),
-        ("failing after it has done it", vec![Fault::AnswerInstead(broken); 3]),
+        (
+            "failing after it has done it",
+            vec![Fault::AnswerInstead(broken); 3],
+        ),
         (
             "cutting the body",
-            vec![Fault::CutAfter(1_000), Fault::CutAfter(2_500), Fault::CutAfter(400)],
+            vec![
+                Fault::CutAfter(1_000),
+                Fault::CutAfter(2_500),
+                Fault::CutAfter(400),
+            ],
         ),
         ("cutting its answer", vec![Fault::CutAnswer(20); 3]),
-        ("whose acknowledgements are lost", vec![Fault::LoseAnswer; 4]),
+        (
+            "whose acknowledgements are lost",
+            vec![Fault::LoseAnswer; 4],
+        ),
     ];
     for (name, faults) in cases {
         let home = Home::new();
