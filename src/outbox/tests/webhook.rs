@@ -63,7 +63,9 @@ impl Receiver {
     /// Alerts that it believed.
     fn alerts(&self) -> Vec<IncidentMessage> {
         let requests = self.requests();
-        let taken = requests.iter().filter(|request| request.status == 204);
+        let taken = requests
+            .iter()
+            .filter(|request| request.status == 204 && !request.header.contains(",n=0,"));
         taken
             .map(|request| IncidentMessage::from_json(request.body.as_bytes()).unwrap())
             .collect()
@@ -138,8 +140,6 @@ fn alerts_are_posted_signed_in_order_and_accounted_for() {
     let incident = three_alerts(&home);
     wait_for("three alerts", || all_sent(&home));
     let alerts = receiver.alerts();
-    let seen: Vec<_> = alerts[1..].iter().map(|m| (m.n, m.id, m.seq)).collect();
-    assert_eq!(seen.len() + 1, alerts.len());
     let expected: Vec<_> = (1..=3).map(|n| (Some(n), incident.id, n as u32)).collect();
     assert_eq!(
         alerts
