@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     BitRate, BudgetConfig, ByteSize, Config, ConfigProblem, Environment, KeepConfig, LogConfig,
-    ModelsConfig, MqttConfig, OutboxConfig, UploadConfig, WebConfig, cameras,
+    ModelsConfig, MqttConfig, OutboxConfig, WebConfig, cameras,
     read::{Reading, Section},
     receivers,
 };
@@ -151,7 +151,7 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
             .flatten(),
         upload: section
             .has("upload")
-            .then(|| upload(section.section("upload")))
+            .then(|| receivers::upload(section.section("upload")))
             .flatten(),
         outbox: outbox(section.section("outbox"), section.section("budget")),
         web: web(section.section("web")),
@@ -231,78 +231,6 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
         client_key,
         keep_alive,
         health_every,
-    })
-}
-
-fn upload(section: Section<'_>) -> Option<UploadConfig> {
-    let url = url_with_scheme(
-        &section,
-        "url",
-        &["s3", "webdav", "webdavs", "file"],
-        "s3://BUCKET/PREFIX, webdavs://HOST/FOLDER or file:///FOLDER",
-    );
-    let endpoint = section
-        .has("endpoint")
-        .then(|| {
-            url_with_scheme(
-                &section,
-                "endpoint",
-                &["http", "https"],
-                "https://HOST:PORT",
-            )
-        })
-        .flatten();
-    let access_key = section.text("access_key");
-    let secret_key = section.secret("secret_key_file", "secret_key_env");
-    let secret_named = section.has("secret_key_file") || section.has("secret_key_env");
-    if access_key.is_some() != secret_named {
-        let key = if secret_named {
-            "access_key"
-        } else {
-            "secret_key_file"
-        };
-        section.problem(
-            key,
-            "is missing: an S3 login needs access_key and secret_key_file or secret_key_env",
-        );
-    }
-    let user = section.text("user");
-    let password = section.secret("password_file", "password_env");
-    let webdav = url.as_ref().map(|url| url.scheme().starts_with("webdav"));
-    let s3_keys = [
-        "endpoint",
-        "access_key",
-        "secret_key_file",
-        "secret_key_env",
-    ];
-    for (keys, of_webdav, address) in [
-        (
-            &["user", "password_file", "password_env"][..],
-            true,
-            "webdavs://",
-        ),
-        (&s3_keys[..], false, "s3://"),
-    ] {
-        for key in keys.iter().filter(|key| section.has(key)) {
-            if webdav.is_some_and(|webdav| webdav != of_webdav) {
-                section.problem(key, format!("goes with {address} only: take it out"));
-            }
-        }
-    }
-    let region = section
-        .text("region")
-        .unwrap_or_else(|| "us-east-1".to_owned());
-    let ca_file = section.path("ca_file");
-    section.done();
-    Some(UploadConfig {
-        url: url?,
-        endpoint,
-        region,
-        access_key,
-        secret_key,
-        user,
-        password,
-        ca_file,
     })
 }
 

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 pub use load::ConfigError;
 pub use read::ConfigProblem;
-pub use receivers::{Language, NtfyConfig, WebhookConfig};
+pub use receivers::{Language, NtfyConfig, UploadConfig, WebhookConfig};
 pub use units::{BitRate, ByteSize, Secret, parse_duration};
 
 use serde::Serialize;
@@ -273,46 +273,6 @@ impl MqttConfig {
             client_key: None,
             keep_alive: Duration::from_secs(120),
             health_every: Duration::from_secs(3600),
-        }
-    }
-}
-
-/// Where clips and pictures go.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct UploadConfig {
-    /// `s3://bucket/prefix`, `webdavs://host/folder`, or `file:///folder` for a disk or a NAS.
-    #[serde(serialize_with = "keys::shown")]
-    pub url: url::Url,
-    /// S3 endpoint where it is not Amazon's.
-    #[serde(serialize_with = "keys::shown_or_none")]
-    pub endpoint: Option<url::Url>,
-    /// S3 region.
-    pub region: String,
-    /// S3 access key.
-    pub access_key: Option<String>,
-    /// S3 secret key.
-    pub secret_key: Option<Secret>,
-    /// WebDAV user.
-    pub user: Option<String>,
-    /// WebDAV password.
-    pub password: Option<Secret>,
-    /// PEM file of certificates to trust beside the system's.
-    pub ca_file: Option<PathBuf>,
-}
-
-impl UploadConfig {
-    /// The folder that `url` names.
-    #[must_use]
-    pub fn folder(url: url::Url) -> Self {
-        Self {
-            url,
-            endpoint: None,
-            region: "us-east-1".to_owned(),
-            access_key: None,
-            secret_key: None,
-            user: None,
-            password: None,
-            ca_file: None,
         }
     }
 }

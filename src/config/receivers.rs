@@ -1,4 +1,4 @@
-//! The sections `[webhook]` and `[ntfy]`: who else gets alerts.
+//! The sections `[webhook]`, `[ntfy]` and `[upload]`: who gets alerts beside the broker, and who gets clips.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -56,6 +56,46 @@ pub struct NtfyConfig {
     pub click: Option<Url>,
     /// PEM file of certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// Where clips and pictures go.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UploadConfig {
+    /// `s3://bucket/prefix`, `webdavs://host/folder`, or `file:///folder` for a disk or a NAS.
+    #[serde(serialize_with = "keys::shown")]
+    pub url: Url,
+    /// S3 endpoint where it is not Amazon's.
+    #[serde(serialize_with = "keys::shown_or_none")]
+    pub endpoint: Option<Url>,
+    /// S3 region.
+    pub region: String,
+    /// S3 access key.
+    pub access_key: Option<String>,
+    /// S3 secret key.
+    pub secret_key: Option<Secret>,
+    /// WebDAV user.
+    pub user: Option<String>,
+    /// WebDAV password.
+    pub password: Option<Secret>,
+    /// PEM file of certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl UploadConfig {
+    /// The folder that `url` names.
+    #[must_use]
+    pub fn folder(url: Url) -> Self {
+        Self {
+            url,
+            endpoint: None,
+            region: "us-east-1".to_owned(),
+            access_key: None,
+            secret_key: None,
+            user: None,
+            password: None,
+            ca_file: None,
+        }
+    }
 }
 
 /// A language that people are written to in.
@@ -185,4 +225,76 @@ fn when(section: &Section<'_>) -> Vec<IncidentState> {
         section.problem("when", "is empty: write [\"began\"], or leave it out");
     }
     chosen
+}
+
+pub(super) fn upload(section: Section<'_>) -> Option<UploadConfig> {
+    let url = url_with_scheme(
+        &section,
+        "url",
+        &["s3", "webdav", "webdavs", "file"],
+        "s3://BUCKET/PREFIX, webdavs://HOST/FOLDER or file:///FOLDER",
+    );
+    let endpoint = section
+        .has("endpoint")
+        .then(|| {
+            url_with_scheme(
+                &section,
+                "endpoint",
+                &["http", "https"],
+                "https://HOST:PORT",
+            )
+        })
+        .flatten();
+    let access_key = section.text("access_key");
+    let secret_key = section.secret("secret_key_file", "secret_key_env");
+    let secret_named = section.has("secret_key_file") || section.has("secret_key_env");
+    if access_key.is_some() != secret_named {
+        let key = if secret_named {
+            "access_key"
+        } else {
+            "secret_key_file"
+        };
+        section.problem(
+            key,
+            "is missing: an S3 login needs access_key and secret_key_file or secret_key_env",
+        );
+    }
+    let user = section.text("user");
+    let password = section.secret("password_file", "password_env");
+    let webdav = url.as_ref().map(|url| url.scheme().starts_with("webdav"));
+    let s3_keys = [
+        "endpoint",
+        "access_key",
+        "secret_key_file",
+        "secret_key_env",
+    ];
+    for (keys, of_webdav, address) in [
+        (
+            &["user", "password_file", "password_env"][..],
+            true,
+            "webdavs://",
+        ),
+        (&s3_keys[..], false, "s3://"),
+    ] {
+        for key in keys.iter().filter(|key| section.has(key)) {
+            if webdav.is_some_and(|webdav| webdav != of_webdav) {
+                section.problem(key, format!("goes with {address} only: take it out"));
+            }
+        }
+    }
+    let region = section
+        .text("region")
+        .unwrap_or_else(|| "us-east-1".to_owned());
+    let ca_file = section.path("ca_file");
+    section.done();
+    Some(UploadConfig {
+        url: url?,
+        endpoint,
+        region,
+        access_key,
+        secret_key,
+        user,
+        password,
+        ca_file,
+    })
 }

@@ -320,7 +320,7 @@ fn with_section(section: &str) -> Result<Config, Vec<String>> {
 fn a_webhook_needs_an_address_and_a_long_secret() {
     let dir = tempfile::tempdir().unwrap();
     let file = |text: &str| {
-        let path = dir.path().join("secret");
+        let path = dir.path().join(text.len().to_string());
         std::fs::write(&path, text).unwrap();
         format!("secret_file = \"{}\"\n", path.display())
     };
