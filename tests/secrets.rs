@@ -272,6 +272,18 @@ fn no_output_of_a_run_holds_a_secret() {
     let mut agent = home.run();
     messages.alert("complete clip", VISIT, Alert::is_last);
     outputs.of_running(&home, &agent, "let in");
+    let checked = outputs
+        .0
+        .iter()
+        .find(|(name, _)| name == "lares check, let in");
+    let checked = String::from_utf8_lossy(&checked.unwrap().1).into_owned();
+    for line in [
+        "ok       webhook: it takes",
+        "ok       ntfy: it took",
+        "ok       store: ",
+    ] {
+        assert!(checked.contains(line), "{line}: {checked}");
+    }
     home.all_delivered();
     wait_for("health on its topic", SOON, || {
         let topic = support::mqtt::topic("health");
