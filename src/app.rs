@@ -36,7 +36,7 @@ use crate::{
     ingest,
     outbox::{
         Contents, Outbox, OutboxError, make_dir,
-        sinks::{HubCommand, LiveState, MqttSink, Sink, StoreSink},
+        sinks::{self, HubCommand, LiveState, MqttSink, NtfySink, Sink, WebhookSink},
     },
     web,
 };
@@ -346,15 +346,22 @@ fn start_sinks(
     tasks: &Tasks,
 ) -> anyhow::Result<mpsc::Receiver<HubCommand>> {
     let (sender, commands) = mpsc::channel(COMMANDS);
-    let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
+    let mut receivers: Vec<Arc<dyn Sink>> = Vec::new();
     if let Some(mqtt) = &config.mqtt {
         let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), sender)?;
-        sinks.push(Arc::new(sink));
+        receivers.push(Arc::new(sink));
+    }
+    if let Some(webhook) = &config.webhook {
+        receivers.push(Arc::new(WebhookSink::new(webhook, outbox.pacer())?));
+    }
+    if let Some(ntfy) = &config.ntfy {
+        let names = config.camera_names();
+        receivers.push(Arc::new(NtfySink::new(ntfy, names, outbox.pacer())?));
     }
     if let Some(upload) = &config.upload {
-        sinks.push(Arc::new(StoreSink::new(upload, outbox.pacer())?));
+        receivers.push(sinks::store(upload, outbox.pacer())?);
     }
-    outbox.start(tasks, sinks)?;
+    outbox.start(tasks, receivers)?;
     Ok(commands)
 }
 

@@ -54,6 +54,17 @@ fn heading(text: &str) -> String {
 }
 
 #[test]
+fn the_contract_shows_the_verifier_that_is_tested() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    let shown = format!("```python\n{}```", read("tests/signature.py"));
+    assert!(
+        read("docs/contracts.md").contains(&shown),
+        "copy tests/signature.py into docs/contracts.md"
+    );
+}
+
+#[test]
 fn every_error_is_a_heading_of_the_troubleshooting_guide() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let guide = fs::read_to_string(root.join("docs/troubleshooting.md")).unwrap();

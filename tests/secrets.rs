@@ -19,7 +19,7 @@ use support::{
     mqtt::{Alert, Login, Subscriber},
     process::{Camera, Process},
     sample,
-    store::{ACCESS_KEY, BUCKET, S3},
+    store::{ACCESS_KEY, BUCKET, S3, python},
     wait_for,
 };
 
@@ -32,22 +32,41 @@ const CAMERA_PASSWORD: &str = "cam&9f/7+Qx=41c7?";
 const MQTT_USER: &str = "broker-user-5d20e";
 const MQTT_PASSWORD: &str = "mqtt&11/e+Zk=90ab?";
 const S3_SECRET: &str = "store&c3/4+Lm=77fe?0123456789";
-const WRONG: [&str; 3] = [
+const WEBHOOK_SECRET: &str = "hook&d4/5+Mn=88af?01234567";
+const WEBHOOK_PATH: &str = "token-7e31c0a9";
+const NTFY_TOKEN: &str = "tk_9c27f1d8e5b3";
+const NTFY_TOPIC: &str = "topic-5b80d2f7";
+const WRONG: [&str; 5] = [
     "wrong&cam/1+a=53d?",
     "wrong&mqtt/2+b=64e?",
     "wrong&s3/3+c=75f?",
+    "wrong&hook/4+d=86a?0123456789",
+    "tk_wrong5e97b2",
+];
+const RIGHT: [&str; 5] = [
+    CAMERA_PASSWORD,
+    MQTT_PASSWORD,
+    S3_SECRET,
+    WEBHOOK_SECRET,
+    NTFY_TOKEN,
 ];
 
 /// What must be nowhere.
-const PLANTED: [&str; 8] = [
+const PLANTED: [&str; 14] = [
     CAMERA_USER,
     CAMERA_PASSWORD,
     MQTT_USER,
     MQTT_PASSWORD,
     S3_SECRET,
+    WEBHOOK_SECRET,
+    WEBHOOK_PATH,
+    NTFY_TOKEN,
+    NTFY_TOPIC,
     WRONG[0],
     WRONG[1],
     WRONG[2],
+    WRONG[3],
+    WRONG[4],
 ];
 
 fn base64(bytes: &[u8]) -> String {
@@ -156,8 +175,40 @@ impl Outputs {
     }
 }
 
+/// A receiver of webhooks that is an ntfy server too.
+fn receiver(home: &Home) -> (Process, u16) {
+    home.secret("right-webhook", WEBHOOK_SECRET);
+    home.secret("right-ntfy", NTFY_TOKEN);
+    let files = ["right-webhook", "posted", "right-ntfy"].map(|name| home.path(name));
+    let log = home.path("receiver.log");
+    let receiver = Process::start(python("webhook.py").args(files), &log);
+    let port = wait_for("the receiver", SOON, || {
+        fs::read_to_string(&log).ok()?.trim().parse().ok()
+    });
+    (receiver, port)
+}
+
 /// One camera has its login in the address, the other in keys of their own.
-fn configure(home: &Home, cameras: &Camera, broker: &Broker, s3: &S3, passwords: [&str; 3]) {
+fn configure(
+    home: &Home,
+    cameras: &Camera,
+    (broker, s3, posted): (&Broker, &S3, u16),
+    passwords: [&str; 5],
+) {
+    home.secret("webhook.secret", passwords[3]);
+    home.secret("ntfy.token", passwords[4]);
+    // Who is refused is refused by WebDAV too, with the same password.
+    let upload = if passwords == RIGHT {
+        format!(
+            "url = \"s3://{BUCKET}\"\nendpoint = \"{}\"\naccess_key = \"{ACCESS_KEY}\"\nsecret_key_file = \"s3.secret\"",
+            s3.endpoint()
+        )
+    } else {
+        format!(
+            "url = \"{}/dav\"\nuser = \"{ACCESS_KEY}\"\npassword_file = \"s3.secret\"",
+            s3.endpoint().replacen("http", "webdav", 1)
+        )
+    };
     home.secret("camera.password", passwords[0]);
     home.secret("mqtt.password", passwords[1]);
     home.secret("s3.secret", passwords[2]);
@@ -168,11 +219,12 @@ fn configure(home: &Home, cameras: &Camera, broker: &Broker, s3: &S3, passwords:
          [cameras.clip]\npre_roll = \"3 s\"\npost_roll = \"1 s\"\n\n\
          [[cameras]]\nid = \"yard\"\nurl = \"{}\"\nuser = \"{CAMERA_USER}\"\npassword_file = \"camera.password\"\n\n\
          [mqtt]\nurl = \"mqtt://127.0.0.1:{}\"\nuser = \"{MQTT_USER}\"\npassword_file = \"mqtt.password\"\n\n\
-         [upload]\nurl = \"s3://{BUCKET}\"\nendpoint = \"{}\"\naccess_key = \"{ACCESS_KEY}\"\nsecret_key_file = \"s3.secret\"\n\n\
+         [webhook]\nurl = \"http://127.0.0.1:{posted}/{WEBHOOK_PATH}\"\nsecret_file = \"webhook.secret\"\n\n\
+         [ntfy]\nurl = \"http://127.0.0.1:{posted}/{NTFY_TOPIC}\"\ntoken_file = \"ntfy.token\"\n\n\
+         [upload]\n{upload}\n\n\
          [log]\nlevel = \"trace\"\n",
         cameras.urls[1],
         broker.port(),
-        s3.endpoint(),
     ));
 }
 
@@ -194,11 +246,12 @@ fn no_output_of_a_run_holds_a_secret() {
     cut(&sample("visits.mp4"), 8, 20, &video);
     let idle = sample("idle.mp4");
     let cameras = Camera::start_for(CAMERA_USER, CAMERA_PASSWORD, &[&video, &idle]);
+    let (_receiver, posted) = receiver(&home);
     let messages = Subscriber::start(&broker, &login, &home.path(""));
     let mut outputs = Outputs::default();
 
     // Everything is refused: errors like to quote.
-    configure(&home, &cameras, &broker, &s3, WRONG);
+    configure(&home, &cameras, (&broker, &s3, posted), WRONG);
     let mut agent = home.run();
     let refused = home.health("refusals", |health| {
         let cameras = health["cameras"].as_array().unwrap();
@@ -215,16 +268,22 @@ fn no_output_of_a_run_holds_a_secret() {
     assert_eq!(agent.terminate(GRACE).code(), Some(0));
 
     // Everything is let in, and something happens.
-    configure(
-        &home,
-        &cameras,
-        &broker,
-        &s3,
-        [CAMERA_PASSWORD, MQTT_PASSWORD, S3_SECRET],
-    );
+    configure(&home, &cameras, (&broker, &s3, posted), RIGHT);
     let mut agent = home.run();
     messages.alert("complete clip", VISIT, Alert::is_last);
     outputs.of_running(&home, &agent, "let in");
+    let checked = outputs
+        .0
+        .iter()
+        .find(|(name, _)| name == "lares check, let in");
+    let checked = String::from_utf8_lossy(&checked.unwrap().1).into_owned();
+    for line in [
+        "ok       webhook: it takes",
+        "ok       ntfy: it took",
+        "ok       store: ",
+    ] {
+        assert!(checked.contains(line), "{line}: {checked}");
+    }
     home.all_delivered();
     wait_for("health on its topic", SOON, || {
         let topic = support::mqtt::topic("health");
@@ -243,6 +302,16 @@ fn no_output_of_a_run_holds_a_secret() {
             message.topic.clone(),
             [message.topic.into_bytes(), message.payload].concat(),
         );
+    }
+    let ledger = lares()
+        .args(["ledger", "--config"])
+        .arg(home.path("lares.toml"))
+        .arg("export")
+        .output()
+        .unwrap();
+    let ledger = String::from_utf8(ledger.stdout).unwrap();
+    for receiver in ["webhook http://", "ntfy http://", "mqtt://", "s3://"] {
+        assert!(ledger.contains(receiver), "nothing left to {receiver}");
     }
     outputs.of_folder(&home.data(), "data folder:");
     let store = home.path("store");

@@ -109,7 +109,7 @@ fn measure(shared: &Shared, health: &Health, stalled: usize) {
     }
     for sink in &health.sinks {
         // Labels are static; a name that is none of these has no metric.
-        let label = ["mqtt", "upload"]
+        let label = ["mqtt", "webhook", "ntfy", "upload"]
             .into_iter()
             .find(|name| *name == sink.name);
         if let Some(sink_label) = label {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     base::{
-        clock::SystemClock,
+        clock::{Clock, SystemClock},
         cpu::{Stage, StageCpu},
         tasks::Tasks,
         telemetry::Metrics,
@@ -30,7 +30,7 @@ use crate::{
     ingest::{self, PacketSink, RtspSource, SourceState},
     outbox::{
         pace::Pacer,
-        sinks::{self, StoreSink},
+        sinks::{self, NtfySink, WebhookSink},
     },
 };
 
@@ -168,6 +168,7 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     }
     match &config.mqtt {
         None if config.hub.is_some() => findings.ok("broker", "alerts go to the hub")?,
+        None if config.webhook.is_some() || config.ntfy.is_some() => {}
         None => findings.advice("broker", "none is set: alerts stay on this box, see [mqtt]")?,
         Some(mqtt) => {
             let probed = runtime
@@ -176,19 +177,33 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
             findings.result("broker", probed.map_err(|error| error.to_string()))?;
         }
     }
+    let pacer = Pacer::new(config.outbox.budget.rate);
+    if let Some(webhook) = &config.webhook {
+        let now = SystemClock::start().wall();
+        let probed = WebhookSink::new(webhook, &pacer).map_err(|error| error.to_string());
+        let probed = probed.and_then(|sink| runtime.block_on(sink.probe(now)));
+        findings.result(
+            "webhook",
+            probed.map(|()| "it takes signed requests".to_owned()),
+        )?;
+    }
+    if let Some(ntfy) = &config.ntfy {
+        let probed = NtfySink::new(ntfy, config.camera_names(), &pacer);
+        let probed = probed.map_err(|error| error.to_string());
+        let probed = probed.and_then(|sink| runtime.block_on(sink.probe()));
+        findings.result(
+            "ntfy",
+            probed.map(|()| "it took a message: look at your phone".to_owned()),
+        )?;
+    }
     match &config.upload {
         None if config.hub.is_some() => findings.ok("store", "clips go to the hub")?,
         None => findings.advice("store", "none is set: clips stay on this box, see [upload]")?,
         Some(upload) => {
             let probed = runtime
-                .block_on(async {
-                    StoreSink::new(upload, &Pacer::new(config.outbox.budget.rate))
-                        .map_err(|error| error.to_string())?
-                        .probe()
-                        .await
-                })
+                .block_on(sinks::probe_store(upload, &pacer))
                 .map(|()| format!("{} takes objects", upload.url));
-            findings.result("store", probed.map_err(|error| error.to_string()))?;
+            findings.result("store", probed)?;
         }
     }
     let _ = tasks.close(Duration::from_secs(5));

@@ -68,7 +68,7 @@ pub fn run(args: &OutboxArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
                     row.attempts,
                     row.bytes,
                     if row.what.starts_with("alert") {
-                        format!("{} of {}", row.what, row.incident)
+                        format!("{} of {} to {}", row.what, row.incident, row.to)
                     } else {
                         row.what.clone()
                     },

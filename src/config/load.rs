@@ -11,8 +11,9 @@ use url::Url;
 
 use super::{
     BitRate, BudgetConfig, ByteSize, Config, ConfigProblem, Environment, KeepConfig, LogConfig,
-    ModelsConfig, MqttConfig, OutboxConfig, UploadConfig, WebConfig, cameras, hub,
+    ModelsConfig, MqttConfig, OutboxConfig, WebConfig, cameras, hub,
     read::{Reading, Section},
+    receivers,
 };
 use crate::flow::{Language, SiteId};
 
@@ -152,9 +153,17 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
             .has("mqtt")
             .then(|| mqtt(section.section("mqtt")))
             .flatten(),
+        webhook: section
+            .has("webhook")
+            .then(|| receivers::webhook(section.section("webhook")))
+            .flatten(),
+        ntfy: section
+            .has("ntfy")
+            .then(|| receivers::ntfy(section.section("ntfy")))
+            .flatten(),
         upload: section
             .has("upload")
-            .then(|| upload(section.section("upload")))
+            .then(|| receivers::upload(section.section("upload")))
             .flatten(),
         outbox: outbox(section.section("outbox"), section.section("budget")),
         web: web(section.section("web")),
@@ -262,54 +271,7 @@ fn topic(section: &Section<'_>, key: &'static str) -> Option<String> {
     sound.then_some(text)
 }
 
-fn upload(section: Section<'_>) -> Option<UploadConfig> {
-    let url = url_with_scheme(
-        &section,
-        "url",
-        &["s3", "file"],
-        "s3://BUCKET/PREFIX or file:///FOLDER",
-    );
-    let endpoint = section
-        .has("endpoint")
-        .then(|| {
-            url_with_scheme(
-                &section,
-                "endpoint",
-                &["http", "https"],
-                "https://HOST:PORT",
-            )
-        })
-        .flatten();
-    let access_key = section.text("access_key");
-    let secret_key = section.secret("secret_key_file", "secret_key_env");
-    let secret_named = section.has("secret_key_file") || section.has("secret_key_env");
-    if access_key.is_some() != secret_named {
-        let key = if secret_named {
-            "access_key"
-        } else {
-            "secret_key_file"
-        };
-        section.problem(
-            key,
-            "is missing: an S3 login needs access_key and secret_key_file or secret_key_env",
-        );
-    }
-    let region = section
-        .text("region")
-        .unwrap_or_else(|| "us-east-1".to_owned());
-    let ca_file = section.path("ca_file");
-    section.done();
-    Some(UploadConfig {
-        url: url?,
-        endpoint,
-        region,
-        access_key,
-        secret_key,
-        ca_file,
-    })
-}
-
-fn url_with_scheme(
+pub(super) fn url_with_scheme(
     section: &Section<'_>,
     key: &'static str,
     schemes: &[&str],

@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod places;
 mod read;
+mod receivers;
 mod units;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
@@ -18,6 +19,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 pub use areas::{Areas, AreasError, ZoneArea, version as areas_version};
 pub use load::ConfigError;
 pub use read::ConfigProblem;
+pub use receivers::{NtfyConfig, UploadConfig, WebhookConfig};
 pub use units::{BitRate, ByteSize, Secret, parse_duration};
 
 use serde::Serialize;
@@ -46,8 +48,12 @@ pub struct Config {
     pub cameras: Vec<CameraConfig>,
     /// Models and the inference library.
     pub models: ModelsConfig,
-    /// Broker for alerts; none: alerts stay in the outbox.
+    /// Broker for alerts; where none of these three is set, alerts stay in the outbox.
     pub mqtt: Option<MqttConfig>,
+    /// Address that alerts are posted to.
+    pub webhook: Option<WebhookConfig>,
+    /// Topic that shows alerts on phones.
+    pub ntfy: Option<NtfyConfig>,
     /// Where clips go; none: they stay on disk.
     pub upload: Option<UploadConfig>,
     /// Outbox and disk.
@@ -294,40 +300,6 @@ impl MqttConfig {
             discovery: true,
             discovery_prefix: "homeassistant".to_owned(),
             discovery_language: Language::En,
-        }
-    }
-}
-
-/// Where clips and pictures go.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct UploadConfig {
-    /// `s3://bucket/prefix`, or `file:///folder` for a disk or a NAS.
-    #[serde(serialize_with = "keys::shown")]
-    pub url: url::Url,
-    /// S3 endpoint where it is not Amazon's.
-    #[serde(serialize_with = "keys::shown_or_none")]
-    pub endpoint: Option<url::Url>,
-    /// S3 region.
-    pub region: String,
-    /// S3 access key.
-    pub access_key: Option<String>,
-    /// S3 secret key.
-    pub secret_key: Option<Secret>,
-    /// PEM file of certificates to trust beside the system's.
-    pub ca_file: Option<PathBuf>,
-}
-
-impl UploadConfig {
-    /// The folder that `url` names.
-    #[must_use]
-    pub fn folder(url: url::Url) -> Self {
-        Self {
-            url,
-            endpoint: None,
-            region: "us-east-1".to_owned(),
-            access_key: None,
-            secret_key: None,
-            ca_file: None,
         }
     }
 }

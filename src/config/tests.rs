@@ -53,13 +53,22 @@ fn the_samples_commented_keys_are_known() {
         })
         .map(|line| format!("{line}\n"))
         .collect();
-    // Secrets name files that do not exist here, one address is given twice on purpose, and a certificate beside a plain one.
-    let once = uncommented.replacen("url = \"file:///mnt/nas/lares\"\n", "", 1);
+    // Secrets name files that do not exist here, addresses are given three times on purpose, a certificate beside a plain one, and logins
+    // of two kinds.
+    let once = uncommented
+        .replacen("url = \"file:///mnt/nas/lares\"\n", "", 1)
+        .replacen("url = \"webdavs://nas.example.net/dav/lares\"\n", "", 1);
     for problem in parse(&once).err().unwrap_or_default() {
         assert!(
-            ["cannot read", "_env: ", "is shown over TLS only"]
-                .iter()
-                .any(|known| problem.contains(known)),
+            [
+                "cannot read",
+                "_env: ",
+                "is shown over TLS only",
+                "beside a token",
+                "goes with webdavs://"
+            ]
+            .iter()
+            .any(|known| problem.contains(known)),
             "{problem}"
         );
     }
@@ -327,4 +336,94 @@ fn home_assistant_is_told_unless_it_is_not_wanted() {
         );
     }
     assert!(with("discovery_language = \"de\"\n").is_err());
+}
+
+fn with_section(section: &str) -> Result<Config, Vec<String>> {
+    parse(&format!(
+        "version = 1\n[[cameras]]\nid = \"door\"\nname = \"Front door\"\nurl = \"rtsp://10.0.0.2/live\"\n{section}"
+    ))
+}
+
+#[test]
+fn a_webhook_needs_an_address_and_a_long_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |text: &str| {
+        let path = dir.path().join(text.len().to_string());
+        std::fs::write(&path, text).unwrap();
+        format!("secret_file = \"{}\"\n", path.display())
+    };
+    let long = file("0123456789abcdef\n");
+    let webhook = with_section(&format!("[webhook]\nurl = \"https://h/x\"\n{long}"))
+        .unwrap()
+        .webhook
+        .unwrap();
+    assert_eq!(webhook.secret.expose(), "0123456789abcdef");
+    assert!(!format!("{webhook:?}").contains("0123456789"));
+    let short = file("short");
+    for (keys, told) in [
+        (
+            "url = \"https://h/x\"\n".to_owned(),
+            "webhook.secret_file: is missing",
+        ),
+        (
+            format!("url = \"https://h/x\"\n{short}"),
+            "holds less than 16 characters",
+        ),
+        (
+            format!("url = \"ftp://h/x\"\n{}", file("0123456789abcdef")),
+            "write https://HOST/PATH",
+        ),
+    ] {
+        let problems = with_section(&format!("[webhook]\n{keys}")).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains(told), "{problems:?}");
+    }
+}
+
+#[test]
+fn ntfy_has_a_topic_and_one_login() {
+    let config = with_section("[ntfy]\nurl = \"https://ntfy.sh/house\"\n").unwrap();
+    let ntfy = config.ntfy.as_ref().unwrap();
+    assert_eq!(ntfy.when, [crate::flow::IncidentState::Began]);
+    assert_eq!((ntfy.priority, ntfy.language), (4, Language::En));
+    let names = config.camera_names();
+    assert_eq!(names[&"door".parse().unwrap()], "Front door");
+    let all = with_section(
+        "[ntfy]\nurl = \"https://ntfy.sh/house\"\nuser = \"box\"\npassword_env = \"CAM_PASSWORD\"\nlanguage = \"fr\"\n\
+         when = [\"ended\", \"began\"]\npriority = 5\ntags = [\"a\"]\nclick = \"https://nas/\"\n",
+    );
+    let all = all.unwrap().ntfy.unwrap();
+    assert_eq!((all.when.len(), all.language), (2, Language::Fr));
+    let bad = with_section(
+        "[ntfy]\nurl = \"https://ntfy.sh/\"\nuser = \"box\"\ntoken_env = \"CAM_PASSWORD\"\n\
+         language = \"de\"\nwhen = [\"left\"]\npriority = 9\n",
+    );
+    let problems = bad.unwrap_err().join("\n");
+    for told in [
+        "does not end in one topic",
+        "is given beside a token",
+        "\"de\" is not known",
+        "\"left\" is not known: choose among",
+        "9 is out of range",
+    ] {
+        assert!(problems.contains(told), "{told}: {problems}");
+    }
+}
+
+#[test]
+fn a_login_of_webdav_is_for_webdav() {
+    let dav = with_section(
+        "[upload]\nurl = \"webdavs://nas/lares\"\nuser = \"box\"\npassword_env = \"CAM_PASSWORD\"\n",
+    );
+    let upload = dav.unwrap().upload.unwrap();
+    assert_eq!(upload.user.as_deref(), Some("box"));
+    let problems = with_section("[upload]\nurl = \"s3://b\"\nuser = \"box\"\n").unwrap_err();
+    assert!(
+        problems[0].contains("goes with webdavs:// only"),
+        "{problems:?}"
+    );
+    let problems = with_section(
+        "[upload]\nurl = \"webdav://nas/\"\nregion = \"x\"\nendpoint = \"http://h\"\n",
+    );
+    assert!(problems.unwrap_err()[0].contains("goes with s3:// only"));
 }

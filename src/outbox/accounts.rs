@@ -13,7 +13,7 @@ use super::{
     Fail, Outbox, OutboxError, Tx,
     ledger::{self, Entry, read::DAY_MS},
     mode_name,
-    sinks::Takes,
+    sinks::MQTT,
     store,
 };
 use crate::flow::{CameraId, ClockState, IncidentId, Mode, WallTime};
@@ -208,7 +208,7 @@ impl Outbox {
     /// # Errors
     /// When the database cannot be written.
     pub fn note_live(&self, packets: u64, bytes: u64) -> Result<(), OutboxError> {
-        let recipient = self.recipient_of(Takes::Alerts);
+        let recipient = self.recipient_of(MQTT);
         self.write(|tx| {
             if let Some(recipient) = recipient.as_ref().filter(|_| packets > 0) {
                 tx.db
@@ -251,9 +251,9 @@ impl Outbox {
         }
     }
 
-    fn recipient_of(&self, takes: Takes) -> Option<String> {
+    fn recipient_of(&self, name: &str) -> Option<String> {
         let sinks = self.sinks.lock();
-        let sink = sinks.iter().find(|sink| sink.takes() == takes)?;
+        let sink = sinks.iter().find(|sink| sink.name() == name)?;
         Some(sink.recipient())
     }
 }

@@ -1,4 +1,4 @@
-//! Incidents and their alerts: one row for each change, numbered when it is first sent.
+//! Incidents and their alerts: one row for each change, numbered for each receiver when it is first sent there.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use super::{
     incidents::{self, IncidentRow, known, parse_facts, to_json},
     ledger::{self, Departure},
     plan::{Class, Head, Lane, LaneKey},
-    sinks::{Charge, Outcome, Parcel, Payload, Ticket},
+    recipients,
+    sinks::{Charge, MQTT, Outcome, Parcel, Payload, Ticket},
     store, witness,
 };
 use crate::{
@@ -23,18 +24,19 @@ use crate::{
 /// Alerts whose latency can be measured at the same time.
 const MOST_LATENCIES: usize = 256;
 
-/// The first alert of an incident that waits and is not on its way; what never arrived goes before what is asked for again.
+/// The first alert of an incident that waits for a receiver and is not on its way; what never arrived goes before what is asked for again.
 pub(super) fn head(
     db: &Connection,
     incident: IncidentId,
+    sink: &str,
     on_way: &BTreeSet<(IncidentId, i64)>,
 ) -> Result<Option<Head>, Fail> {
     let mut select = db.prepare_cached(
-        "SELECT a.seq, a.n, i.start_ms, a.delivered_ms IS NOT NULL
-         FROM alerts a JOIN incidents i ON i.id = a.incident
-         WHERE a.incident = ?1 AND a.waiting = 1 ORDER BY a.delivered_ms IS NOT NULL, a.seq",
+        "SELECT d.seq, d.n, i.start_ms, d.delivered_ms IS NOT NULL
+         FROM alert_delivery d JOIN incidents i ON i.id = d.incident
+         WHERE d.sink = ?1 AND d.incident = ?2 AND d.waiting = 1 ORDER BY d.delivered_ms IS NOT NULL, d.seq",
     )?;
-    let mut rows = select.query([incident.to_string()])?;
+    let mut rows = select.query([sink, &incident.to_string()])?;
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
         if on_way.contains(&(incident, seq)) {
@@ -80,18 +82,14 @@ impl Tx<'_> {
         facts.seq += 1;
         let json = to_json(&facts);
         if facts.state == IncidentState::Updated {
-            // Nobody has seen the older one: this one says all that it said.
-            self.db
-                .prepare_cached(
-                    "DELETE FROM alerts WHERE incident = ?1 AND state = 'updated' AND n IS NULL",
-                )?
-                .execute([&id])?;
+            self.forget_unsent_updates(&id)?;
         }
         self.db
             .prepare_cached(
                 "INSERT INTO alerts (incident, seq, state, facts, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![id, facts.seq, facts.state.as_str(), json, self.wall().0])?;
+        self.address(&id, facts.seq, facts.state)?;
         self.db
             .prepare_cached("UPDATE incidents SET seq = ?2, facts = ?3, ended = ?4 WHERE id = ?1")?
             .execute(params![
@@ -164,7 +162,8 @@ impl Outbox {
         Ok(seq)
     }
 
-    /// Sends every alert with a number from `from` to `to` (none: the newest) once more, in the order of their numbers. Returns how many.
+    /// Sends the broker every alert with a number from `from` to `to` (none: the newest) once more, in the order of their numbers.
+    /// Returns how many.
     ///
     /// What was asked for too often is left out, from the end: the receiver still sees the gap and asks again later.
     ///
@@ -176,9 +175,11 @@ impl Outbox {
             let wanted: u64 = tx
                 .db
                 .prepare_cached(
-                    "SELECT count(*) FROM alerts WHERE n BETWEEN ?1 AND ?2 AND waiting = 0",
+                    "SELECT count(*) FROM alert_delivery WHERE sink = ?3 AND n BETWEEN ?1 AND ?2 AND waiting = 0",
                 )?
-                .query_row(range, |row| row.get::<_, i64>(0).map(i64::unsigned_abs))?;
+                .query_row(params![range[0], range[1], MQTT], |row| {
+                    row.get::<_, i64>(0).map(i64::unsigned_abs)
+                })?;
             let granted = self.resends.take(wanted, self.clock.now());
             if granted < wanted {
                 tracing::warn!(
@@ -188,10 +189,10 @@ impl Outbox {
                 );
             }
             let mut update = tx.db.prepare_cached(
-                "UPDATE alerts SET waiting = 1 WHERE n IN (SELECT n FROM alerts
-                 WHERE n BETWEEN ?1 AND ?2 AND waiting = 0 ORDER BY n LIMIT ?3) RETURNING incident",
+                "UPDATE alert_delivery SET waiting = 1 WHERE sink = ?4 AND n IN (SELECT n FROM alert_delivery
+                 WHERE sink = ?4 AND n BETWEEN ?1 AND ?2 AND waiting = 0 ORDER BY n LIMIT ?3) RETURNING incident",
             )?;
-            let mut rows = update.query(params![range[0], range[1], granted as i64])?;
+            let mut rows = update.query(params![range[0], range[1], granted as i64, MQTT])?;
             while let Some(row) = rows.next()? {
                 if let Ok(incident) = row.get::<_, String>(0)?.parse() {
                     tx.touch(incident, Lane::Alerts);
@@ -201,14 +202,22 @@ impl Outbox {
         })
     }
 
-    /// The alert to send next, numbered, if any waits.
-    pub(super) fn next_alert(&self) -> Result<Option<Parcel>, OutboxError> {
+    /// The alert to send to a receiver next, numbered, if any waits. `on_top`: bytes on the wire that its protocol adds to each.
+    pub(super) fn next_alert(
+        &self,
+        sink: &str,
+        on_top: u64,
+    ) -> Result<Option<Parcel>, OutboxError> {
         let mut state = self.state.lock();
-        let Some((key, head)) = state.alerts.next(self.clock.now(), |_| true) else {
+        let now = self.clock.now();
+        let queue = state.alerts.entry(sink.to_owned()).or_default();
+        let Some((key, head)) = queue.plan.next(now, |_| true) else {
             return Ok(None);
         };
-        let numbered = self.write_in(&mut state, |tx| tx.number(key.incident, head.row));
-        state.alerts.release(key);
+        let numbered = self.write_in(&mut state, |tx| tx.number(key.incident, head.row, sink));
+        if let Some(queue) = state.alerts.get_mut(sink) {
+            queue.plan.release(key);
+        }
         let parcel = match numbered? {
             Some(parcel) => parcel,
             None => {
@@ -216,29 +225,35 @@ impl Outbox {
                 return Ok(None);
             }
         };
-        if let Err(error) = self.book(&mut state, Use::Text, parcel.bytes()) {
+        if let Err(error) = self.book(&mut state, Use::Text, parcel.bytes() + on_top) {
             self.refresh(&mut state, key)?;
             return Err(error);
         }
-        state.on_way.insert((key.incident, head.row));
+        if let Some(queue) = state.alerts.get_mut(sink) {
+            queue.on_way.insert((key.incident, head.row));
+        }
         self.refresh(&mut state, key)?;
         Ok(Some(parcel))
     }
 
-    /// Takes the broker's answer for an alert.
+    /// Takes a receiver's answer for an alert.
     pub(super) fn settle_alert(
         &self,
         ticket: &Ticket,
-        recipient: &str,
+        (sink, recipient): (&str, &str),
         outcome: &Outcome,
         until: Option<MediaTime>,
     ) -> Result<(), OutboxError> {
         let incident = ticket.key.incident;
         let mut state = self.state.lock();
-        state.on_way.remove(&(incident, ticket.row));
-        let result = self.write_in(&mut state, |tx| tx.answered(ticket, recipient, outcome));
-        if let Some(until) = until {
-            state.alerts.postpone(ticket.key, until);
+        if let Some(queue) = state.alerts.get_mut(sink) {
+            queue.on_way.remove(&(incident, ticket.row));
+        }
+        let result = self.write_in(&mut state, |tx| {
+            tx.answered(ticket, (sink, recipient), outcome)
+        });
+        if let (Some(until), Some(queue)) = (until, state.alerts.get_mut(sink)) {
+            queue.plan.postpone(ticket.key, until);
         }
         // Also when the row could not be written: the alert is not on its way any more.
         self.refresh(&mut state, ticket.key)?;
@@ -258,15 +273,16 @@ impl Outbox {
 }
 
 impl Tx<'_> {
-    /// Gives an alert its number, if it has none, and writes the message.
-    fn number(&self, incident: IncidentId, seq: i64) -> Result<Option<Parcel>, Fail> {
+    /// Gives an alert its number at a receiver, if it has none, and writes the message.
+    fn number(&self, incident: IncidentId, seq: i64, sink: &str) -> Result<Option<Parcel>, Fail> {
         let id = incident.to_string();
         let found: Option<(String, Option<i64>)> = self
             .db
             .prepare_cached(
-                "SELECT facts, n FROM alerts WHERE incident = ?1 AND seq = ?2 AND waiting = 1",
+                "SELECT a.facts, d.n FROM alert_delivery d JOIN alerts a ON a.incident = d.incident AND a.seq = d.seq
+                 WHERE d.incident = ?1 AND d.seq = ?2 AND d.sink = ?3 AND d.waiting = 1",
             )?
-            .query_row(params![id, seq], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![id, seq, sink], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((facts, n)) = found else {
             return Ok(None);
@@ -274,7 +290,7 @@ impl Tx<'_> {
         let sent = self.wall();
         let n = match n {
             Some(n) => n,
-            None => self.give_number(&id, seq, sent)?,
+            None => self.give_number(&id, seq, sink, sent)?,
         };
         let facts = parse_facts(&facts)?;
         let camera = facts.camera.clone();
@@ -296,43 +312,64 @@ impl Tx<'_> {
             payload: Payload::Alert {
                 camera,
                 n: n as u64,
+                sent,
                 json,
             },
         }))
     }
 
-    fn give_number(&self, incident: &str, seq: i64, now: WallTime) -> Result<i64, Fail> {
-        let n = store::count(self.db, "alerts.n")?;
+    fn give_number(
+        &self,
+        incident: &str,
+        seq: i64,
+        sink: &str,
+        now: WallTime,
+    ) -> Result<i64, Fail> {
+        let n = store::count(self.db, &recipients::counter(sink))?;
         self.db
             .prepare_cached(
-                "UPDATE alerts SET n = ?3, first_sent_ms = ?4 WHERE incident = ?1 AND seq = ?2",
+                "UPDATE alert_delivery SET n = ?4, first_sent_ms = ?5 WHERE incident = ?1 AND seq = ?2 AND sink = ?3",
             )?
-            .execute(params![incident, seq, n, now.0])?;
+            .execute(params![incident, seq, sink, n, now.0])?;
         Ok(n)
     }
 
-    fn answered(&self, ticket: &Ticket, recipient: &str, outcome: &Outcome) -> Result<(), Fail> {
+    fn answered(
+        &self,
+        ticket: &Ticket,
+        (sink, recipient): (&str, &str),
+        outcome: &Outcome,
+    ) -> Result<(), Fail> {
         let incident = ticket.key.incident;
         let id = incident.to_string();
         match outcome {
-            Outcome::Delivered { .. } => {
+            Outcome::Delivered { receipt } => {
                 let now = self.wall();
                 self.db
                     .prepare_cached(
-                        "UPDATE alerts SET waiting = 0, problem = NULL, delivered_ms = ?3, attempts = attempts + 1
-                         WHERE incident = ?1 AND seq = ?2",
+                        "UPDATE alert_delivery SET waiting = 0, problem = NULL, delivered_ms = ?4, attempts = attempts + 1
+                         WHERE incident = ?1 AND seq = ?2 AND sink = ?3",
                     )?
-                    .execute(params![id, ticket.row, now.0])?;
+                    .execute(params![id, ticket.row, sink, now.0])?;
                 // Retention may have taken the incident while its alert was on its way.
                 if let Some(row) = incidents::row(self.db, incident)? {
-                    let receipt = ticket.version.to_string();
+                    let n = ticket.version;
+                    let receipt = match receipt {
+                        Some(said) => format!("{n} {said}"),
+                        None => n.to_string(),
+                    };
+                    // A receiver may get other words than the document.
+                    let bytes = match ticket.charge.exchange.sent() {
+                        0 => ticket.bytes,
+                        sent => sent,
+                    };
                     let what = Departure {
                         at: now,
                         kind: "alert",
                         incident,
                         camera: &row.facts.camera,
                         recipient,
-                        bytes: ticket.bytes,
+                        bytes,
                         purpose: &row.facts.purpose,
                         until: self.kept_until(row.start, "alert"),
                         receipt: Some(&receipt),
@@ -343,14 +380,18 @@ impl Tx<'_> {
             Outcome::Retry { reason, .. } => {
                 self.db
                     .prepare_cached(
-                        "UPDATE alerts SET problem = ?3, attempts = attempts + 1 WHERE incident = ?1 AND seq = ?2",
+                        "UPDATE alert_delivery SET problem = ?4, attempts = attempts + 1
+                         WHERE incident = ?1 AND seq = ?2 AND sink = ?3",
                     )?
-                    .execute(params![id, ticket.row, reason])?;
+                    .execute(params![id, ticket.row, sink, reason])?;
             }
             Outcome::Reject { reason } => {
                 self.db
-                    .prepare_cached("UPDATE alerts SET waiting = 0, problem = ?3, attempts = attempts + 1 WHERE incident = ?1 AND seq = ?2")?
-                    .execute(params![id, ticket.row, reason])?;
+                    .prepare_cached(
+                        "UPDATE alert_delivery SET waiting = 0, problem = ?4, attempts = attempts + 1
+                         WHERE incident = ?1 AND seq = ?2 AND sink = ?3",
+                    )?
+                    .execute(params![id, ticket.row, sink, reason])?;
             }
         }
         Ok(())
@@ -379,9 +420,11 @@ pub(super) fn text(
     uploading: bool,
 ) -> Result<(u64, u64), Fail> {
     let mut select = db.prepare_cached(
-        "SELECT facts, n, created_ms FROM alerts WHERE ?1 IS NULL OR incident = ?1 ORDER BY incident, seq",
+        "SELECT a.facts, d.n, a.created_ms
+         FROM alerts a LEFT JOIN alert_delivery d ON d.incident = a.incident AND d.seq = a.seq AND d.sink = ?2
+         WHERE ?1 IS NULL OR a.incident = ?1 ORDER BY a.incident, a.seq",
     )?;
-    let mut rows = select.query([incident])?;
+    let mut rows = select.query(params![incident, MQTT])?;
     let (mut count, mut bytes) = (0, 0);
     while let Some(row) = rows.next()? {
         let facts = parse_facts(&row.get::<_, String>(0)?)?;

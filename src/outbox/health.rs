@@ -58,9 +58,8 @@ impl Outbox {
         sinks
             .iter()
             .map(|sink| {
-                let takes = sink.takes();
-                let (waiting, parked) =
-                    self.read(|db| Ok((view::waiting(db, takes)?, view::parked(db, takes)?)))?;
+                let (waiting, parked) = self
+                    .read(|db| Ok((view::waiting_for(db, &**sink)?, view::parked(db, &**sink)?)))?;
                 let problem = sink.problem();
                 Ok(SinkHealth {
                     name: sink.name().to_owned(),

@@ -9,6 +9,7 @@
 //! | `store` | the database file and its schema |
 //! | `incidents` | one row for each visit, with its newest facts |
 //! | `alerts` | one row for each change of an incident |
+//! | `recipients` | who gets alerts: a queue and numbers for each receiver |
 //! | `objects` | pictures, segments, playlists: what lies in an incident's folder |
 //! | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
 //! | `sending` | objects on their way out |
@@ -47,6 +48,7 @@ mod orphans;
 pub mod pace;
 pub mod plan;
 mod pump;
+mod recipients;
 mod recover;
 mod retention;
 mod room;
@@ -92,12 +94,13 @@ use crate::{
 };
 use pace::Pacer;
 use plan::{Lane, LaneKey, Plan};
+use recipients::Queue;
 use retention::Bytes;
-use sinks::{Sink, Takes};
+use sinks::Sink;
 use spending::Spending;
 use witness::Witness;
 
-/// Told of each alert that a broker acknowledged: incident, `seq`, and how long after the frame that confirmed it.
+/// Told of each alert that a receiver acknowledged first: incident, `seq`, and how long after the frame that confirmed it.
 pub type AckObserver = Box<dyn Fn(IncidentId, u32, Duration) + Send + Sync>;
 
 /// Alerts that may be asked for again at once: a week of a busy household ...
@@ -113,8 +116,7 @@ pub struct Outbox {
     settings: OutboxConfig,
     metrics: Arc<Metrics>,
     state: Mutex<State>,
-    alerts_wake: Notify,
-    objects_wake: Notify,
+    objects_wake: Arc<Notify>,
     sweep_wake: Notify,
     /// Whether there is a store to send clips to.
     uploading: AtomicBool,
@@ -135,11 +137,10 @@ pub struct Outbox {
 /// The connection, and what is only true while this process lives.
 struct State {
     db: Connection,
-    alerts: Plan,
+    /// What waits for each receiver of alerts, by its name.
+    alerts: BTreeMap<String, Queue>,
     objects: Plan,
     spending: Spending,
-    /// Alerts handed to a sink that has not answered yet.
-    on_way: BTreeSet<(IncidentId, i64)>,
     /// When the frames arrived that confirmed alerts.
     arrived: BTreeMap<(IncidentId, i64), MediaTime>,
     /// Bytes of clips and pictures on disk.
@@ -218,12 +219,14 @@ impl Outbox {
         set_aside(dir)?;
         let db = open_database(dir)?;
         let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
+        let names = recipients::names(&db)
+            .map_err(|error| OutboxError::sqlite(&dir.join(store::FILE), error))?;
+        let queues = names.into_iter().map(|name| (name, Queue::default()));
         let state = State {
             db,
-            alerts: Plan::default(),
+            alerts: queues.collect(),
             objects: Plan::default(),
             spending: Spending::default(),
-            on_way: BTreeSet::new(),
             arrived: BTreeMap::new(),
             stored: Bytes::default(),
             seen: 0,
@@ -236,8 +239,7 @@ impl Outbox {
             settings,
             metrics,
             state: Mutex::new(state),
-            alerts_wake: Notify::new(),
-            objects_wake: Notify::new(),
+            objects_wake: Arc::default(),
             sweep_wake: Notify::new(),
             uploading: AtomicBool::new(false),
             metered: AtomicBool::new(false),
@@ -259,7 +261,7 @@ impl Outbox {
         &self.site
     }
 
-    /// Calls `observer` with each alert that a broker acknowledges from now on.
+    /// Calls `observer` with each alert that a receiver acknowledges first from now on.
     pub fn observe_acks(&self, observer: AckObserver) {
         *self.observer.lock() = Some(observer);
     }
@@ -364,31 +366,28 @@ impl Outbox {
         Ok((out, touched))
     }
 
-    /// Reads the head of a lane again, and wakes the worker that it is for.
+    /// Reads the head of a lane again, and wakes the workers that it is for.
     fn refresh(&self, state: &mut State, key: LaneKey) -> Result<(), OutboxError> {
         let State {
             db,
             alerts,
             objects,
-            on_way,
             ..
         } = state;
-        let (plan, head, wake) = if key.lane == Lane::Alerts {
-            let head = alerts::head(db, key.incident, on_way);
-            (alerts, head, &self.alerts_wake)
+        if key.lane == Lane::Alerts {
+            for (sink, queue) in alerts {
+                let head = alerts::head(db, key.incident, sink, &queue.on_way);
+                queue
+                    .plan
+                    .set(key, head.map_err(|fail| fail.at(&self.dir))?);
+                queue.wake.notify_one();
+            }
         } else {
-            (objects, sending::head(db, key), &self.objects_wake)
-        };
-        plan.set(key, head.map_err(|fail| fail.at(&self.dir))?);
-        wake.notify_one();
-        Ok(())
-    }
-
-    fn wake_of(&self, takes: Takes) -> &Notify {
-        match takes {
-            Takes::Alerts => &self.alerts_wake,
-            Takes::Objects => &self.objects_wake,
+            let head = sending::head(db, key);
+            objects.set(key, head.map_err(|fail| fail.at(&self.dir))?);
+            self.objects_wake.notify_one();
         }
+        Ok(())
     }
 }
 

@@ -11,7 +11,10 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -43,7 +46,7 @@ impl Outbox {
     /// Starts a worker for each of `sinks`, and one that deletes what is too old or too much. They stop with `tasks`.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// When the database cannot be written, or the system has no thread to give.
     pub fn start(
         self: &Arc<Self>,
         tasks: &Tasks,
@@ -55,6 +58,7 @@ impl Outbox {
             .iter()
             .any(|sink| sink.takes() == Takes::Objects && sink.metered());
         self.metered.store(metered, Ordering::Relaxed);
+        self.register(&sinks).map_err(std::io::Error::other)?;
         self.sinks.lock().clone_from(&sinks);
         // Not at the opening: what a replay leaves in its folder needs none.
         room::keep_reserve(&self.dir);
@@ -71,6 +75,7 @@ impl Outbox {
                 trouble: None,
                 counted: None,
                 stop: tasks.token().clone(),
+                wake: self.wake_of(&*sink),
                 sink,
             };
             let runtime = tasks.runtime().clone();
@@ -129,6 +134,8 @@ struct Pump {
     /// What the log has said about our own database.
     trouble: Option<String>,
     counted: Option<Instant>,
+    /// Told when something waits.
+    wake: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -136,6 +143,7 @@ impl Pump {
     async fn run(mut self, pulse: Heartbeat) {
         let stop = self.stop.clone();
         let sink = Arc::clone(&self.sink);
+        let wake = Arc::clone(&self.wake);
         let mut on_way: FuturesUnordered<_> = FuturesUnordered::new();
         loop {
             pulse.beat();
@@ -169,7 +177,7 @@ impl Pump {
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(answer) = on_way.next() => self.settle(answer),
-                () = self.outbox.wake_of(sink.takes()).notified() => {}
+                () = wake.notified() => {}
                 () = sleep_until(look) => {
                     if let Err(error) = self.outbox.reload_if_changed() {
                         self.outbox_failed(&error);
@@ -190,7 +198,10 @@ impl Pump {
 
     fn pick(&self) -> Result<Option<Parcel>, OutboxError> {
         match self.sink.takes() {
-            Takes::Alerts => self.outbox.next_alert(),
+            Takes::Alerts => {
+                let (name, on_top) = (self.sink.name(), self.sink.on_top());
+                self.outbox.next_alert(name, on_top)
+            }
             Takes::Objects => self.outbox.next_object(),
         }
     }
@@ -201,7 +212,10 @@ impl Pump {
         let due = {
             let state = self.outbox.state.lock();
             match self.sink.takes() {
-                Takes::Alerts => state.alerts.next_due(),
+                Takes::Alerts => {
+                    let queue = state.alerts.get(self.sink.name());
+                    queue.and_then(|queue| queue.plan.next_due())
+                }
                 Takes::Objects => state.objects.next_due(),
             }
         };
@@ -292,9 +306,10 @@ impl Pump {
             }
         }
         let settled = match self.sink.takes() {
-            Takes::Alerts => self
-                .outbox
-                .settle_alert(&ticket, &self.recipient, &outcome, until),
+            Takes::Alerts => {
+                let to = (self.sink.name(), &*self.recipient);
+                self.outbox.settle_alert(&ticket, to, &outcome, until)
+            }
             Takes::Objects => self
                 .outbox
                 .settle_object(&ticket, &self.recipient, &outcome, until),
@@ -339,7 +354,7 @@ impl Pump {
             return;
         }
         self.counted = Some(now);
-        if let Ok(waiting) = self.outbox.waiting(self.sink.takes()) {
+        if let Ok(waiting) = self.outbox.waiting_for(&*self.sink) {
             let label = SinkLabel {
                 sink: self.sink.name(),
             };

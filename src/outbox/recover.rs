@@ -110,14 +110,16 @@ impl Outbox {
             .map_err(|error| OutboxError::sqlite(&self.dir.join(super::store::FILE), error))
     }
 
-    fn reload_in(&self, state: &mut State) -> Result<(), OutboxError> {
+    pub(super) fn reload_in(&self, state: &mut State) -> Result<(), OutboxError> {
         state.seen = self.data_version(state)?;
-        state.alerts.clear();
+        for queue in state.alerts.values_mut() {
+            queue.plan.clear();
+        }
         state.objects.clear();
         let read = |state: &State| {
             let mut lanes = Vec::new();
             let mut select = state.db.prepare(
-                "SELECT DISTINCT incident, ?1 FROM alerts WHERE waiting = 1
+                "SELECT DISTINCT incident, ?1 FROM alert_delivery WHERE waiting = 1
                  UNION ALL SELECT DISTINCT incident, lane FROM objects WHERE waiting = 1",
             )?;
             let mut rows = select.query(params![Lane::Alerts.code()])?;

@@ -301,7 +301,7 @@ impl Outbox {
         })
     }
 
-    /// Deletes the oldest alerts that have arrived, as far as the quota of alerts asks for it. A receiver cannot ask for
+    /// Deletes the oldest alerts that have arrived at every receiver, as far as the quota of alerts asks for it. A receiver cannot ask for
     /// these again.
     fn trim_alerts(&self) -> Result<(), OutboxError> {
         let bytes: i64 = self.read(|db| {
@@ -315,7 +315,9 @@ impl Outbox {
         let oldest: Vec<(String, i64, i64)> = self.read(|db| {
             let mut select = db.prepare_cached(
                 "SELECT a.incident, a.seq, length(a.facts) FROM alerts a JOIN incidents i ON i.id = a.incident
-                 WHERE i.ended = 1 AND a.waiting = 0 AND a.delivered_ms IS NOT NULL ORDER BY i.start_ms, i.id, a.seq",
+                 WHERE i.ended = 1 AND NOT EXISTS (SELECT 1 FROM alert_delivery d WHERE d.incident = a.incident AND d.seq = a.seq
+                     AND (d.waiting = 1 OR d.delivered_ms IS NULL))
+                 ORDER BY i.start_ms, i.id, a.seq",
             )?;
             let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -330,7 +332,8 @@ impl Outbox {
         }
         self.write(|tx| {
             let mut delete = tx.db.prepare_cached(
-                "DELETE FROM alerts WHERE incident = ?1 AND seq = ?2 AND waiting = 0",
+                "DELETE FROM alerts WHERE incident = ?1 AND seq = ?2 AND NOT EXISTS (
+                     SELECT 1 FROM alert_delivery d WHERE d.incident = ?1 AND d.seq = ?2 AND d.waiting = 1)",
             )?;
             for (incident, seq, _) in &gone {
                 delete.execute(params![incident, seq])?;

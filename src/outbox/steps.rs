@@ -2,7 +2,7 @@
 
 use super::{
     Outbox, OutboxError,
-    sinks::{Outcome, Parcel, Takes},
+    sinks::{MQTT, Outcome, Parcel, Takes},
 };
 
 /// What goes next, as a worker picks it for its sink.
@@ -11,7 +11,7 @@ use super::{
 /// When the database cannot be written.
 pub fn take(outbox: &Outbox, takes: Takes) -> Result<Option<Parcel>, OutboxError> {
     match takes {
-        Takes::Alerts => outbox.next_alert(),
+        Takes::Alerts => outbox.next_alert(MQTT, 0),
         Takes::Objects => outbox.next_object(),
     }
 }
@@ -24,7 +24,7 @@ pub fn arrived(outbox: &Outbox, takes: Takes, parcel: &Parcel) -> Result<(), Out
     let outcome = Outcome::Delivered { receipt: None };
     let (ticket, recipient) = (&parcel.ticket, "a bench");
     match takes {
-        Takes::Alerts => outbox.settle_alert(ticket, recipient, &outcome, None),
+        Takes::Alerts => outbox.settle_alert(ticket, (MQTT, recipient), &outcome, None),
         Takes::Objects => outbox.settle_object(ticket, recipient, &outcome, None),
     }
 }

@@ -17,7 +17,7 @@ pub(crate) const FILE: &str = "outbox.db";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Step `i` brings schema `i` to `i + 1`. Never changed once released, only added to.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -150,6 +150,48 @@ CREATE TABLE ledger_live (
     PRIMARY KEY (day, recipient)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+-- Who gets alerts from now on: which states (separated by blanks), and whether only once that a visit began and ended.
+CREATE TABLE alert_sinks (
+    name TEXT PRIMARY KEY,
+    states TEXT NOT NULL,
+    once INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO alert_sinks (name, states, once) VALUES ('mqtt', 'began updated ended', 0);
+
+-- One row for each change, and one below for each receiver that is to hear of it.
+ALTER TABLE alerts RENAME TO alerts_4;
+CREATE TABLE alerts (
+    incident TEXT NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (incident, seq)
+) STRICT, WITHOUT ROWID;
+INSERT INTO alerts (incident, seq, state, facts, created_ms)
+    SELECT incident, seq, state, facts, created_ms FROM alerts_4;
+
+-- `n` is given when it is first sent there. `waiting`: to be sent. `problem` without `waiting`: parked.
+CREATE TABLE alert_delivery (
+    incident TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    sink TEXT NOT NULL,
+    n INTEGER,
+    first_sent_ms INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    problem TEXT,
+    delivered_ms INTEGER,
+    waiting INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (incident, seq, sink),
+    UNIQUE (sink, n),
+    FOREIGN KEY (incident, seq) REFERENCES alerts (incident, seq) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+INSERT INTO alert_delivery (incident, seq, sink, n, first_sent_ms, attempts, problem, delivered_ms, waiting)
+    SELECT incident, seq, 'mqtt', n, first_sent_ms, attempts, problem, delivered_ms, waiting FROM alerts_4;
+DROP TABLE alerts_4;
+CREATE INDEX alert_delivery_waiting ON alert_delivery (sink, incident, seq) WHERE waiting = 1;
+",
 ];
 
 /// Opens the database in `dir` and brings its schema up to date.
@@ -227,10 +269,103 @@ mod tests {
         drop(db);
         let error = open(dir.path()).unwrap_err().to_string();
         assert!(
-            error.contains("newer Lares (schema 99, this one knows 4)"),
+            error.contains("newer Lares (schema 99, this one knows 5)"),
             "{error}"
         );
         assert!(!error.contains('\n'));
+    }
+
+    #[test]
+    fn alerts_of_the_schema_for_one_receiver_are_the_brokers() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Connection::open(dir.path().join(FILE)).unwrap();
+        for (from, step) in MIGRATIONS.iter().enumerate().take(4) {
+            migrate(&mut db, from as u32 + 1, step).unwrap();
+        }
+        db.execute_batch(
+            "INSERT INTO incidents (id, camera, prefix, start_ms, start_ns, facts) VALUES ('a', 'door', 'p', 1, 1, '{}');
+             INSERT INTO alerts VALUES ('a', 1, 'began', 'f1', 7, 10, 11, 2, NULL, 12, 0);
+             INSERT INTO alerts VALUES ('a', 2, 'updated', 'f2', 8, 20, 21, 3, 'refused', NULL, 0);
+             INSERT INTO alerts VALUES ('a', 3, 'updated', 'f3', 9, 30, 31, 1, 'away', NULL, 1);
+             INSERT INTO alerts VALUES ('a', 4, 'ended', 'f4', NULL, 40, NULL, 0, NULL, NULL, 1);
+             INSERT INTO settings VALUES ('alerts.n', '9');",
+        )
+        .unwrap();
+        drop(db);
+        let db = open(dir.path()).unwrap();
+        type Row = (
+            i64,
+            String,
+            Option<i64>,
+            Option<i64>,
+            i64,
+            Option<String>,
+            Option<i64>,
+            bool,
+        );
+        let mut select = db
+            .prepare(
+                "SELECT d.seq, a.facts, d.n, d.first_sent_ms, d.attempts, d.problem, d.delivered_ms, d.waiting
+                 FROM alert_delivery d JOIN alerts a USING (incident, seq) WHERE d.sink = 'mqtt' ORDER BY d.seq",
+            )
+            .unwrap();
+        let rows: Vec<Row> = select
+            .query_map([], |r| {
+                Ok((
+                    r.get(0)?,
+                    r.get(1)?,
+                    r.get(2)?,
+                    r.get(3)?,
+                    r.get(4)?,
+                    r.get(5)?,
+                    r.get(6)?,
+                    r.get(7)?,
+                ))
+            })
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let text = |text: &str| text.to_owned();
+        assert_eq!(
+            rows,
+            [
+                (1, text("f1"), Some(7), Some(11), 2, None, Some(12), false),
+                (
+                    2,
+                    text("f2"),
+                    Some(8),
+                    Some(21),
+                    3,
+                    Some(text("refused")),
+                    None,
+                    false
+                ),
+                (
+                    3,
+                    text("f3"),
+                    Some(9),
+                    Some(31),
+                    1,
+                    Some(text("away")),
+                    None,
+                    true
+                ),
+                (4, text("f4"), None, None, 0, None, None, true),
+            ]
+        );
+        drop(select);
+        assert_eq!(count(&db, "alerts.n").unwrap(), 10);
+        let gone = db.execute("DELETE FROM incidents", []).unwrap();
+        let left: i64 = db
+            .query_row("SELECT count(*) FROM alert_delivery", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(
+            (gone, left),
+            (1, 0),
+            "rows of a deleted incident go with it"
+        );
+        let broken = db.prepare("PRAGMA foreign_key_check").unwrap().exists([]);
+        assert!(!broken.unwrap());
     }
 
     #[test]

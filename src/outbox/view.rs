@@ -13,7 +13,7 @@ use super::{
     Fail, Outbox, OutboxError, alerts, incidents, ledger,
     plan::{Lane, LaneKey},
     sending,
-    sinks::Takes,
+    sinks::{Sink, Takes},
     spending::Spending,
     store,
 };
@@ -32,6 +32,8 @@ pub struct Listed {
     pub start: WallTime,
     /// `alert SEQ`, or the object's key.
     pub what: String,
+    /// For which receiver.
+    pub to: String,
     /// Payload bytes; 0 for what is composed when it leaves.
     pub bytes: u64,
     /// It was refused, and waits for a person.
@@ -79,13 +81,13 @@ pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxErro
     let mut read = || {
         spending.read(&db, budget, &TimeZone::system(), wall)?;
         let mut select = db.prepare(
-            "SELECT i.id, i.start_ms, 'alert ' || a.seq, 0, a.waiting, a.attempts, a.problem, a.seq, NULL
-             FROM alerts a JOIN incidents i ON i.id = a.incident
-             WHERE a.waiting = 1 OR (a.problem IS NOT NULL AND a.delivered_ms IS NULL)
+            "SELECT i.id, i.start_ms, 'alert ' || d.seq, 0, d.waiting, d.attempts, d.problem, d.seq, NULL, d.sink
+             FROM alert_delivery d JOIN incidents i ON i.id = d.incident
+             WHERE d.waiting = 1 OR (d.problem IS NOT NULL AND d.delivered_ms IS NULL)
              UNION ALL
-             SELECT i.id, i.start_ms, o.key, o.bytes, o.waiting, o.attempts, o.problem, o.id + 1000000000, o.lane
+             SELECT i.id, i.start_ms, o.key, o.bytes, o.waiting, o.attempts, o.problem, o.id + 1000000000, o.lane, 'upload'
              FROM objects o JOIN incidents i ON i.id = o.incident WHERE o.waiting = 1 OR o.problem IS NOT NULL
-             ORDER BY 2, 1, 8",
+             ORDER BY 2, 1, 8, 10",
         )?;
         let mut rows = select.query([])?;
         let mut listed = Vec::new();
@@ -103,6 +105,7 @@ pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxErro
                 incident,
                 start: WallTime(row.get(1)?),
                 what: row.get(2)?,
+                to: row.get(9)?,
                 bytes: row.get::<_, i64>(3)? as u64,
                 parked,
                 held: front.is_some_and(|head| !spending.may_leave(&head, wall)),
@@ -119,7 +122,7 @@ pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxErro
 const RETRY_OBJECTS: &str = "UPDATE objects SET waiting = 1, problem = NULL, asked = (?1 IS NOT NULL)
     WHERE gone = 0 AND (?1 IS NULL OR incident = ?1 OR id IN (SELECT object FROM clip_uses WHERE incident = ?1))
       AND ((waiting = 0 AND problem IS NOT NULL) OR (waiting = 1 AND asked = 0 AND ?1 IS NOT NULL))";
-const RETRY_ALERTS: &str = "UPDATE alerts SET waiting = 1, problem = NULL
+const RETRY_ALERTS: &str = "UPDATE alert_delivery SET waiting = 1, problem = NULL
     WHERE waiting = 0 AND problem IS NOT NULL AND (?1 IS NULL OR incident = ?1)";
 
 fn retry_in(db: &Connection, incident: Option<IncidentId>) -> rusqlite::Result<u64> {
@@ -219,23 +222,39 @@ pub fn check(dir: &Path) -> Result<Checked, OutboxError> {
     read().map_err(|fail| fail.at(dir))
 }
 
-/// Rows that wait for a sink.
+/// Rows that wait for sinks of that kind. What waits for a receiver that is not set up any more does not count.
 pub(super) fn waiting(db: &Connection, takes: Takes) -> Result<u64, Fail> {
     let query = match takes {
-        Takes::Alerts => "SELECT count(*) FROM alerts WHERE waiting = 1",
+        Takes::Alerts => {
+            "SELECT count(*) FROM alert_delivery WHERE waiting = 1 AND sink IN (SELECT name FROM alert_sinks)"
+        }
         Takes::Objects => "SELECT count(*) FROM objects WHERE waiting = 1",
     };
     let count: i64 = db.prepare_cached(query)?.query_row([], |row| row.get(0))?;
     Ok(count as u64)
 }
 
+/// Rows that wait for a sink.
+pub(super) fn waiting_for(db: &Connection, sink: &dyn Sink) -> Result<u64, Fail> {
+    of_sink(db, sink, "waiting = 1")
+}
+
 /// Rows that a sink refused.
-pub(super) fn parked(db: &Connection, takes: Takes) -> Result<u64, Fail> {
-    let query = match takes {
-        Takes::Alerts => "SELECT count(*) FROM alerts WHERE waiting = 0 AND problem IS NOT NULL",
-        Takes::Objects => "SELECT count(*) FROM objects WHERE waiting = 0 AND problem IS NOT NULL",
+pub(super) fn parked(db: &Connection, sink: &dyn Sink) -> Result<u64, Fail> {
+    of_sink(db, sink, "waiting = 0 AND problem IS NOT NULL")
+}
+
+fn of_sink(db: &Connection, sink: &dyn Sink, which: &str) -> Result<u64, Fail> {
+    let count: i64 = match sink.takes() {
+        Takes::Alerts => db
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM alert_delivery WHERE sink = ?1 AND {which}"
+            ))?
+            .query_row([sink.name()], |row| row.get(0))?,
+        Takes::Objects => db
+            .prepare_cached(&format!("SELECT count(*) FROM objects WHERE {which}"))?
+            .query_row([], |row| row.get(0))?,
     };
-    let count: i64 = db.prepare_cached(query)?.query_row([], |row| row.get(0))?;
     Ok(count as u64)
 }
 
@@ -256,6 +275,11 @@ impl Outbox {
     /// When the database cannot be read.
     pub fn waiting(&self, takes: Takes) -> Result<u64, OutboxError> {
         self.read(|db| waiting(db, takes))
+    }
+
+    /// Rows that wait for one sink.
+    pub(super) fn waiting_for(&self, sink: &dyn Sink) -> Result<u64, OutboxError> {
+        self.read(|db| waiting_for(db, sink))
     }
 
     /// Waits until nothing waits for sinks of that kind, at most for `patience`; true when nothing does. Blocks the thread.

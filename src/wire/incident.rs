@@ -90,7 +90,7 @@ pub struct Clip {
 pub struct IncidentMessage {
     /// Version of this document.
     pub v: u32,
-    /// Number of this alert at its site, without gaps; none in `incident.json`, which is no alert.
+    /// Number of this alert among those for its receiver, without gaps; none in `incident.json`, which is no alert.
     pub n: Option<u64>,
     /// Which.
     pub id: IncidentId,

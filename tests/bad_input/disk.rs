@@ -153,7 +153,7 @@ fn who_comes_while_the_disk_is_full_is_told_all_the_same() {
 /// Alerts of that state in the database, all of which have arrived.
 fn alerts(data: &Path, state: &str) -> i64 {
     let db = rusqlite::Connection::open(data.join("outbox.db")).unwrap();
-    let query = "SELECT count(*), count(delivered_ms) FROM alerts WHERE state = ?1";
+    let query = "SELECT count(*), count(delivered_ms) FROM alerts JOIN alert_delivery USING (incident, seq) WHERE state = ?1";
     let (all, arrived): (i64, i64) = db
         .query_row(query, [state], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap();

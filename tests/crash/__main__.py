@@ -220,7 +220,7 @@ class Test:
             return 1
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
         try:
-            query = "SELECT (SELECT count(*) FROM alerts WHERE waiting) + (SELECT count(*) FROM objects WHERE waiting) + (SELECT count(*) FROM incidents WHERE NOT ended)"
+            query = "SELECT (SELECT count(*) FROM alert_delivery WHERE waiting) + (SELECT count(*) FROM objects WHERE waiting) + (SELECT count(*) FROM incidents WHERE NOT ended)"
             return db.execute(query).fetchone()[0]
         except sqlite3.OperationalError:
             return 1

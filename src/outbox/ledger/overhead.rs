@@ -1,8 +1,8 @@
 //! From payload bytes to bytes on the wire: what the network adds, as an estimate. Pure.
 //!
-//! Assumed, each seen with a packet count (`tests/ledger.rs`): IPv4 and TCP with timestamps (52 bytes a packet, 1448 of
+//! Assumed, and for MQTT and S3 compared with a packet count (`tests/ledger.rs`): IPv4 and TCP with timestamps (52 bytes a packet, 1448 of
 //! content in each), one packet of ours to acknowledge each answer, TLS 1.3 records of at most 16 kB (22 bytes each), and the
-//! heads of the protocols below. Counted is what leaves the house; what comes in (acknowledgements, answers) is not. What
+//! heads of the protocols below; those of WebDAV and of alerts by HTTP are reckoned only. Counted is what leaves the house; what comes in (acknowledgements, answers) is not. What
 //! lies below IP (Ethernet, PPPoE, the tunnels of a mobile network), lost packets that were sent twice, and uploads that
 //! failed half-way are not in it either. A folder has no overhead here: what a NAS's own protocol adds is not known.
 
@@ -20,6 +20,16 @@ const MQTT_ALERT: f64 = 48.0;
 const S3_HEAD: f64 = 800.0;
 /// Packets of ours around an upload: the acknowledgement of the answer, and a share of opening and closing connections.
 const S3_PACKETS: f64 = 2.5;
+/// Heads of the requests that an object takes at a WebDAV server: PUT, MOVE, and a share of those for folders.
+const WEBDAV_HEAD: f64 = 700.0;
+/// Packets of ours around these.
+const WEBDAV_PACKETS: f64 = 4.5;
+/// Request line and headers of an alert by HTTP ...
+const POST_HEAD: f64 = 350.0;
+/// ... packets of ours around it, with those that open and close its connection ...
+const POST_PACKETS: f64 = 6.0;
+/// ... and what a TLS handshake sends.
+const HANDSHAKE: f64 = 450.0;
 
 /// A sum over records of one kind to one recipient.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +45,10 @@ pub(crate) struct Sum {
 /// About how many bytes that was on the wire.
 pub(crate) fn on_wire(kind: &str, recipient: &str, sum: Sum) -> u64 {
     let (records, bytes) = (sum.records as f64, sum.bytes as f64);
+    let posted = recipient.starts_with("webhook ") || recipient.starts_with("ntfy ");
     let secure = recipient.starts_with("mqtts://")
+        || recipient.starts_with("webdavs://")
+        || posted && recipient.contains(" https://")
         || recipient.contains(" at https://")
         || recipient.ends_with(" at Amazon S3");
     let record = if secure { TLS_RECORD } else { 0.0 };
@@ -50,6 +63,11 @@ pub(crate) fn on_wire(kind: &str, recipient: &str, sum: Sum) -> u64 {
         }
     } else if recipient.starts_with("s3://") {
         stretched + records * (S3_HEAD + record + S3_PACKETS * PACKET)
+    } else if recipient.starts_with("webdav") {
+        stretched + records * (WEBDAV_HEAD + 2.0 * record + WEBDAV_PACKETS * PACKET)
+    } else if posted {
+        let handshake = if secure { HANDSHAKE } else { 0.0 };
+        stretched + records * (POST_HEAD + record + handshake + POST_PACKETS * PACKET)
     } else {
         bytes
     };
@@ -76,6 +94,14 @@ mod tests {
             assert!(wire("media", secure) > plain);
         }
         assert!(wire("alert", "mqtts://h:8883") > wire("alert", "mqtt://h:1883"));
+        assert!(wire("media", "webdavs://h/") > wire("media", "webdav://h/"));
+        for (secure, plain) in [
+            ("webhook https://h/", "webhook http://h/"),
+            ("ntfy https://h/", "ntfy http://h/"),
+        ] {
+            let plain = wire("alert", plain);
+            assert!(wire("alert", secure) > plain && plain > 104_000);
+        }
     }
 
     #[test]

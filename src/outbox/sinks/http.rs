@@ -1,9 +1,12 @@
-//! The HTTP client below uploads: bodies leave in pieces at the pace of the link, and what has left is counted.
+//! The HTTP client below receivers that speak it: bodies leave in pieces at the pace of the link, and what has left is counted.
 //!
-//! In: requests of `object_store`. Out: its responses, and through the request's [`Exchange`] what the crate keeps to itself: how
-//! much of the body has left, and for how long the store asks to be left alone. It never tries anything twice.
+//! In: requests of `object_store`, or our own. Out: answers of bounded length, and through the request's [`Exchange`] what else is
+//! learnt: how much of the body has left, and for how long the receiver asks to be left alone. It never tries anything twice and
+//! follows no redirect: what was meant for one receiver, with its login or signature, is for nobody else.
 
 use std::{
+    error::Error,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -23,9 +26,15 @@ use object_store::{
     },
 };
 use parking_lot::Mutex;
+use reqwest::{StatusCode, header::HeaderMap};
 
+use super::{SinkError, tls};
 use crate::outbox::pace::Pacer;
 
+/// A receiver that does not answer this quickly is away.
+const CONNECT: Duration = Duration::from_secs(10);
+/// A connection that was not used for this long is closed: many servers close theirs soon after, in the middle of a request.
+const IDLE: Duration = Duration::from_secs(15);
 /// Longest answer of a store that is read. Answers to uploads are short; a hostile one must not fill the memory.
 const LONGEST_ANSWER: usize = 1 << 20;
 /// Longest time for which a store may ask to be left alone.
@@ -51,6 +60,64 @@ impl Exchange {
     }
 }
 
+/// A client that trusts the system's certificates and those in `ca_file`; `refuse` makes an error of what is wrong with the
+/// configuration.
+pub(super) fn client(
+    ca_file: Option<&Path>,
+    https_only: bool,
+    refuse: &dyn Fn(String) -> SinkError,
+) -> Result<reqwest::Client, SinkError> {
+    let mut client = reqwest::Client::builder()
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .https_only(https_only)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("lares/", env!("CARGO_PKG_VERSION")));
+    if let Some(path) = ca_file {
+        let pem = tls::read_pem(path)?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|error| refuse(error.to_string()))?;
+        for certificate in certificates {
+            client = client.add_root_certificate(certificate);
+        }
+    }
+    client.build().map_err(|error| refuse(full_text(&error)))
+}
+
+/// The errors of HTTP hide below several layers.
+pub(super) fn innermost(error: &dyn Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    let text = inner.to_string();
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(200)
+        .collect()
+}
+
+/// What all layers say.
+pub(super) fn full_text(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        text.push_str(&source.to_string());
+        inner = source;
+    }
+    text
+}
+
+/// An answer, as much of it as was read.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
 /// A client whose bodies keep the pace.
 #[derive(Debug)]
 pub(super) struct PacedClient {
@@ -61,6 +128,43 @@ pub(super) struct PacedClient {
 impl PacedClient {
     pub(super) fn new(client: reqwest::Client, pacer: Arc<Pacer>) -> Self {
         Self { client, pacer }
+    }
+
+    /// Sends `request` with the content `body` and reads at most `longest` bytes of the answer.
+    pub(super) async fn send(
+        &self,
+        mut request: reqwest::Request,
+        body: Bytes,
+        exchange: Option<&Arc<Exchange>>,
+        longest: usize,
+    ) -> Result<Answer, reqwest::Error> {
+        *request.body_mut() = Some(self.body(body, exchange.cloned()));
+        let mut response = self.client.execute(request).await?;
+        if let Some(exchange) = exchange {
+            *exchange.retry_after.lock() = retry_after(&response);
+        }
+        let mut answer = BytesMut::new();
+        while let Some(more) = response.chunk().await? {
+            let room = longest - answer.len();
+            answer.extend_from_slice(&more[..more.len().min(room)]);
+            if answer.len() == longest {
+                break;
+            }
+        }
+        Ok(Answer {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            body: answer.freeze(),
+        })
+    }
+
+    /// For requests of our own.
+    pub(super) fn request(
+        &self,
+        method: reqwest::Method,
+        url: url::Url,
+    ) -> reqwest::RequestBuilder {
+        self.client.request(method, url)
     }
 
     fn body(&self, bytes: Bytes, exchange: Option<Arc<Exchange>>) -> reqwest::Body {
@@ -118,26 +222,15 @@ impl HttpService for PacedClient {
             .to_string()
             .parse()
             .map_err(|error: url::ParseError| HttpError::new(HttpErrorKind::Request, error))?;
-        let exchange = parts.extensions.get::<Arc<Exchange>>().cloned();
+        let exchange = parts.extensions.get::<Arc<Exchange>>();
         let mut out = reqwest::Request::new(parts.method, url);
         *out.headers_mut() = parts.headers;
-        *out.body_mut() = Some(self.body(whole(body).await?, exchange.clone()));
-
-        let mut response = self.client.execute(out).await.map_err(failed)?;
-        if let Some(exchange) = exchange {
-            *exchange.retry_after.lock() = retry_after(&response);
-        }
-        let mut answer = BytesMut::new();
-        while let Some(more) = response.chunk().await.map_err(failed)? {
-            let room = LONGEST_ANSWER - answer.len();
-            answer.extend_from_slice(&more[..more.len().min(room)]);
-            if answer.len() == LONGEST_ANSWER {
-                break;
-            }
-        }
-        let mut given = HttpResponse::new(answer.freeze().into());
-        *given.status_mut() = response.status();
-        std::mem::swap(given.headers_mut(), response.headers_mut());
+        let body = whole(body).await?;
+        let answer = self.send(out, body, exchange, LONGEST_ANSWER).await;
+        let answer = answer.map_err(failed)?;
+        let mut given = HttpResponse::new(answer.body.into());
+        *given.status_mut() = answer.status;
+        *given.headers_mut() = answer.headers;
         Ok(given)
     }
 }

@@ -7,8 +7,13 @@ mod announced;
 mod http;
 mod live;
 mod mqtt;
+mod ntfy;
+mod post;
+mod standing;
 mod store;
 mod tls;
+mod webdav;
+mod webhook;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -17,12 +22,21 @@ use futures::future::BoxFuture;
 
 pub use live::LiveState;
 pub use mqtt::{HubCommand, MqttSink, kept_health, probe as probe_broker};
+pub use ntfy::NtfySink;
 pub use store::StoreSink;
 pub use tls::TlsError;
+pub use webdav::WebDavSink;
+pub use webhook::WebhookSink;
 
 use self::http::Exchange;
-use super::{budget::Use, plan::LaneKey};
-use crate::flow::CameraId;
+use super::{budget::Use, pace::Pacer, plan::LaneKey};
+use crate::{
+    config::UploadConfig,
+    flow::{CameraId, IncidentState, WallTime},
+};
+
+/// Name of the broker among receivers: it is the only one that can ask for alerts again.
+pub(crate) const MQTT: &str = "mqtt";
 
 /// Why a sink could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +65,29 @@ pub enum Takes {
     Objects,
 }
 
+/// Which alerts a receiver wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wants {
+    /// Alerts of incidents in these states.
+    pub states: Vec<IncidentState>,
+    /// Of `began` and `ended` the first one of a visit is enough: what comes later tells of clip and picture.
+    pub once: bool,
+}
+
+impl Default for Wants {
+    /// All of them.
+    fn default() -> Self {
+        Self {
+            states: vec![
+                IncidentState::Began,
+                IncidentState::Updated,
+                IncidentState::Ended,
+            ],
+            once: false,
+        }
+    }
+}
+
 /// The content of an object.
 #[derive(Debug, Clone)]
 pub enum Body {
@@ -74,8 +111,10 @@ pub enum Payload {
     Alert {
         /// Of which camera.
         camera: CameraId,
-        /// Its number.
+        /// Its number at this receiver.
         n: u64,
+        /// When it was handed over for sending, as the document says.
+        sent: WallTime,
         /// The document.
         json: Bytes,
     },
@@ -175,6 +214,14 @@ pub trait Sink: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// Which rows it is for.
     fn takes(&self) -> Takes;
+    /// Which alerts it wants, where it takes alerts.
+    fn wants(&self) -> Wants {
+        Wants::default()
+    }
+    /// Bytes on the wire that each alert costs beyond what an MQTT message would, for the data plan.
+    fn on_top(&self) -> u64 {
+        0
+    }
     /// Who gets it, for the ledger: an address without secrets.
     fn recipient(&self) -> String;
     /// How many deliveries may be on their way at once.
@@ -189,6 +236,41 @@ pub trait Sink: Send + Sync + 'static {
     fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome>;
     /// What is wrong with the connection now, in one sentence.
     fn problem(&self) -> Option<String>;
+}
+
+fn is_webdav(config: &UploadConfig) -> bool {
+    config.url.scheme().starts_with("webdav")
+}
+
+/// The store that `config` names, fed at the pace of `pacer`. Nothing is opened yet.
+///
+/// # Errors
+/// When the address or the certificates are of no use.
+pub fn store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Arc<dyn Sink>, SinkError> {
+    Ok(if is_webdav(config) {
+        Arc::new(WebDavSink::new(config, pacer)?)
+    } else {
+        Arc::new(StoreSink::new(config, pacer)?)
+    })
+}
+
+/// Whether that store takes an object: puts a small one and deletes it again. For `lares check`.
+///
+/// # Errors
+/// One sentence that says what to do.
+pub async fn probe_store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<(), String> {
+    let unusable = |error: SinkError| error.to_string();
+    if is_webdav(config) {
+        WebDavSink::new(config, pacer)
+            .map_err(unusable)?
+            .probe()
+            .await
+    } else {
+        StoreSink::new(config, pacer)
+            .map_err(unusable)?
+            .probe()
+            .await
+    }
 }
 
 /// Whether a failure says that a name could not be turned into an address. The system has no error code for it.

@@ -10,34 +10,30 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::future::{BoxFuture, FutureExt, ready};
+use futures::future::{BoxFuture, FutureExt};
 use object_store::{
     Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, PutOptions, RetryConfig,
     aws::AmazonS3Builder, local::LocalFileSystem, path::Path as Key,
 };
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Body, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes,
-    http::{Exchange, PacedClient, PacedConnector},
-    name_is_unknown, tls,
+    Body, Outcome, Parcel, Payload, Sink, SinkError, Takes,
+    http::{self, Exchange, PacedClient, PacedConnector, full_text, innermost},
+    name_is_unknown,
+    standing::{Standing, later},
+    tls,
 };
 use crate::{config::UploadConfig, outbox::pace::Pacer};
 
 /// Uploads at once: enough to hide the round trips of a far store, few enough for a thin link.
-const AT_ONCE: usize = 3;
-/// A store that does not answer this quickly is away.
-const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const AT_ONCE: usize = 3;
 /// Time that every upload gets ...
-const LEAST_TIME: Duration = Duration::from_secs(30);
+pub(super) const LEAST_TIME: Duration = Duration::from_secs(30);
 /// ... and bytes a second that the thinnest useful link carries on top.
 const THINNEST_LINK: u64 = 4_000;
 /// On a paced link an upload shares it with text and with the other uploads: so many times its own time is still no failure.
 const PATIENCE_WITH_OTHERS: u32 = 8;
-/// A wrong key or a missing bucket needs a person: there is no hurry.
-const NEEDS_A_PERSON: Duration = Duration::from_secs(60);
 
 /// A store of objects.
 pub struct StoreSink(Arc<Inner>);
@@ -50,12 +46,7 @@ struct Inner {
     pacer: Arc<Pacer>,
     /// Time that every upload gets.
     least_time: Duration,
-    /// Pause after what a person has to put right.
-    pause: Duration,
-    /// Until when the store asked to be left alone.
-    quiet_until: Mutex<Option<Instant>>,
-    /// What the last answer said was wrong.
-    problem: Mutex<Option<String>>,
+    standing: Standing,
 }
 
 enum Target {
@@ -113,9 +104,7 @@ impl StoreSink {
             target,
             pacer: Arc::clone(pacer),
             least_time: LEAST_TIME,
-            pause: NEEDS_A_PERSON,
-            quiet_until: Mutex::new(None),
-            problem: Mutex::new(None),
+            standing: Standing::new(),
         })))
     }
 
@@ -123,7 +112,8 @@ impl StoreSink {
     #[cfg(test)]
     pub(crate) fn impatient(mut self, patience: Duration) -> Self {
         let inner = Arc::get_mut(&mut self.0).expect("nobody else has it yet");
-        (inner.least_time, inner.pause) = (patience, patience);
+        inner.least_time = patience;
+        inner.standing = Standing::with_pause(patience);
         self
     }
 
@@ -156,20 +146,7 @@ fn s3(
         .endpoint
         .as_ref()
         .is_some_and(|endpoint| endpoint.scheme() == "http");
-    let mut client = reqwest::Client::builder()
-        .connect_timeout(CONNECT)
-        .https_only(!allows_http)
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("lares/", env!("CARGO_PKG_VERSION")));
-    if let Some(path) = &config.ca_file {
-        let pem = tls::read_pem(path)?;
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-            .map_err(|error| refuse(error.to_string()))?;
-        for certificate in certificates {
-            client = client.add_root_certificate(certificate);
-        }
-    }
-    let client = client.build().map_err(|error| refuse(full_text(&error)))?;
+    let client = http::client(config.ca_file.as_deref(), !allows_http, refuse)?;
     let connector = PacedConnector::new(PacedClient::new(client, Arc::clone(pacer)));
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
@@ -220,16 +197,9 @@ impl Inner {
         body: Body,
         exchange: &Arc<Exchange>,
     ) -> Outcome {
-        let bytes = match body {
-            Body::Bytes(bytes) => bytes,
-            Body::File {
-                path,
-                bytes,
-                sha256,
-            } => match read(&path, bytes, sha256).await {
-                Ok(bytes) => bytes,
-                Err(reason) => return Outcome::Reject { reason },
-            },
+        let bytes = match content(body).await {
+            Ok(bytes) => bytes,
+            Err(reason) => return Outcome::Reject { reason },
         };
         self.put(key, content_type, bytes, exchange).await
     }
@@ -245,7 +215,7 @@ impl Inner {
             && !folder.is_dir()
         {
             // A NAS that is not mounted: making the folder would fill the disk below it.
-            return self.away(format!(
+            return self.standing.away(format!(
                 "the upload folder {} is not there: create it, or mount the disk or NAS that holds it",
                 folder.display()
             ));
@@ -264,45 +234,20 @@ impl Inner {
             options.extensions.insert(Arc::clone(exchange));
         }
         let bytes_out = bytes.len() as u64;
-        let allowed = self.least_time
-            + Duration::from_secs(bytes_out / THINNEST_LINK)
-            + self.pacer.time_for(bytes_out) * PATIENCE_WITH_OTHERS;
+        let allowed = self.least_time + time_on_top(&self.pacer, bytes_out);
         let put = self.store.put_opts(&path, bytes.into(), options);
         match tokio::time::timeout(allowed, put).await {
             Ok(Ok(done)) => {
-                *self.problem.lock() = None;
+                self.standing.good();
                 Outcome::Delivered {
                     receipt: done.e_tag,
                 }
             }
             Ok(Err(error)) => self.failed(key, &error, exchange.retry_after()),
-            Err(_) => {
-                let reason = format!("{key} did not get through in {} s", allowed.as_secs());
-                *self.problem.lock() = Some(reason.clone());
-                Outcome::Retry {
-                    scope: Scope::Parcel,
-                    after: None,
-                    reason,
-                }
-            }
-        }
-    }
-
-    fn away(&self, reason: String) -> Outcome {
-        *self.problem.lock() = Some(reason.clone());
-        Outcome::Retry {
-            scope: Scope::Sink,
-            after: None,
-            reason,
-        }
-    }
-
-    fn needs_a_person(&self, reason: String) -> Outcome {
-        *self.problem.lock() = Some(reason.clone());
-        Outcome::Retry {
-            scope: Scope::Sink,
-            after: Some(self.pause),
-            reason,
+            Err(_) => self.standing.stuck(format!(
+                "{key} did not get through in {} s",
+                allowed.as_secs()
+            )),
         }
     }
 
@@ -312,46 +257,33 @@ impl Inner {
             return self.folder_failed(error);
         };
         if let Some(why) = tls::distrust(error, "upload", "endpoint") {
-            return self
-                .needs_a_person(format!("the store {endpoint} could not be trusted: {why}"));
+            let reason = format!("the store {endpoint} could not be trusted: {why}");
+            return self.standing.needs_a_person(reason);
         }
         let text = full_text(error);
         match error {
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 if text.contains("RequestTimeTooSkewed") {
-                    return self.needs_a_person(format!(
+                    return self.standing.needs_a_person(format!(
                         "the store {endpoint} refuses uploads because this box's clock is wrong: let it synchronise (NTP)"
                     ));
                 }
-                self.needs_a_person(format!(
+                self.standing.needs_a_person(format!(
                     "the store {endpoint} refuses {key} in bucket \"{bucket}\": check upload.access_key, \
                      upload.secret_key_file and that this key may write there"
                 ))
             }
-            Error::NotFound { .. } => self.needs_a_person(format!(
+            Error::NotFound { .. } => self.standing.needs_a_person(format!(
                 "the store {endpoint} has no bucket \"{bucket}\": create it, or correct upload.url"
             )),
-            _ if asks_to_wait(&text) => {
-                if let Some(pause) = retry_after {
-                    // Also while other uploads succeed, which tells the pump that all is well.
-                    let until = Instant::now() + pause;
-                    let mut quiet = self.quiet_until.lock();
-                    *quiet = (*quiet).max(Some(until));
-                }
-                Outcome::Retry {
-                    scope: Scope::Sink,
-                    after: retry_after,
-                    reason: format!("the store {endpoint} is too busy to take more now"),
-                }
-            }
-            _ if text.contains("status code:") => Outcome::Retry {
-                scope: Scope::Parcel,
-                after: None,
-                reason: format!(
-                    "the store {endpoint} did not take {key} ({})",
-                    innermost(error)
-                ),
-            },
+            _ if asks_to_wait(&text) => self.standing.busy(
+                retry_after,
+                format!("the store {endpoint} is too busy to take more now"),
+            ),
+            _ if text.contains("status code:") => later(format!(
+                "the store {endpoint} did not take {key} ({})",
+                innermost(error)
+            )),
             _ => {
                 let cause = innermost(error);
                 let advice = if name_is_unknown(&cause) {
@@ -359,7 +291,7 @@ impl Inner {
                 } else {
                     ""
                 };
-                self.away(format!(
+                self.standing.away(format!(
                     "the store {endpoint} cannot be reached or does not answer properly ({cause}){advice}"
                 ))
             }
@@ -368,39 +300,19 @@ impl Inner {
 
     fn folder_failed(&self, error: &Error) -> Outcome {
         let Target::Folder(folder) = &self.target else {
-            return self.away(error.to_string());
+            return self.standing.away(error.to_string());
         };
         let folder = folder.display();
         let cause = innermost(error);
-        self.away(format!(
+        self.standing.away(format!(
             "the upload folder {folder} cannot be written ({cause}): check that it has room and that this user may write there"
         ))
     }
 }
 
-/// The errors of HTTP hide below several layers.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    let text = inner.to_string();
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(200)
-        .collect()
-}
-
-fn full_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        text.push_str(&source.to_string());
-        inner = source;
-    }
-    text
+/// Time for an upload of `bytes` on top of what every upload gets.
+pub(super) fn time_on_top(pacer: &Pacer, bytes: u64) -> Duration {
+    Duration::from_secs(bytes / THINNEST_LINK) + pacer.time_for(bytes) * PATIENCE_WITH_OTHERS
 }
 
 fn asks_to_wait(text: &str) -> bool {
@@ -413,7 +325,18 @@ fn asks_to_wait(text: &str) -> bool {
     .any(|sign| text.contains(sign))
 }
 
-/// Reads a file and makes sure that it is still what was written down about it.
+/// The content to be sent. A file must still be what was written down about it.
+pub(super) async fn content(body: Body) -> Result<Bytes, String> {
+    match body {
+        Body::Bytes(bytes) => Ok(bytes),
+        Body::File {
+            path,
+            bytes,
+            sha256,
+        } => read(&path, bytes, sha256).await,
+    }
+}
+
 async fn read(path: &Path, bytes: u64, sha256: [u8; 32]) -> Result<Bytes, String> {
     let content = tokio::fs::read(path)
         .await
@@ -455,11 +378,7 @@ impl Sink for StoreSink {
     }
 
     fn ready(&self) -> BoxFuture<'_, ()> {
-        let until = *self.0.quiet_until.lock();
-        match until {
-            Some(until) => sleep_until(until).boxed(),
-            None => ready(()).boxed(),
-        }
+        self.0.standing.ready()
     }
 
     fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
@@ -481,6 +400,6 @@ impl Sink for StoreSink {
     }
 
     fn problem(&self) -> Option<String> {
-        self.0.problem.lock().clone()
+        self.0.standing.problem()
     }
 }

@@ -52,6 +52,8 @@ impl Rude {
             region: "us-east-1".to_owned(),
             access_key: Some("key".to_owned()),
             secret_key: Some(Secret::new("hunter2")),
+            user: None,
+            password: None,
             ca_file: None,
         };
         Arc::new(StoreSink::new(&config, &Pacer::new(None)).unwrap())

@@ -15,6 +15,8 @@ fn upload_to(folder: &Path) -> UploadConfig {
         region: "us-east-1".to_owned(),
         access_key: None,
         secret_key: None,
+        user: None,
+        password: None,
         ca_file: None,
     }
 }

@@ -18,6 +18,8 @@ enum Step {
     Restart,
     /// The next deliveries fail.
     Fail(u8),
+    /// The next deliveries to the second receiver of alerts fail.
+    FailThere(u8),
     /// A receiver asks for everything again.
     Resend,
 }
@@ -30,6 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0usize..6).prop_map(Step::End),
         1 => Just(Step::Restart),
         2 => (1u8..4).prop_map(Step::Fail),
+        2 => (1u8..4).prop_map(Step::FailThere),
         1 => Just(Step::Resend),
     ]
 }
@@ -38,40 +41,93 @@ fn step() -> impl Strategy<Value = Step> {
 struct Moody {
     failures: Arc<Mutex<u8>>,
     alerts: Arc<Mutex<Vec<IncidentMessage>>>,
+    failures_there: Arc<Mutex<u8>>,
+    alerts_there: Arc<Mutex<Vec<IncidentMessage>>>,
     objects: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Moody {
     fn sinks(&self) -> Vec<Arc<dyn Sink>> {
-        let make = |takes| {
-            let failures = Arc::clone(&self.failures);
-            let (alerts, objects) = (Arc::clone(&self.alerts), Arc::clone(&self.objects));
-            let sink: Arc<dyn Sink> = Scripted::new(takes, move |parcel| {
-                let mut failures = failures.lock();
-                if *failures > 0 {
-                    *failures -= 1;
-                    return Outcome::Retry {
-                        scope: if failures.is_multiple_of(2) {
-                            Scope::Parcel
-                        } else {
-                            Scope::Sink
-                        },
-                        after: Some(Duration::from_millis(1)),
-                        reason: "not now".to_owned(),
-                    };
-                }
-                match &parcel.payload {
-                    Payload::Alert { json, .. } => alerts
-                        .lock()
-                        .push(IncidentMessage::from_json(json).unwrap()),
-                    Payload::Object { key, .. } => drop(objects.lock().insert(key.clone())),
-                }
-                delivered()
-            });
+        let make = |name, takes| {
+            let (failures, alerts) = match name {
+                "webhook" => (&self.failures_there, &self.alerts_there),
+                _ => (&self.failures, &self.alerts),
+            };
+            let (failures, alerts) = (Arc::clone(failures), Arc::clone(alerts));
+            let objects = Arc::clone(&self.objects);
+            let sink: Arc<dyn Sink> =
+                Scripted::named(name, takes, Wants::default(), move |parcel| {
+                    let mut failures = failures.lock();
+                    if *failures > 0 {
+                        *failures -= 1;
+                        return Outcome::Retry {
+                            scope: if failures.is_multiple_of(2) {
+                                Scope::Parcel
+                            } else {
+                                Scope::Sink
+                            },
+                            after: Some(Duration::from_millis(1)),
+                            reason: "not now".to_owned(),
+                        };
+                    }
+                    match &parcel.payload {
+                        Payload::Alert { json, .. } => alerts
+                            .lock()
+                            .push(IncidentMessage::from_json(json).unwrap()),
+                        Payload::Object { key, .. } => drop(objects.lock().insert(key.clone())),
+                    }
+                    delivered()
+                });
             sink
         };
-        vec![make(Takes::Alerts), make(Takes::Objects)]
+        vec![
+            make("mqtt", Takes::Alerts),
+            make("webhook", Takes::Alerts),
+            make("upload", Takes::Objects),
+        ]
     }
+}
+
+/// That everything committed is among the `alerts` of a receiver, in order and numbered without gaps.
+fn arrived(
+    committed: &BTreeMap<IncidentId, u32>,
+    alerts: &[IncidentMessage],
+) -> Result<(), TestCaseError> {
+    for (id, seq) in committed {
+        let of: Vec<_> = alerts.iter().filter(|m| m.id == *id).collect();
+        prop_assert!(of.iter().any(|m| m.seq >= *seq), "{id} {seq} is missing");
+        prop_assert!(of.iter().any(|m| m.state == IncidentState::Began));
+        prop_assert!(of.iter().any(|m| m.state == IncidentState::Ended));
+        // The first time each change arrives, it is in order.
+        let mut first = BTreeSet::new();
+        let order: Vec<_> = of
+            .iter()
+            .map(|m| m.seq)
+            .filter(|s| first.insert(*s))
+            .collect();
+        prop_assert!(order.is_sorted(), "{order:?}");
+    }
+    let by_number: BTreeMap<_, _> = alerts
+        .iter()
+        .map(|m| (m.n.unwrap(), (m.id, m.seq)))
+        .collect();
+    let distinct: BTreeSet<_> = by_number.values().collect();
+    prop_assert_eq!(
+        distinct.len(),
+        by_number.len(),
+        "two numbers for one change"
+    );
+    prop_assert!(
+        by_number.keys().copied().eq(1..=by_number.len() as u64),
+        "a gap"
+    );
+    Ok(())
+}
+
+/// Few enough in a row that the waits between tries, which grow, stay below the patience of the test.
+fn fail_next(failures: &Mutex<u8>, times: u8) {
+    let mut failures = failures.lock();
+    *failures = (*failures + times).min(6);
 }
 
 fn play(steps: &[Step]) -> Result<(), TestCaseError> {
@@ -79,6 +135,8 @@ fn play(steps: &[Step]) -> Result<(), TestCaseError> {
     let moody = Moody {
         failures: Arc::default(),
         alerts: Arc::default(),
+        failures_there: Arc::default(),
+        alerts_there: Arc::default(),
         objects: Arc::default(),
     };
     home.start(moody.sinks());
@@ -114,7 +172,8 @@ fn play(steps: &[Step]) -> Result<(), TestCaseError> {
                 home.reopen();
                 home.start(moody.sinks());
             }
-            Step::Fail(times) => *moody.failures.lock() += times,
+            Step::Fail(times) => fail_next(&moody.failures, times),
+            Step::FailThere(times) => fail_next(&moody.failures_there, times),
             Step::Resend => drop(outbox.resend(1, None).unwrap()),
             _ => {}
         }
@@ -126,35 +185,8 @@ fn play(steps: &[Step]) -> Result<(), TestCaseError> {
         outbox.waiting(Takes::Objects).unwrap() == 0 && outbox.waiting(Takes::Alerts).unwrap() == 0
     };
     wait_for("everything", done);
-    let alerts = moody.alerts.lock();
-    for (id, seq) in &committed {
-        let of: Vec<_> = alerts.iter().filter(|m| m.id == *id).collect();
-        prop_assert!(of.iter().any(|m| m.seq >= *seq), "{id} {seq} is missing");
-        prop_assert!(of.iter().any(|m| m.state == IncidentState::Began));
-        prop_assert!(of.iter().any(|m| m.state == IncidentState::Ended));
-        // The first time each change arrives, it is in order.
-        let mut first = BTreeSet::new();
-        let order: Vec<_> = of
-            .iter()
-            .map(|m| m.seq)
-            .filter(|s| first.insert(*s))
-            .collect();
-        prop_assert!(order.is_sorted(), "{order:?}");
-    }
-    let by_number: BTreeMap<_, _> = alerts
-        .iter()
-        .map(|m| (m.n.unwrap(), (m.id, m.seq)))
-        .collect();
-    let distinct: BTreeSet<_> = by_number.values().collect();
-    prop_assert_eq!(
-        distinct.len(),
-        by_number.len(),
-        "two numbers for one change"
-    );
-    prop_assert!(
-        by_number.keys().copied().eq(1..=by_number.len() as u64),
-        "a gap"
-    );
+    arrived(&committed, &moody.alerts.lock())?;
+    arrived(&committed, &moody.alerts_there.lock())?;
     let objects = moody.objects.lock();
     prop_assert_eq!(
         objects.iter().filter(|key| key.ends_with(".m4s")).count(),

@@ -121,7 +121,7 @@ fn only_alerts_that_have_arrived_are_trimmed() {
     outbox
         .write(|tx| {
             tx.db.execute(
-                "UPDATE alerts SET waiting = 0, delivered_ms = 1 WHERE incident <> ?1",
+                "UPDATE alert_delivery SET waiting = 0, delivered_ms = 1 WHERE incident <> ?1",
                 [late.to_string()],
             )?;
             Ok(())

@@ -10,11 +10,15 @@ mod folder;
 mod history;
 mod limits;
 mod mqtt;
+mod ntfy;
+mod recipients;
 mod rows;
 mod s3;
 mod store_faults;
 mod thin;
 mod tls;
+mod webdav;
+mod webhook;
 mod wire;
 
 use std::{
@@ -32,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Outbox, OutboxError,
-    sinks::{Outcome, Parcel, Payload, Sink, Takes},
+    sinks::{Outcome, Parcel, Payload, Sink, Takes, Wants},
 };
 use crate::{
     base::{clock::SystemClock, tasks::Tasks, telemetry::Metrics},
@@ -223,6 +227,8 @@ type Script = Box<dyn FnMut(&Parcel) -> Outcome + Send>;
 /// A receiver that does what a test tells it to and remembers what it took.
 struct Scripted {
     takes: Takes,
+    name: &'static str,
+    wants: Wants,
     script: Mutex<Script>,
     taken: Mutex<Vec<Parcel>>,
 }
@@ -233,8 +239,23 @@ fn delivered() -> Outcome {
 
 impl Scripted {
     fn new(takes: Takes, script: impl FnMut(&Parcel) -> Outcome + Send + 'static) -> Arc<Self> {
+        let name = match takes {
+            Takes::Alerts => "mqtt",
+            Takes::Objects => "upload",
+        };
+        Self::named(name, takes, Wants::default(), script)
+    }
+
+    fn named(
+        name: &'static str,
+        takes: Takes,
+        wants: Wants,
+        script: impl FnMut(&Parcel) -> Outcome + Send + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
             takes,
+            name,
+            wants,
             script: Mutex::new(Box::new(script)),
             taken: Mutex::new(Vec::new()),
         })
@@ -265,16 +286,19 @@ impl Scripted {
 
 impl Sink for Scripted {
     fn name(&self) -> &'static str {
-        match self.takes {
-            Takes::Alerts => "mqtt",
-            Takes::Objects => "upload",
-        }
+        self.name
+    }
+    fn wants(&self) -> Wants {
+        self.wants.clone()
     }
     fn takes(&self) -> Takes {
         self.takes
     }
     fn recipient(&self) -> String {
-        "a test".to_owned()
+        match self.name {
+            "mqtt" | "upload" => "a test".to_owned(),
+            name => format!("{name} of a test"),
+        }
     }
     fn at_once(&self) -> usize {
         1

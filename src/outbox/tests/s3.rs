@@ -93,6 +93,8 @@ impl Moto {
             region: "us-east-1".to_owned(),
             access_key: Some("key".to_owned()),
             secret_key: Some(Secret::new("hunter2")),
+            user: None,
+            password: None,
             ca_file: None,
         }
     }
@@ -225,6 +227,8 @@ fn a_store_that_is_away_is_waited_for() {
         region: "us-east-1".to_owned(),
         access_key: Some("key".to_owned()),
         secret_key: Some(Secret::new("hunter2")),
+        user: None,
+        password: None,
         ca_file: None,
     };
     let sink = StoreSink::new(&config, &Pacer::new(None)).unwrap();
@@ -242,6 +246,8 @@ fn addresses_and_keys_that_cannot_be_used_say_how_to_write_them() {
         region: "us-east-1".to_owned(),
         access_key: None,
         secret_key: None,
+        user: None,
+        password: None,
         ca_file: None,
     };
     let refuse = |config: UploadConfig| match StoreSink::new(&config, &Pacer::new(None)) {

@@ -148,13 +148,13 @@ impl House {
     }
 
     fn send_text(&mut self) {
-        while let Some(parcel) = self.outbox.next_alert().unwrap() {
+        while let Some(parcel) = self.outbox.next_alert("mqtt", 0).unwrap() {
             self.spend_time(parcel.bytes() as usize);
             let id = parcel.ticket.key.incident;
             let took = self.now + ROUND_TRIP - self.began[&id];
             self.latencies.entry(id).or_insert(took);
             self.outbox
-                .settle_alert(&parcel.ticket, "a broker", &delivered(), None)
+                .settle_alert(&parcel.ticket, ("mqtt", "a broker"), &delivered(), None)
                 .unwrap();
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use super::*;
 use crate::{
     config::{BitRate, UploadConfig},
-    outbox::sinks::StoreSink,
+    outbox::sinks::{self, StoreSink},
 };
 
 /// What a store saw.
@@ -106,9 +106,21 @@ fn crypto() {
 
 #[test]
 fn bodies_keep_the_rate_on_the_wire() {
-    const RATE: u64 = 1_200_000;
     crypto();
     let store = Store::start(0, "");
+    the_rate_is_kept(&store, &store.config());
+}
+
+#[test]
+fn bodies_keep_the_rate_on_the_wire_to_webdav_too() {
+    crypto();
+    let store = Store::start(0, "");
+    let address = store.address.replacen("http", "webdav", 1);
+    the_rate_is_kept(&store, &UploadConfig::folder(address.parse().unwrap()));
+}
+
+fn the_rate_is_kept(store: &Store, config: &UploadConfig) {
+    const RATE: u64 = 1_200_000;
     let home = Home::with(OutboxConfig {
         budget: BudgetConfig {
             rate: Some(BitRate(RATE)),
@@ -132,8 +144,8 @@ fn bodies_keep_the_rate_on_the_wire() {
             );
         }
     }
-    let sink = StoreSink::new(&store.config(), home.outbox().pacer()).unwrap();
-    home.start(vec![Arc::new(sink)]);
+    let sink = sinks::store(config, home.outbox().pacer()).unwrap();
+    home.start(vec![sink]);
     wait_for("everything", || {
         home.outbox().waiting(Takes::Objects).unwrap() == 0
     });

@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use self::witness::kept_health;
 
 use self::link::Link;
-use super::{LiveState, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes, tls};
+use super::{LiveState, MQTT, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes, tls};
 use crate::{
     base::tasks::Tasks,
     config::MqttConfig,
@@ -199,7 +199,7 @@ pub async fn probe(config: &MqttConfig) -> Result<(), String> {
 
 impl Sink for MqttSink {
     fn name(&self) -> &'static str {
-        "mqtt"
+        MQTT
     }
 
     fn takes(&self) -> Takes {
