@@ -34,21 +34,21 @@ class Filter:
     """One filter. A call must pass all that are installed."""
 
     def __init__(self, otherwise: int):
-        self.library = ctypes.CDLL("libseccomp.so.2")
-        self.library.seccomp_init.restype = ctypes.c_void_p
-        self.handle = ctypes.c_void_p(self.library.seccomp_init(ctypes.c_uint32(otherwise)))
+        self.seccomp = ctypes.CDLL("libseccomp.so.2")
+        self.seccomp.seccomp_init.restype = ctypes.c_void_p
+        self.handle = ctypes.c_void_p(self.seccomp.seccomp_init(ctypes.c_uint32(otherwise)))
 
     def rule(self, action: int, call: str, *compare: Compare) -> None:
-        number = self.library.seccomp_syscall_resolve_name(call.encode())
+        number = self.seccomp.seccomp_syscall_resolve_name(call.encode())
         if number < 0:  # of another architecture, or newer than the library
             return
         array = (Compare * len(compare))(*compare)
-        status = self.library.seccomp_rule_add_array(self.handle, ctypes.c_uint32(action), number, len(compare), array)
+        status = self.seccomp.seccomp_rule_add_array(self.handle, ctypes.c_uint32(action), number, len(compare), array)
         if status != 0:
             raise OSError(-status, f"rule for {call}")
 
     def install(self) -> None:
-        status = self.library.seccomp_load(self.handle)
+        status = self.seccomp.seccomp_load(self.handle)
         if status != 0:
             raise OSError(-status, "seccomp_load")
 

@@ -45,12 +45,13 @@ async function until(what, answer, within = PATIENCE) {
   }
 }
 
-/** Starts the demo; its process and the page's address. */
-async function demo() {
-  const child = spawn(program, ["demo", "--for", "20min", "--video", video, "--out", join(scratch, "store")], {
+/** Starts the demo with `video` as what its camera sees; its process and the page's address. */
+async function demo(video) {
+  const home = mkdtempSync(join(scratch, "demo-"));
+  const child = spawn(program, ["demo", "--for", "20min", "--video", video, "--out", join(home, "store")], {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, TMPDIR: scratch },
+    env: { ...process.env, TMPDIR: home },
   });
   let said = "";
   child.stdout.on("data", (piece) => (said += piece));
@@ -111,44 +112,42 @@ async function picture(page, name, fullPage = false) {
   await blur("");
 }
 
-/** Where the clip is, and how much its picture differs from black. */
-const playing = (page) =>
-  page.evaluate(() => {
-    const element = document.querySelector("dialog video");
-    if (!element || element.readyState < 2) return null;
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [64, 48];
-    const context = canvas.getContext("2d");
-    context.drawImage(element, 0, 0, 64, 48);
-    const { data } = context.getImageData(0, 0, 64, 48);
-    let light = 0;
-    for (let at = 0; at < data.length; at += 4) light += data[at] + data[at + 1] + data[at + 2];
-    return { at: element.currentTime, light: light / (64 * 48 * 3), length: element.duration };
-  });
-
-async function plays(page, what) {
-  const first = await until(`picture of ${what}`, () => playing(page).then((now) => now && now.light > 5 && now), 30_000);
-  const later = await until(`progress of ${what}`, () => playing(page).then((now) => now && now.at > first.at + 0.5 && now), 30_000);
-  check(later.light > 5, `${what} plays: at ${first.at.toFixed(1)} s, then ${later.at.toFixed(1)} s, light ${later.light.toFixed(0)} of 255`);
-}
-
-/** Mean light of a part of a picture, in shares of its size. */
+/** Mean light, 0 to 255, of a part (in shares of its size) of the picture at `address`; without one, of the open clip. */
 const lightOf = (page, address, [x0, y0, x1, y1]) =>
   page.evaluate(
     async ([address, x0, y0, x1, y1]) => {
-      const image = await createImageBitmap(await (await fetch(address)).blob());
+      const shown = address ? await createImageBitmap(await (await fetch(address)).blob()) : document.querySelector("dialog video");
+      const [width, height] = [shown.videoWidth ?? shown.width, shown.videoHeight ?? shown.height];
       const canvas = document.createElement("canvas");
-      [canvas.width, canvas.height] = [image.width, image.height];
+      [canvas.width, canvas.height] = [width, height];
       const context = canvas.getContext("2d");
-      context.drawImage(image, 0, 0);
-      const [w, h] = [Math.max(1, (x1 - x0) * image.width), Math.max(1, (y1 - y0) * image.height)];
-      const { data } = context.getImageData(x0 * image.width, y0 * image.height, w, h);
+      context.drawImage(shown, 0, 0);
+      const [w, h] = [Math.max(1, (x1 - x0) * width), Math.max(1, (y1 - y0) * height)];
+      const { data } = context.getImageData(x0 * width, y0 * height, w, h);
       let light = 0;
       for (let at = 0; at < data.length; at += 4) light += data[at] + data[at + 1] + data[at + 2];
       return light / ((data.length / 4) * 3);
     },
     [address, x0, y0, x1, y1],
   );
+const WHOLE = [0, 0, 1, 1];
+
+/** Where the open clip is, and how long; null while it shows no picture. */
+const playing = (page) =>
+  page.evaluate(() => {
+    const element = document.querySelector("dialog video");
+    return element && element.readyState >= 2 ? { at: element.currentTime, length: element.duration } : null;
+  });
+
+async function plays(page, what) {
+  const lit = async () => {
+    const now = await playing(page);
+    return now && { ...now, light: await lightOf(page, null, WHOLE) };
+  };
+  const first = await until(`picture of ${what}`, () => lit().then((now) => now && now.light > 5 && now), 30_000);
+  const later = await until(`progress of ${what}`, () => lit().then((now) => now && now.at > first.at + 0.5 && now), 30_000);
+  check(later.light > 5, `${what} plays: at ${first.at.toFixed(1)} s, then ${later.at.toFixed(1)} s, light ${later.light.toFixed(0)} of 255`);
+}
 
 const incidents = (page) => page.evaluate(async () => (await (await fetch("/api/incidents")).json()).incidents);
 
@@ -250,17 +249,7 @@ async function masks(browser, address) {
   await page.goto(`${address}/#/`);
   await page.locator(`[data-incident="${next.id}"] button`).click();
   await plays(page, "a clip with a mask");
-  const dark = await page.evaluate(() => {
-    const element = document.querySelector("dialog video");
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [100, 100];
-    const context = canvas.getContext("2d");
-    context.drawImage(element, 0, 0, 100, 100);
-    const { data } = context.getImageData(6, 8, 18, 34);
-    let light = 0;
-    for (let at = 0; at < data.length; at += 4) light += data[at] + data[at + 1] + data[at + 2];
-    return light / ((data.length / 4) * 3);
-  });
+  const dark = await lightOf(page, null, [0.06, 0.08, 0.24, 0.42]);
   check(dark < 16, `the mask is black in the clip too (${dark.toFixed(0)})`);
   check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
   await close();
@@ -356,18 +345,66 @@ async function logIn(browser, address) {
   await close();
 }
 
-const { child, ended, page: address, said } = await demo();
+/** An H.265 camera: Chromium plays what was encoded anew beside its clips, and other browsers are told what they cannot play. */
+async function h265(browser, address) {
+  const { page, faults, close } = await open(browser, address, { viewport: { width: 800, height: 700 } });
+  await page.locator(".card").first().waitFor();
+  const { id } = (await incidents(page)).at(-1);
+  const known = async () => (await incidents(page)).find((one) => one.id === id);
+  await until("clip of an H.265 camera", async () => (await known())?.clip.playlist);
+  await page.locator(`[data-incident="${id}"] button`).click();
+  await plays(page, "the preview of an H.265 clip");
+  const { playlist, codec } = (await known()).clip;
+  check(playlist.includes("/preview/") && codec === "h264", `what plays is the preview, in H.264 (${playlist}, ${codec})`);
+  await page.keyboard.press("Escape");
+
+  // Without a preview (`preview = false`), in a browser that has no H.265.
+  await page.addInitScript(() => {
+    const without = (ask, no) => function (type) {
+      return /hvc1|hev1/.test(type) ? no : ask.call(this, type);
+    };
+    MediaSource.isTypeSupported = without(MediaSource.isTypeSupported, false);
+    HTMLMediaElement.prototype.canPlayType = without(HTMLMediaElement.prototype.canPlayType, "");
+  });
+  await page.route(/\/api\/incidents/, async (route) => {
+    const answer = await route.fetch();
+    const told = await answer.json();
+    for (const one of told.incidents ?? []) one.clip.codec = "h265";
+    await route.fulfill({ response: answer, json: told });
+  });
+  await until("whole clip", async () => (await known())?.clip.download);
+  await page.reload();
+  await page.locator(`[data-incident="${id}"] button`).click();
+  await page.getByText("This browser cannot play").waitFor();
+  check(await page.getByRole("link", { name: "Download" }).isVisible(), "a browser without H.265 says so, and offers the file");
+  check((await page.locator("dialog video").count()) === 0, "and tries no player");
+  check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
+  await close();
+}
+
+/** Takes `steps` on the page of a demo of `video`. */
+async function take(browser, video, steps) {
+  const { child, ended, page: address, said } = await demo(video);
+  try {
+    for (const step of steps) await step(browser, address);
+  } catch (error) {
+    check(false, `${error.message}`.split("\n").slice(0, 6).join(" | "));
+  } finally {
+    child.kill("SIGTERM");
+    await ended;
+    const last = said().trim().split("\n").at(-1);
+    check(/^demo: \d+ incidents alerted/.test(last), `the demo ends in good order (${last})`);
+  }
+}
+
 const browser = await chromium.launch({ executablePath: browserPath, args: FLAGS });
 try {
-  for (const step of [household, keyboard, masks, small, logIn]) await step(browser, address);
+  await take(browser, video, [household, keyboard, masks, small, logIn]);
+  await take(browser, join(root, "samples/video/vtest-h265.mp4"), [h265]);
 } catch (error) {
-  check(false, `${error.message}`.split("\n").slice(0, 6).join(" | "));
+  check(false, error.message);
 } finally {
   await browser.close();
-  child.kill("SIGTERM");
-  await ended;
-  const last = said().trim().split("\n").at(-1);
-  check(/^demo: \d+ incidents alerted/.test(last), `the demo ends in good order (${last})`);
   rmSync(scratch, { recursive: true, force: true });
 }
 console.log(failures === 0 ? "page: every step holds" : `page: ${failures} FAILED`);

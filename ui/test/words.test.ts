@@ -31,9 +31,12 @@ test("each language has every word, and none is empty or left in English", () =>
 });
 
 test("every word is used", () => {
+  // These are looked up by what the hub says.
+  const looked = /^(did_|error_)|^(person|bicycle|car|cat|dog)$/;
+  assert.match(code, /words\[incident\.label\]/);
   for (const key of Object.keys(en)) {
-    if (/^(did_|error_)/.test(key)) continue;
-    assert.match(code, new RegExp(`\\b(w|words|words\\.value)(\\.|\\[")${key}\\b|words\\[incident\\.label\\]`), key);
+    if (looked.test(key)) continue;
+    assert.match(code, new RegExp(`\\b(w|words|words\\.value)(\\.|\\[")${key}\\b`), key);
   }
 });
 

@@ -11,7 +11,6 @@ export const en = {
   logOut: "Log out",
   loading: "One moment…",
   noConnection: "No connection to the box. The page tries again by itself.",
-  tryAgain: "Try again",
   close: "Close",
   cancel: "Cancel",
   save: "Save",
@@ -78,7 +77,6 @@ export const en = {
   test: "Test",
   newIncident: (what: string) => `New: ${what}`,
   openIncident: (what: string, time: string) => `${what}, ${time}: open`,
-  watchClip: "Watch the clip",
   download: "Download",
   clipNone: "There is no clip of this.",
   clipSending: "The clip is on its way.",
@@ -86,7 +84,6 @@ export const en = {
   clipGrowing: "The clip is still growing while you watch.",
   cannotPlay: "This browser cannot play this clip (H.265). You can download it and open it with a video player.",
   clipFailed: "The clip cannot be played just now.",
-  pictureFor: (what: string, time: string) => `${what}, ${time}`,
   clipOf: (what: string, time: string) => `Clip: ${what}, ${time}`,
 
   // Logging in.

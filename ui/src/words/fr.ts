@@ -12,7 +12,6 @@ export const fr: Words = {
   logOut: "Se déconnecter",
   loading: "Un instant…",
   noConnection: "Pas de connexion avec le boîtier. La page réessaie toute seule.",
-  tryAgain: "Réessayer",
   close: "Fermer",
   cancel: "Annuler",
   save: "Enregistrer",
@@ -76,7 +75,6 @@ export const fr: Words = {
   test: "Essai",
   newIncident: (what) => `Nouveau : ${what}`,
   openIncident: (what, time) => `${what}, ${time} : ouvrir`,
-  watchClip: "Voir la vidéo",
   download: "Télécharger",
   clipNone: "Il n’y a pas de vidéo.",
   clipSending: "La vidéo est en route.",
@@ -84,7 +82,6 @@ export const fr: Words = {
   clipGrowing: "La vidéo s’allonge pendant que vous regardez.",
   cannotPlay: "Ce navigateur ne sait pas lire cette vidéo (H.265). Vous pouvez la télécharger et l’ouvrir avec un lecteur vidéo.",
   clipFailed: "La vidéo ne peut pas être lue pour le moment.",
-  pictureFor: (what, time) => `${what}, ${time}`,
   clipOf: (what, time) => `Vidéo : ${what}, ${time}`,
 
   loginTitle: "Connexion",

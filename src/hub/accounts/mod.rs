@@ -3,6 +3,8 @@
 //! In: names, passwords and tokens of browsers. Out: who it is. Passwords are kept as argon2id hashes, tokens of sessions as
 //! SHA-256: who reads the database can log in with neither. The hub without an account has one user on loopback, its owner.
 
+mod book;
+
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -18,6 +20,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use book::AccountBook;
 
 use super::{HubError, keys};
 use crate::flow::WallTime;
@@ -380,68 +384,6 @@ impl Accounts {
     }
 }
 
-/// The accounts, for the command line.
-pub struct AccountBook(Accounts);
-
-impl AccountBook {
-    /// Opens the accounts of the hub in `dir`, which may be running.
-    ///
-    /// # Errors
-    /// When the database cannot be opened.
-    pub fn open(dir: &Path) -> Result<Self, HubError> {
-        std::fs::create_dir_all(dir).map_err(|error| HubError::file(dir, error))?;
-        Accounts::open(dir).map(Self)
-    }
-
-    /// Whether the hub in `dir` has an account. Makes no file where there is none.
-    #[must_use]
-    pub fn has_any(dir: &Path) -> bool {
-        dir.join(FILE).exists()
-            && Self::open(dir)
-                .and_then(|book| book.0.none())
-                .is_ok_and(|none| !none)
-    }
-
-    /// Makes an account; it may look and change, or only look.
-    ///
-    /// # Errors
-    /// When name or password are of no use, or the name is taken.
-    pub fn add(&self, name: &str, password: &str, viewer: bool) -> Result<(), HubError> {
-        let role = if viewer { Role::Viewer } else { Role::Owner };
-        if viewer && self.0.none()? {
-            let reason = "the first account must be an owner: nobody could change anything";
-            return Err(HubError::Account(reason.to_owned()));
-        }
-        said(self.0.add(name, password, role)?)
-    }
-
-    /// Deletes an account.
-    ///
-    /// # Errors
-    /// When there is none of this name, or it is the last owner.
-    pub fn remove(&self, name: &str) -> Result<(), HubError> {
-        said(self.0.remove(name)?)
-    }
-
-    /// Names and roles.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn all(&self) -> Result<Vec<(String, &'static str)>, HubError> {
-        let all = self.0.all()?.into_iter();
-        Ok(all
-            .map(|account| (account.name, word(account.role)))
-            .collect())
-    }
-}
-
-fn said(done: Result<(), Refusal>) -> Result<(), HubError> {
-    done.map_err(|refusal| match refusal {
-        Refusal::Impossible(reason) | Refusal::Conflict(reason) => HubError::Account(reason),
-        Refusal::Wrong | Refusal::SlowDown(_) => HubError::Account("it was refused".to_owned()),
-    })
-}
-
 fn digest(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
@@ -482,90 +424,4 @@ fn sound(name: &str, password: &str) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    const GOOD: &str = "correct horse battery";
-
-    fn accounts() -> (tempfile::TempDir, Accounts) {
-        let dir = tempfile::tempdir().unwrap();
-        let accounts = Accounts::open(dir.path()).unwrap();
-        (dir, accounts)
-    }
-
-    #[test]
-    fn who_knows_the_password_gets_a_session_that_ends() {
-        let (dir, accounts) = accounts();
-        assert!(accounts.none().unwrap());
-        accounts.add("anna", GOOD, Role::Owner).unwrap().unwrap();
-        let now = WallTime(1_000);
-        let wrong = accounts
-            .log_in(HERE, "anna", "incorrect horse", now)
-            .unwrap();
-        assert_eq!(wrong, Err(Refusal::Wrong));
-        let nobody = accounts.log_in(HERE, "ben", GOOD, now).unwrap();
-        assert_eq!(nobody, Err(Refusal::Wrong));
-        let (token, session) = accounts.log_in(HERE, "anna", GOOD, now).unwrap().unwrap();
-        // After a restart too.
-        let accounts = Accounts::open(dir.path()).unwrap();
-        assert_eq!(accounts.session(&token, now).unwrap(), Some(session));
-        assert_eq!(accounts.session("other", now).unwrap(), None);
-        let late = WallTime(now.0 + SESSION_KEPT);
-        assert_eq!(accounts.session(&token, late).unwrap(), None);
-        accounts.log_out(&token).unwrap();
-        assert_eq!(accounts.session(&token, now).unwrap(), None);
-        // Neither password nor token lies in the database.
-        for entry in std::fs::read_dir(dir.path()).unwrap() {
-            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-            for secret in [GOOD, token.as_str()] {
-                let found = bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
-                assert!(!found);
-            }
-        }
-    }
-
-    #[test]
-    fn who_guesses_has_to_wait_and_others_need_not() {
-        let (_dir, accounts) = accounts();
-        accounts.add("anna", GOOD, Role::Viewer).unwrap().unwrap();
-        let now = WallTime(0);
-        for _ in 0..ATTEMPTS {
-            let refused = accounts.log_in(HERE, "anna", "x", now).unwrap();
-            assert_eq!(refused, Err(Refusal::Wrong));
-        }
-        let refused = accounts.log_in(HERE, "anna", GOOD, now).unwrap();
-        assert!(matches!(refused, Err(Refusal::SlowDown(_))));
-        let elsewhere: IpAddr = "10.0.0.7".parse().unwrap();
-        assert!(
-            accounts
-                .log_in(elsewhere, "anna", GOOD, now)
-                .unwrap()
-                .is_ok()
-        );
-    }
-
-    #[test]
-    fn accounts_that_cannot_be() {
-        let (_dir, accounts) = accounts();
-        for (name, password) in [
-            ("", GOOD),
-            ("anna b", GOOD),
-            ("anna", "short"),
-            ("annaannaanna", "AnnaAnnaAnna"),
-            (&"a".repeat(65), GOOD),
-            ("anna", &"x".repeat(257)),
-        ] {
-            let refused = accounts.add(name, password, Role::Owner).unwrap();
-            assert!(matches!(refused, Err(Refusal::Impossible(_))), "{name}");
-        }
-        accounts.add("anna", GOOD, Role::Owner).unwrap().unwrap();
-        let twice = accounts.add("anna", GOOD, Role::Owner).unwrap();
-        assert!(matches!(twice, Err(Refusal::Conflict(_))));
-        let last = accounts.remove("anna").unwrap();
-        assert!(matches!(last, Err(Refusal::Conflict(_))), "the last owner");
-        accounts.add("ben", GOOD, Role::Owner).unwrap().unwrap();
-        accounts.remove("anna").unwrap().unwrap();
-        assert_eq!(accounts.all().unwrap().len(), 1);
-    }
-}
+mod tests;
