@@ -10,6 +10,10 @@
 //! of the outbox. An alert's row is written by the watch lane before the record lane hears of it, so it never waits for
 //! a clip. Packets never wait for a model: the links here drop whole GOPs, and count them, before they hold up a source.
 //!
+//! Where a clip cannot stay as the camera sent it (privacy masks, H.265 for browsers), `rewrite` decodes what the record lane
+//! keeps and encodes it anew. Who asks for a picture of now gets one from `stills`, out of what is
+//! decoded anyway.
+//!
 //! Live, each lane is a thread ([`Camera::start`]). In replay the same [`Watch`] and [`Record`] are called in lock-step,
 //! one unit after the other.
 

@@ -71,7 +71,9 @@ impl Hub {
 
     fn start(&self) -> Process {
         let mut command = lares();
-        command.args(["hub", "--config"]).arg(self.config());
+        // At this level nothing is left out that the log could say.
+        command.args(["--log", "debug", "hub", "--config"]);
+        command.arg(self.config());
         let mut hub = Process::start(&mut command, &self.dir.path().join("hub.log"));
         wait_for("page of the hub", Duration::from_secs(20), || {
             hub.assert_running();
@@ -122,6 +124,23 @@ impl Hub {
         let mut script = python("hub_s3.py");
         script.args([endpoint.as_str(), site, other, own_key, foreign_key]);
         serde_json::from_str(&output_of(script.env("SECRET", secret))).unwrap()
+    }
+
+    /// The process id of the broker that `hub` has started.
+    fn broker_of(hub: &Process) -> i32 {
+        let found = Command::new("pgrep")
+            .args(["-P", &hub.id().to_string(), "mosquitto"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(found.stdout).unwrap();
+        text.trim().parse().unwrap()
+    }
+
+    /// What `lares check` says of this hub.
+    fn check(&self) -> String {
+        let mut check = lares();
+        check.args(["check", "--config"]).arg(self.config());
+        String::from_utf8(check.output().unwrap().stdout).unwrap()
     }
 
     fn mosquitto(&self, program: &str, site: &str) -> Command {
@@ -298,6 +317,17 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
         running.log().contains("was not understood"),
         "rubbish is told"
     );
+    // Nobody's secret is in the log, or where every user of the machine can read it.
+    let log = running.log();
+    assert!(log.contains("DEBUG"), "the log says less than it could");
+    let arguments = fs::read(format!("/proc/{}/cmdline", Hub::broker_of(&running))).unwrap();
+    let arguments = String::from_utf8(arguments).unwrap();
+    assert!(arguments.contains("mosquitto"));
+    for site in SITES {
+        let (secret, _) = hub.keys(site);
+        assert!(!log.contains(&secret), "the secret of {site} is in the log");
+        assert!(!arguments.contains(&secret));
+    }
     for each in &mut boxes {
         each.assert_running();
         each.terminate(STOPS);
@@ -319,6 +349,26 @@ fn what_happened_while_the_hub_was_away_arrives_and_a_lost_index_comes_back() {
     hub.incidents("first visit", site, |all| {
         complete(&all[all.len().saturating_sub(1)..])
     });
+
+    // The broker dies: it is started anew, and the box is back.
+    let broker = Hub::broker_of(&running);
+    let connected = |one: &Process| one.log().matches("connected to the broker").count();
+    let before = connected(&one);
+    assert!(before > 0, "{}", one.log());
+    let killed = Command::new("kill")
+        .args(["-9", &broker.to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    wait_for("a new broker", Duration::from_secs(30), || {
+        let anew = connected(&one) > before && hub.json("/api/house")["sites"][0]["online"] == true;
+        anew.then_some(())
+    });
+    assert_ne!(Hub::broker_of(&running), broker);
+    assert!(
+        running.log().contains("mosquitto has ended"),
+        "{}",
+        running.log()
+    );
 
     // A power cut of the hub, its broker and its store, while somebody comes.
     running.kill();
@@ -399,7 +449,14 @@ fn accounts_are_made_on_the_command_line_and_the_page_asks_for_them() {
     let (removed, said) = account(&["rm", "anna"], "");
     assert!(!removed && said.contains("last owner"), "{said}");
 
+    assert!(hub.check().contains("can open at"), "{}", hub.check());
+    let other = std::net::TcpListener::bind(("127.0.0.1", hub.store)).unwrap();
+    let said = hub.check();
+    assert!(said.contains("the hub cannot listen on") && said.contains("store_listen"));
+    drop(other);
+
     let mut running = hub.start();
+    assert!(hub.check().contains("is open at"), "{}", hub.check());
     let session = hub.json("/api/session");
     assert_eq!(
         (&session["state"], &session["account"]),

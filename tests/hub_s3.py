@@ -6,15 +6,21 @@ Prints {"refused": {attempt: answer}, "allowed": {attempt: answer}}; an answer i
 """
 
 import base64
+import datetime
 import http.client
 import json
 import os
 import sys
+import unittest.mock
+import urllib.error
 import urllib.parse
 import urllib.request
 
 import boto3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 BUCKET = "lares"
@@ -76,6 +82,23 @@ def main():
         "crop not there": attempt(s3.head_object, Bucket=BUCKET, Key=f"{place}/crop.jpg"),
     }
 
+    def signed_at(shift):
+        """Asks with a signature of another time. The error's code, or "done"."""
+        request = AWSRequest("GET", f"{endpoint}/{BUCKET}/{own}")
+        signer = S3SigV4Auth(Credentials(site, secret), "s3", "us-east-1")
+        with unittest.mock.patch("botocore.auth.get_current_datetime") as now:
+            now.return_value = datetime.datetime.now(datetime.UTC) + shift
+            signer.add_auth(request)
+        asked = urllib.request.Request(request.url, headers=dict(request.headers))
+        try:
+            with urllib.request.urlopen(asked, timeout=10):
+                return "done"
+        except urllib.error.HTTPError as error:
+            return str(error.code)
+
+    for minutes in (-20, 20):
+        refused[f"signed {minutes} minutes off"] = signed_at(datetime.timedelta(minutes=minutes))
+
     host = urllib.parse.urlparse(endpoint).netloc
 
     def raw(method, path, headers=None, body=b""):
@@ -122,6 +145,7 @@ def main():
         s3.delete_object(Bucket=BUCKET, Key=key)
 
     allowed = {
+        "signed 5 minutes off": signed_at(datetime.timedelta(minutes=-5)),
         "own": attempt(s3.get_object, Bucket=BUCKET, Key=own),
         "presigned with a range": attempt(ranged),
         "put, get, list, delete": attempt(round_trip),

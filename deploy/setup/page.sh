@@ -14,7 +14,7 @@ source "$here/pins.sh"
 
 cd "$root/ui"
 mark=dist/.made-from
-sources=$(find . -type f -not -path './node_modules/*' -not -path './dist/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+sources=$(find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -path './dist-test/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 if [ -f "$mark" ] && [ "$(cat "$mark")" = "$sources" ]; then exit 0; fi
 
 if ! have node || ! have npm; then

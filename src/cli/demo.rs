@@ -81,9 +81,10 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
     let hub = app.hub().context("the demo has a hub")?;
-    let alerts = listen(hub, scratch.path(), &tasks)?;
+    let broker = hub.broker().context("the demo has a broker")?;
+    let alerts = listen(hub, broker, scratch.path(), &tasks)?;
     let metrics = app.shared().metrics.clone();
-    writeln!(out, "broker   mqtt://{}", hub.broker())?;
+    writeln!(out, "broker   mqtt://{broker}")?;
     writeln!(out, "store    {}", store.display())?;
     writeln!(out, "page     http://{}", hub.page())?;
     writeln!(
@@ -176,10 +177,15 @@ fn configuration(camera: &str, store: &Path) -> String {
 }
 
 /// Every alert, as another program of the household receives it: Debian's `mosquitto_sub`.
-fn listen(hub: &Hub, scratch: &Path, tasks: &Tasks) -> anyhow::Result<mpsc::Receiver<String>> {
+fn listen(
+    hub: &Hub,
+    broker: SocketAddr,
+    scratch: &Path,
+    tasks: &Tasks,
+) -> anyhow::Result<mpsc::Receiver<String>> {
     let login = format!("-u {HOUSE_USER}\n-P {}\n", hub.keys().house().expose());
     fs::write(scratch.join("mosquitto_sub"), login)?;
-    let (host, port) = (hub.broker().ip().to_string(), hub.broker().port());
+    let (host, port) = (broker.ip().to_string(), broker.port());
     let mut command = Command::new("mosquitto_sub");
     command
         .args(["-h", &host, "-p", &port.to_string()])

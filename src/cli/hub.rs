@@ -115,6 +115,7 @@ fn serve(config: &HubConfig) -> anyhow::Result<()> {
 
 fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
     let keys = Keys::load(&config.dir.join("keys"), config.sites.iter().cloned())?;
+    let (broker, store) = (config.broker.is_none(), config.store.is_none());
     for site in keys.sites() {
         let secret = keys
             .site(site.as_str())
@@ -124,20 +125,41 @@ fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
             "# The box \"{site}\": write the secret into a file hub.key beside its configuration, for its user alone to\n\
              # read, and put the hub's address for HUB.\n\
              # hub.key: {secret}\n\
-             site = \"{site}\"\n\
-             [mqtt]\nurl = \"mqtt://HUB:{}\"\nuser = \"{site}\"\npassword_file = \"hub.key\"\n\
-             [upload]\nurl = \"s3://lares\"\nendpoint = \"http://HUB:{}\"\naccess_key = \"{site}\"\n\
-             secret_key_file = \"hub.key\"\n",
+             site = \"{site}\""
+        )?;
+        if broker {
+            let port = config.broker_listen.port();
+            writeln!(
+                out,
+                "[mqtt]\nurl = \"mqtt://HUB:{port}\"\nuser = \"{site}\"\npassword_file = \"hub.key\""
+            )?;
+        }
+        if store {
+            let port = config.store_listen.port();
+            writeln!(
+                out,
+                "[upload]\nurl = \"s3://lares\"\nendpoint = \"http://HUB:{port}\"\naccess_key = \"{site}\"\n\
+                 secret_key_file = \"hub.key\""
+            )?;
+        }
+        writeln!(out)?;
+    }
+    for (own, what, section) in [(broker, "broker", "mqtt"), (store, "store", "upload")] {
+        if !own {
+            writeln!(
+                out,
+                "# The {what} is another: give each box a login of its own there, and write it under [{section}]."
+            )?;
+        }
+    }
+    if broker {
+        writeln!(
+            out,
+            "# Home Assistant, or another program of the household: the broker at HUB:{}, user {HOUSE_USER}, password\n# {}",
             config.broker_listen.port(),
-            config.store_listen.port(),
+            keys.house().expose()
         )?;
     }
-    writeln!(
-        out,
-        "# Home Assistant, or another program of the household: the broker at HUB:{}, user {HOUSE_USER}, password\n# {}",
-        config.broker_listen.port(),
-        keys.house().expose()
-    )?;
     Ok(())
 }
 

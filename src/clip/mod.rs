@@ -1,4 +1,4 @@
-//! Packets become clips on disk: CMAF headers and media segments, cut from the pre-roll on, without re-encoding; and pictures.
+//! Packets become clips on disk: CMAF headers and media segments, cut from the pre-roll on, as the packets are; and pictures.
 //!
 //! In: the packets of one stream, in decode order, and which incidents want a clip from when to when; decoded frames
 //! for the pictures. Out: [`ClipEvent`]s that name whole files, synced to disk before they are named, and JPEG bytes.

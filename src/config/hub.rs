@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    ByteSize,
+    ByteSize, MqttConfig, UploadConfig,
     load::{DAY, HOUR},
     read::Section,
 };
@@ -34,6 +34,10 @@ pub struct HubConfig {
     pub retention: Duration,
     /// Most bytes of uploads.
     pub quota: ByteSize,
+    /// The broker that boxes send their alerts to; none: the hub starts one.
+    pub broker: Option<MqttConfig>,
+    /// The store that boxes upload to; none: the hub is one.
+    pub store: Option<UploadConfig>,
 }
 
 impl HubConfig {
@@ -50,12 +54,22 @@ impl HubConfig {
             names: Vec::new(),
             retention: Duration::from_secs(30 * 24 * 3600),
             quota: ByteSize::mb(20_000),
+            broker: None,
+            store: None,
         }
     }
 }
 
+/// Others than the hub's own, which `broker` and `store` may choose.
+pub(super) struct Others<'a> {
+    /// `[mqtt]`; the outer one says whether it is written.
+    pub(super) mqtt: Option<&'a Option<MqttConfig>>,
+    /// `[upload]`.
+    pub(super) upload: Option<&'a Option<UploadConfig>>,
+}
+
 /// None where it is not enabled.
-pub(super) fn hub(section: Section<'_>, data_dir: &Path) -> Option<HubConfig> {
+pub(super) fn hub(section: Section<'_>, data_dir: &Path, others: &Others<'_>) -> Option<HubConfig> {
     let enabled = section.flag("enabled", false);
     let dir = section.path("dir").unwrap_or_else(|| data_dir.join("hub"));
     let defaults = HubConfig::new(dir);
@@ -68,13 +82,42 @@ pub(super) fn hub(section: Section<'_>, data_dir: &Path) -> Option<HubConfig> {
         names: section.words("names").unwrap_or_default(),
         retention: section.duration("retention", defaults.retention, HOUR, DAY * 365),
         quota: section.parsed("quota").unwrap_or(defaults.quota),
+        broker: other(&section, "broker", "mqtt", others.mqtt),
+        store: other(&section, "store", "upload", others.upload),
         dir: defaults.dir,
     };
     if config.quota < ByteSize::mb(100) && section.has("quota") {
         section.problem("quota", "is too small: choose \"100 MB\" or more");
     }
+    if let Some(store) = &config.store
+        && store.url.scheme().starts_with("webdav")
+    {
+        section.problem(
+            "store",
+            "is \"external\", but the page cannot read a WebDAV server: write s3:// or file:// in upload.url, or leave store out",
+        );
+    }
     section.done();
     enabled.then_some(config)
+}
+
+/// What another section names, where `key` says that the hub shall use that.
+fn other<T: Clone>(
+    section: &Section<'_>,
+    key: &'static str,
+    named: &str,
+    there: Option<&Option<T>>,
+) -> Option<T> {
+    if !section.choice(key, &[("own", false), ("external", true)], false) {
+        return None;
+    }
+    if there.is_none() {
+        section.problem(
+            key,
+            format!("is \"external\", but there is no [{named}] that says which: write it, or leave {key} out"),
+        );
+    }
+    there?.clone()
 }
 
 fn sites(section: &Section<'_>) -> Vec<SiteId> {

@@ -138,9 +138,17 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
     let data_dir = section
         .path("data_dir")
         .unwrap_or_else(|| default_data_dir(environment));
+    let mqtt = section.has("mqtt").then(|| mqtt(section.section("mqtt")));
+    let upload = section
+        .has("upload")
+        .then(|| receivers::upload(section.section("upload")));
+    let others = hub::Others {
+        mqtt: mqtt.as_ref(),
+        upload: upload.as_ref(),
+    };
     let hub = section
         .has("hub")
-        .then(|| hub::hub(section.section("hub"), &data_dir))
+        .then(|| hub::hub(section.section("hub"), &data_dir, &others))
         .flatten();
     let config = Config {
         file: None,
@@ -149,10 +157,7 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
         hub,
         data_dir,
         models: models(section.section("models")),
-        mqtt: section
-            .has("mqtt")
-            .then(|| mqtt(section.section("mqtt")))
-            .flatten(),
+        mqtt: mqtt.flatten(),
         webhook: section
             .has("webhook")
             .then(|| receivers::webhook(section.section("webhook")))
@@ -161,10 +166,7 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
             .has("ntfy")
             .then(|| receivers::ntfy(section.section("ntfy")))
             .flatten(),
-        upload: section
-            .has("upload")
-            .then(|| receivers::upload(section.section("upload")))
-            .flatten(),
+        upload: upload.flatten(),
         outbox: outbox(section.section("outbox"), section.section("budget")),
         web: web(section.section("web")),
         log: log(section.section("log")),

@@ -138,6 +138,11 @@ impl House {
         self.local.as_ref()
     }
 
+    /// Every site that this hub is for.
+    pub(super) fn sites(&self) -> Vec<SiteId> {
+        self.sites.lock().keys().cloned().collect()
+    }
+
     /// Tells of an incident.
     pub(super) fn incident(&self, message: IncidentMessage) {
         let _ = self.news.send(News::Incident(Box::new(message)));

@@ -8,7 +8,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use rumqttc::v5::{
     AsyncClient, Event, EventLoop, Incoming, MqttOptions,
-    mqttbytes::{QoS, v5::Publish},
+    mqttbytes::{
+        QoS,
+        v5::{Filter, Publish},
+    },
 };
 use tokio::{
     sync::mpsc,
@@ -16,17 +19,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{house::House, index::Index, keys::HUB_USER};
+use super::{house::House, index::Index};
 use crate::{
     base::{backoff::Backoff, clock::Clock},
-    config::Secret,
     flow::{CameraId, Mode, SiteId},
+    outbox::sinks::why_it_ended,
     wire::{Command, Health, IncidentMessage, Topics},
 };
 
 /// The broker keeps what arrives for us while we are away, for this many seconds.
 const SESSION_KEPT: u32 = 14 * 24 * 3600;
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Largest message: a picture.
 const LARGEST: u32 = 4_100_000;
 /// Largest document that is read.
@@ -39,16 +41,16 @@ const ASK_EVERY: Duration = Duration::from_secs(60);
 const FIRST_ASK: Duration = Duration::from_secs(5);
 /// What is not understood is told at most this often.
 const GRUMBLE_EVERY: Duration = Duration::from_secs(60);
-/// What boxes say, and how surely it must arrive.
+/// What boxes say below their site, and how surely it must arrive.
 const TOPICS: [(&str, QoS); 8] = [
-    ("lares/+/+/incident", QoS::AtLeastOnce),
-    ("lares/+/status", QoS::AtLeastOnce),
-    ("lares/+/health", QoS::AtLeastOnce),
-    ("lares/+/+/status", QoS::AtMostOnce),
-    ("lares/+/+/mode", QoS::AtMostOnce),
-    ("lares/+/+/person", QoS::AtMostOnce),
-    ("lares/+/+/motion", QoS::AtMostOnce),
-    ("lares/+/+/snapshot", QoS::AtMostOnce),
+    ("+/incident", QoS::AtLeastOnce),
+    ("status", QoS::AtLeastOnce),
+    ("health", QoS::AtLeastOnce),
+    ("+/status", QoS::AtMostOnce),
+    ("+/mode", QoS::AtMostOnce),
+    ("+/person", QoS::AtMostOnce),
+    ("+/motion", QoS::AtMostOnce),
+    ("+/snapshot", QoS::AtMostOnce),
 ];
 
 /// What the page asks of a box.
@@ -61,17 +63,11 @@ pub(super) struct SetMode {
     pub(super) account: Option<String>,
 }
 
-/// How the broker is reached.
-#[derive(Debug, Clone)]
-pub(super) struct Address {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) password: Secret,
-}
-
 /// Listens until it is stopped.
 pub(super) struct Listener {
-    pub(super) address: Address,
+    pub(super) options: MqttOptions,
+    /// The broker, for people.
+    pub(super) address: String,
     pub(super) index: Arc<Index>,
     pub(super) house: House,
     pub(super) clock: Arc<dyn Clock>,
@@ -83,19 +79,16 @@ pub(super) struct Listener {
 }
 
 impl Listener {
+    /// Listens until it is stopped.
     pub(super) async fn run(mut self) {
+        self.options
+            .set_clean_start(false)
+            .set_session_expiry_interval(Some(SESSION_KEPT))
+            .set_max_packet_size(Some(LARGEST));
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
         loop {
             let began = Instant::now();
-            let mut options =
-                MqttOptions::new("lares-hub", self.address.host.clone(), self.address.port);
-            options
-                .set_credentials(HUB_USER, self.address.password.expose())
-                .set_keep_alive(KEEP_ALIVE)
-                .set_clean_start(false)
-                .set_session_expiry_interval(Some(SESSION_KEPT))
-                .set_max_packet_size(Some(LARGEST));
-            let (client, events) = AsyncClient::new(options, REQUESTS);
+            let (client, events) = AsyncClient::new(self.options.clone(), REQUESTS);
             let Some(reason) = self.connection(&client, events).await else {
                 let _ = client.try_disconnect();
                 return;
@@ -137,9 +130,7 @@ impl Listener {
             match event {
                 Ok(Event::Incoming(Incoming::ConnAck(_))) => {
                     self.caught_up.clear();
-                    for (topic, qos) in TOPICS {
-                        let _ = client.try_subscribe(topic, qos);
-                    }
+                    let _ = client.try_subscribe_many(self.filters());
                     tracing::info!("the hub listens to its broker");
                 }
                 Ok(Event::Incoming(Incoming::Publish(message))) => {
@@ -148,9 +139,18 @@ impl Listener {
                     }
                 }
                 Ok(_) => {}
-                Err(error) => return Some(error.to_string()),
+                Err(error) => return Some(why_it_ended(&self.address, &error)),
             }
         }
+    }
+
+    /// Topics of the sites that this hub is for: another broker may carry others.
+    fn filters(&self) -> Vec<Filter> {
+        let sites = self.house.sites();
+        let of_site = |site: &SiteId| {
+            TOPICS.map(|(below, qos)| Filter::new(format!("lares/{site}/{below}"), qos))
+        };
+        sites.iter().flat_map(of_site).collect()
     }
 
     /// Takes a message in; true when it may have left a gap.

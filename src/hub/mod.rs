@@ -8,6 +8,7 @@
 //! | `keys` | everybody's secrets |
 //! | `broker` | mosquitto as a child |
 //! | `store` | S3 over a folder |
+//! | `shelf` | objects as the page reads them, there or in another store |
 //! | `index` | incidents and their numbers, in SQLite |
 //! | `house` | the state of the moment |
 //! | `listen` | the ear at the broker |
@@ -21,6 +22,7 @@ mod index;
 mod keys;
 mod listen;
 mod pages;
+mod shelf;
 mod store;
 
 use std::{
@@ -33,6 +35,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
+use rumqttc::v5::MqttOptions;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::mpsc};
 
@@ -43,8 +46,10 @@ use self::{
     accounts::Accounts,
     house::House,
     index::Index,
-    listen::{Address, Listener},
+    keys::HUB_USER,
+    listen::Listener,
     pages::{Page, Stills},
+    shelf::Shelf,
     store::Folder,
 };
 use crate::{
@@ -53,10 +58,13 @@ use crate::{
         serve::{self, Limits},
         tasks::Tasks,
     },
-    config::{Areas, HubConfig, MqttConfig, UploadConfig},
-    flow::{CameraId, SiteId},
+    config::{Areas, HubConfig, MqttConfig, Secret, UploadConfig},
+    flow::{CameraId, SiteId, WallTime},
+    outbox::sinks::{SinkError, connection},
 };
 
+/// How often the hub's own broker hears that the hub is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests to boxes that may wait for the broker.
 const REQUESTS: usize = 64;
 /// Browsers: a page has a few connections, one of them for events, for hours.
@@ -103,6 +111,9 @@ pub enum HubError {
     /// The store's folder.
     #[error("the hub's store cannot be read: {0}")]
     Store(io::Error),
+    /// Another broker or store that the configuration names.
+    #[error(transparent)]
+    Elsewhere(#[from] SinkError),
     /// An account that cannot be.
     #[error("{0}")]
     Account(String),
@@ -169,12 +180,13 @@ pub trait AreasDesk: Send + Sync + 'static {
 pub struct Hub {
     keys: Arc<Keys>,
     page: SocketAddr,
-    broker: SocketAddr,
-    store: SocketAddr,
+    broker: Option<SocketAddr>,
+    store: Option<SocketAddr>,
 }
 
 impl Hub {
-    /// Starts broker, store, index and page, each with its own files in `config.dir`. They stop with `tasks`.
+    /// Starts broker, store, index and page, each with its own files in `config.dir`; broker and store only where
+    /// the configuration names no others. They stop with `tasks`.
     ///
     /// # Errors
     /// When a port is in use, a file cannot be used, or mosquitto is missing.
@@ -193,34 +205,24 @@ impl Hub {
             .chain(local.as_ref().map(|local| local.site.clone()))
             .collect();
         let keys = Arc::new(Keys::load(&config.dir.join("keys"), sites.clone())?);
-
         let page_listener = listen_on(config.listen, "the page", "listen").await?;
-        let store_listener = listen_on(config.store_listen, "uploads", "store_listen").await?;
         let page_address = address_of(&page_listener, config.listen);
-        let store_address = address_of(&store_listener, config.store_listen);
-        let broker_address = free_port(config.broker_listen).await?;
 
-        let folder = Folder::open(&config.dir.join("store")).map_err(HubError::Store)?;
+        let (shelf, folder, store) = start_store(config, &keys, tasks).await?;
         let (index, fresh) = Index::open(&config.dir, zone)?;
         let index = Arc::new(index);
         if fresh {
-            let found = index::rebuild(&index, &folder)?;
-            if found > 0 {
-                tracing::info!(incidents = found, "the index was made anew from the store");
-            }
+            make_anew(&index, &shelf).await?;
         }
         let accounts = Arc::new(Accounts::open(&config.dir)?);
-        broker::start(&config.dir.join("broker"), broker_address, &keys, tasks).await?;
+        let (options, address, broker) = start_broker(config, &keys, &sites, tasks).await?;
 
         let local_site = local.as_ref().map(|local| local.site.clone());
         let house = House::new(sites, local_site, zone_name);
         let (sender, requests) = mpsc::channel(REQUESTS);
         let listener = Listener {
-            address: Address {
-                host: broker_address.ip().to_string(),
-                port: broker_address.port(),
-                password: keys.hub().clone(),
-            },
+            options,
+            address,
             index: Arc::clone(&index),
             house: house.clone(),
             clock: Arc::clone(&clock),
@@ -230,10 +232,11 @@ impl Hub {
             caught_up: BTreeSet::new(),
         };
         tasks.spawn("hub", listener.run());
+        keep_limits(config, folder, &index, &clock, tasks)?;
 
         let page = Page {
-            index: Arc::clone(&index),
-            folder: folder.clone(),
+            index,
+            shelf,
             house,
             accounts,
             requests: sender,
@@ -245,46 +248,23 @@ impl Hub {
             off_loopback: !page_address.ip().is_loopback(),
             opened: Arc::default(),
         };
-        let stop = tasks.token();
         tasks.spawn(
             "page",
             serve::serve(
                 Limits::new(BROWSERS.0, BROWSERS.1),
                 page_listener,
                 pages::router(page),
-                stop.clone(),
+                tasks.token().clone(),
             ),
         );
-        tasks.spawn(
-            "store",
-            serve::serve(
-                Limits::new(BOXES.0, BOXES.1),
-                store_listener,
-                store::endpoint(folder.clone(), Arc::clone(&keys)),
-                stop.clone(),
-            ),
-        );
-        let (quota, retention) = (config.quota.0, config.retention);
-        let (stop, runtime) = (stop.clone(), tasks.runtime().clone());
-        tasks
-            .thread("hub-sweep", move || {
-                runtime.block_on(async {
-                    loop {
-                        keep_limits(&folder, &index, quota, retention);
-                        tokio::select! {
-                            () = stop.cancelled() => return,
-                            () = tokio::time::sleep(SWEEP_EVERY) => {}
-                        }
-                    }
-                });
-            })
-            .map_err(|error| HubError::file(&config.dir, error))?;
-        tracing::info!(page = %format!("http://{page_address}"), broker = %broker_address, store = %store_address, "the hub is open");
+        let shown =
+            |own: Option<SocketAddr>| own.map_or("external".to_owned(), |own| own.to_string());
+        tracing::info!(page = %format!("http://{page_address}"), broker = shown(broker), store = shown(store), "the hub is open");
         Ok(Self {
             keys,
             page: page_address,
-            broker: broker_address,
-            store: store_address,
+            broker,
+            store,
         })
     }
 
@@ -294,15 +274,15 @@ impl Hub {
         self.page
     }
 
-    /// Where the broker is.
+    /// Where the hub's own broker is.
     #[must_use]
-    pub fn broker(&self) -> SocketAddr {
+    pub fn broker(&self) -> Option<SocketAddr> {
         self.broker
     }
 
-    /// Where the store is.
+    /// Where the hub's own store is.
     #[must_use]
-    pub fn store(&self) -> SocketAddr {
+    pub fn store(&self) -> Option<SocketAddr> {
         self.store
     }
 
@@ -312,34 +292,143 @@ impl Hub {
         &self.keys
     }
 
-    /// How a box on this machine sends its alerts here; none for a site that the hub does not know.
+    /// How a box on this machine sends its alerts here; none for a site that the hub does not know, or where the
+    /// broker is another.
     #[must_use]
     pub fn mqtt(&self, site: &SiteId) -> Option<MqttConfig> {
-        let url = format!("mqtt://{}", self.broker).parse().ok()?;
-        let mut config = MqttConfig::without_login(url);
-        config.user = Some(site.to_string());
-        config.password = Some(self.keys.site(site.as_str())?.clone());
-        Some(config)
+        let secret = self.keys.site(site.as_str())?;
+        Some(own_broker(self.broker?, site.as_str(), secret))
     }
 
-    /// How a box on this machine uploads here; none for a site that the hub does not know.
+    /// How a box on this machine uploads here; none for a site that the hub does not know, or where the store is another.
     #[must_use]
     pub fn upload(&self, site: &SiteId) -> Option<UploadConfig> {
         let mut config = UploadConfig::folder(format!("s3://{}", store::BUCKET).parse().ok()?);
-        config.endpoint = Some(format!("http://{}", self.store).parse().ok()?);
+        config.endpoint = Some(format!("http://{}", self.store?).parse().ok()?);
         config.access_key = Some(site.to_string());
         config.secret_key = Some(self.keys.site(site.as_str())?.clone());
         Some(config)
     }
 }
 
-fn keep_limits(folder: &Folder, index: &Index, quota: u64, retention: Duration) {
-    let gone = store::sweep(folder, quota, retention, SystemTime::now()).map_err(HubError::Store);
-    match gone.and_then(|gone| index.forget(&gone).map(|()| gone.len())) {
-        Ok(0) => {}
-        Ok(incidents) => tracing::info!(incidents, "deleted: too old, or too much for the quota"),
-        Err(error) => tracing::warn!(%error, "nothing could be deleted"),
+/// Where the page reads objects; the folder and address of the store, where it is the hub's own.
+async fn start_store(
+    config: &HubConfig,
+    keys: &Arc<Keys>,
+    tasks: &Tasks,
+) -> Result<(Shelf, Option<Folder>, Option<SocketAddr>), HubError> {
+    if let Some(store) = &config.store {
+        return Ok((Shelf::external(store)?, None, None));
     }
+    let listener = listen_on(config.store_listen, "uploads", "store_listen").await?;
+    let address = address_of(&listener, config.store_listen);
+    let root = config.dir.join("store");
+    let folder = Folder::open(&root).map_err(HubError::Store)?;
+    tasks.spawn(
+        "store",
+        serve::serve(
+            Limits::new(BOXES.0, BOXES.1),
+            listener,
+            store::endpoint(folder.clone(), Arc::clone(keys)),
+            tasks.token().clone(),
+        ),
+    );
+    Ok((Shelf::folder(&root)?, Some(folder), Some(address)))
+}
+
+/// How the hub hears its broker; the broker's address for people, and its port where it is the hub's own.
+async fn start_broker(
+    config: &HubConfig,
+    keys: &Keys,
+    sites: &BTreeSet<SiteId>,
+    tasks: &Tasks,
+) -> Result<(MqttOptions, String, Option<SocketAddr>), HubError> {
+    if let Some(broker) = &config.broker {
+        // Another hub at the same broker is for other sites.
+        let first = sites.first().map_or("", |site| site.as_str());
+        let (options, address) = connection(broker, &format!("lares-hub-{first}"))?;
+        return Ok((options, address, None));
+    }
+    let address = free_port(config.broker_listen).await?;
+    broker::start(&config.dir.join("broker"), address, keys, tasks).await?;
+    let mut own = own_broker(address, HUB_USER, keys.hub());
+    own.keep_alive = KEEP_ALIVE;
+    let (options, shown) = connection(&own, "lares-hub")?;
+    Ok((options, shown, Some(address)))
+}
+
+/// The hub's own broker at `address`, for `user`.
+fn own_broker(address: SocketAddr, user: &str, secret: &Secret) -> MqttConfig {
+    let url = format!("mqtt://{address}").parse().expect("an address");
+    let mut config = MqttConfig::without_login(url);
+    config.user = Some(user.to_owned());
+    config.password = Some(secret.clone());
+    config
+}
+
+/// Fills an index that is new from what lies in the store. A store that is away is no reason not to start.
+async fn make_anew(index: &Index, shelf: &Shelf) -> Result<(), HubError> {
+    match index::rebuild(index, shelf).await {
+        Ok(incidents) => {
+            if incidents > 0 {
+                tracing::info!(incidents, "the index was made anew from the store");
+            }
+            index.filled()
+        }
+        Err(error @ HubError::Store(_)) => {
+            tracing::warn!("{error}; earlier incidents come to the page with the next start");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Starts what deletes incidents that are too old, or too much for the hub's own store.
+fn keep_limits(
+    config: &HubConfig,
+    folder: Option<Folder>,
+    index: &Arc<Index>,
+    clock: &Arc<dyn Clock>,
+    tasks: &Tasks,
+) -> Result<(), HubError> {
+    let (quota, retention) = (config.quota.0, config.retention);
+    let (index, clock) = (Arc::clone(index), Arc::clone(clock));
+    let (stop, runtime) = (tasks.token().clone(), tasks.runtime().clone());
+    let sweep = move || -> Result<usize, HubError> {
+        let mut gone = 0;
+        if let Some(folder) = &folder {
+            let swept = store::sweep(folder, quota, retention, SystemTime::now());
+            let swept = swept.map_err(HubError::Store)?;
+            index.forget(&swept)?;
+            gone = swept.len();
+        }
+        // Also those whose clips never came, or lie in another store.
+        let kept = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        let oldest = clock.wall().0.saturating_sub(kept);
+        Ok(gone + index.forget_before(WallTime(oldest))?)
+    };
+    tasks
+        .thread("hub-sweep", move || {
+            runtime.block_on(async {
+                loop {
+                    match sweep() {
+                        Ok(0) => {}
+                        Ok(incidents) => {
+                            tracing::info!(
+                                incidents,
+                                "deleted: too old, or too much for the quota"
+                            );
+                        }
+                        Err(error) => tracing::warn!(%error, "nothing could be deleted"),
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(SWEEP_EVERY) => {}
+                    }
+                }
+            });
+        })
+        .map_err(|error| HubError::file(&config.dir, error))
 }
 
 /// Whether a hub with such a configuration could start, or is running; what it would say.
@@ -347,12 +436,15 @@ fn keep_limits(folder: &Folder, index: &Index, quota: u64, retention: Duration) 
 /// # Errors
 /// One sentence that says what to do.
 pub fn probe(config: &HubConfig) -> Result<String, HubError> {
-    broker::is_installed()?;
-    let places = [
-        (config.listen, "the page", "listen"),
-        (config.broker_listen, "the broker", "broker_listen"),
-        (config.store_listen, "uploads", "store_listen"),
-    ];
+    let mut places = vec![(config.listen, "the page", "listen")];
+    if config.broker.is_none() {
+        broker::is_installed()?;
+        places.push((config.broker_listen, "the broker", "broker_listen"));
+    }
+    if config.store.is_none() {
+        places.push((config.store_listen, "uploads", "store_listen"));
+    }
+    let count = places.len();
     let taken: Vec<HubError> = places
         .into_iter()
         .filter_map(|(address, what, key)| {
@@ -365,8 +457,8 @@ pub fn probe(config: &HubConfig) -> Result<String, HubError> {
             })
         })
         .collect();
-    // All three at once are most likely taken by the hub itself.
-    let running = taken.len() == places.len();
+    // All of them at once are most likely taken by the hub itself.
+    let running = taken.len() == count;
     match taken.into_iter().next() {
         Some(error) if !running => Err(error),
         _ => Ok(format!(

@@ -135,17 +135,22 @@ impl Plan {
         let free = |key: &LaneKey| {
             !self.busy.contains(key) && self.postponed.get(key).is_none_or(|until| *until <= now)
         };
-        let waiting = || {
-            let heads = self.heads.iter();
-            heads.filter(|(key, head)| free(key) && may(head))
-        };
-        let class = waiting().map(|(_, head)| head.class).min()?;
+        // The class is looked at first: the rest costs more, and a backlog has thousands of lanes.
+        let mut class = None;
+        for (key, head) in &self.heads {
+            let better = class.is_none_or(|class| head.class < class);
+            if better && free(key) && may(head) {
+                class = Some(head.class);
+            }
+        }
+        let class = class?;
         let under_way = |key: &LaneKey| self.heads.get(key).map(|head| head.class);
         if class == Class::Full && self.busy.iter().filter_map(under_way).any(|c| c < class) {
             // Full quality would take the link from what matters more and is still on its way.
             return None;
         }
-        let of_class = waiting().filter(|(_, head)| head.class == class);
+        let heads = self.heads.iter();
+        let of_class = heads.filter(|(key, head)| head.class == class && free(key) && may(head));
         let oldest_turn = self.picks % OLDEST_EVERY == OLDEST_EVERY - 1;
         let by_number = matches!(class, Class::Again | Class::Resent);
         let picked = if by_number {

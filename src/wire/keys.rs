@@ -124,7 +124,7 @@ fn utc_date(at: WallTime) -> Date {
 }
 
 /// A whole key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ObjectKey {
     /// The household.
     pub site: SiteId,

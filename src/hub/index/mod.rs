@@ -17,7 +17,7 @@ pub(super) use rebuild::rebuild;
 
 use super::HubError;
 use crate::{
-    flow::{CameraId, IncidentId, SiteId},
+    flow::{CameraId, IncidentId, SiteId, WallTime},
     wire::IncidentMessage,
 };
 
@@ -92,7 +92,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Opens the index in `dir`, empty where there is none. Days are those of `zone`. True when it is new.
+    /// Opens the index in `dir`, empty where there is none. Days are those of `zone`. True until it has been [filled](Self::filled).
     ///
     /// # Errors
     /// When the database cannot be opened, or is of a newer program.
@@ -105,14 +105,20 @@ impl Index {
         if version > SCHEMA {
             return Err(HubError::NewerIndex(dir.join(FILE)));
         }
-        let fresh = version == 0;
-        if fresh {
+        if version == 0 {
             database.execute_batch(&format!(
                 "BEGIN;{TABLES}PRAGMA user_version = {SCHEMA};COMMIT;"
             ))?;
         }
+        let filled: i64 = database.query_row("PRAGMA application_id", [], |row| row.get(0))?;
         let database = Mutex::new(database);
-        Ok((Self { database, zone }, fresh))
+        Ok((Self { database, zone }, filled == 0))
+    }
+
+    /// All that the store held when it was made is in it.
+    pub(super) fn filled(&self) -> Result<(), HubError> {
+        let database = self.database.lock();
+        Ok(database.pragma_update(None, "application_id", 1)?)
     }
 
     /// Takes a message in; true when it is news, false when a newer one is there already.
@@ -224,6 +230,12 @@ impl Index {
             changes.execute("DELETE FROM incidents WHERE id = ?1", [id.to_string()])?;
         }
         Ok(changes.commit()?)
+    }
+
+    /// Forgets what began before `start`; how many that were.
+    pub(super) fn forget_before(&self, start: WallTime) -> Result<usize, HubError> {
+        let database = self.database.lock();
+        Ok(database.execute("DELETE FROM incidents WHERE start_ms < ?1", [start.0])?)
     }
 
     /// What `site` is to be asked for now: what was missed, and everything after the highest number.

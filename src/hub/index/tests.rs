@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     flow::WallTime,
-    hub::store::Folder,
+    hub::shelf::Shelf,
     wire::{Clip, ClipState},
 };
 
@@ -97,18 +97,23 @@ fn days_are_those_of_the_house() {
         (on(Some(day)), on(day.yesterday().ok()), on(None)),
         (1, 0, 1)
     );
+    drop(index);
+    let (index, fresh) = Index::open(dir.path(), utc()).unwrap();
     assert!(
-        !Index::open(dir.path(), utc()).unwrap().1,
-        "it is there now"
+        fresh,
+        "nobody has said that what lies in the store is in it"
     );
+    index.filled().unwrap();
+    assert!(!Index::open(dir.path(), utc()).unwrap().1);
 }
 
-#[test]
-fn a_lost_index_comes_back_from_the_bucket() {
+#[tokio::test]
+async fn a_lost_index_comes_back_from_the_bucket() {
     let dir = tempfile::tempdir().unwrap();
     let (hub, bucket) = (dir.path().join("hub"), dir.path().join("bucket"));
     fs::create_dir_all(&hub).unwrap();
-    let folder = Folder::open(&bucket).unwrap();
+    fs::create_dir_all(&bucket).unwrap();
+    let shelf = Shelf::folder(&bucket).unwrap();
     let index = open(&hub);
     for which in 0..7 {
         let mut message = message(which, 3, None);
@@ -134,15 +139,30 @@ fn a_lost_index_comes_back_from_the_bucket() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
     let index = open(&hub);
-    assert_eq!(rebuild(&index, &folder).unwrap(), 7);
+    assert_eq!(rebuild(&index, &shelf).await.unwrap(), 7);
     assert_eq!(all(&index), before);
 
     // A document that lies about whose it is changes nothing.
     let place = bucket.join("v1/annex/door/2026-02-02/01990000-0000-7000-8000-000000000099");
     fs::create_dir_all(&place).unwrap();
     fs::write(place.join("incident.json"), message(0, 99, None).to_json()).unwrap();
-    assert_eq!(rebuild(&index, &folder).unwrap(), 7);
+    assert_eq!(rebuild(&index, &shelf).await.unwrap(), 7);
     assert_eq!(all(&index), before);
+}
+
+#[test]
+fn what_is_too_old_is_forgotten_though_the_store_holds_nothing_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    for which in 0..5 {
+        index.take(&message(which, 1, None)).unwrap();
+    }
+    let start = message(3, 1, None).start;
+    assert_eq!(index.forget_before(start).unwrap(), 3);
+    assert_eq!(index.forget_before(start).unwrap(), 0);
+    let left = index.incidents(&Filter::default(), 10).unwrap().0;
+    let left: Vec<_> = left.into_iter().map(|left| left.start).collect();
+    assert_eq!(left, [message(4, 1, None).start, start]);
 }
 
 proptest! {

@@ -1,7 +1,5 @@
 //! Clips as files: what a playlist ties together, in one piece.
 
-use std::io::Read;
-
 use axum::{
     Extension,
     body::Body,
@@ -9,11 +7,13 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{Page, answer::Failure, incidents, media};
+use super::{Page, answer::Failure, incidents};
 use crate::{
-    hub::{accounts::Session, store::Folder},
+    hub::{
+        accounts::Session,
+        shelf::{Codec, Shelf},
+    },
     wire::{Item, ObjectKey},
 };
 
@@ -28,13 +28,6 @@ struct Run {
     segments: Vec<ObjectKey>,
 }
 
-fn text(folder: &Folder, key: &ObjectKey, most: u64) -> Option<Vec<u8>> {
-    let (file, _) = folder.read(key).ok()??;
-    let mut text = Vec::new();
-    file.take(most).read_to_end(&mut text).ok()?;
-    Some(text)
-}
-
 /// The key that `reference` means in the playlist `from`; one of its own site, or none.
 fn resolve(from: &ObjectKey, reference: &str) -> Option<ObjectKey> {
     let base = url::Url::parse(&format!("lares:/{from}")).ok()?;
@@ -44,8 +37,9 @@ fn resolve(from: &ObjectKey, reference: &str) -> Option<ObjectKey> {
 }
 
 /// The first run of `playlist`: from its first header to the next one that differs.
-fn run(folder: &Folder, playlist: &ObjectKey) -> Option<Run> {
-    let text = String::from_utf8(text(folder, playlist, LONGEST)?).ok()?;
+async fn run(shelf: &Shelf, playlist: &ObjectKey) -> Option<Run> {
+    let text = shelf.beginning(playlist, LONGEST).await?;
+    let text = std::str::from_utf8(&text).ok()?;
     let mut run: Option<Run> = None;
     for line in text.lines() {
         if let Some(map) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
@@ -68,17 +62,22 @@ fn run(folder: &Folder, playlist: &ObjectKey) -> Option<Run> {
 }
 
 /// What the pictures of `playlist` are encoded with; none where nobody knows.
-pub(super) fn codec(folder: &Folder, playlist: &ObjectKey) -> Option<&'static str> {
-    let run = run(folder, playlist)?;
-    let head = text(folder, &run.init, HEAD)?;
-    let holds = |name: &[u8]| head.windows(4).any(|four| four == name);
-    if holds(b"avc1") {
-        Some("h264")
-    } else if holds(b"hvc1") || holds(b"hev1") {
-        Some("h265")
-    } else {
-        None
+pub(super) async fn codec(shelf: &Shelf, playlist: &ObjectKey) -> Option<Codec> {
+    if let Some(known) = shelf.codec(playlist) {
+        return Some(known);
     }
+    let run = run(shelf, playlist).await?;
+    let head = shelf.beginning(&run.init, HEAD).await?;
+    let holds = |name: &[u8]| head.windows(4).any(|four| four == name);
+    let codec = if holds(b"avc1") {
+        "h264"
+    } else if holds(b"hvc1") || holds(b"hev1") {
+        "h265"
+    } else {
+        return None;
+    };
+    shelf.remember_codec(playlist, codec);
+    Some(codec)
 }
 
 /// The clip as one fragmented MP4, as far as it has arrived.
@@ -94,20 +93,12 @@ pub(super) async fn download(
     if playlist.site != message.site || playlist.incident != message.id {
         return Err(nothing());
     }
-    let run = run(&page.folder, &playlist).ok_or_else(nothing)?;
-    let mut files = Vec::new();
-    let mut length = 0;
-    for key in std::iter::once(&run.init).chain(&run.segments) {
-        let (file, facts) = page.folder.read(key)?.ok_or_else(nothing)?;
-        length += facts.bytes;
-        files.push(file);
-    }
+    let run = run(&page.shelf, &playlist).await.ok_or_else(nothing)?;
+    let keys: Vec<ObjectKey> = std::iter::once(run.init).chain(run.segments).collect();
+    let length = page.shelf.length(&keys).await?.ok_or_else(nothing)?;
     let what = format!("{}/{} {id}", message.site, message.camera);
     page.accounts
         .note(page.clock.wall(), &session.account.name, "download", &what)?;
-    let pieces = stream::iter(files)
-        .map(|file| Ok::<_, std::io::Error>(media::pieces(tokio::fs::File::from_std(file))))
-        .try_flatten();
     let name = format!(
         "attachment; filename=\"{}-{}.mp4\"",
         message.camera,
@@ -118,5 +109,5 @@ pub(super) async fn download(
         (header::CONTENT_LENGTH, length.to_string()),
         (header::CONTENT_DISPOSITION, name),
     ];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    Ok((headers, Body::from_stream(page.shelf.in_a_row(keys))).into_response())
 }

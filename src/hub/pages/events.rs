@@ -30,7 +30,7 @@ pub(super) async fn stream(
             News::House => Event::default().event("house").json_data(page.view()),
             News::Incident(message) => Event::default()
                 .event("incident")
-                .json_data(IncidentView::new(&page, *message)),
+                .json_data(IncidentView::new(&page, *message).await),
         };
         Some((Ok(event.ok()?), (page, news)))
     });

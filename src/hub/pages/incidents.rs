@@ -4,6 +4,7 @@ use axum::{
     Json,
     extract::{Path, Query, State},
 };
+use futures::{StreamExt, stream};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ use crate::{
 /// Incidents on a page, unless it asks for fewer.
 const PAGE: usize = 50;
 const LONGEST_PAGE: usize = 200;
+/// Incidents whose objects are looked for at once.
+const LOOKS: usize = 16;
 
 /// An incident, as the page sees it.
 #[derive(Debug, Serialize)]
@@ -52,39 +55,57 @@ struct ClipView {
     download: Option<String>,
 }
 
+/// `key`, where there is such an object.
+async fn there(page: &Page, key: Option<ObjectKey>) -> Option<ObjectKey> {
+    let key = key?;
+    page.shelf.is_there(&key).await.then_some(key)
+}
+
 impl IncidentView {
     /// What `message` says, with addresses of what has arrived in the store.
-    pub(super) fn new(page: &Page, message: IncidentMessage) -> Self {
+    pub(super) async fn new(page: &Page, message: IncidentMessage) -> Self {
         let own = |key: &str| -> Option<ObjectKey> {
             let key: ObjectKey = key.parse().ok()?;
             // A box must not make the page show what another one has sent.
             (key.site == message.site && key.incident == message.id).then_some(key)
         };
-        let there = |key: &ObjectKey| page.folder.facts(key).ok().flatten().is_some();
-        let picture = message.thumbnail.as_deref().and_then(own).filter(there);
-        let crop = picture.clone().map(|picture| ObjectKey {
-            item: Item::Crop,
-            ..picture
-        });
-        let crop = crop.filter(there);
+        let of = |key: &ObjectKey, item| ObjectKey {
+            item,
+            ..key.clone()
+        };
+        let thumbnail = message.thumbnail.as_deref().and_then(own);
+        let crop = thumbnail.as_ref().map(|key| of(key, Item::Crop));
+        let original = message.clip.key.as_deref().and_then(own);
+        // What every browser plays, where the original is not that.
+        let preview = original
+            .as_ref()
+            .map(|key| of(key, Item::Playlist(Rendition::Preview)));
+        let (picture, crop, original) = tokio::join!(
+            there(page, thumbnail),
+            there(page, crop),
+            there(page, original),
+        );
+        let crop = crop.filter(|_| picture.is_some());
+        let (playlist, codec) = match &original {
+            None => (None, None),
+            Some(key) => match clips::codec(&page.shelf, key).await {
+                Some("h264") => (original.clone(), Some("h264")),
+                codec => match there(page, preview).await {
+                    None => (original.clone(), codec),
+                    Some(preview) => {
+                        let codec = clips::codec(&page.shelf, &preview).await;
+                        (Some(preview), codec)
+                    }
+                },
+            },
+        };
         // The address changes with the picture, so that no browser shows an older one.
         let address = |key: ObjectKey| format!("/media/{key}?seq={}", message.seq);
-        let original = message.clip.key.as_deref().and_then(own).filter(there);
-        let codec = |playlist: &ObjectKey| clips::codec(&page.folder, playlist);
-        // What every browser plays, where the original is not that.
-        let preview = original.clone().map(|original| ObjectKey {
-            item: Item::Playlist(Rendition::Preview),
-            ..original
-        });
-        let plays = original.as_ref().and_then(codec) == Some("h264");
-        let playlist = preview
-            .filter(|preview| !plays && there(preview))
-            .or_else(|| original.clone());
         let clip = ClipView {
             state: message.clip.state,
             segments: message.clip.segments,
             bytes: message.clip.bytes,
-            codec: playlist.as_ref().and_then(codec),
+            codec,
             download: original
                 .as_ref()
                 .map(|_| format!("/api/incidents/{}/clip.mp4", message.id)),
@@ -157,12 +178,12 @@ pub(super) async fn list(
 ) -> Result<Json<List>, Failure> {
     let most = asked.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
     let (messages, next) = page.index.incidents(&asked.filter()?, most)?;
+    let views = messages
+        .into_iter()
+        .map(|message| IncidentView::new(&page, message));
     Ok(Json(List {
         v: 1,
-        incidents: messages
-            .into_iter()
-            .map(|message| IncidentView::new(&page, message))
-            .collect(),
+        incidents: stream::iter(views).buffered(LOOKS).collect().await,
         next: next.map(|next| next.to_string()),
     }))
 }
@@ -185,7 +206,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<One>, Failure> {
     let message = find(&page, &id)?;
-    let incident = IncidentView::new(&page, message);
+    let incident = IncidentView::new(&page, message).await;
     Ok(Json(One { v: 1, incident }))
 }
 

@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 
 use self::answer::Failure;
 use super::{
-    AreasDesk, accounts::Accounts, house::House, index::Index, listen::SetMode, store::Folder,
+    AreasDesk, accounts::Accounts, house::House, index::Index, listen::SetMode, shelf::Shelf,
 };
 use crate::{
     base::{clock::Clock, tasks::Tasks},
@@ -45,7 +45,7 @@ pub(super) type Stills = Arc<dyn Fn(&CameraId) -> Option<Bytes> + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Page {
     pub(super) index: Arc<Index>,
-    pub(super) folder: Folder,
+    pub(super) shelf: Shelf,
     pub(super) house: House,
     pub(super) accounts: Arc<Accounts>,
     pub(super) requests: mpsc::Sender<SetMode>,

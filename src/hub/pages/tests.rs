@@ -59,12 +59,13 @@ impl Rig {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("store");
+        fill(&store);
         let (index, _) = Index::open(dir.path(), jiff::tz::TimeZone::UTC).unwrap();
         let (sender, requests) = mpsc::channel(8);
         let site: crate::flow::SiteId = "home".parse().unwrap();
         let page = Page {
             index: Arc::new(index),
-            folder: Folder::open(&store).unwrap(),
+            shelf: Shelf::folder(&store).unwrap(),
             house: House::new([site.clone()], Some(site), "UTC".to_owned()),
             accounts: Arc::new(Accounts::open(dir.path()).unwrap()),
             requests: sender,
@@ -76,7 +77,6 @@ impl Rig {
             off_loopback,
             opened: Arc::default(),
         };
-        fill(&store);
         page.index.take(&message(3)).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -237,15 +237,15 @@ impl HttpService for PacedClient {
 
 /// Hands out one client, made beforehand.
 #[derive(Debug)]
-pub(super) struct PacedConnector(HttpClient);
+pub(super) struct Connector(HttpClient);
 
-impl PacedConnector {
-    pub(super) fn new(client: PacedClient) -> Self {
-        Self(HttpClient::new(client))
+impl Connector {
+    pub(super) fn new(client: HttpClient) -> Self {
+        Self(client)
     }
 }
 
-impl HttpConnector for PacedConnector {
+impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(self.0.clone())
     }

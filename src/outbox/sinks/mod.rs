@@ -27,6 +27,10 @@ pub use store::StoreSink;
 pub use tls::TlsError;
 pub use webdav::WebDavSink;
 pub use webhook::WebhookSink;
+pub(crate) use {
+    mqtt::{connection, why_it_ended},
+    store::s3_to_read,
+};
 
 use self::http::Exchange;
 use super::{budget::Use, pace::Pacer, plan::LaneKey};

@@ -13,13 +13,16 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use object_store::{
     Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, PutOptions, RetryConfig,
-    aws::AmazonS3Builder, local::LocalFileSystem, path::Path as Key,
+    aws::{AmazonS3, AmazonS3Builder},
+    client::HttpClient,
+    local::LocalFileSystem,
+    path::Path as Key,
 };
 use sha2::{Digest, Sha256};
 
 use super::{
     Body, Outcome, Parcel, Payload, Sink, SinkError, Takes,
-    http::{self, Exchange, PacedClient, PacedConnector, full_text, innermost},
+    http::{self, Connector, Exchange, PacedClient, full_text, innermost},
     name_is_unknown,
     standing::{Standing, later},
     tls,
@@ -60,11 +63,7 @@ impl StoreSink {
     /// # Errors
     /// When the address or the certificates are of no use.
     pub fn new(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Self, SinkError> {
-        let refuse = |reason: String| SinkError::Address {
-            setting: "upload.url",
-            url: config.url.to_string(),
-            reason,
-        };
+        let refuse = |reason| refusal(config, reason);
         let (store, prefix, target): (Box<dyn ObjectStore>, _, _) = match config.url.scheme() {
             "file" => {
                 let folder = config
@@ -75,21 +74,13 @@ impl StoreSink {
                 (Box::new(store), String::new(), Target::Folder(folder))
             }
             "s3" => {
-                let bucket = config
-                    .url
-                    .host_str()
-                    .filter(|host| !host.is_empty())
-                    .ok_or_else(|| refuse("write it like s3://bucket/folder".to_owned()))?;
-                let store = s3(config, bucket, pacer, &refuse)?;
-                let mut prefix = config.url.path().trim_matches('/').to_owned();
-                if !prefix.is_empty() {
-                    prefix.push('/');
-                }
+                let paced = |client| PacedClient::new(client, Arc::clone(pacer));
+                let (store, bucket, prefix) =
+                    s3(config, &refuse, |client| HttpClient::new(paced(client)))?;
                 let endpoint = config
                     .endpoint
                     .as_ref()
                     .map_or("Amazon S3".to_owned(), |url| url.to_string());
-                let bucket = bucket.to_owned();
                 (Box::new(store), prefix, Target::S3 { bucket, endpoint })
             }
             other => {
@@ -136,18 +127,45 @@ impl StoreSink {
     }
 }
 
+fn refusal(config: &UploadConfig, reason: String) -> SinkError {
+    SinkError::Address {
+        setting: "upload.url",
+        url: config.url.to_string(),
+        reason,
+    }
+}
+
+/// The S3 store that `config` names, for who reads what was uploaded; and what stands before each key.
+///
+/// # Errors
+/// When the address or the certificates are of no use.
+pub(crate) fn s3_to_read(
+    config: &UploadConfig,
+) -> Result<(Arc<dyn ObjectStore>, String), SinkError> {
+    let (store, _, prefix) = s3(config, &|reason| refusal(config, reason), HttpClient::new)?;
+    Ok((Arc::new(store), prefix))
+}
+
+/// An S3 store that asks through what `connect` makes of a client; its bucket, and what stands before each key.
 fn s3(
     config: &UploadConfig,
-    bucket: &str,
-    pacer: &Arc<Pacer>,
     refuse: &dyn Fn(String) -> SinkError,
-) -> Result<impl ObjectStore + use<>, SinkError> {
+    connect: impl FnOnce(reqwest::Client) -> HttpClient,
+) -> Result<(AmazonS3, String, String), SinkError> {
+    let bucket = config
+        .url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| refuse("write it like s3://bucket/folder".to_owned()))?;
+    let mut prefix = config.url.path().trim_matches('/').to_owned();
+    if !prefix.is_empty() {
+        prefix.push('/');
+    }
     let allows_http = config
         .endpoint
         .as_ref()
         .is_some_and(|endpoint| endpoint.scheme() == "http");
     let client = http::client(config.ca_file.as_deref(), !allows_http, refuse)?;
-    let connector = PacedConnector::new(PacedClient::new(client, Arc::clone(pacer)));
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(&config.region)
@@ -176,10 +194,11 @@ fn s3(
             ));
         }
     }
-    builder
-        .with_http_connector(connector)
+    let store = builder
+        .with_http_connector(Connector::new(connect(client)))
         .build()
-        .map_err(|error| refuse(error.to_string()))
+        .map_err(|error| refuse(error.to_string()))?;
+    Ok((store, bucket.to_owned(), prefix))
 }
 
 impl Inner {

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use rumqttc::{
     TlsConfiguration, Transport,
     v5::{
-        AsyncClient, Event, Incoming as Packet, MqttOptions,
+        AsyncClient, ConnectionError, Event, Incoming as Packet, MqttOptions,
         mqttbytes::{QoS, v5::LastWill},
     },
 };
@@ -267,6 +267,28 @@ impl Sink for MqttSink {
 }
 
 fn options(config: &MqttConfig, site: &SiteId) -> Result<(MqttOptions, String), SinkError> {
+    let (mut options, address) = connection(config, &format!("lares-{site}"))?;
+    options
+        .set_clean_start(false)
+        .set_session_expiry_interval(Some(SESSION_KEPT))
+        .set_max_packet_size(Some(LARGEST_IN))
+        .set_outgoing_inflight_upper_limit(PACKET_IDS);
+    Ok((options, address))
+}
+
+/// Why a connection to the broker at `address` ended, in one sentence.
+pub(crate) fn why_it_ended(address: &str, error: &ConnectionError) -> String {
+    end::sort(address, error).reason
+}
+
+/// A connection to the broker of `config` under the name `client`, and the broker's address for people.
+///
+/// # Errors
+/// When address or certificates are of no use.
+pub(crate) fn connection(
+    config: &MqttConfig,
+    client: &str,
+) -> Result<(MqttOptions, String), SinkError> {
     let refuse = |reason: &str| SinkError::Address {
         setting: "mqtt.url",
         url: config.url.to_string(),
@@ -288,14 +310,8 @@ fn options(config: &MqttConfig, site: &SiteId) -> Result<(MqttOptions, String), 
         .ok_or_else(|| refuse("the host is missing: write it like mqtt://host:1883"))?;
     let port = config.url.port().unwrap_or(if tls { 8883 } else { 1883 });
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let mut options =
-        MqttOptions::new(format!("lares-{site}"), if tls { bare } else { host }, port);
-    options
-        .set_keep_alive(config.keep_alive.max(SHORTEST_KEEP_ALIVE))
-        .set_clean_start(false)
-        .set_session_expiry_interval(Some(SESSION_KEPT))
-        .set_max_packet_size(Some(LARGEST_IN))
-        .set_outgoing_inflight_upper_limit(PACKET_IDS);
+    let mut options = MqttOptions::new(client, if tls { bare } else { host }, port);
+    options.set_keep_alive(config.keep_alive.max(SHORTEST_KEEP_ALIVE));
     let mut network = rumqttc::NetworkOptions::new();
     network.set_tcp_nodelay(true);
     options.set_network_options(network);

@@ -1,0 +1,206 @@
+//! Objects as the page reads them: out of the hub's own folder, or out of another store.
+//!
+//! In: keys of our grammar. Out: what they hold, in pieces. It writes and deletes nothing. Another store that is away is told in
+//! the log once in a while; the page then shows what the index knows, without pictures.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
+use object_store::{
+    Error, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt,
+    local::LocalFileSystem, path::Path as Name,
+};
+use parking_lot::Mutex;
+
+use super::HubError;
+use crate::{
+    config::UploadConfig,
+    outbox::sinks,
+    wire::{Item, ObjectKey},
+};
+
+/// How long the page waits for a look at one object.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Objects that are looked for at once.
+const LOOKS: usize = 8;
+/// Playlists whose encoding is remembered.
+const MOST_CODECS: usize = 4096;
+/// That the store cannot be read is told at most this often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// What pictures are encoded with.
+pub(super) type Codec = &'static str;
+
+/// Where objects are read. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Shelf {
+    store: Arc<dyn ObjectStore>,
+    /// Before each key; empty or ending in a slash.
+    prefix: Arc<str>,
+    codecs: Arc<Mutex<HashMap<ObjectKey, Codec>>>,
+    told: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Shelf {
+    fn new(store: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        Self {
+            store,
+            prefix: prefix.into(),
+            codecs: Arc::default(),
+            told: Arc::default(),
+        }
+    }
+
+    /// The folder `root`, which must be there.
+    pub(super) fn folder(root: &Path) -> Result<Self, HubError> {
+        let store = LocalFileSystem::new_with_prefix(root).map_err(cannot_be_read)?;
+        Ok(Self::new(Arc::new(store), ""))
+    }
+
+    /// The store that boxes upload to, where it is not the hub's own.
+    pub(super) fn external(config: &UploadConfig) -> Result<Self, HubError> {
+        match config.url.to_file_path() {
+            Ok(folder) if config.url.scheme() == "file" => Self::folder(&folder),
+            _ => {
+                let (store, prefix) = sinks::s3_to_read(config)?;
+                Ok(Self::new(store, &prefix))
+            }
+        }
+    }
+
+    fn name(&self, key: &ObjectKey) -> Name {
+        Name::from(format!("{}{key}", self.prefix))
+    }
+
+    /// What `asked` gives; none where there is no such object.
+    async fn look<T>(
+        &self,
+        asked: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<Option<T>, HubError> {
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(found)) => Ok(Some(found)),
+            Ok(Err(Error::NotFound { .. })) => Ok(None),
+            Ok(Err(error)) => Err(cannot_be_read(error)),
+            Err(_) => Err(HubError::Store(std::io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    /// For what the page can do without: an error counts as not there, and is told.
+    fn or_nothing<T>(&self, found: Result<Option<T>, HubError>) -> Option<T> {
+        found.unwrap_or_else(|error| {
+            let now = Instant::now();
+            let mut told = self.told.lock();
+            if told.is_none_or(|at| now.duration_since(at) >= TELL_EVERY) {
+                *told = Some(now);
+                tracing::warn!("{error}; the page shows no pictures or clips until it can");
+            }
+            None
+        })
+    }
+
+    /// Whether there is such an object, as far as can be seen.
+    pub(super) async fn is_there(&self, key: &ObjectKey) -> bool {
+        let found = self.look(self.store.head(&self.name(key))).await;
+        self.or_nothing(found).is_some()
+    }
+
+    /// Length and so on; none where there is no such object.
+    pub(super) async fn meta(&self, key: &ObjectKey) -> Result<Option<ObjectMeta>, HubError> {
+        self.look(self.store.head(&self.name(key))).await
+    }
+
+    /// An object, or a part of it; none where there is no such object.
+    pub(super) async fn get(
+        &self,
+        key: &ObjectKey,
+        range: Option<GetRange>,
+    ) -> Result<Option<GetResult>, HubError> {
+        let options = GetOptions {
+            range,
+            ..GetOptions::default()
+        };
+        self.look(self.store.get_opts(&self.name(key), options))
+            .await
+    }
+
+    /// The first `most` bytes of an object, as far as it can be read.
+    pub(super) async fn beginning(&self, key: &ObjectKey, most: u64) -> Option<Bytes> {
+        let read = async {
+            let options = GetOptions {
+                range: Some(GetRange::Bounded(0..most)),
+                ..GetOptions::default()
+            };
+            let found = self.store.get_opts(&self.name(key), options).await?;
+            found.bytes().await
+        };
+        let found = self.look(read).await;
+        self.or_nothing(found)
+    }
+
+    /// Bytes of several objects; none where one of them is not there.
+    pub(super) async fn length(&self, keys: &[ObjectKey]) -> Result<Option<u64>, HubError> {
+        let metas: Vec<_> = keys.iter().map(|key| self.meta(key)).collect();
+        let metas: Vec<_> = futures::stream::iter(metas)
+            .buffered(LOOKS)
+            .try_collect()
+            .await?;
+        Ok(metas
+            .into_iter()
+            .map(|meta| meta.map(|meta| meta.size))
+            .sum())
+    }
+
+    /// Several objects as one stream of bytes.
+    pub(super) fn in_a_row(
+        &self,
+        keys: Vec<ObjectKey>,
+    ) -> BoxStream<'static, object_store::Result<Bytes>> {
+        let shelf = self.clone();
+        futures::stream::iter(keys)
+            .then(move |key| {
+                let shelf = shelf.clone();
+                async move { shelf.store.get(&shelf.name(&key)).await }
+            })
+            .map_ok(GetResult::into_stream)
+            .try_flatten()
+            .boxed()
+    }
+
+    /// The key of each `incident.json`.
+    pub(super) fn documents(
+        &self,
+    ) -> impl Stream<Item = Result<ObjectKey, HubError>> + Send + use<> {
+        let prefix = Arc::clone(&self.prefix);
+        let all = self.store.list(Some(&Name::from(format!("{prefix}v1"))));
+        all.map_err(cannot_be_read).try_filter_map(move |meta| {
+            let key = meta.location.as_ref().strip_prefix(&*prefix);
+            let key = key.and_then(|key| key.parse::<ObjectKey>().ok());
+            futures::future::ready(Ok(key.filter(|key| key.item == Item::Facts)))
+        })
+    }
+
+    /// What is remembered of the encoding of `playlist`.
+    pub(super) fn codec(&self, playlist: &ObjectKey) -> Option<Codec> {
+        self.codecs.lock().get(playlist).copied()
+    }
+
+    /// Remembers it: the first header of a playlist stays the first.
+    pub(super) fn remember_codec(&self, playlist: &ObjectKey, codec: Codec) {
+        let mut codecs = self.codecs.lock();
+        if codecs.len() >= MOST_CODECS {
+            codecs.clear();
+        }
+        codecs.insert(playlist.clone(), codec);
+    }
+}
+
+fn cannot_be_read(error: Error) -> HubError {
+    HubError::Store(error.into())
+}

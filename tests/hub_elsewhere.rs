@@ -1,0 +1,189 @@
+//! A hub whose broker and store are others: Debian's mosquitto and moto, which boxes use already. The hub then only listens and
+//! reads.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy knows only by their attribute"
+)]
+
+mod support;
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use lares::testing::broker::{Broker, Demands};
+use serde_json::{Value, json};
+
+use support::{
+    free_port, get,
+    home::{CAMERA, GRACE, Home},
+    lares,
+    media::cut,
+    mqtt::{Login, publish},
+    process::{Camera, VIEWER},
+    sample,
+    store::{ACCESS_KEY, BUCKET, S3},
+    wait_for,
+};
+
+const PASSWORD: &str = "pass-word";
+const VISIT: Duration = Duration::from_secs(90);
+
+/// Of the hub that `home` runs.
+struct Page(u16);
+
+impl Page {
+    fn incidents(&self) -> Vec<Value> {
+        let (status, body) = get(self.0, "/api/incidents");
+        assert_eq!(status, 200, "{body}");
+        let (begin, end) = (body.find('{').unwrap(), body.rfind('}').unwrap());
+        let list: Value = serde_json::from_str(&body[begin..=end]).unwrap();
+        list["incidents"].as_array().unwrap().clone()
+    }
+
+    /// The head of the answer to a request for a part of `path`, in lower case, and how many bytes came.
+    fn part(&self, path: &str, range: &str) -> (String, usize) {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.0)).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        socket.set_read_timeout(patience).unwrap();
+        write!(
+            socket,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nRange: {range}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+        (head, answer.len() - end - 4)
+    }
+}
+
+fn complete(incidents: &[Value]) -> bool {
+    let done = |one: &Value| one["clip"]["state"] == "complete" && one["picture"].is_string();
+    !incidents.is_empty() && incidents.iter().all(done)
+}
+
+/// A valid alert of another household at the same broker.
+fn foreign() -> String {
+    json!({
+        "v": 1, "n": 1, "id": "01990000-0000-7000-8000-000000000009", "seq": 1, "state": "began", "end_reason": null,
+        "site": "neighbour", "camera": "door", "label": "person", "start": 1_770_000_000_000i64, "end": null,
+        "sent": 1_770_000_000_000i64, "clock": "good", "score": 0.9, "tracks": 1, "mode": "armed", "thumbnail": null,
+        "clip": {"key": null, "state": "none", "segments": 0, "bytes": 0},
+    })
+    .to_string()
+}
+
+#[test]
+fn a_hub_listens_to_another_broker_and_reads_another_store() {
+    let home = Home::new();
+    home.secret("password", PASSWORD);
+    let video = home.path("visit.mp4");
+    cut(&sample("visits.mp4"), 6, 22, &video);
+    let broker = Broker::start(&Demands::default()).unwrap();
+    let mut s3 = S3::reserve(&home.path(""));
+    s3.start();
+    let camera = Camera::start(PASSWORD, &[&video]);
+    let page = Page(free_port());
+    home.configure(&format!(
+        "[[cameras]]\nid = \"{CAMERA}\"\nurl = \"{}\"\nuser = \"{VIEWER}\"\npassword_file = \"password\"\n\n\
+         [mqtt]\nurl = \"{}\"\n\n[upload]\nurl = \"s3://{BUCKET}/at/home\"\nendpoint = \"{}\"\n\
+         access_key = \"{ACCESS_KEY}\"\nsecret_key_file = \"password\"\n\n\
+         [hub]\nenabled = true\nbroker = \"external\"\nstore = \"external\"\nlisten = \"127.0.0.1:{}\"\n",
+        camera.urls[0],
+        broker.url(),
+        s3.endpoint(),
+        page.0,
+    ));
+    let mut agent = home.run();
+    let login = Login {
+        user: "neighbour".to_owned(),
+        password: "any".to_owned(),
+    };
+    let topic = "lares/neighbour/door/incident";
+    publish(&broker, &login, &["-q", "1"], topic, &foreign());
+    wait_for("a complete clip", VISIT, || {
+        complete(&page.incidents()).then_some(())
+    });
+    drop(camera);
+    // The camera is away: nobody comes any more, and what came is told to its end.
+    home.all_delivered();
+    let kept = wait_for("rest", VISIT, || {
+        let first = page.incidents();
+        std::thread::sleep(Duration::from_secs(2));
+        (first == page.incidents() && complete(&first)).then_some(first)
+    });
+    assert!(
+        kept.iter().all(|one| one["site"] == "home"),
+        "another household's: {kept:?}"
+    );
+
+    // Pictures, parts of segments and the clip in one piece come out of the bucket.
+    let one = kept.last().unwrap();
+    let address = |value: &Value| value.as_str().unwrap().to_owned();
+    let (status, _) = get(page.0, &address(&one["picture"]));
+    assert_eq!(status, 200);
+    let (status, clip) = get(page.0, &address(&one["clip"]["download"]));
+    assert!(status == 200 && clip.contains("avc1") && clip.contains("mdat"));
+    let playlist = address(&one["clip"]["playlist"]);
+    let segment = playlist.replace("index.m3u8", "00001.m4s");
+    let (head, bytes) = page.part(&segment, "bytes=4-7");
+    assert!(head.contains(" 206 ") && head.contains("content-range: bytes 4-7/"));
+    assert_eq!(bytes, 4, "{head}");
+    let (head, _) = page.part(&segment, "bytes=900000000-");
+    assert!(head.contains(" 416 ") && head.contains("content-range: bytes */"));
+    let (status, _) = get(page.0, &playlist.replace("index.m3u8", "09999.m4s"));
+    assert_eq!(status, 404);
+
+    // Nothing of its own was started, and `lares check` does not ask for it.
+    for own in ["hub/broker", "hub/store"] {
+        assert!(!home.data().join(own).exists(), "{own}");
+    }
+    let check = lares()
+        .args(["check", "--config"])
+        .arg(home.path("lares.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&check.stdout);
+    assert!(said.contains("is open at http://127.0.0.1:"), "{said}");
+
+    // The index is lost while the store is away: it comes back when both are there.
+    agent.terminate(GRACE);
+    for name in ["index.db", "index.db-wal", "index.db-shm"] {
+        let _ = fs::remove_file(home.data().join("hub").join(name));
+    }
+    let gone = free_port();
+    let text = fs::read_to_string(home.path("lares.toml")).unwrap();
+    let away = text.replace(&s3.endpoint(), &format!("http://127.0.0.1:{gone}"));
+    fs::write(home.path("lares.toml"), away).unwrap();
+    let mut agent = home.run();
+    assert!(page.incidents().is_empty());
+    let told = agent.log();
+    assert!(
+        told.contains("earlier incidents come to the page with the next start"),
+        "{told}"
+    );
+    agent.terminate(GRACE);
+    fs::write(home.path("lares.toml"), text).unwrap();
+    let mut agent = home.run();
+    assert_eq!(page.incidents(), kept);
+
+    // A store that goes away takes its pictures with it, and nothing else.
+    drop(s3);
+    let asked = Instant::now();
+    let without = page.incidents();
+    assert!(asked.elapsed() < Duration::from_secs(8));
+    assert_eq!(without.len(), kept.len());
+    assert!(without.iter().all(|one| one["picture"].is_null()));
+    let told = agent.log();
+    assert!(
+        told.contains("the page shows no pictures or clips until it can"),
+        "{told}"
+    );
+    assert!(agent.terminate(GRACE).success());
+}
