@@ -191,8 +191,8 @@ impl App {
     }
 
     /// Stops in order, within the configured grace: sources and lanes of each camera (incidents end, clips close, rows
-    /// are on disk), then deliveries, then models and pages. Blocks; not for an async task.
-    pub fn stop(self) {
+    /// are on disk), then deliveries, then models and pages. Blocks; not for an async task. True when all have ended.
+    pub fn stop(self) -> bool {
         tracing::info!("stopping");
         if let Some(manager) = &self.manager {
             manager.stopping();
@@ -220,6 +220,7 @@ impl App {
                 "stopped before these had ended: give more time with stop_grace"
             );
         }
+        stubborn.is_empty()
     }
 }
 

@@ -199,7 +199,7 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 
     let mut figures = after.since(&before, args, &shared, &streams)?;
     drop(plain);
-    stop::in_good_order(app, &runtime);
+    let _runtime = stop::in_good_order(app, runtime);
     // Stopping has let what was ready leave.
     figures.stored_bytes = shared.outbox.disk().stored;
     figures.upload_bytes = ["mqtt", "upload"]

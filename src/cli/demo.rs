@@ -118,7 +118,7 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    stop::in_good_order(app, &runtime);
+    let _runtime = stop::in_good_order(app, runtime);
     // What the agent sent while it stopped is on its way through the broker.
     while let Ok(line) = alerts.recv_timeout(Duration::from_millis(500)) {
         show(&line, out)?;

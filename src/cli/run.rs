@@ -69,6 +69,6 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         .build()?;
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
     runtime.block_on(stop::asked(CancellationToken::new()))?;
-    stop::in_good_order(app, &runtime);
+    drop(stop::in_good_order(app, runtime));
     Ok(ExitCode::SUCCESS)
 }

@@ -30,8 +30,9 @@ pub(super) async fn asked(token: CancellationToken) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Stops the agent; from now on any signal exits at once.
-pub(super) fn in_good_order(app: App, runtime: &Runtime) {
+/// Stops the agent; from now on any signal exits at once. Gives the runtime back for what else runs on it; none where a part of the
+/// agent goes on: it needs the runtime until the process ends, and would complain about its absence otherwise.
+pub(super) fn in_good_order(app: App, runtime: Runtime) -> Option<Runtime> {
     let impatience = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     let token = impatience.token().clone();
     impatience.spawn("second signal", async move {
@@ -39,6 +40,11 @@ pub(super) fn in_good_order(app: App, runtime: &Runtime) {
             std::process::exit(IMPATIENT);
         }
     });
-    app.stop();
+    let all_ended = app.stop();
     let _ = impatience.close(Duration::from_millis(100));
+    if all_ended {
+        return Some(runtime);
+    }
+    std::mem::forget(runtime);
+    None
 }

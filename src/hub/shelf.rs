@@ -30,13 +30,19 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Objects that are looked for at once.
 const LOOKS: usize = 8;
-/// Playlists whose encoding is remembered.
-const MOST_CODECS: usize = 4096;
+/// Playlists that are remembered.
+const MOST_KNOWN: usize = 4096;
 /// That the store cannot be read is told at most this often.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// What pictures are encoded with.
-pub(super) type Codec = &'static str;
+/// What a playlist holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct About {
+    /// What its pictures are encoded with: `h264` or `h265`.
+    pub(super) codec: &'static str,
+    /// Files that it takes: a camera may change its pictures' size.
+    pub(super) parts: usize,
+}
 
 /// Where objects are read. Cheap to clone.
 #[derive(Clone)]
@@ -44,7 +50,7 @@ pub(super) struct Shelf {
     store: Arc<dyn ObjectStore>,
     /// Before each key; empty or ending in a slash.
     prefix: Arc<str>,
-    codecs: Arc<Mutex<HashMap<ObjectKey, Codec>>>,
+    known: Arc<Mutex<HashMap<ObjectKey, About>>>,
     told: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -53,7 +59,7 @@ impl Shelf {
         Self {
             store,
             prefix: prefix.into(),
-            codecs: Arc::default(),
+            known: Arc::default(),
             told: Arc::default(),
         }
     }
@@ -186,18 +192,18 @@ impl Shelf {
         })
     }
 
-    /// What is remembered of the encoding of `playlist`.
-    pub(super) fn codec(&self, playlist: &ObjectKey) -> Option<Codec> {
-        self.codecs.lock().get(playlist).copied()
+    /// What is remembered of `playlist`.
+    pub(super) fn about(&self, playlist: &ObjectKey) -> Option<About> {
+        self.known.lock().get(playlist).copied()
     }
 
-    /// Remembers it: the first header of a playlist stays the first.
-    pub(super) fn remember_codec(&self, playlist: &ObjectKey, codec: Codec) {
-        let mut codecs = self.codecs.lock();
-        if codecs.len() >= MOST_CODECS {
-            codecs.clear();
+    /// Remembers it, of a playlist that does not change any more.
+    pub(super) fn remember(&self, playlist: &ObjectKey, about: About) {
+        let mut known = self.known.lock();
+        if known.len() >= MOST_KNOWN {
+            known.clear();
         }
-        codecs.insert(playlist.clone(), codec);
+        known.insert(playlist.clone(), about);
     }
 }
 

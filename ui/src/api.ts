@@ -54,6 +54,7 @@ export interface Clip {
   playlist: string | null;
   codec: "h264" | "h265" | null;
   download: string | null;
+  parts: number;
 }
 
 export interface Incident {

@@ -44,7 +44,7 @@ const incident = (change: Partial<Incident> = {}): Incident => ({
   test: false,
   picture: null,
   crop: null,
-  clip: { state: "none", segments: 0, bytes: 0, playlist: null, codec: null, download: null },
+  clip: { state: "none", segments: 0, bytes: 0, playlist: null, codec: null, download: null, parts: 0 },
   ...change,
 });
 

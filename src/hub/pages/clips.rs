@@ -3,16 +3,18 @@
 use axum::{
     Extension,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::header,
     response::{IntoResponse, Response},
 };
+
+use serde::Deserialize;
 
 use super::{Page, answer::Failure, incidents};
 use crate::{
     hub::{
         accounts::Session,
-        shelf::{Codec, Shelf},
+        shelf::{About, Shelf},
     },
     wire::{Item, ObjectKey},
 };
@@ -22,7 +24,7 @@ const LONGEST: u64 = 1024 * 1024;
 /// Where a header says what its pictures are encoded with.
 const HEAD: u64 = 4096;
 
-/// Header and segments of a clip's first run: those that one file can hold.
+/// Header and segments that one file can hold.
 struct Run {
     init: ObjectKey,
     segments: Vec<ObjectKey>,
@@ -36,38 +38,36 @@ fn resolve(from: &ObjectKey, reference: &str) -> Option<ObjectKey> {
     (whole.scheme() == "lares" && key.site == from.site).then_some(key)
 }
 
-/// The first run of `playlist`: from its first header to the next one that differs.
-async fn run(shelf: &Shelf, playlist: &ObjectKey) -> Option<Run> {
+/// The runs of `playlist`: from a header to the next one that differs. None where it is no sound playlist.
+async fn runs(shelf: &Shelf, playlist: &ObjectKey) -> Option<Vec<Run>> {
     let text = shelf.beginning(playlist, LONGEST).await?;
     let text = std::str::from_utf8(&text).ok()?;
-    let mut run: Option<Run> = None;
+    let mut runs: Vec<Run> = Vec::new();
     for line in text.lines() {
         if let Some(map) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
             let init = resolve(playlist, map.trim_end_matches('"'))?;
-            match &run {
-                Some(run) if run.init != init => break,
-                Some(_) => {}
-                None => {
-                    run = Some(Run {
-                        init,
-                        segments: Vec::new(),
-                    });
-                }
+            if runs.last().is_none_or(|run| run.init != init) {
+                runs.push(Run {
+                    init,
+                    segments: Vec::new(),
+                });
             }
         } else if !line.is_empty() && !line.starts_with('#') {
-            run.as_mut()?.segments.push(resolve(playlist, line)?);
+            let segment = resolve(playlist, line)?;
+            runs.last_mut()?.segments.push(segment);
         }
     }
-    run.filter(|run| !run.segments.is_empty() && matches!(run.init.item, Item::Init(..)))
+    runs.retain(|run| !run.segments.is_empty() && matches!(run.init.item, Item::Init(..)));
+    (!runs.is_empty()).then_some(runs)
 }
 
-/// What the pictures of `playlist` are encoded with; none where nobody knows.
-pub(super) async fn codec(shelf: &Shelf, playlist: &ObjectKey) -> Option<Codec> {
-    if let Some(known) = shelf.codec(playlist) {
+/// What `playlist` holds; none where nobody knows. `complete`: nothing is added to it any more.
+pub(super) async fn about(shelf: &Shelf, playlist: &ObjectKey, complete: bool) -> Option<About> {
+    if let Some(known) = shelf.about(playlist) {
         return Some(known);
     }
-    let run = run(shelf, playlist).await?;
-    let head = shelf.beginning(&run.init, HEAD).await?;
+    let runs = runs(shelf, playlist).await?;
+    let head = shelf.beginning(&runs.first()?.init, HEAD).await?;
     let holds = |name: &[u8]| head.windows(4).any(|four| four == name);
     let codec = if holds(b"avc1") {
         "h264"
@@ -76,15 +76,28 @@ pub(super) async fn codec(shelf: &Shelf, playlist: &ObjectKey) -> Option<Codec> 
     } else {
         return None;
     };
-    shelf.remember_codec(playlist, codec);
-    Some(codec)
+    let about = About {
+        codec,
+        parts: runs.len(),
+    };
+    if complete {
+        shelf.remember(playlist, about);
+    }
+    Some(about)
 }
 
-/// The clip as one fragmented MP4, as far as it has arrived.
+/// Which part of a clip is asked for.
+#[derive(Deserialize)]
+pub(super) struct Part {
+    part: Option<usize>,
+}
+
+/// A part of the clip, which is all of it as a rule, as one fragmented MP4; as far as it has arrived.
 pub(super) async fn download(
     State(page): State<Page>,
     Extension(session): Extension<Session>,
     Path(id): Path<String>,
+    Query(Part { part }): Query<Part>,
 ) -> Result<Response, Failure> {
     let message = incidents::find(&page, &id)?;
     let nothing = || Failure::NotFound("nothing of this clip has arrived yet".to_owned());
@@ -93,14 +106,22 @@ pub(super) async fn download(
     if playlist.site != message.site || playlist.incident != message.id {
         return Err(nothing());
     }
-    let run = run(&page.shelf, &playlist).await.ok_or_else(nothing)?;
+    let part = part.unwrap_or(1);
+    let runs = runs(&page.shelf, &playlist).await.ok_or_else(nothing)?;
+    let parts = runs.len();
+    let run = runs.into_iter().nth(part.wrapping_sub(1));
+    let run = run.ok_or_else(|| Failure::NotFound(format!("this clip has {parts} parts")))?;
     let keys: Vec<ObjectKey> = std::iter::once(run.init).chain(run.segments).collect();
     let length = page.shelf.length(&keys).await?.ok_or_else(nothing)?;
     let what = format!("{}/{} {id}", message.site, message.camera);
     page.accounts
         .note(page.clock.wall(), &session.account.name, "download", &what)?;
+    let number = match part {
+        1 => String::new(),
+        part => format!("-{part}"),
+    };
     let name = format!(
-        "attachment; filename=\"{}-{}.mp4\"",
+        "attachment; filename=\"{}-{}{number}.mp4\"",
         message.camera,
         message.start.0 / 1000
     );

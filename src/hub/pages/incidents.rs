@@ -53,6 +53,7 @@ struct ClipView {
     playlist: Option<String>,
     codec: Option<&'static str>,
     download: Option<String>,
+    parts: usize,
 }
 
 /// `key`, where there is such an object.
@@ -86,18 +87,22 @@ impl IncidentView {
             there(page, original),
         );
         let crop = crop.filter(|_| picture.is_some());
+        let complete = message.clip.state == ClipState::Complete;
+        let about = async |key| clips::about(&page.shelf, key, complete).await;
+        let of_original = match &original {
+            Some(key) => about(key).await,
+            None => None,
+        };
+        let codec = of_original.map(|about| about.codec);
         let (playlist, codec) = match &original {
-            None => (None, None),
-            Some(key) => match clips::codec(&page.shelf, key).await {
-                Some("h264") => (original.clone(), Some("h264")),
-                codec => match there(page, preview).await {
-                    None => (original.clone(), codec),
-                    Some(preview) => {
-                        let codec = clips::codec(&page.shelf, &preview).await;
-                        (Some(preview), codec)
-                    }
-                },
+            Some(_) if codec != Some("h264") => match there(page, preview).await {
+                Some(preview) => {
+                    let codec = about(&preview).await.map(|about| about.codec);
+                    (Some(preview), codec)
+                }
+                None => (original.clone(), codec),
             },
+            _ => (original.clone(), codec),
         };
         // The address changes with the picture, so that no browser shows an older one.
         let address = |key: ObjectKey| format!("/media/{key}?seq={}", message.seq);
@@ -106,6 +111,7 @@ impl IncidentView {
             segments: message.clip.segments,
             bytes: message.clip.bytes,
             codec,
+            parts: of_original.map_or(0, |about| about.parts),
             download: original
                 .as_ref()
                 .map(|_| format!("/api/incidents/{}/clip.mp4", message.id)),

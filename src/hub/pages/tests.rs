@@ -183,6 +183,14 @@ async fn the_page_finds_incidents_pictures_and_clips() {
                 .contains("door-")
         );
         assert_eq!(clip.bytes().await.unwrap(), "....avc1one,two");
+        assert_eq!(incident["clip"]["parts"], 2);
+        let download = incident["clip"]["download"].as_str().unwrap();
+        let rest = rig.get(&format!("{download}?part=2")).send().await.unwrap();
+        assert_eq!(rest.bytes().await.unwrap(), "another sizethree");
+        for none in ["?part=0", "?part=3"] {
+            let answer = rig.get(&format!("{download}{none}")).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{none}");
+        }
 
         assert_eq!(rig.json("/api/days").await["days"][0]["incidents"], 1);
         assert_eq!(
@@ -198,7 +206,7 @@ async fn the_page_finds_incidents_pictures_and_clips() {
             .collect();
         assert_eq!(
             what,
-            ["download", "clip"],
+            ["download", "download", "clip"],
             "two looks at the playlist are one"
         );
     })

@@ -84,11 +84,14 @@ export function Player({ incident, label }: { incident: Incident; label: string 
         </>
       )}
       {clip.state === "held" && <p class="hint">{w.clipHeld}</p>}
+      {clip.download && clip.parts > 1 && <p class="hint">{w.inParts}</p>}
       {clip.download && (
         <p class="actions">
-          <a class="button" href={clip.download} download>
-            {w.download}
-          </a>
+          {Array.from({ length: Math.max(clip.parts, 1) }, (_, at) => (
+            <a key={at} class="button" href={`${clip.download}?part=${at + 1}`} download>
+              {clip.parts > 1 ? w.downloadPart(at + 1) : w.download}
+            </a>
+          ))}
         </p>
       )}
     </>

@@ -78,6 +78,8 @@ export const en = {
   newIncident: (what: string) => `New: ${what}`,
   openIncident: (what: string, time: string) => `${what}, ${time}: open`,
   download: "Download",
+  downloadPart: (part: number) => `Download part ${part}`,
+  inParts: "The camera changed the size of its pictures in the middle of this clip, so it comes in several files.",
   clipNone: "There is no clip of this.",
   clipSending: "The clip is on its way.",
   clipHeld: "Only a part of the clip has left the box, to keep within the data plan. The rest stays on the box.",

@@ -76,6 +76,8 @@ export const fr: Words = {
   newIncident: (what) => `Nouveau : ${what}`,
   openIncident: (what, time) => `${what}, ${time} : ouvrir`,
   download: "Télécharger",
+  downloadPart: (part) => `Télécharger la partie ${part}`,
+  inParts: "La caméra a changé la taille de ses images au milieu de cette vidéo : elle est en plusieurs fichiers.",
   clipNone: "Il n’y a pas de vidéo.",
   clipSending: "La vidéo est en route.",
   clipHeld: "Seule une partie de la vidéo a quitté le boîtier, pour respecter le forfait. Le reste demeure sur le boîtier.",

@@ -1,13 +1,6 @@
 //! A hub whose broker and store are others: Debian's mosquitto and moto, which boxes use already. The hub then only listens and
 //! reads.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy knows only by their attribute"
-)]
-
-mod support;
-
 use std::{
     fs,
     io::{Read, Write},
@@ -18,7 +11,7 @@ use std::{
 use lares::testing::broker::{Broker, Demands};
 use serde_json::{Value, json};
 
-use support::{
+use crate::support::{
     free_port, get,
     home::{CAMERA, GRACE, Home},
     lares,

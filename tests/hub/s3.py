@@ -1,6 +1,6 @@
 """What the key of one site can do at the hub's store, by boto3 and by raw requests.
 
-    SECRET=... hub_s3.py ENDPOINT SITE OTHER-SITE OWN-KEY FOREIGN-KEY
+    SECRET=... s3.py ENDPOINT SITE OTHER-SITE OWN-KEY FOREIGN-KEY
 
 Prints {"refused": {attempt: answer}, "allowed": {attempt: answer}}; an answer is "done" or the error's code.
 """

@@ -1,0 +1,163 @@
+//! What happens to the hub: its broker dies, its power goes, its index is lost, its disk is full.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use crate::{
+    rig::{Hub, PASSWORD, SITES, STOPS, VISIT, complete, run_box},
+    support::{
+        media::cut,
+        process::{Camera, Process},
+        sample, wait_for,
+    },
+};
+
+#[test]
+fn what_happened_while_the_hub_was_away_arrives_and_a_lost_index_comes_back() {
+    let hub = Hub::new();
+    let mut running = hub.start();
+    let homes = tempfile::tempdir().unwrap();
+    let video = homes.path().join("visit.mp4");
+    cut(&sample("visits.mp4"), 8, 20, &video);
+    let cameras = Camera::start(PASSWORD, &[&video]);
+    let site = SITES[0];
+    let mut one = run_box(&hub, site, &homes.path().join(site), &cameras.urls[0]);
+    hub.incidents("first visit", site, |all| {
+        complete(&all[all.len().saturating_sub(1)..])
+    });
+
+    // The broker dies: it is started anew, and the box is back.
+    let broker = Hub::broker_of(&running);
+    let connected = |one: &Process| one.log().matches("connected to the broker").count();
+    let before = connected(&one);
+    assert!(before > 0, "{}", one.log());
+    let killed = Command::new("kill")
+        .args(["-9", &broker.to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    wait_for("a new broker", Duration::from_secs(30), || {
+        let anew = connected(&one) > before && hub.json("/api/house")["sites"][0]["online"] == true;
+        anew.then_some(())
+    });
+    assert_ne!(Hub::broker_of(&running), broker);
+    assert!(
+        running.log().contains("mosquitto has ended"),
+        "{}",
+        running.log()
+    );
+
+    // A power cut of the hub, its broker and its store, while somebody comes.
+    running.kill();
+    let seen = |one: &Process| one.log().matches("incident ended").count();
+    let before = seen(&one);
+    wait_for("a visit without a hub", VISIT, || {
+        (seen(&one) > before).then_some(())
+    });
+    running = hub.start();
+    one.assert_running();
+    let ended = seen(&one);
+    // Between two visits there is a moment at which everything has arrived.
+    hub.incidents("all visits", site, |all| {
+        all.len() >= ended && complete(all)
+    });
+    one.terminate(STOPS);
+    let all =
+        |hub: &Hub| hub.json(&format!("/api/incidents?site={site}&limit=200"))["incidents"].clone();
+    let kept = wait_for("everything delivered", Duration::from_secs(30), || {
+        let first = all(&hub);
+        std::thread::sleep(Duration::from_secs(2));
+        (first == all(&hub) && complete(first.as_array().unwrap())).then_some(first)
+    });
+    let starts: Vec<_> = kept
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["start"].as_i64())
+        .collect();
+    assert!(starts.is_sorted_by(|a, b| a >= b), "newest first");
+
+    running.terminate(STOPS);
+    for name in ["index.db", "index.db-wal", "index.db-shm"] {
+        let _ = fs::remove_file(hub.files().join(name));
+    }
+    running = hub.start();
+    // The picture's address has the number of the message in it, which is that of the last one.
+    assert_eq!(all(&hub), kept);
+    assert!(
+        running
+            .log()
+            .contains("the index was made anew from the store")
+    );
+    running.terminate(STOPS);
+}
+
+/// A store of the hub on a small disk of its own; ends with this.
+struct SmallStore(PathBuf);
+
+impl SmallStore {
+    fn mount(store: &Path, size: &str) -> Option<Self> {
+        fs::create_dir_all(store).unwrap();
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "lares-test"])
+            .arg(store);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        mounted.then(|| Self(store.to_owned()))
+    }
+
+    fn grow(&self, size: &str) {
+        let grown = Command::new("mount")
+            .args(["-o", &format!("remount,size={size}")])
+            .arg(&self.0)
+            .status();
+        assert!(grown.unwrap().success());
+    }
+}
+
+impl Drop for SmallStore {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn uploads_wait_at_the_box_while_the_hubs_disk_is_full() {
+    let hub = Hub::new();
+    let Some(disk) = SmallStore::mount(&hub.files().join("store"), "150m") else {
+        println!("skipped: this user may not mount a small disk");
+        return;
+    };
+    let mut running = hub.start();
+    let homes = tempfile::tempdir().unwrap();
+    let video = homes.path().join("visit.mp4");
+    cut(&sample("visits.mp4"), 8, 20, &video);
+    let cameras = Camera::start(PASSWORD, &[&video]);
+    let site = SITES[0];
+    let mut one = run_box(&hub, site, &homes.path().join(site), &cameras.urls[0]);
+    hub.incidents("an alert without its clip", site, |all| !all.is_empty());
+    wait_for("a word of the box", VISIT, || {
+        one.log()
+            .contains("is too busy to take more now")
+            .then_some(())
+    });
+    assert!(
+        running
+            .log()
+            .contains("uploads wait at the boxes until there is room")
+    );
+    assert!(
+        hub.incidents("alerts", site, |_| true)
+            .iter()
+            .all(|one| one["picture"].is_null())
+    );
+    disk.grow("1g");
+    hub.incidents("everything", site, |all| {
+        complete(&all[all.len().saturating_sub(1)..])
+    });
+    one.terminate(STOPS);
+    running.terminate(STOPS);
+}

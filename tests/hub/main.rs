@@ -1,0 +1,16 @@
+//! The hub and its boxes as processes of their own: everything arrives, and nobody gets at what is another one's.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy knows only by their attribute"
+)]
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod accounts;
+mod boxes;
+mod elsewhere;
+mod faults;
+mod rig;
