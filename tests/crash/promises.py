@@ -87,29 +87,22 @@ class Promises:
                 self.objects[key] = row
         return verdict
 
-    def _lost_alerts(self, there: Iterable[tuple[str, int]], verdict: Verdict) -> None:
+    def _lost_alerts(self, there: Iterable[tuple[str, int]], verdict: Verdict, where: str = "") -> None:
         newest: dict[str, int] = {}
         there = set(there)
         for incident, seq in there:
             newest[incident] = max(seq, newest.get(incident, 0))
         for (incident, seq), alert in self.alerts.items():
-            # An update that nobody took yet is replaced by a later one, which says all that it said.
+            # An update that was not sent there yet is replaced by a later one, which says all that it said.
             collapsed = alert.state == "updated" and newest.get(incident, 0) > seq
             if (incident, seq) not in there and not collapsed:
-                verdict.lost.append(f"alert {seq} ({alert.state}) of {incident}")
+                verdict.lost.append(f"alert {seq} ({alert.state}) of {incident}{where}")
 
-    def at_the_end(self, messages: list[dict], store: dict[str, bytes]) -> Verdict:
-        """Compares with what has arrived at broker and store, once the outbox has drained."""
+    def at_the_end(self, heard: dict[str, list[dict]], store: dict[str, bytes]) -> Verdict:
+        """Compares with what has arrived at each receiver of alerts and at the store, once the outbox has drained."""
         verdict = Verdict()
-        # A later duplicate says the same, or it is found here.
-        for message in messages:
-            name = (message["id"], message["seq"])
-            if name not in self.alerts:
-                verdict.corrupt.append(f"alert {name[1]} of {name[0]} arrived and was never committed")
-            elif facts_sum(message) != self.alerts[name].sha256:
-                verdict.corrupt.append(f"alert {name[1]} of {name[0]} is not what was committed")
-        self._lost_alerts(((message["id"], message["seq"]) for message in messages), verdict)
-        self._numbers(messages, verdict)
+        for receiver, messages in heard.items():
+            self._arrived(messages, verdict, f" at {receiver}")
 
         for key, known in self.objects.items():
             if key not in store:
@@ -122,15 +115,26 @@ class Promises:
         self._documents(store, verdict)
         return verdict
 
-    def _numbers(self, messages: list[dict], verdict: Verdict) -> None:
-        """Each number belongs to one alert, and none is missing."""
+    def _arrived(self, messages: list[dict], verdict: Verdict, where: str) -> None:
+        # A later duplicate says the same, or it is found here.
+        for message in messages:
+            name = (message["id"], message["seq"])
+            if name not in self.alerts:
+                verdict.corrupt.append(f"alert {name[1]} of {name[0]} arrived{where} and was never committed")
+            elif facts_sum(message) != self.alerts[name].sha256:
+                verdict.corrupt.append(f"alert {name[1]} of {name[0]}{where} is not what was committed")
+        self._lost_alerts(((message["id"], message["seq"]) for message in messages), verdict, where)
+        self._numbers(messages, verdict, where)
+
+    def _numbers(self, messages: list[dict], verdict: Verdict, where: str) -> None:
+        """Each number of a receiver belongs to one alert, and none is missing."""
         named: dict[int, tuple] = {}
         for message in messages:
             name = (message["id"], message["seq"])
             if named.setdefault(message["n"], name) != name:
-                verdict.corrupt.append(f"number {message['n']} was given twice")
+                verdict.corrupt.append(f"number {message['n']} was given twice{where}")
         missing = set(range(1, max(named, default=0) + 1)) - named.keys()
-        verdict.lost.extend(f"the alert with number {n}" for n in sorted(missing))
+        verdict.lost.extend(f"the alert with number {n}{where}" for n in sorted(missing))
 
     def _playlists(self, store: dict[str, bytes], verdict: Verdict) -> None:
         """Every playlist is over and names only what is there; every segment is in its own incident's playlist."""

@@ -1,4 +1,4 @@
-"""The agent and its neighbours: virtual cameras, mosquitto, an S3 endpoint, and a pipe that hears of every commit."""
+"""The agent and its neighbours: virtual cameras, mosquitto, a receiver of webhooks, an S3 endpoint, and a pipe that hears of every commit."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from .promises import Promises, Verdict
 SITE = "crash"
 BUCKET = "clips"
 SECRET = "crash-test"
+WEBHOOK_SECRET = "crash-test-of-alerts"
 VIDEOS = ROOT / "samples/video"
 START_S = 30
 
@@ -38,6 +40,9 @@ dir = "{models}"
 [mqtt]
 url = "mqtt://127.0.0.1:{broker}"
 keep_alive = "5 s"
+[webhook]
+url = "http://127.0.0.1:{webhook}/alerts"
+secret_file = "webhook.secret"
 [upload]
 url = "s3://{bucket}"
 endpoint = "{endpoint}"
@@ -88,6 +93,7 @@ class Street:
         self.folder = folder
         self.data = folder / "data"
         self.messages = folder / "messages"
+        self.requests = folder / "requests"
         self.pipe = folder / "witness"
         self.starts = 0
         self.partial = b""
@@ -133,10 +139,15 @@ class Street:
         self.s3 = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=SECRET, aws_secret_access_key=SECRET)
         self.s3.create_bucket(Bucket=BUCKET)
 
+        (self.folder / "webhook.secret").write_text(WEBHOOK_SECRET)
+        receive = [sys.executable, ROOT / "tests/webhook.py", self.folder / "webhook.secret", self.requests]
+        program = stack.enter_context(Program("webhook", receive, self.folder))
+        webhook = int(program.process.stdout.readline())
+
         (self.folder / "s3.secret").write_text(SECRET)
         cameras = "".join(CAMERA.format(id=id, url=url) for id, url in zip(["door", "plaza"], urls, strict=True))
         config = CONFIG.format(
-            site=SITE, models=ROOT / "models", cameras=cameras, broker=broker, bucket=BUCKET, endpoint=endpoint, secret=SECRET
+            site=SITE, models=ROOT / "models", cameras=cameras, broker=broker, webhook=webhook, bucket=BUCKET, endpoint=endpoint, secret=SECRET
         )
         (self.folder / "lares.toml").write_text(config)
 
@@ -192,11 +203,15 @@ class Street:
                 found.update(f"{key}/{name}" for name in names if name.endswith((".mp4", ".m4s")))
         return found
 
-    def arrived_alerts(self) -> list[dict]:
-        """The alerts that the broker has passed on, in order, duplicates too."""
+    def arrived_alerts(self) -> dict[str, list[dict]]:
+        """The alerts that broker and webhook have taken, in order, duplicates too."""
         lines = self.messages.read_text().splitlines()
         parts = (line.split(" ") for line in lines)
-        return [json.loads(bytes.fromhex(payload)) for topic, payload in parts if topic.endswith("/incident")]
+        passed_on = [json.loads(bytes.fromhex(payload)) for topic, payload in parts if topic.endswith("/incident")]
+        requests = [json.loads(line) for line in self.requests.read_text().splitlines()]
+        # 409: it has been here. Anything else would be a request that its receiver does not trust.
+        posted = [json.loads(request["body"]) for request in requests if request["status"] in (204, 409)]
+        return {"the broker": passed_on, "the webhook": posted}
 
     def stored(self) -> dict[str, bytes]:
         """Everything in the store."""

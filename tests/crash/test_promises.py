@@ -38,6 +38,8 @@ class PromisesTest(unittest.TestCase):
         ]:
             self.promises.add(line)
         self.messages = [message(1, "began", 1), message(3, "updated", 2), message(4, "ended", 3)]
+        # One that was away for longer: the update was taken up by the end there.
+        self.webhook = [message(1, "began", 1), message(4, "ended", 2)]
         playlist = '#EXTM3U\n#EXT-X-MAP:URI="init-1.mp4"\n#EXTINF:2.0,\n00001.m4s\n#EXT-X-ENDLIST\n'
         contents = {
             "thumb.jpg": b"better",
@@ -49,7 +51,7 @@ class PromisesTest(unittest.TestCase):
         self.store = {f"{PREFIX}/{name}": content for name, content in contents.items()}
 
     def judge(self):
-        verdict = self.promises.at_the_end(self.messages, self.store)
+        verdict = self.promises.at_the_end({"the broker": self.messages, "the webhook": self.webhook}, self.store)
         return verdict.lost, verdict.corrupt
 
     def test_kept(self):
@@ -76,7 +78,14 @@ class PromisesTest(unittest.TestCase):
 
     def test_number_given_twice(self):
         self.messages[1]["n"] = 1
-        self.assertIn("number 1 was given twice", self.judge()[1])
+        self.assertIn("number 1 was given twice at the broker", self.judge()[1])
+
+    def test_each_receiver_counts_for_itself(self):
+        for index, state in enumerate(["began", "ended"]):
+            with self.subTest(state):
+                self.setUp()
+                del self.webhook[index]
+                self.assertIn(f"alert {[1, 4][index]} ({state}) of {ID} at the webhook", self.judge()[0])
 
     def test_objects(self):
         for name, content, lost in [
@@ -111,4 +120,4 @@ class PromisesTest(unittest.TestCase):
         # What was committed and could not be told any more is promised from now on.
         self.promises.after_kill([*rows, (ID, 5, "updated", facts[5])], objects)
         self.assertEqual(self.promises.cut_off, 1)
-        self.assertIn(f"alert 5 (updated) of {ID}", self.judge()[0])
+        self.assertIn(f"alert 5 (updated) of {ID} at the broker", self.judge()[0])
