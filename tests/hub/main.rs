@@ -13,4 +13,5 @@ mod accounts;
 mod boxes;
 mod elsewhere;
 mod faults;
+mod hour;
 mod rig;

@@ -4,152 +4,18 @@
 //
 // Ends with status 0 when every step holds, and with one line for each. Pictures for the documents go to DIR.
 
-import axe from "axe-core";
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-const argument = (name, otherwise) => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? otherwise : process.argv[at + 1];
-};
-const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
-const program = resolve(argument("lares", join(root, "target/release/lares")));
-const video = resolve(argument("video", join(root, "samples/video/visits.mp4")));
-const pictures = argument("pictures", null);
-const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+import {
+  FLAGS, audit, browserPath, check, demo, failed, fits, incidents, lightOf, open, picture, playing, plays, scratch, twoCameras, until,
+} from "./rig.mjs";
 
 if (!browserPath) {
   console.log("page: SKIPPED: no Chromium here (apt install chromium)");
+  rmSync(scratch, { recursive: true });
   process.exit(0);
 }
-
-const PATIENCE = 90_000;
-const scratch = mkdtempSync(join(tmpdir(), "lares-page-"));
-let failures = 0;
-
-function check(holds, what) {
-  console.log(`page: ${holds ? "ok" : "FAILED"}: ${what}`);
-  if (!holds) failures += 1;
-}
-
-async function until(what, answer, within = PATIENCE) {
-  const end = Date.now() + within;
-  for (;;) {
-    const found = await answer();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`no ${what} within ${within / 1000} s`);
-    await new Promise((wake) => setTimeout(wake, 100));
-  }
-}
-
-/** Starts the demo with `video` as what its camera sees; its process and the page's address. */
-async function demo(video) {
-  const home = mkdtempSync(join(scratch, "demo-"));
-  const child = spawn(program, ["demo", "--for", "20min", "--video", video, "--out", join(home, "store")], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, TMPDIR: home },
-  });
-  let said = "";
-  child.stdout.on("data", (piece) => (said += piece));
-  const ended = new Promise((gone) => child.on("exit", gone));
-  const page = await until("page of the demo", () => {
-    if (child.exitCode !== null) throw new Error(`the demo ended with ${child.exitCode}: ${said}`);
-    return /^page\s+(\S+)$/m.exec(said)?.[1];
-  });
-  return { child, ended, page, said: () => said };
-}
-
-const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
-];
-
-/** A page in a window of its own. What it must not do is noted. */
-async function open(browser, address, options) {
-  const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE);
-  const faults = [];
-  const host = new URL(address).host;
-  page.on("request", (request) => {
-    const url = new URL(request.url());
-    if (!["blob:", "data:"].includes(url.protocol) && url.host !== host) faults.push(`asked ${url.host}`);
-  });
-  page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("console", (message) => {
-    if (message.type() === "error" && !/404|409/.test(message.text())) faults.push(message.text());
-  });
-  await page.goto(address);
-  return { page, faults, close: () => context.close() };
-}
-
-/** Faults that axe-core finds serious or worse. */
-async function audit(page, what) {
-  await page.evaluate(axe.source).catch(async () => page.addScriptTag({ content: axe.source }));
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  const bad = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  check(bad.length === 0, `axe-core on ${what}${bad.map(({ id, nodes }) => ` [${id}: ${nodes[0].html.slice(0, 120)}]`).join("")}`);
-}
-
-async function fits(page, what) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  check(over <= 0, `${what} needs no sideways scrolling (${over})`);
-}
-
-/** A picture for the documents. The scene of the sample is not ours to publish: it is blurred. */
-async function picture(page, name, fullPage = false) {
-  if (!pictures) return;
-  const blur = (filter) =>
-    page.evaluate((filter) => {
-      for (const shown of document.querySelectorAll("main img, video")) shown.style.filter = filter;
-    }, filter);
-  await blur("blur(7px)");
-  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
-  await blur("");
-}
-
-/** Mean light, 0 to 255, of a part (in shares of its size) of the picture at `address`; without one, of the open clip. */
-const lightOf = (page, address, [x0, y0, x1, y1]) =>
-  page.evaluate(
-    async ([address, x0, y0, x1, y1]) => {
-      const shown = address ? await createImageBitmap(await (await fetch(address)).blob()) : document.querySelector("dialog video");
-      const [width, height] = [shown.videoWidth ?? shown.width, shown.videoHeight ?? shown.height];
-      const canvas = document.createElement("canvas");
-      [canvas.width, canvas.height] = [width, height];
-      const context = canvas.getContext("2d");
-      context.drawImage(shown, 0, 0);
-      const [w, h] = [Math.max(1, (x1 - x0) * width), Math.max(1, (y1 - y0) * height)];
-      const { data } = context.getImageData(x0 * width, y0 * height, w, h);
-      let light = 0;
-      for (let at = 0; at < data.length; at += 4) light += data[at] + data[at + 1] + data[at + 2];
-      return light / ((data.length / 4) * 3);
-    },
-    [address, x0, y0, x1, y1],
-  );
-const WHOLE = [0, 0, 1, 1];
-
-/** Where the open clip is, and how long; null while it shows no picture. */
-const playing = (page) =>
-  page.evaluate(() => {
-    const element = document.querySelector("dialog video");
-    return element && element.readyState >= 2 ? { at: element.currentTime, length: element.duration } : null;
-  });
-
-async function plays(page, what) {
-  const lit = async () => {
-    const now = await playing(page);
-    return now && { ...now, light: await lightOf(page, null, WHOLE) };
-  };
-  const first = await until(`picture of ${what}`, () => lit().then((now) => now && now.light > 5 && now), 30_000);
-  const later = await until(`progress of ${what}`, () => lit().then((now) => now && now.at > first.at + 0.5 && now), 30_000);
-  check(later.light > 5, `${what} plays: at ${first.at.toFixed(1)} s, then ${later.at.toFixed(1)} s, light ${later.light.toFixed(0)} of 255`);
-}
-
-const incidents = (page) => page.evaluate(async () => (await (await fetch("/api/incidents")).json()).incidents);
 
 async function household(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
@@ -345,11 +211,45 @@ async function logIn(browser, address) {
   await close();
 }
 
+/** Two cameras: one switch for both, and one list that can be narrowed. */
+async function everywhere(browser, address) {
+  const { page, faults, close } = await open(browser, address, { viewport: { width: 1000, height: 800 } });
+  await page.getByRole("heading", { name: "Street" }).waitFor();
+  const states = () =>
+    page.evaluate(async () => (await (await fetch("/api/house")).json()).cameras.map(({ state, mode }) => `${state} ${mode}`).join());
+  await until("both cameras", async () => (await states()) === "online armed,online armed");
+  await page.getByRole("button", { name: "Pause everywhere" }).click();
+  await until("pause", async () => (await states()) === "suspended disarmed,suspended disarmed");
+  await page.getByText("Nothing is being watched").waitFor();
+  await page.getByRole("button", { name: "Watch everywhere" }).click();
+  await until("watch", async () => (await states()) === "online armed,online armed");
+  check(true, "one switch pauses and watches the whole house");
+  await until("visits at both", async () => new Set((await incidents(page)).map(({ camera }) => camera)).size === 2);
+  await page.getByLabel("Camera", { exact: true }).selectOption({ label: "Street" });
+  const shown = () => page.locator(".card").allInnerTexts();
+  await until("incidents of one camera", async () => (await shown()).length > 0 && (await shown()).every((text) => text.includes("Street")));
+  check(true, "the list can be narrowed to a camera");
+
+  // A camera of another box, as the hub would tell of it.
+  await page.route(/\/api\/house/, async (route) => {
+    const answer = await route.fetch();
+    const told = await answer.json();
+    for (const one of told.cameras) Object.assign(one, { site: "farm", editable: false });
+    await route.fulfill({ response: answer, json: told });
+  });
+  await page.goto(`${address}/#/areas/farm/door`);
+  await page.reload();
+  await page.getByText("belongs to the box “farm”").waitFor();
+  check((await page.getByRole("button", { name: "Save" }).count()) === 0, "of another box's camera the page says where its areas are drawn");
+  check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
+  await close();
+}
+
 /** An H.265 camera: Chromium plays what was encoded anew beside its clips, and other browsers are told what they cannot play. */
 async function h265(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 800, height: 700 } });
   await page.locator(".card").first().waitFor();
-  const { id } = (await incidents(page)).at(-1);
+  const { id } = await until("incident of it", async () => (await incidents(page)).findLast(({ camera }) => camera === "street"));
   const known = async () => (await incidents(page)).find((one) => one.id === id);
   await until("clip of an H.265 camera", async () => (await known())?.clip.playlist);
   await page.locator(`[data-incident="${id}"] button`).click();
@@ -382,30 +282,27 @@ async function h265(browser, address) {
   await close();
 }
 
-/** Takes `steps` on the page of a demo of `video`. */
-async function take(browser, video, steps) {
-  const { child, ended, page: address, said } = await demo(video);
+/** Takes `steps` on the page of what `begin` starts. */
+async function take(browser, begin, steps) {
+  const { page, end } = await begin();
   try {
-    for (const step of steps) await step(browser, address);
+    for (const step of steps) await step(browser, page);
   } catch (error) {
     check(false, `${error.message}`.split("\n").slice(0, 6).join(" | "));
   } finally {
-    child.kill("SIGTERM");
-    await ended;
-    const last = said().trim().split("\n").at(-1);
-    check(/^demo: \d+ incidents alerted/.test(last), `the demo ends in good order (${last})`);
+    await end();
   }
 }
 
 const browser = await chromium.launch({ executablePath: browserPath, args: FLAGS });
 try {
-  await take(browser, video, [household, keyboard, masks, small, logIn]);
-  await take(browser, join(root, "samples/video/vtest-h265.mp4"), [h265]);
+  await take(browser, demo, [household, keyboard, masks, small, logIn]);
+  await take(browser, twoCameras, [everywhere, h265]);
 } catch (error) {
   check(false, error.message);
 } finally {
   await browser.close();
   rmSync(scratch, { recursive: true, force: true });
 }
-console.log(failures === 0 ? "page: every step holds" : `page: ${failures} FAILED`);
-process.exit(failures === 0 ? 0 : 1);
+console.log(failed() === 0 ? "page: every step holds" : `page: ${failed()} FAILED`);
+process.exit(failed() === 0 ? 0 : 1);

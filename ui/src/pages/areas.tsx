@@ -107,14 +107,16 @@ export function AreasPage({ site, camera }: { site: string; camera: string }) {
   const picture = usePicture(`/api/cameras/${site}/${camera}/still.jpg`);
   const [areas, setAreas] = useState<Areas | null>(null);
   const [drawing, setDrawing] = useState<{ kind: Kind; corners: Point[] } | null>(null);
-  const [said, setSaid] = useState<{ text: string; bad: boolean } | null>(null);
+  const [said, setSaid] = useState<{ text: string; bad: boolean; detail?: string } | null>(null);
   const [busy, setBusy] = useState(false);
 
+  // What the box says itself is in English, and more exact.
   const fail = (error: unknown) =>
-    setSaid({ text: error instanceof Failure && error.message ? error.message : failureText(error), bad: true });
+    setSaid({ text: failureText(error), bad: true, detail: error instanceof Failure ? error.message : "" });
+  const elsewhere = known?.editable === false;
   useEffect(() => {
-    hub.areas(site, camera).then(setAreas).catch(fail);
-  }, [site, camera]);
+    if (!elsewhere) hub.areas(site, camera).then(setAreas).catch(fail);
+  }, [site, camera, elsewhere]);
 
   const finish = () => {
     if (!drawing || !areas) return;
@@ -140,6 +142,7 @@ export function AreasPage({ site, camera }: { site: string; camera: string }) {
         <a href="#/">{w.back}</a>
       </p>
       <h1>{w.areasTitle(name)}</h1>
+      {elsewhere && <p>{w.areasElsewhere(site)}</p>}
       {areas && mayChange.value && (
         <>
           <p>{drawing ? w.drawing : w.areasHelp}</p>
@@ -187,6 +190,7 @@ export function AreasPage({ site, camera }: { site: string; camera: string }) {
       )}
       <p role="status" class={said?.bad ? "trouble" : "said"}>
         {said?.text}
+        {said?.detail && <span lang="en"> {said.detail}</span>}
       </p>
     </>
   );

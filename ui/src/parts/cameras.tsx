@@ -46,7 +46,7 @@ function One({ camera }: { camera: Camera }) {
           <span class={`tone ${tone}`}>{toneWord(tone, w)}</span>
         </h3>
         <p>{cameraSentence(camera, w)}</p>
-        {camera.problem && <p class="why">{camera.problem}</p>}
+        {camera.problem && <p class="why" lang="en">{camera.problem}</p>}
         <div class="actions">
           <Switch camera={camera} />
           {mayChange.value && (

@@ -125,6 +125,8 @@ export const en = {
 
   // Areas.
   areasTitle: (name: string) => `Zones and masks of ${name}`,
+  areasElsewhere: (site: string) =>
+    `This camera belongs to the box “${site}”. Draw its zones and masks on the page of that box, or in its configuration file.`,
   areasHelp: "Choose what to draw, then set corners on the picture: with the mouse, a finger, or the arrow keys and Enter.",
   kindZone: "Zone",
   kindMotion: "Ignore",

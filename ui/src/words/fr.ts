@@ -120,6 +120,8 @@ export const fr: Words = {
   did_download: "a téléchargé une vidéo",
 
   areasTitle: (name) => `Zones et masques de ${name}`,
+  areasElsewhere: (site) =>
+    `Cette caméra appartient au boîtier « ${site} ». Dessinez ses zones et ses masques sur la page de ce boîtier, ou dans son fichier de configuration.`,
   areasHelp: "Choisissez ce que vous voulez dessiner, puis posez des coins sur l’image : à la souris, au doigt, ou avec les flèches et Entrée.",
   kindZone: "Zone",
   kindMotion: "Ignorer",
