@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
     Error, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt,
@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOKS: usize = 8;
 /// Playlists that are remembered.
 const MOST_KNOWN: usize = 4096;
+/// A store that could not be read is not asked again for this long, so that a page of incidents waits once and not for each.
+const LEFT_ALONE: Duration = Duration::from_secs(10);
 /// That the store cannot be read is told at most this often.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
@@ -51,7 +53,14 @@ pub(super) struct Shelf {
     /// Before each key; empty or ending in a slash.
     prefix: Arc<str>,
     known: Arc<Mutex<HashMap<ObjectKey, About>>>,
-    told: Arc<Mutex<Option<Instant>>>,
+    trouble: Arc<Mutex<Trouble>>,
+}
+
+/// When the store could not be read.
+#[derive(Debug, Default)]
+struct Trouble {
+    last: Option<Instant>,
+    told: Option<Instant>,
 }
 
 impl Shelf {
@@ -60,7 +69,7 @@ impl Shelf {
             store,
             prefix: prefix.into(),
             known: Arc::default(),
-            told: Arc::default(),
+            trouble: Arc::default(),
         }
     }
 
@@ -102,17 +111,26 @@ impl Shelf {
     fn or_nothing<T>(&self, found: Result<Option<T>, HubError>) -> Option<T> {
         found.unwrap_or_else(|error| {
             let now = Instant::now();
-            let mut told = self.told.lock();
-            if told.is_none_or(|at| now.duration_since(at) >= TELL_EVERY) {
-                *told = Some(now);
+            let mut trouble = self.trouble.lock();
+            trouble.last = Some(now);
+            if trouble.told.is_none_or(|at| now - at >= TELL_EVERY) {
+                trouble.told = Some(now);
                 tracing::warn!("{error}; the page shows no pictures or clips until it can");
             }
             None
         })
     }
 
+    fn is_left_alone(&self) -> bool {
+        let last = self.trouble.lock().last;
+        last.is_some_and(|at| at.elapsed() < LEFT_ALONE)
+    }
+
     /// Whether there is such an object, as far as can be seen.
     pub(super) async fn is_there(&self, key: &ObjectKey) -> bool {
+        if self.is_left_alone() {
+            return false;
+        }
         let found = self.look(self.store.head(&self.name(key))).await;
         self.or_nothing(found).is_some()
     }
@@ -136,17 +154,34 @@ impl Shelf {
             .await
     }
 
-    /// The first `most` bytes of an object, as far as it can be read.
-    pub(super) async fn beginning(&self, key: &ObjectKey, most: u64) -> Option<Bytes> {
+    /// The first `most` bytes of an object; none where there is no such object.
+    pub(super) async fn beginning(
+        &self,
+        key: &ObjectKey,
+        most: usize,
+    ) -> Result<Option<Bytes>, HubError> {
+        // Without a range: an empty object has none.
         let read = async {
-            let options = GetOptions {
-                range: Some(GetRange::Bounded(0..most)),
-                ..GetOptions::default()
-            };
-            let found = self.store.get_opts(&self.name(key), options).await?;
-            found.bytes().await
+            let mut pieces = self.store.get(&self.name(key)).await?.into_stream();
+            let mut read = BytesMut::new();
+            while let Some(piece) = pieces.try_next().await? {
+                let room = most - read.len();
+                read.extend_from_slice(&piece[..piece.len().min(room)]);
+                if read.len() == most {
+                    break;
+                }
+            }
+            Ok(read.freeze())
         };
-        let found = self.look(read).await;
+        self.look(read).await
+    }
+
+    /// The same as far as can be seen.
+    pub(super) async fn glance(&self, key: &ObjectKey, most: usize) -> Option<Bytes> {
+        if self.is_left_alone() {
+            return None;
+        }
+        let found = self.beginning(key, most).await;
         self.or_nothing(found)
     }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Longest document that is read.
-const LONGEST: u64 = 256 * 1024;
+const LONGEST: usize = 256 * 1024;
 
 /// Fills `index` with what lies on `shelf`. Returns how many incidents that were; a document that cannot be read is told in
 /// the log and left out.
@@ -17,7 +17,7 @@ pub(in crate::hub) async fn rebuild(index: &Index, shelf: &Shelf) -> Result<usiz
     let mut documents = std::pin::pin!(shelf.documents());
     let mut count = 0;
     while let Some(key) = documents.try_next().await? {
-        let Some(text) = shelf.beginning(&key, LONGEST).await else {
+        let Some(text) = shelf.beginning(&key, LONGEST).await? else {
             continue;
         };
         match IncidentMessage::from_json(&text) {

@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// Longest playlist that is read.
-const LONGEST: u64 = 1024 * 1024;
+const LONGEST: usize = 1024 * 1024;
 /// Where a header says what its pictures are encoded with.
-const HEAD: u64 = 4096;
+const HEAD: usize = 4096;
 
 /// Header and segments that one file can hold.
 struct Run {
@@ -40,7 +40,7 @@ fn resolve(from: &ObjectKey, reference: &str) -> Option<ObjectKey> {
 
 /// The runs of `playlist`: from a header to the next one that differs. None where it is no sound playlist.
 async fn runs(shelf: &Shelf, playlist: &ObjectKey) -> Option<Vec<Run>> {
-    let text = shelf.beginning(playlist, LONGEST).await?;
+    let text = shelf.glance(playlist, LONGEST).await?;
     let text = std::str::from_utf8(&text).ok()?;
     let mut runs: Vec<Run> = Vec::new();
     for line in text.lines() {
@@ -67,7 +67,7 @@ pub(super) async fn about(shelf: &Shelf, playlist: &ObjectKey, complete: bool) -
         return Some(known);
     }
     let runs = runs(shelf, playlist).await?;
-    let head = shelf.beginning(&runs.first()?.init, HEAD).await?;
+    let head = shelf.glance(&runs.first()?.init, HEAD).await?;
     let holds = |name: &[u8]| head.windows(4).any(|four| four == name);
     let codec = if holds(b"avc1") {
         "h264"

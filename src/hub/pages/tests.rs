@@ -191,6 +191,15 @@ async fn the_page_finds_incidents_pictures_and_clips() {
             let answer = rig.get(&format!("{download}{none}")).send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{none}");
         }
+        // An empty playlist is none, and no fault of the store.
+        let written = rig.dir.path().join("store").join(place());
+        fs::write(written.join("sub/index.m3u8"), "").unwrap();
+        assert_eq!(
+            rig.get(download).send().await.unwrap().status(),
+            StatusCode::NOT_FOUND
+        );
+        let told = rig.json(&format!("/api/incidents/{ID}")).await;
+        assert!(told["incident"]["picture"].is_string());
 
         assert_eq!(rig.json("/api/days").await["days"][0]["incidents"], 1);
         assert_eq!(
