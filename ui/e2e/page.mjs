@@ -225,7 +225,7 @@ async function everywhere(browser, address) {
   await until("watch", async () => (await states()) === "online armed,online armed");
   check(true, "one switch pauses and watches the whole house");
   await until("visits at both", async () => new Set((await incidents(page)).map(({ camera }) => camera)).size === 2);
-  await page.getByLabel("Camera", { exact: true }).selectOption({ label: "Street" });
+  await page.getByRole("combobox", { name: /^Camera/ }).selectOption({ label: "Street" });
   const shown = () => page.locator(".card").allInnerTexts();
   await until("incidents of one camera", async () => (await shown()).length > 0 && (await shown()).every((text) => text.includes("Street")));
   check(true, "the list can be narrowed to a camera");

@@ -67,7 +67,7 @@ export async function demo() {
   return { page, end };
 }
 
-/** A household of two cameras, one of which sends H.265, with a hub for one further box. */
+/** A household of two cameras, one of which sends H.265. */
 export async function twoCameras() {
   const home = mkdtempSync(join(scratch, "home-"));
   const cameras = start(["camera", "--listen", "127.0.0.1:0", video, join(root, "samples/video/vtest-h265.mp4")], home);
@@ -97,7 +97,6 @@ enabled = true
 listen = "127.0.0.1:${page}"
 broker_listen = "127.0.0.1:${broker}"
 store_listen = "127.0.0.1:${store}"
-sites = ["farm"]
 `,
   );
   const agent = start(["run", "--config", config], home);
