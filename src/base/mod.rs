@@ -11,6 +11,7 @@ pub mod heartbeat;
 pub mod link;
 pub mod memory;
 pub mod rate;
+pub mod seldom;
 pub mod serve;
 pub mod tasks;
 pub mod telemetry;

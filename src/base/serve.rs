@@ -7,7 +7,7 @@ use std::{
     collections::{HashMap, hash_map::Entry},
     net::{IpAddr, SocketAddr},
     pin::pin,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{Extension, Router};
@@ -23,6 +23,8 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
+
+use super::seldom::Seldom;
 
 /// Longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
@@ -72,7 +74,7 @@ impl Limits {
 pub async fn serve(limits: Limits, listener: TcpListener, pages: Router, stop: CancellationToken) {
     let mut open = FuturesUnordered::new();
     let mut by_address: HashMap<IpAddr, usize> = HashMap::new();
-    let mut told: Option<Instant> = None;
+    let tells = Seldom::new(TELL_EVERY);
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -89,8 +91,7 @@ pub async fn serve(limits: Limits, listener: TcpListener, pages: Router, stop: C
                     let count = by_address.entry(peer.ip()).or_default();
                     if *count >= limits.from_one {
                         // Closed at once: who has so many needs no more, and others need theirs.
-                        if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
-                            told = Some(Instant::now());
+                        if tells.may() {
                             tracing::warn!(
                                 address = %peer.ip(),
                                 "more connections than one address may have ({}): further ones are refused",
@@ -146,6 +147,8 @@ pub async fn connection(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use axum::routing::get;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{house::House, index::Index};
 use crate::{
-    base::{backoff::Backoff, clock::Clock},
+    base::{backoff::Backoff, clock::Clock, seldom::Seldom},
     flow::{CameraId, Mode, SiteId},
     outbox::sinks::why_it_ended,
     wire::{Command, Health, IncidentMessage, Topics},
@@ -40,7 +40,7 @@ const ASK_EVERY: Duration = Duration::from_secs(60);
 /// A gap may close by itself: what was sent first may arrive last.
 const FIRST_ASK: Duration = Duration::from_secs(5);
 /// What is not understood is told at most this often.
-const GRUMBLE_EVERY: Duration = Duration::from_secs(60);
+pub(super) const GRUMBLE_EVERY: Duration = Duration::from_secs(60);
 /// What boxes say below their site, and how surely it must arrive.
 const TOPICS: [(&str, QoS); 8] = [
     ("+/incident", QoS::AtLeastOnce),
@@ -73,7 +73,7 @@ pub(super) struct Listener {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) requests: mpsc::Receiver<SetMode>,
     pub(super) stop: CancellationToken,
-    pub(super) grumbled: Option<Instant>,
+    pub(super) grumbles: Seldom,
     /// Boxes that have been asked, on this connection, for what came after the last number known.
     pub(super) caught_up: BTreeSet<SiteId>,
 }
@@ -239,9 +239,7 @@ impl Listener {
 
     /// Says what was not understood, now and then.
     fn grumble(&mut self, topic: &str, reason: &str) {
-        let now = Instant::now();
-        if self.grumbled.is_none_or(|last| now - last >= GRUMBLE_EVERY) {
-            self.grumbled = Some(now);
+        if self.grumbles.may() {
             let topic: String = topic.chars().take(80).collect();
             let reason: String = reason.chars().take(160).collect();
             tracing::warn!(

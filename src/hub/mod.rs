@@ -47,7 +47,7 @@ use self::{
     house::House,
     index::Index,
     keys::HUB_USER,
-    listen::Listener,
+    listen::{GRUMBLE_EVERY, Listener},
     pages::{Page, Stills},
     shelf::Shelf,
     store::Folder,
@@ -55,6 +55,7 @@ use self::{
 use crate::{
     base::{
         clock::{Clock, SystemClock},
+        seldom::Seldom,
         serve::{self, Limits},
         tasks::Tasks,
     },
@@ -228,7 +229,7 @@ impl Hub {
             clock: Arc::clone(&clock),
             requests,
             stop: tasks.token().clone(),
-            grumbled: None,
+            grumbles: Seldom::new(GRUMBLE_EVERY),
             caught_up: BTreeSet::new(),
         };
         tasks.spawn("hub", listener.run());

@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 
 use super::HubError;
 use crate::{
+    base::seldom::Seldom,
     config::UploadConfig,
     outbox::sinks,
     wire::{Item, ObjectKey},
@@ -53,14 +54,9 @@ pub(super) struct Shelf {
     /// Before each key; empty or ending in a slash.
     prefix: Arc<str>,
     known: Arc<Mutex<HashMap<ObjectKey, About>>>,
-    trouble: Arc<Mutex<Trouble>>,
-}
-
-/// When the store could not be read.
-#[derive(Debug, Default)]
-struct Trouble {
-    last: Option<Instant>,
-    told: Option<Instant>,
+    /// When the store could not be read last.
+    trouble: Arc<Mutex<Option<Instant>>>,
+    tells: Arc<Seldom>,
 }
 
 impl Shelf {
@@ -70,6 +66,7 @@ impl Shelf {
             prefix: prefix.into(),
             known: Arc::default(),
             trouble: Arc::default(),
+            tells: Arc::new(Seldom::new(TELL_EVERY)),
         }
     }
 
@@ -110,11 +107,8 @@ impl Shelf {
     /// For what the page can do without: an error counts as not there, and is told.
     fn or_nothing<T>(&self, found: Result<Option<T>, HubError>) -> Option<T> {
         found.unwrap_or_else(|error| {
-            let now = Instant::now();
-            let mut trouble = self.trouble.lock();
-            trouble.last = Some(now);
-            if trouble.told.is_none_or(|at| now - at >= TELL_EVERY) {
-                trouble.told = Some(now);
+            *self.trouble.lock() = Some(Instant::now());
+            if self.tells.may() {
                 tracing::warn!("{error}; the page shows no pictures or clips until it can");
             }
             None
@@ -122,7 +116,7 @@ impl Shelf {
     }
 
     fn is_left_alone(&self) -> bool {
-        let last = self.trouble.lock().last;
+        let last = *self.trouble.lock();
         last.is_some_and(|at| at.elapsed() < LEFT_ALONE)
     }
 

@@ -153,6 +153,11 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
         running.log().contains("was not understood"),
         "rubbish is told"
     );
+    let refused = running.log().matches("the store refused a request").count();
+    assert!(
+        (1..=3).contains(&refused),
+        "one line a minute, not {refused}"
+    );
     flood.assert_running();
     flood.kill();
     let refusals = running.log().matches("further ones are refused").count();

@@ -90,6 +90,7 @@ async function masks(browser, address) {
   // A zone, by keys alone.
   await page.getByRole("button", { name: "Draw: Zone" }).focus();
   await page.keyboard.press("Enter");
+  check(await canvas.evaluate((element) => document.activeElement === element), "who draws by keys is led to the picture");
   for (const [key, times] of [["ArrowLeft", 10], ["ArrowDown", 10], ["ArrowRight", 20]]) {
     for (let n = 0; n < times; n++) await page.keyboard.press(key);
     await page.keyboard.press("Enter");

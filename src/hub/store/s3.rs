@@ -3,10 +3,10 @@
 //! In: requests of `object_store`, boto3 and players with presigned addresses. Out: objects. A site reads and writes below
 //! `v1/<site>/` of the one bucket and sees nothing else. An object is visible when its length and its checksums fit, not before.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use axum::{Router, body::Body, extract::Request, response::Response};
+use axum::{Router, body::Body, extract::Request, http::StatusCode, response::Response};
 use futures::TryStreamExt;
 use s3s::{
     S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
@@ -25,7 +25,11 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::{Facts, Folder};
-use crate::{hub::keys::Keys, wire::keys::ObjectKey};
+use crate::{
+    base::{seldom::Seldom, serve::Peer},
+    hub::keys::Keys,
+    wire::keys::ObjectKey,
+};
 
 /// The one bucket.
 pub(in crate::hub) const BUCKET: &str = "lares";
@@ -33,6 +37,8 @@ pub(in crate::hub) const BUCKET: &str = "lares";
 const LARGEST: u64 = 64_000_000;
 /// Most keys in one listing.
 const LISTED: i32 = 1000;
+/// Refusals are told at most this often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// Bytes read at once.
 const PIECE: usize = 64 * 1024;
 
@@ -47,21 +53,38 @@ pub(in crate::hub) fn endpoint(folder: Folder, keys: Arc<Keys>) -> Router {
     config.form_max_fields_size = 0;
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     let service = builder.build();
+    let tells = Arc::new(Seldom::new(TELL_EVERY));
     Router::new().fallback(move |request: Request| {
-        let service = service.clone();
+        let (service, tells) = (service.clone(), Arc::clone(&tells));
         async move {
+            // Without what may hold a signature.
+            let asked = format!("{} {}", request.method(), request.uri().path());
+            let peer = request.extensions().get().copied();
             let request = request.map(s3s::Body::http_body_unsync);
-            match service.call(request).await {
+            let response = match service.call(request).await {
                 Ok(response) => response.map(Body::new),
                 Err(error) => {
                     tracing::debug!(?error, "a request to the store was not understood");
                     let mut response = Response::new(Body::empty());
-                    *response.status_mut() = axum::http::StatusCode::BAD_REQUEST;
+                    *response.status_mut() = StatusCode::BAD_REQUEST;
                     response
                 }
-            }
+            };
+            tell(&tells, &asked, peer, response.status());
+            response
         }
     })
+}
+
+/// Says in the log, now and then, that a request was refused. What is not there, or has not changed, is no refusal.
+fn tell(tells: &Seldom, asked: &str, peer: Option<Peer>, status: StatusCode) {
+    let refused = matches!(status.as_u16(), 400 | 401 | 403 | 405 | 411 | 413);
+    if refused && tells.may() {
+        let asked: String = asked.chars().take(160).collect();
+        let from = peer.map(|Peer(address)| address.ip().to_string());
+        let from = from.unwrap_or_default();
+        tracing::warn!(%status, from, "the store refused a request ({asked}); others are not told for a minute");
+    }
 }
 
 struct Door {

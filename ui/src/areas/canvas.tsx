@@ -1,5 +1,5 @@
 // The picture to draw on: with the mouse, a finger or the keyboard.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { Areas, Point } from "../api";
 import { words } from "../words";
@@ -29,7 +29,8 @@ export function Canvas({ picture, areas, drawing, onCorners, onDone, onGiveUp }:
   const [cross, setCross] = useState<Point>([0.5, 0.5]);
   const [shown, setShown] = useState(false);
 
-  useEffect(() => {
+  // Before the next key: one that comes before the focus is lost.
+  useLayoutEffect(() => {
     if (drawing) place.current?.focus();
   }, [drawing !== null]);
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use rumqttc::v5::mqttbytes::v5::ConnAck;
 use tokio::time::Instant;
 
-use crate::{base::rate::RateLimit, flow::MediaTime};
+use crate::{
+    base::{rate::RateLimit, seldom::Seldom},
+    flow::MediaTime,
+};
 
 /// A broker that takes alerts and acknowledges none for this long is not well, whatever it answers to pings.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(20);
@@ -21,8 +23,7 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct CommandLimit {
     began: Instant,
     rate: RateLimit,
-    /// When the log said that messages are dropped.
-    told: Mutex<Option<Instant>>,
+    tells: Seldom,
 }
 
 impl CommandLimit {
@@ -30,7 +31,7 @@ impl CommandLimit {
         Self {
             began: Instant::now(),
             rate: RateLimit::new(COMMANDS_AT_ONCE, COMMAND_EVERY),
-            told: Mutex::new(None),
+            tells: Seldom::new(TELL_EVERY),
         }
     }
 
@@ -46,10 +47,8 @@ impl CommandLimit {
 
     /// Tells that one was dropped, but not of each in a flood.
     pub(super) fn dropped(&self, topic: &str) {
-        let mut told = self.told.lock();
-        if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+        if self.tells.may() {
             tracing::warn!(%topic, "a command was dropped: too many at once");
-            *told = Some(Instant::now());
         }
     }
 }
