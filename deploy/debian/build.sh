@@ -59,13 +59,18 @@ packaged_configuration() {
     done
 }
 
-# What is compiled into the program, one crate a line.
+# What is compiled into the program, one crate a line. Cargo may have to fetch what only tests need, to tell it apart.
 crates() {
-    cargo metadata --locked --offline --format-version 1 --filter-platform "$(rustc -vV | sed -n 's/^host: //p')" 2>/dev/null |
+    cargo metadata --locked --format-version 1 --filter-platform "$(rustc -vV | sed -n 's/^host: //p')" |
         python3 -c '
 import json, sys
 metadata = json.load(sys.stdin)
-used = {node["id"] for node in metadata["resolve"]["nodes"]}
+nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+used, left = set(), [metadata["resolve"]["root"]]
+while left:
+    if (id := left.pop()) not in used:
+        used.add(id)
+        left += [dep["pkg"] for dep in nodes[id]["deps"] if any(kind["kind"] is None for kind in dep["dep_kinds"])]
 for p in sorted(metadata["packages"], key=lambda p: (p["name"], p["version"])):
     if p["id"] in used and p["source"]:
         print(p["name"], p["version"], p["license"] or p["license_file"], sep="\t")
