@@ -6,8 +6,10 @@ const locale = (language: Language) => (language === "fr" ? "fr-FR" : "en-GB");
 
 /** The day of an instant, as YYYY-MM-DD. */
 export function dayOf(ms: number, zone: string): string {
-  const parts = new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
-  return parts.format(new Date(ms));
+  // By parts: no locale writes a whole date like this in every browser.
+  const format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
+  const parts = Object.fromEntries(format.formatToParts(new Date(ms)).map(({ type, value }) => [type, value]));
+  return `${parts.year}-${parts.month}-${parts.day}`;
 }
 
 /** Hours and minutes. */
