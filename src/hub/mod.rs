@@ -36,6 +36,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 use rumqttc::v5::MqttOptions;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::mpsc};
 
@@ -72,6 +73,8 @@ const REQUESTS: usize = 64;
 const BROWSERS: (usize, Duration) = (256, Duration::from_secs(6 * 3600));
 /// Boxes: each has a few uploads at once.
 const BOXES: (usize, Duration) = (1000, Duration::from_secs(3600));
+/// Files that may be open for all of them, and what else the program needs.
+const OPEN_FILES: u64 = 4096;
 /// How often to look what is too old or too much: each time all objects are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
@@ -196,6 +199,7 @@ impl Hub {
         local: Option<Local>,
         tasks: &Tasks,
     ) -> Result<Self, HubError> {
+        allow_open_files();
         let clock: Arc<dyn Clock> = SystemClock::start();
         let zone = TimeZone::system();
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
@@ -467,6 +471,21 @@ pub fn probe(config: &HubConfig) -> Result<String, HubError> {
             if running { "is open" } else { "can open" },
             config.listen
         )),
+    }
+}
+
+/// Asks for as many open files as connections may need: many systems give a program 1024 unless it asks for more. Where the system
+/// gives less all the same, connections that find no room wait.
+fn allow_open_files() {
+    let mut files = getrlimit(Resource::Nofile);
+    let most = files
+        .maximum
+        .map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if files.current.is_some_and(|now| now < most) {
+        files.current = Some(most);
+        if let Err(error) = setrlimit(Resource::Nofile, files) {
+            tracing::debug!(%error, "no more open files");
+        }
     }
 }
 

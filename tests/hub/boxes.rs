@@ -21,12 +21,28 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
     let hub = Hub::new();
     let mut running = hub.start();
     let homes = tempfile::tempdir().unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
+    let open_files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let numbers: Vec<u64> = open_files
+        .unwrap()
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    assert!(
+        numbers[0] >= numbers[1].min(4096),
+        "the hub asks for as many open files as it may need: {open_files:?}"
+    );
     // All of it while somebody holds a thousand connections to page and store each.
-    let mut flood = python("hub/flood.py");
-    flood.args([hub.page, hub.store].map(|port| port.to_string()));
-    let mut flood = Process::start(&mut flood, &homes.path().join("flood.log"));
-    wait_for("a thousand connections", Duration::from_secs(20), || {
-        flood.log().contains("ready").then_some(())
+    let mut floods = [hub.page, hub.store].map(|port| {
+        let mut flood = python("hub/flood.py");
+        flood.arg(port.to_string());
+        Process::start(&mut flood, &homes.path().join(format!("flood-{port}.log")))
+    });
+    wait_for("two thousand connections", Duration::from_secs(20), || {
+        let ready = |flood: &Process| flood.log().contains("ready");
+        floods.iter().all(ready).then_some(())
     });
     let video = homes.path().join("visit.mp4");
     cut(&sample("visits.mp4"), 8, 20, &video);
@@ -158,8 +174,10 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
         (1..=3).contains(&refused),
         "one line a minute, not {refused}"
     );
-    flood.assert_running();
-    flood.kill();
+    for flood in &mut floods {
+        flood.assert_running();
+        flood.kill();
+    }
     let refusals = running.log().matches("further ones are refused").count();
     assert!(
         (1..=6).contains(&refusals),

@@ -1,6 +1,7 @@
-"""A thousand connections to each port, from an address of their own, that say little and slowly; closed ones are opened anew.
+"""A thousand connections to a port, from an address of their own, that say little and slowly; closed ones are opened anew. One program for
+each port, as many systems let a program open 1024 files.
 
-    flood.py PORT...
+    flood.py PORT
 
 Prints "ready" when all are open or were refused once, and ends when it is killed.
 """
@@ -24,23 +25,22 @@ def connect(port):
 
 
 def main():
-    ports = [int(port) for port in sys.argv[1:]]
+    port = int(sys.argv[1])
     watch = selectors.DefaultSelector()
     said = {}
 
-    def open_one(port):
+    def open_one():
         out = connect(port)
         said[out] = 0
-        watch.register(out, selectors.EVENT_READ, port)
+        watch.register(out, selectors.EVENT_READ)
 
-    for port in ports:
-        for _ in range(CONNECTIONS):
-            open_one(port)
+    for _ in range(CONNECTIONS):
+        open_one()
     told = False
     while True:
         began = time.monotonic()
         for key, _ in watch.select(timeout=0):
-            out, port = key.fileobj, key.data
+            out = key.fileobj
             try:
                 over = not out.recv(65536)
             except OSError:
@@ -49,7 +49,7 @@ def main():
                 watch.unregister(out)
                 del said[out]
                 out.close()
-                open_one(port)
+                open_one()
         # A byte of a head now and then, so that none of them is at rest.
         for out, at in said.items():
             try:

@@ -61,7 +61,10 @@ impl Hub {
     }
 
     pub(crate) fn start(&self) -> Process {
-        let mut command = lares();
+        // With as few open files as many systems allow at first.
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -Sn 1024 && exec \"$@\"", "sh"]);
+        command.arg(lares().get_program()).current_dir(root());
         // At this level nothing is left out that the log could say.
         command.args(["--log", "debug", "hub", "--config"]);
         command.arg(self.config());
