@@ -82,7 +82,8 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
     let hub = app.hub().context("the demo has a hub")?;
     let broker = hub.broker().context("the demo has a broker")?;
-    let alerts = listen(hub, broker, scratch.path(), &tasks)?;
+    // Ends with this function, whatever it still waits for.
+    let (listener, alerts) = listen(hub, broker, scratch.path(), &tasks)?;
     let metrics = app.shared().metrics.clone();
     writeln!(out, "broker   mqtt://{broker}")?;
     writeln!(out, "store    {}", store.display())?;
@@ -123,7 +124,7 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     while let Ok(line) = alerts.recv_timeout(Duration::from_millis(500)) {
         show(&line, out)?;
     }
-    drop(camera);
+    drop((camera, listener));
     let _ = tasks.close(Duration::from_secs(2));
     summary(&metrics, &store, alerted, out)?;
     Ok(ExitCode::SUCCESS)
@@ -182,7 +183,7 @@ fn listen(
     broker: SocketAddr,
     scratch: &Path,
     tasks: &Tasks,
-) -> anyhow::Result<mpsc::Receiver<String>> {
+) -> anyhow::Result<(Neighbour, mpsc::Receiver<String>)> {
     let login = format!("-u {HOUSE_USER}\n-P {}\n", hub.keys().house().expose());
     fs::write(scratch.join("mosquitto_sub"), login)?;
     let (host, port) = (broker.ip().to_string(), broker.port());
@@ -203,14 +204,13 @@ fn listen(
     let lines = process.stdout().context("mosquitto_sub has no output")?;
     let (sender, receiver) = mpsc::channel();
     tasks.thread("alerts", move || {
-        let _process = process;
         for line in BufReader::new(lines).lines().map_while(Result::ok) {
             if sender.send(line).is_err() {
                 return;
             }
         }
     })?;
-    Ok(receiver)
+    Ok((process, receiver))
 }
 
 fn alert_line(line: &str) -> Option<wire::IncidentMessage> {

@@ -1,7 +1,7 @@
 // What the steps of page.mjs stand on: programs, a page in a browser, and what can be seen there.
 
 import axe from "axe-core";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -63,6 +63,9 @@ export async function demo() {
     await running.ended;
     const last = running.said().trim().split("\n").at(-1);
     check(/^demo: \d+ incidents alerted/.test(last), `the demo ends in good order (${last})`);
+    const port = /^broker\s+mqtt:.*:(\d+)$/m.exec(running.said())[1];
+    const left = spawnSync("pgrep", ["-f", `^mosquitto.*-p ${port}`], { encoding: "utf8" }).stdout;
+    check(left === "", `and leaves no program behind (${left.trim()})`);
   };
   return { page, end };
 }
