@@ -29,6 +29,7 @@ test: build samples workshop-quick test-page ## every test: unit, whole-pipeline
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/peers --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/load --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/crash --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/chaos --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/discovery --top-level-directory tests
 	PYTHONPATH=tests LARES=$(LARES) $(PYTHON) -m unittest discover --quiet --start-directory tests/deploy --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
@@ -97,6 +98,13 @@ soak: build samples ## thirty minutes with three cameras: memory, threads and lo
 crash-test: build samples ## cut the power and kill the agent RUNS=100 times, and count what arrives (docs/durability.md); SEED=N for the same instants
 	PYTHONPATH=tests $(PYTHON) -m crash --lares $(LARES) --powercut
 	PYTHONPATH=tests $(PYTHON) -m crash --lares $(LARES) --runs $(RUNS) $(if $(SEED),--seed $(SEED)) $(CRASH)
+
+# How long things go wrong in `make chaos`, in seconds.
+CHAOS_SECONDS ?= 1200
+
+.PHONY: chaos
+chaos: build samples ## two boxes, a hub and a proxy while clocks, disks, files, ports and strangers do their worst (docs/reliability.md); as root
+	PYTHONPATH=tests $(PYTHON) -m chaos --lares $(LARES) --seconds $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS)
 
 # How long each target of `make fuzz` runs, in seconds.
 FUZZ_SECONDS ?= 20
