@@ -2,12 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { at } from "../api";
-import { pictures } from "./queue";
+import { QUICK, pictures } from "./queue";
 
 /** Pictures a little below what is seen are loaded too. */
 const AHEAD = "300px";
-/** A small picture that took longer than this came over a slow link, in milliseconds. */
-const QUICK = 250;
 /** What the small one is good for, in pixels of the screen. */
 const SMALL_WIDTH = 420;
 

@@ -2,6 +2,8 @@
 
 /** Loads that may be on their way at once. A browser opens six connections to one server, and the page needs some for news. */
 const AT_ONCE = 3;
+/** A load that took longer than this came over a slow link, in milliseconds. */
+export const QUICK = 250;
 
 interface Waiting {
   /** Where it stands on the page: the upper one goes first. */
@@ -9,11 +11,17 @@ interface Waiting {
   load: () => Promise<void>;
 }
 
+/** Begins with few loads, and has more at once as soon as one was quick. */
 export class Queue {
   private waiting: Waiting[] = [];
   private running = 0;
+  private quick = false;
 
-  constructor(private readonly atOnce = AT_ONCE) {}
+  /** `least`: loads at once whatever the link. */
+  constructor(
+    private readonly clock: () => number = () => performance.now(),
+    private readonly least = 1,
+  ) {}
 
   /** Loads when it is its turn. The function that it returns takes it out again. */
   add(top: () => number, load: () => Promise<void>): () => void {
@@ -27,19 +35,22 @@ export class Queue {
   }
 
   private next(): void {
-    while (this.running < this.atOnce && this.waiting.length > 0) {
+    while (this.running < (this.quick ? AT_ONCE : this.least) && this.waiting.length > 0) {
       const first = this.waiting.reduce((a, b) => (b.top() < a.top() ? b : a));
       this.waiting = this.waiting.filter((other) => other !== first);
       this.running += 1;
-      void first.load().finally(() => {
+      const began = this.clock();
+      const done = () => {
         this.running -= 1;
+        this.quick = this.clock() - began <= QUICK;
         this.next();
-      });
+      };
+      first.load().then(done, done);
     }
   }
 }
 
 /** Of pictures of incidents. */
 export const pictures = new Queue();
-/** Of pictures of now: the hub may wait for the camera before it answers. */
-export const stills = new Queue();
+/** Of pictures of now. The hub waits for the camera before it answers, so that how long one takes says nothing of the link. */
+export const stills = new Queue(undefined, AT_ONCE);
