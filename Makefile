@@ -46,7 +46,8 @@ endif
 test-page: build samples ## the hub's page: its own tests, and what a household does with it in a browser
 	@if ! [ -d ui/node_modules ]; then echo 'page: SKIPPED: there is no Node.js here'; else \
 	cd ui && npm run --silent check && npm test --silent && \
-	node e2e/page.mjs --lares $(abspath $(LARES)) $(if $(PICTURES),--pictures $(abspath $(PICTURES))); fi
+	node e2e/page.mjs --lares $(abspath $(LARES)) $(if $(PICTURES),--pictures $(abspath $(PICTURES))) && \
+	node e2e/speed.mjs --lares $(abspath $(LARES)); fi
 
 .PHONY: lint
 lint: page ## formatting and clippy, warnings are errors

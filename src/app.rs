@@ -7,6 +7,7 @@ mod areas;
 mod bookkeeper;
 mod discovery;
 mod health;
+mod own_hub;
 mod watchdog;
 
 use std::{
@@ -115,14 +116,21 @@ impl App {
             lanes: lanes.clone(),
             busy: Mutex::default(),
         };
-        let hub = start_hub(&mut config, &site, desk, &services).await?;
+        let (asked, commands) = mpsc::channel(COMMANDS);
+        let hub = start_hub(&mut config, &site, desk, asked.clone(), &services).await?;
+        let near = hub.as_ref().and_then(Hub::near).cloned();
+        if let Some(near) = near.clone() {
+            shared
+                .live
+                .also_to(move |topic, payload| near.value(topic, payload));
+        }
         let health_every = config
             .mqtt
             .as_ref()
             .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
         let silent = health::silent_after(health_every);
         discovery::announce(&config, &shared.outbox, &shared.live, silent)?;
-        let commands = start_sinks(&config, &shared.outbox, &shared.live, &deliveries)?;
+        start_sinks(&config, &shared, near, asked, &deliveries)?;
 
         if let Some(address) = config.web.listen {
             let handles = web::Handles {
@@ -318,6 +326,7 @@ async fn start_hub(
     config: &mut Config,
     site: &SiteId,
     desk: areas::Desk,
+    asked: mpsc::Sender<HubCommand>,
     tasks: &Tasks,
 ) -> anyhow::Result<Option<Hub>> {
     let Some(hub_config) = &config.hub else {
@@ -328,6 +337,18 @@ async fn start_hub(
         site: site.clone(),
         stills: Arc::new(move |camera| stills.ask(camera)),
         areas: Arc::new(desk),
+        modes: Arc::new(move |camera, mode, account| {
+            let command = HubCommand::SetMode {
+                camera: camera.clone(),
+                mode,
+                account: account.map(str::to_owned),
+            };
+            asked.try_send(command).is_ok()
+        }),
+        // A broker or a store that is not the hub's: what goes there does not come to the page by itself.
+        near: config.mqtt.is_some() && hub_config.broker.is_none(),
+        objects: (config.upload.is_some() && hub_config.store.is_none())
+            .then(|| config.data_dir.join("objects")),
     };
     let hub = Hub::start(hub_config, Some(local), tasks).await?;
     if config.mqtt.is_none() {
@@ -339,17 +360,21 @@ async fn start_hub(
     Ok(Some(hub))
 }
 
-/// Connects the outbox to what the configuration names; what the hub asks for comes back.
+/// Connects the outbox to what the configuration names, and to the hub in this program where it is `near`. What receivers ask for
+/// goes to `asked`.
 fn start_sinks(
     config: &Config,
-    outbox: &Arc<Outbox>,
-    live: &LiveState,
+    Shared { outbox, live, .. }: &Shared,
+    near: Option<hub::Near>,
+    asked: mpsc::Sender<HubCommand>,
     tasks: &Tasks,
-) -> anyhow::Result<mpsc::Receiver<HubCommand>> {
-    let (sender, commands) = mpsc::channel(COMMANDS);
+) -> anyhow::Result<()> {
     let mut receivers: Vec<Arc<dyn Sink>> = Vec::new();
+    if let Some(near) = near {
+        receivers.push(Arc::new(own_hub::OwnHub(near)));
+    }
     if let Some(mqtt) = &config.mqtt {
-        let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), sender)?;
+        let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), asked)?;
         receivers.push(Arc::new(sink));
     }
     if let Some(webhook) = &config.webhook {
@@ -363,7 +388,7 @@ fn start_sinks(
         receivers.push(sinks::store(upload, outbox.pacer())?);
     }
     outbox.start(tasks, receivers)?;
-    Ok(commands)
+    Ok(())
 }
 
 fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {

@@ -137,7 +137,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             if super::is_broken_pipe(&error) {
                 return Err(error);
             }
-            let _ = writeln!(io::stderr(), "lares: {error:#}");
+            let _ = writeln!(io::stderr(), "lares: {}", super::sentence(&error));
             code = ExitCode::FAILURE;
         }
     }

@@ -252,7 +252,7 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
         discovery,
         discovery_prefix: discovery_prefix.unwrap_or(usual.discovery_prefix),
         discovery_language,
-        url: usual.url,
+        ..usual
     })
 }
 

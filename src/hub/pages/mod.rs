@@ -12,6 +12,7 @@ mod house;
 mod incidents;
 mod media;
 mod session;
+mod small;
 mod ui;
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
@@ -26,9 +27,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use self::answer::Failure;
+use self::{answer::Failure, small::Small};
 use super::{
-    AreasDesk, accounts::Accounts, house::House, index::Index, listen::SetMode, shelf::Shelf,
+    AreasDesk, Modes, accounts::Accounts, house::House, index::Index, listen::SetMode, shelf::Shelf,
 };
 use crate::{
     base::{clock::Clock, tasks::Tasks},
@@ -51,6 +52,8 @@ pub(super) struct Page {
     pub(super) requests: mpsc::Sender<SetMode>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stills: Stills,
+    /// Where modes of this box's cameras are changed, where its broker is another than the hub's.
+    pub(super) modes: Option<Modes>,
     /// Where areas of this box's cameras are changed.
     pub(super) areas: Option<Arc<dyn AreasDesk>>,
     pub(super) tasks: Tasks,
@@ -58,6 +61,8 @@ pub(super) struct Page {
     pub(super) names: Arc<[String]>,
     /// Whether others than this machine can reach the page.
     pub(super) off_loopback: bool,
+    /// Small renditions of pictures.
+    pub(super) small: Small,
     /// Who has opened which clip lately, so that it is written down once.
     pub(super) opened: Arc<Mutex<HashMap<(String, IncidentId), Instant>>>,
 }

@@ -14,7 +14,17 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ID: &str = "01990000-0000-7000-8000-000000000001";
+const OTHER: &str = "01990000-0000-7000-8000-000000000000";
 const PASSWORD: &str = "correct horse battery";
+
+/// A camera `slow` whose first picture is there when it is asked for the `n`th time.
+fn stills_after(n: usize) -> impl Fn(&CameraId) -> Option<Bytes> {
+    let asked = std::sync::atomic::AtomicUsize::new(1);
+    move |camera| {
+        let asked = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        (camera.as_str() == "slow" && asked >= n).then(|| Bytes::from_static(b"jpeg"))
+    }
+}
 
 /// A hub's pages on a free port, with one incident whose first segments have arrived.
 struct Rig {
@@ -70,11 +80,13 @@ impl Rig {
             accounts: Arc::new(Accounts::open(dir.path()).unwrap()),
             requests: sender,
             clock: SystemClock::start(),
-            stills: Arc::new(|_| None),
+            stills: Arc::new(stills_after(3)),
+            modes: None,
             areas: None,
             tasks: Tasks::new(tokio::runtime::Handle::current(), CancellationToken::new()),
             names: Arc::from(["lares.example".to_owned()]),
             off_loopback,
+            small: Small::default(),
             opened: Arc::default(),
         };
         page.index.take(&message(3)).unwrap();
@@ -139,6 +151,25 @@ async fn with_hub<F: Future<Output = ()>>(off_loopback: bool, client: impl FnOnc
 }
 
 #[tokio::test]
+async fn the_first_picture_of_now_is_waited_for() {
+    with_hub(false, |rig| async move {
+        let still = async |camera: &str| {
+            let path = format!("/api/cameras/home/{camera}/still.jpg");
+            rig.get(&path).send().await.unwrap()
+        };
+        let first = still("slow").await;
+        assert_eq!(first.status(), StatusCode::OK);
+        assert_eq!(first.bytes().await.unwrap(), "jpeg");
+        assert_eq!(
+            still("dead").await.status(),
+            StatusCode::NOT_FOUND,
+            "bounded"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_page_finds_incidents_pictures_and_clips() {
     with_hub(false, |rig| async move {
         let list = rig.json("/api/incidents?day=2026-02-02&camera=door").await;
@@ -191,8 +222,22 @@ async fn the_page_finds_incidents_pictures_and_clips() {
             let answer = rig.get(&format!("{download}{none}")).send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{none}");
         }
-        // An empty playlist is none, and no fault of the store.
+        // Borrowed from the visit before, with a header of its own that holds the same: still one file.
+        let before = rig.dir.path().join("store/v1/home/door/2026-02-02").join(OTHER);
+        fs::create_dir_all(before.join("sub")).unwrap();
+        fs::write(before.join("sub/init-1.mp4"), b"....avc1").unwrap();
+        fs::write(before.join("sub/00009.m4s"), b"before,").unwrap();
         let written = rig.dir.path().join("store").join(place());
+        let borrowed = format!(
+            "#EXTM3U\n#EXT-X-MAP:URI=\"../../{OTHER}/sub/init-1.mp4\"\n#EXTINF:2.0,\n../../{OTHER}/sub/00009.m4s\n\
+             #EXT-X-MAP:URI=\"init-1.mp4\"\n#EXTINF:2.0,\n00001.m4s\n"
+        );
+        fs::write(written.join("sub/index.m3u8"), borrowed).unwrap();
+        let clip = rig.get(download).send().await.unwrap();
+        assert_eq!(clip.bytes().await.unwrap(), "....avc1before,one,");
+        let again = rig.json(&format!("/api/incidents/{ID}")).await;
+        assert_eq!(again["incident"]["clip"]["parts"], 1);
+        // An empty playlist is none, and no fault of the store.
         fs::write(written.join("sub/index.m3u8"), "").unwrap();
         assert_eq!(
             rig.get(download).send().await.unwrap().status(),
@@ -215,7 +260,7 @@ async fn the_page_finds_incidents_pictures_and_clips() {
             .collect();
         assert_eq!(
             what,
-            ["download", "download", "clip"],
+            ["download", "download", "download", "clip"],
             "two looks at the playlist are one"
         );
     })
