@@ -1,4 +1,4 @@
-//! The watch lane's steps: a packet in, reports out. No thread, no clock: the caller brings both.
+//! The detect job's steps: a packet in, reports out. No thread, no clock: the caller brings both.
 
 use std::{sync::Arc, time::Duration};
 
@@ -79,7 +79,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A lane for the camera `config`, in mode `mode`. `bell` is rung when a look is done.
+    /// The eyes of the camera `config`, in mode `mode`. `bell` is rung when a look is done.
     #[must_use]
     pub fn new(
         config: &CameraConfig,
@@ -359,6 +359,12 @@ impl Watch {
     #[must_use]
     pub fn attentive(&self) -> bool {
         matches!(self.demand, DecodeDemand::Awake { .. })
+    }
+
+    /// Whether something is under way in which time matters: it is awake, an incident is open, or an answer is to come.
+    #[must_use]
+    pub fn busy(&self) -> bool {
+        self.attentive() || self.open.is_some() || self.eyes.pending()
     }
 
     /// Pictures decoded so far.

@@ -291,7 +291,14 @@ fn text(
             format!("From {from} to {to} on {day}."),
         ),
         (Language::Fr, IncidentState::Began) => (
-            format!("{}\u{a0}: {name}", if alert.label == Label::Person { "Quelqu’un" } else { what }),
+            format!(
+                "{}\u{a0}: {name}",
+                if alert.label == Label::Person {
+                    "Quelqu’un"
+                } else {
+                    what
+                }
+            ),
             format!("À {from}, le {day}."),
         ),
         (Language::Fr, IncidentState::Updated) => (
