@@ -27,6 +27,7 @@ use crate::{
         board::Board,
         clock::{Clock, SystemClock},
         cpu::StageCpu,
+        http::names::Names,
         tasks::Tasks,
         telemetry::Metrics,
     },
@@ -152,14 +153,12 @@ impl App {
                 }),
                 metrics: shared.metrics.clone(),
                 reasons: Arc::new(move || diary.day()),
+                names: Names::new(&names_of(&config)),
             };
             match web::bind(address).await {
                 Ok(listener) => {
                     tracing::info!(%address, "health and metrics");
-                    services.spawn(
-                        "web",
-                        web::serve(listener, handles, services.token().clone()),
-                    );
+                    services.spawn("web", web::serve(listener, handles, services.clone()));
                 }
                 Err(error) => tracing::error!("{error}"),
             }
@@ -293,6 +292,12 @@ fn service_manager() -> Option<Arc<watchdog::Manager>> {
             None
         }
     }
+}
+
+/// Names by which this machine may be asked for its own pages.
+fn names_of(config: &Config) -> Vec<String> {
+    let hub = config.hub.iter().flat_map(|hub| &hub.names);
+    config.web.names.iter().chain(hub).cloned().collect()
 }
 
 /// Starts the hub where the configuration has one. What the configuration does not send elsewhere goes there.

@@ -402,8 +402,9 @@ fn web(section: Section<'_>) -> WebConfig {
             },
         };
     }
+    let names = section.words("names").unwrap_or_default();
     section.done();
-    WebConfig { listen }
+    WebConfig { listen, names }
 }
 
 fn log(section: Section<'_>) -> LogConfig {

@@ -213,6 +213,8 @@ pub struct KeepConfig {
 pub struct WebConfig {
     /// Where to listen; none: nowhere.
     pub listen: Option<SocketAddr>,
+    /// Names by which the machine may be asked, beside addresses and its own name.
+    pub names: Vec<String>,
 }
 
 /// Log.
@@ -273,6 +275,7 @@ impl Default for WebConfig {
     fn default() -> Self {
         Self {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8088))),
+            names: Vec::new(),
         }
     }
 }

@@ -239,6 +239,15 @@ impl House {
         sites.get(site)?.cameras.get(camera)?.picture.clone()
     }
 
+    /// What people call a camera.
+    pub(super) fn name(&self, site: &SiteId, camera: &CameraId) -> String {
+        let sites = self.sites.lock();
+        let known = sites.get(site).and_then(|site| site.cameras.get(camera));
+        known
+            .and_then(|camera| camera.name.clone())
+            .unwrap_or_else(|| camera.to_string())
+    }
+
     /// Sites that are connected to the broker.
     pub(super) fn there(&self) -> Vec<SiteId> {
         let sites = self.sites.lock();

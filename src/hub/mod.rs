@@ -14,6 +14,7 @@
 //! | `listen` | the ear at the broker |
 //! | `near` | the box in this program, where its broker is another |
 //! | `accounts` | who may look and who may change |
+//! | `ports` | who may connect, and how |
 //! | `pages` | HTTP |
 
 mod accounts;
@@ -24,6 +25,7 @@ mod keys;
 mod listen;
 mod near;
 mod pages;
+mod ports;
 mod shelf;
 mod store;
 
@@ -59,8 +61,8 @@ use self::{
 use crate::{
     base::{
         clock::{Clock, SystemClock},
+        http::{self, names::Names},
         seldom::Seldom,
-        serve::{self, Limits},
         tasks::Tasks,
     },
     config::{Areas, HubConfig, MqttConfig, Secret, UploadConfig},
@@ -72,10 +74,6 @@ use crate::{
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests to boxes that may wait for the broker.
 const REQUESTS: usize = 64;
-/// Browsers: a page has a few connections, one of them for events, for hours.
-const BROWSERS: (usize, Duration) = (256, Duration::from_secs(6 * 3600));
-/// Boxes: each has a few uploads at once.
-const BOXES: (usize, Duration) = (1000, Duration::from_secs(3600));
 /// Files that may be open for all of them, and what else the program needs.
 const OPEN_FILES: u64 = 4096;
 /// How often to look what is too old or too much: each time all objects are looked at.
@@ -239,7 +237,7 @@ impl Hub {
         if fresh {
             make_anew(&index, &shelf).await?;
         }
-        let accounts = Arc::new(Accounts::open(&config.dir)?);
+        let accounts = Accounts::open(&config.dir, config.open_page, Arc::clone(&clock), tasks)?;
         let (options, address, broker) = start_broker(config, &keys, &sites, tasks).await?;
 
         let local_site = local.as_ref().map(|local| local.site.clone());
@@ -282,18 +280,18 @@ impl Hub {
                 .map(|local| Arc::clone(&local.modes)),
             stills: local.map_or_else(|| Arc::new(|_: &_| None) as Stills, |local| local.stills),
             tasks: tasks.clone(),
-            names: names(config).into(),
+            names: Names::new(&config.names),
             off_loopback: !page_address.ip().is_loopback(),
             small: Default::default(),
             opened: Arc::default(),
         };
         tasks.spawn(
             "page",
-            serve::serve(
-                Limits::new(BROWSERS.0, BROWSERS.1),
+            http::serve(
+                ports::page(config),
                 page_listener,
                 pages::router(page),
-                tasks.token().clone(),
+                tasks.clone(),
             ),
         );
         let shown =
@@ -387,11 +385,11 @@ async fn start_store(
     let folder = Folder::open(&root).map_err(HubError::Store)?;
     tasks.spawn(
         "store",
-        serve::serve(
-            Limits::new(BOXES.0, BOXES.1),
+        http::serve(
+            ports::store(config),
             listener,
             store::endpoint(folder.clone(), Arc::clone(keys)),
-            tasks.token().clone(),
+            tasks.clone(),
         ),
     );
     Ok((Shelf::folder(&root)?, Some(folder), Some(address)))
@@ -568,15 +566,4 @@ fn address_of(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
 async fn free_port(wanted: SocketAddr) -> Result<SocketAddr, HubError> {
     let listener = listen_on(wanted, "the broker", "broker_listen").await?;
     Ok(address_of(&listener, wanted))
-}
-
-/// Names by which browsers may ask for this machine.
-fn names(config: &HubConfig) -> Vec<String> {
-    let mut names = config.names.clone();
-    let system = rustix::system::uname();
-    if let Ok(host) = system.nodename().to_str() {
-        names.push(host.to_owned());
-        names.push(format!("{host}.local"));
-    }
-    names
 }

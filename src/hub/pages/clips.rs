@@ -135,8 +135,9 @@ pub(super) async fn download(
     let keys: Vec<ObjectKey> = std::iter::once(run.init).chain(run.segments).collect();
     let length = page.shelf.length(&keys).await?.ok_or_else(nothing)?;
     let what = format!("{}/{} {id}", message.site, message.camera);
+    let name = page.house.name(&message.site, &message.camera);
     page.accounts
-        .note(page.clock.wall(), &session.account.name, "download", &what)?;
+        .note(&session.account.name, "download", &name, &what);
     let number = match part {
         1 => String::new(),
         part => format!("-{part}"),

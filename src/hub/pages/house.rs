@@ -71,8 +71,9 @@ pub(super) async fn set_mode(
     let asked = cameras.len();
     for (site, camera) in cameras {
         let what = format!("{site}/{camera} {}", wanted.mode.as_str());
+        let name = page.house.name(&site, &camera);
         page.accounts
-            .note(page.clock.wall(), &session.account.name, "mode", &what)?;
+            .note(&session.account.name, "mode", &name, &what);
         if let Some(modes) = &page.modes
             && page.house.local() == Some(&site)
         {

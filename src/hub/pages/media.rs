@@ -54,7 +54,7 @@ pub(super) async fn object(
         Err(error) => return Err(error.into()),
     };
     if matches!(key.item, Item::Playlist(_)) {
-        note_look(&page, &session, &key)?;
+        note_look(&page, &session, &key);
     }
     let tag = found.meta.e_tag.as_deref().unwrap_or_default();
     let tag = format!("\"{}\"", tag.trim_matches('"'));
@@ -131,7 +131,7 @@ fn range(asked: &str) -> Option<GetRange> {
 }
 
 /// Writes down that a clip was opened, once for each look at it.
-fn note_look(page: &Page, session: &Session, key: &ObjectKey) -> Result<(), Failure> {
+fn note_look(page: &Page, session: &Session, key: &ObjectKey) {
     let now = Instant::now();
     let who = (session.account.name.clone(), key.incident);
     let mut opened = page.opened.lock();
@@ -143,13 +143,12 @@ fn note_look(page: &Page, session: &Session, key: &ObjectKey) -> Result<(), Fail
         .is_some_and(|at| now.duration_since(at) < SAME_LOOK);
     drop(opened);
     if again {
-        return Ok(());
+        return;
     }
     let what = format!("{}/{} {}", key.site, key.camera, key.incident);
-    let account = &session.account.name;
-    Ok(page
-        .accounts
-        .note(page.clock.wall(), account, "clip", &what)?)
+    let name = page.house.name(&key.site, &key.camera);
+    page.accounts
+        .note(&session.account.name, "clip", &name, &what);
 }
 
 #[cfg(test)]

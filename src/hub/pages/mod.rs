@@ -32,7 +32,11 @@ use super::{
     AreasDesk, Modes, accounts::Accounts, house::House, index::Index, listen::SetMode, shelf::Shelf,
 };
 use crate::{
-    base::{clock::Clock, tasks::Tasks},
+    base::{
+        clock::Clock,
+        http::{gzip, names::Names},
+        tasks::Tasks,
+    },
     flow::{CameraId, IncidentId},
 };
 
@@ -48,7 +52,7 @@ pub(super) struct Page {
     pub(super) index: Arc<Index>,
     pub(super) shelf: Shelf,
     pub(super) house: House,
-    pub(super) accounts: Arc<Accounts>,
+    pub(super) accounts: Accounts,
     pub(super) requests: mpsc::Sender<SetMode>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stills: Stills,
@@ -57,8 +61,8 @@ pub(super) struct Page {
     /// Where areas of this box's cameras are changed.
     pub(super) areas: Option<Arc<dyn AreasDesk>>,
     pub(super) tasks: Tasks,
-    /// Names by which browsers may ask for the hub, beside addresses and `localhost`.
-    pub(super) names: Arc<[String]>,
+    /// Names by which browsers may ask for the hub.
+    pub(super) names: Names,
     /// Whether others than this machine can reach the page.
     pub(super) off_loopback: bool,
     /// Small renditions of pictures.
@@ -76,6 +80,10 @@ pub(super) fn router(page: Page) -> Router {
         .route("/logout", post(session::log_out))
         .route("/accounts", get(session::accounts).post(session::add))
         .route("/accounts/{name}", delete(session::remove))
+        .route("/password", post(session::change_password))
+        .route("/second", post(session::offer_second))
+        .route("/second/confirm", post(session::confirm_second))
+        .route("/second/off", post(session::drop_second))
         .route("/log", get(session::log))
         .route("/house", get(house::show))
         .route("/mode", put(house::set_mode))
@@ -95,6 +103,7 @@ pub(super) fn router(page: Page) -> Router {
         .nest("/api", api)
         .route("/media/{*key}", get(media::object))
         .fallback(ui::file)
+        .layer(middleware::from_fn(gzip::layer))
         .layer(middleware::from_fn_with_state(page.clone(), guard::check))
         .with_state(page)
 }
