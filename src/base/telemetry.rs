@@ -112,7 +112,15 @@ impl Collector for Cpu {
 #[derive(Clone)]
 pub struct Latency {
     histogram: Histogram,
-    recent: Arc<Mutex<VecDeque<f64>>>,
+    recent: Arc<Mutex<Recent>>,
+}
+
+/// Times as they were noted.
+#[derive(Debug, Default)]
+struct Recent {
+    newest: VecDeque<f64>,
+    count: u64,
+    longest: f64,
 }
 
 impl Latency {
@@ -129,16 +137,25 @@ impl Latency {
     pub fn observe(&self, seconds: f64) {
         self.histogram.observe(seconds);
         let mut recent = self.recent.lock();
-        if recent.len() == Self::KEPT {
-            recent.pop_front();
+        recent.count += 1;
+        recent.longest = recent.longest.max(seconds);
+        if recent.newest.len() == Self::KEPT {
+            recent.newest.pop_front();
         }
-        recent.push_back(seconds);
+        recent.newest.push_back(seconds);
+    }
+
+    /// How many times were noted, and the longest of them in seconds.
+    #[must_use]
+    pub fn all(&self) -> (u64, f64) {
+        let recent = self.recent.lock();
+        (recent.count, recent.longest)
     }
 
     /// The newest times in seconds, at most a few thousand, oldest first.
     #[must_use]
     pub fn recent(&self) -> Vec<f64> {
-        self.recent.lock().iter().copied().collect()
+        self.recent.lock().newest.iter().copied().collect()
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     fs,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,8 @@ use serde::Serialize;
 
 use super::{
     environment,
-    neighbours::{Broker, CameraProcess, Neighbour, folder_config},
+    limits::{Limits, Yardsticks},
+    neighbours::{Broker, CameraProcess, folder_config},
     stop,
 };
 use crate::{
@@ -46,7 +47,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
     /// Virtual cameras
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=200))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=300))]
     cameras: u32,
     /// Seconds to measure, after 10 s of warm-up
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(5..=86400))]
@@ -85,25 +86,19 @@ struct Figures {
     alert_latency_ms: Percentiles,
     wake_ms: Percentiles,
     rss_mb: u64,
+    threads: u64,
     dropped: Dropped,
     source_bytes: u64,
     stored_bytes: u64,
     upload_bytes: u64,
 }
 
-/// Plain GStreamer pipelines without our code, on the first camera's watched stream, in the same run.
-#[derive(Debug, Serialize)]
-struct Limits {
-    receive: f64,
-    keyframes: f64,
-    full_decode: f64,
-}
-
 #[derive(Debug, Serialize)]
 struct Percentiles {
     p50: Option<u64>,
     p95: Option<u64>,
-    n: usize,
+    max: Option<u64>,
+    n: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,16 +111,17 @@ impl Percentiles {
     fn of(latency: &Latency) -> Self {
         let mut times = latency.recent();
         times.sort_by(f64::total_cmp);
+        let ms = |seconds: &f64| (seconds * 1000.0).round() as u64;
         let at = |share: f64| {
             let rank = (share * times.len() as f64).ceil() as usize;
-            times
-                .get(rank.max(1) - 1)
-                .map(|seconds| (seconds * 1000.0).round() as u64)
+            times.get(rank.max(1) - 1).map(ms)
         };
+        let (n, longest) = latency.all();
         Self {
             p50: at(0.5),
             p95: at(0.95),
-            n: times.len(),
+            max: (n > 0).then(|| ms(&longest)),
+            n,
         }
     }
 }
@@ -183,7 +179,7 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         .build()?;
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
     let shared = app.shared().clone();
-    let plain = PlainPipelines::start(&cameras.urls[0], &streams[0].0)?;
+    let yardsticks = Yardsticks::start(&cameras.urls[0], &streams[0].0)?;
 
     let total = WARM_UP + Duration::from_secs(args.seconds);
     let bar = if !args.json && io::stderr().is_terminal() {
@@ -192,13 +188,13 @@ pub fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ProgressBar::hidden()
     };
     wait(WARM_UP, &bar);
-    let before = Reading::take(&shared, &plain)?;
+    let before = Reading::take(&shared, &yardsticks)?;
     wait(Duration::from_secs(args.seconds), &bar);
-    let after = Reading::take(&shared, &plain)?;
+    let after = Reading::take(&shared, &yardsticks)?;
     bar.finish_and_clear();
 
     let mut figures = after.since(&before, args, &shared, &streams)?;
-    drop(plain);
+    drop(yardsticks);
     let _runtime = stop::in_good_order(app, runtime);
     // Stopping has let what was ready leave.
     figures.stored_bytes = shared.outbox.disk().stored;
@@ -257,99 +253,28 @@ fn config(
     Ok(config)
 }
 
-/// Three `gst-launch-1.0` processes on the same stream: receive; and decode keyframes; and decode everything.
-struct PlainPipelines([Neighbour; 3]);
-
-impl PlainPipelines {
-    fn start(url: &str, video: &Path) -> anyhow::Result<Self> {
-        let h265 = is_h265(video)?;
-        let (depay, parse, decode) = if h265 {
-            ("rtph265depay", "h265parse", "avdec_h265")
-        } else {
-            ("rtph264depay", "h264parse", "avdec_h264")
-        };
-        let receive = format!("rtspsrc location={url} protocols=tcp latency=0 ! {depay} ! {parse}");
-        let start = |tail: &str| {
-            let mut command = Command::new("gst-launch-1.0");
-            command
-                .arg("-q")
-                .args(format!("{receive} ! {tail}").split_whitespace())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            Neighbour::spawn(
-                &mut command,
-                "gst-launch-1.0",
-                "Install it: apt install gstreamer1.0-tools",
-            )
-        };
-        Ok(Self([
-            start("fakesink sync=false")?,
-            start(&format!(
-                "identity drop-buffer-flags=delta-unit ! {decode} max-threads=1 ! fakesink sync=false"
-            ))?,
-            start(&format!("{decode} max-threads=1 ! fakesink sync=false"))?,
-        ]))
-    }
-
-    fn cpu(&self) -> anyhow::Result<[f64; 3]> {
-        let mut spent = [0.0; 3];
-        for (spent, process) in spent.iter_mut().zip(&self.0) {
-            *spent = cpu_of(process.id())?;
-        }
-        Ok(spent)
-    }
-}
-
-/// Whether the file's sample entry says HEVC: the bench only needs to pick a decoder.
-fn is_h265(video: &Path) -> anyhow::Result<bool> {
-    crate::ingest::FileSource::open(
-        video,
-        crate::flow::StreamRole::Sub,
-        cpu::StageCpu::default(),
-    )
-    .map(|source| source.format().codec == crate::flow::Codec::H265)
-    .with_context(|| format!("{}", video.display()))
-}
-
-/// User and system seconds of a process, from `/proc/PID/stat` (proc(5), fields 14 and 15).
-fn cpu_of(pid: u32) -> anyhow::Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))
-        .context("a plain pipeline ended: run it by hand to see why (gst-launch-1.0)")?;
-    let fields: Vec<_> = stat
-        .rsplit_once(')')
-        .map_or("", |(_, rest)| rest)
-        .split_whitespace()
-        .collect();
-    let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok());
-    let (user, system) = ticks(11)
-        .zip(ticks(12))
-        .context("cannot read /proc/PID/stat")?;
-    Ok((user + system) / rustix::param::clock_ticks_per_second() as f64)
-}
-
-/// Resident memory of this process in MB, from `/proc/self/status`.
-fn resident_mb() -> anyhow::Result<u64> {
+/// A number of `/proc/self/status` (proc(5)); memory is in kB.
+fn status(name: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kb: u64 = line
-        .and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok())
-        .context("cannot read VmRSS")?;
-    Ok(kb / 1024)
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok())
+        .with_context(|| format!("cannot read {name}"))
 }
 
 /// Counters at one moment.
 struct Reading {
     agent: f64,
-    plain: [f64; 3],
+    limits: Limits,
     stages: [Duration; 6],
 }
 
 impl Reading {
-    fn take(shared: &Shared, plain: &PlainPipelines) -> anyhow::Result<Self> {
+    fn take(shared: &Shared, yardsticks: &Yardsticks) -> anyhow::Result<Self> {
         Ok(Self {
             agent: cpu::process().as_secs_f64(),
-            plain: plain.cpu()?,
+            limits: yardsticks.cpu()?,
             stages: Stage::ALL.map(|stage| shared.stages.get(stage)),
         })
     }
@@ -376,7 +301,6 @@ impl Reading {
             .collect();
         let known: f64 = stage_cpu.values().sum();
         stage_cpu.insert("other", rounded((spent - known).max(0.0)));
-        let plain = |at: usize| rounded((self.plain[at] - before.plain[at]) / seconds);
         let (mut packets, mut frames, mut source_bytes) = (0, 0, 0);
         for (camera, _) in streams.iter().enumerate() {
             let label = |part| CameraPartLabel {
@@ -396,14 +320,11 @@ impl Reading {
             seconds: args.seconds,
             cpu_s_per_camera_s: rounded(spent / seconds / f64::from(args.cameras)),
             stage_cpu_s: stage_cpu,
-            limits: Limits {
-                receive: plain(0),
-                keyframes: plain(1),
-                full_decode: plain(2),
-            },
+            limits: self.limits.since(&before.limits, seconds),
             alert_latency_ms: Percentiles::of(&shared.metrics.alert_latency),
             wake_ms: Percentiles::of(&shared.metrics.wake_latency),
-            rss_mb: resident_mb()?,
+            rss_mb: status("VmRSS")? / 1024,
+            threads: status("Threads")?,
             dropped: Dropped { packets, frames },
             source_bytes,
             stored_bytes: 0,
@@ -414,7 +335,11 @@ impl Reading {
 
 fn table(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
     let percentiles = |p: &Percentiles| match (p.p50, p.p95) {
-        (Some(p50), Some(p95)) => format!("{p50} ms median, {p95} ms p95 ({} times)", p.n),
+        (Some(p50), Some(p95)) => format!(
+            "{p50} ms median, {p95} ms p95, {} ms at most ({} times)",
+            p.max.unwrap_or(p95),
+            p.n
+        ),
         _ => "none".to_owned(),
     };
     writeln!(out, "{} camera(s), {} s", figures.cameras, figures.seconds)?;
@@ -427,6 +352,11 @@ fn table(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
         let share = seconds / figures.seconds as f64 / f64::from(figures.cameras);
         writeln!(out, "    {stage:8}                      {share:.4}")?;
     }
+    writeln!(
+        out,
+        "  receiving alone                 {:.4}",
+        figures.limits.receive_own
+    )?;
     writeln!(out, "  plain GStreamer, same stream")?;
     writeln!(
         out,
@@ -455,8 +385,8 @@ fn table(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "  memory                          {} MB",
-        figures.rss_mb
+        "  memory, threads                 {} MB, {}",
+        figures.rss_mb, figures.threads
     )?;
     writeln!(
         out,

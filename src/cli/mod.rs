@@ -9,9 +9,11 @@ pub mod check;
 pub mod demo;
 pub mod hub;
 pub mod ledger;
+mod limits;
 pub mod models;
 mod neighbours;
 pub mod outbox;
+mod receive;
 pub mod replay;
 pub mod run;
 mod stop;
@@ -76,6 +78,8 @@ enum Command {
     Ledger(ledger::LedgerArgs),
     /// List the models, or verify them against their cards
     Models(models::ModelsArgs),
+    #[command(hide = true)]
+    Receive(receive::ReceiveArgs),
 }
 
 /// Where a command finds its configuration.
@@ -150,6 +154,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Outbox(args) => outbox::run(&args, out),
         Command::Ledger(args) => ledger::run(&args, out),
         Command::Models(args) => models::run(&args, out),
+        Command::Receive(args) => receive::run(&args),
     }
 }
 

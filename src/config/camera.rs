@@ -74,6 +74,21 @@ pub struct SourceConfig {
     pub ca_file: Option<PathBuf>,
 }
 
+impl SourceConfig {
+    /// A stream at `url` that asks for no login, with defaults for everything else.
+    #[must_use]
+    pub fn open(url: url::Url) -> Self {
+        Self {
+            url,
+            user: None,
+            password: None,
+            stall_after: super::cameras::STALL_AFTER,
+            transport: Transport::Auto,
+            ca_file: None,
+        }
+    }
+}
+
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DetectConfig {

@@ -46,7 +46,7 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
     let access = Access {
         user: section.text("user"),
         password: section.secret("password_file", "password_env"),
-        stall_after: section.duration("stall_after", SECOND * 10, SECOND, MINUTE * 10),
+        stall_after: section.duration("stall_after", STALL_AFTER, SECOND, MINUTE * 10),
         transport: section.choice(
             "transport",
             &[
@@ -131,6 +131,9 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         privacy_mask,
     })
 }
+
+/// A camera that sends nothing for this long counts as stalled.
+pub(super) const STALL_AFTER: Duration = Duration::from_secs(10);
 
 /// How both streams of a camera are reached.
 struct Access {

@@ -39,9 +39,9 @@ class Case:
 
 # All at 10 pictures a second, with a keyframe each 2 s.
 CASES = [
-    Case("idle 768x576", "idle.mp4", 768, 576, bounds=Bounds(0.010, 0.40, 1.5)),
+    Case("idle 768x576", "idle.mp4", 768, 576, bounds=Bounds(0.0072, 0.40, 1.0)),
     Case("idle 768x576, four cameras", "idle.mp4", 768, 576, cameras=4),
-    Case("idle 1080p", "idle-1080p.mp4", 1920, 1080, bounds=Bounds(0.020, 0.25, 1.4)),
+    Case("idle 1080p", "idle-1080p.mp4", 1920, 1080, bounds=Bounds(0.0175, 0.20, 1.4)),
     Case("busy 768x576", "vtest-h264.mp4", 768, 576, idle=False, bounds=Bounds(0.10)),
     Case("busy 1080p", "vtest-1080p.mp4", 1920, 1080, idle=False, bounds=Bounds(0.17)),
 ]

@@ -7,7 +7,7 @@ from statistics import median
 from .agents import Measured
 from .cases import Case
 
-LIMITS = ("receive", "keyframes", "full_decode")
+LIMITS = ("receive", "keyframes", "full_decode", "receive_own")
 
 
 @dataclass(frozen=True)

@@ -91,10 +91,10 @@ def _cpu(figures: list[Figures]) -> Table:
 
 
 def _limits(figures: list[Figures]) -> Table:
-    columns = ["case", "receive", "and decode keyframes", "and decode everything", "Lares / keyframes"]
+    columns = ["case", "receive", "and decode keyframes", "and decode everything", "our session receives", "Lares / keyframes"]
     rows = [[f.case.name, *(f.limit(name).text(4) for name in LIMITS), f.of_keyframes.text(2)] for f in figures]
     note = "Of one stream, in processes of their own, while Lares is measured."
-    return Table("Plain GStreamer on the same stream, CPU seconds per second", columns, rows, note=note)
+    return Table("Plain GStreamer, and our own session alone, on the same stream: CPU seconds per second", columns, rows, note=note)
 
 
 def _memory(figures: list[Figures]) -> Table:

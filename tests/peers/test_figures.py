@@ -13,7 +13,7 @@ from peers.sampler import summarise
 
 
 def measured(cpu: float, rss_mb: float = 50, keyframes: float = 0.01) -> Measured:
-    return Measured(cpu, rss_mb, 40, 1.0, {"receive": 0.004, "keyframes": keyframes, "full_decode": 0.03})
+    return Measured(cpu, rss_mb, 40, 1.0, {"receive": 0.004, "keyframes": keyframes, "full_decode": 0.03, "receive_own": 0.002})
 
 
 def figures(*pairs: tuple[float, float], bounds: Bounds = Bounds(), **case) -> Figures:
