@@ -7,7 +7,7 @@ debian_packages=(
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstrtspserver-1.0-dev
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp gstreamer1.0-tools
-    glib-networking
+    glib-networking # TLS of the virtual cameras
     mosquitto mosquitto-clients ffmpeg openssl strace
 )
 

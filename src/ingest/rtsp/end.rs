@@ -100,8 +100,8 @@ impl End {
     pub(super) fn problem(&self, config: &SourceConfig) -> Problem {
         let host = config.url.host_str().unwrap_or("without an address");
         let port = port(&config.url);
-        let place = address::stream(&config.url)
-            .map_or_else(|| "the configured path".to_owned(), |stream| stream);
+        let place =
+            address::stream(&config.url).unwrap_or_else(|| "the configured path".to_owned());
         const AGAIN: &str = "it is connected to again; if this goes on, check";
         let (message, hint) = match self {
             Self::Stopped => (

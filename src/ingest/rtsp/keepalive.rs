@@ -35,7 +35,7 @@ impl KeepAlive {
                 .split([',', ' '])
                 .any(|word| word.trim().eq_ignore_ascii_case(method))
         };
-        self.offered = METHODS.map(|method| words(method));
+        self.offered = METHODS.map(words);
     }
 
     /// Takes in the `Session` header of the answer to SETUP.

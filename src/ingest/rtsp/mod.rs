@@ -34,6 +34,8 @@ mod digest;
 mod end;
 mod keepalive;
 mod locate;
+#[cfg(test)]
+mod manners_tests;
 mod message;
 mod quality;
 mod receive;
@@ -41,6 +43,8 @@ mod rtcp;
 mod rtp;
 mod rtptime;
 mod runtime;
+#[cfg(test)]
+mod scripted;
 mod sdp;
 mod session;
 mod source;

@@ -83,8 +83,7 @@ impl Receiver {
         let Some(head) = Head::read(&packet) else {
             return false;
         };
-        if self.encoding != Encoding::Jpeg
-            && let Some(shown) = self.sniffer.look(head.payload(&packet))
+        if let Some(shown) = self.sniffer.look(head.payload(&packet))
             && shown != self.encoding
         {
             self.encoding_is(shown, sink);

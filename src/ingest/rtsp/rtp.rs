@@ -26,8 +26,8 @@ impl Head {
     pub(super) fn read(packet: &[u8]) -> Option<Self> {
         let word = |at: usize| Some(u32::from_be_bytes(packet.get(at..at + 4)?.try_into().ok()?));
         let (first, second) = (*packet.first()?, *packet.get(1)?);
-        // RTCP that comes on the same channel has these numbers (RFC 5761, 4).
-        if first >> 6 != 2 || (192..=223).contains(&second) {
+        // RTCP that comes on the same channel has these numbers.
+        if first >> 6 != 2 || (200..=207).contains(&second) {
             return None;
         }
         let mut start = HEADER + 4 * usize::from(first & 15);

@@ -177,10 +177,8 @@ impl Times {
         });
         let rate = ticks as f64 * 1e9 / passed as f64;
         let near = |known: u32, share: f64| (rate / f64::from(known) - 1.0).abs() <= share;
-        let other = RATES.into_iter().chain([self.told]);
-        let other = other
-            .filter(|known| *known != self.clock_rate && near(*known, EXACT))
-            .next();
+        let agrees = |known: &u32| *known != self.clock_rate && near(*known, EXACT);
+        let other = RATES.into_iter().chain([self.told]).find(agrees);
         let Some(other) = other.filter(|_| !near(self.clock_rate, OTHER)) else {
             self.votes = (0, 0);
             return false;

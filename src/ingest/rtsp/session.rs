@@ -71,18 +71,19 @@ pub(super) async fn run(
     alive: &mut KeepAlive,
     sink: &mut dyn PacketSink,
 ) -> Outcome {
-    let prepared = async {
-        let mut dialogue = Dialogue::open(context.config).await?;
-        let prepared = Session::prepare(context, &mut dialogue, alive).await;
-        Ok::<_, End>((dialogue, prepared))
-    };
-    let (mut dialogue, prepared) = tokio::select! {
+    let opened = tokio::select! {
         biased;
-        () = context.token.cancelled() => return End::Stopped.into(),
-        prepared = prepared => match prepared {
-            Ok(pair) => pair,
-            Err(end) => return end.into(),
-        },
+        () = context.token.cancelled() => Err(End::Stopped),
+        opened = Dialogue::open(context.config) => opened,
+    };
+    let mut dialogue = match opened {
+        Ok(dialogue) => dialogue,
+        Err(end) => return end.into(),
+    };
+    let prepared = tokio::select! {
+        biased;
+        () = context.token.cancelled() => Err(End::Stopped),
+        prepared = Session::prepare(context, &mut dialogue, alive) => prepared,
     };
     let (mut session, outcome) = match prepared {
         Ok(mut session) => {
@@ -396,9 +397,14 @@ impl Session {
         data: BytesMut,
         sink: &mut dyn PacketSink,
     ) {
+        let reports = self.channel.wrapping_add(1);
+        if channel != self.channel && channel != reports && self.first.is_none() {
+            // Nothing else has been set up: this is the picture, on another channel than was agreed.
+            self.channel = channel;
+        }
         if channel == self.channel {
             self.rtp(context, data, sink);
-        } else if channel == self.channel.wrapping_add(1) && rtcp::says_goodbye(&data) {
+        } else if rtcp::says_goodbye(&data) {
             self.goodbye = Some(Instant::now());
         }
     }

@@ -166,7 +166,7 @@ pub(super) struct Viewer {
     pub(super) seen: Arc<Mutex<Seen>>,
     stages: StageCpu,
     tasks: Tasks,
-    _receiving: Receiving,
+    receiving: Receiving,
 }
 
 impl Viewer {
@@ -190,6 +190,20 @@ impl Viewer {
         config: SourceConfig,
         prepare: impl FnOnce(RtspSource) -> RtspSource,
     ) -> Self {
+        Self::on(&Receiving::start().unwrap(), config, prepare)
+    }
+
+    /// `count` more, on the same threads.
+    pub(super) fn beside(&self, config: SourceConfig, count: usize) -> Vec<Self> {
+        let more = (0..count).map(|_| Self::on(&self.receiving, config.clone(), |source| source));
+        more.collect()
+    }
+
+    fn on(
+        receiving: &Receiving,
+        config: SourceConfig,
+        prepare: impl FnOnce(RtspSource) -> RtspSource,
+    ) -> Self {
         let stages = StageCpu::default();
         let source = RtspSource::new(
             config,
@@ -200,14 +214,13 @@ impl Viewer {
         let source = prepare(source);
         let seen = Arc::new(Mutex::new(Seen::default()));
         let sink = Box::new(Recorder(Arc::clone(&seen)));
-        let receiving = Receiving::start().unwrap();
         let tasks = receiving.on(CancellationToken::new());
         tasks.spawn("viewer", source.run(sink, tasks.token().clone()));
         Self {
             seen,
             stages,
             tasks,
-            _receiving: receiving,
+            receiving: receiving.clone(),
         }
     }
 

@@ -160,8 +160,19 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         }
         let issuer = Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let authorities = self.authorities.as_ref().ok_or(issuer)?;
-        authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let authorities = self.authorities.as_ref().ok_or(issuer.clone())?;
+        let verified = authorities.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        verified.map_err(|error| match error {
+            // Signed by another authority of the same name.
+            Error::InvalidCertificate(rustls::CertificateError::BadSignature) => issuer,
+            error => error,
+        })
     }
 
     fn verify_tls12_signature(
