@@ -31,7 +31,7 @@ const REORDER_WITHIN: Duration = Duration::from_millis(200);
 /// Datagrams that may wait for one that is late.
 const MOST_HELD: usize = 1024;
 /// A greater step of sequence numbers is a new beginning.
-const MOST_STEP: i16 = 3000;
+const MOST_STEP: u16 = 3000;
 
 /// The sockets of one session.
 pub(super) struct Ports {
@@ -209,7 +209,7 @@ impl Reorder {
         self.arrivals.arrived += 1;
         let due = *self.due.get_or_insert(i64::from(head.sequence));
         let step = head.sequence.wrapping_sub(due as u16) as i16;
-        if step.abs() > MOST_STEP {
+        if step.unsigned_abs() > MOST_STEP {
             // The camera counts from elsewhere; what was waited for does not come any more.
             let last = self.held.keys().next_back().map_or(due, |last| last + 1);
             let gap = i64::from(head.sequence.wrapping_sub(last as u16));
@@ -232,7 +232,7 @@ impl Reorder {
             return None;
         }
         let missing = u64::try_from(number - due).unwrap_or(0);
-        if missing <= u64::from(MOST_STEP.unsigned_abs()) {
+        if missing <= u64::from(MOST_STEP) {
             self.arrivals.lost += missing;
         }
         self.due = Some(number + 1);
