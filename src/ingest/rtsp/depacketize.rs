@@ -2,7 +2,7 @@
 //!
 //! GStreamer's depayloader and parser do it, in one synchronous line and one push for each picture. They are given what
 //! a tidy camera would send: one source, sequence numbers that go on, one marker at the end, and parameter sets before
-//! the first keyframe. Where the stream has none of a kind, those of the description are put before each keyframe;
+//! the first picture. Where the stream has none of a kind, those of the description are put before each keyframe;
 //! a description that is wrong does no harm where the stream has its own.
 
 use bytes::BytesMut;
@@ -33,6 +33,8 @@ pub(super) struct Depacketizer {
     sets: Vec<(u8, Vec<u8>)>,
     /// Kinds of sets that the stream itself has.
     seen: u8,
+    /// Nothing has been unpacked yet.
+    fresh: bool,
     sequence: u16,
     timestamp: u32,
 }
@@ -68,6 +70,7 @@ impl Depacketizer {
             parser: Parser::with(Some(line)),
             sets,
             seen: 0,
+            fresh: true,
             sequence: 0,
             timestamp: 0,
         })
@@ -76,7 +79,9 @@ impl Depacketizer {
     /// Unpacks one picture; gives what can be used of it.
     pub(super) fn push(&mut self, unit: AccessUnit) -> Vec<Unit> {
         self.seen |= unit.content.sets;
-        let missing = |(kind, _): &&(u8, Vec<u8>)| unit.content.key && kind & self.seen == 0;
+        // Before the first picture too: what cannot be decoded yet is then known to be pictures.
+        let wanted = unit.content.key || std::mem::take(&mut self.fresh);
+        let missing = |(kind, _): &&(u8, Vec<u8>)| wanted && kind & self.seen == 0;
         let sets = self.sets.iter().filter(missing);
         let mut packets: Vec<BytesMut> = sets.map(|(_, set)| single(set)).collect();
         packets.extend(unit.packets);

@@ -312,7 +312,7 @@ fn nothing_that_a_camera_sends_without_end_is_kept() {
             String::new(),
         ),
         (
-            endless("", b"$\0\0\0".repeat(1000), Duration::from_millis(5)),
+            endless("\r\n", b"$\0\0\0".repeat(1000), Duration::from_millis(5)),
             String::new(),
         ),
     ];
