@@ -158,7 +158,7 @@ fn start_again(
                         match cameras.restart(&camera, None, Restart::Lost) {
                             Ok(()) => tracing::info!(%camera, "the camera runs again"),
                             Err(error) => {
-                                tracing::error!(%camera, "the camera could not be started again, it is tried later: {error:#}");
+                                tracing::error!(%camera, "the camera could not be started again, it is tried later: {error}");
                             }
                         }
                     }

@@ -116,6 +116,7 @@ impl Rig {
             board: Board::new(),
             metrics,
             stages,
+            receiving: Some(crate::ingest::Receiving::start().unwrap()),
             stills: Stills::default(),
             scratch: dir.path().to_owned(),
         };
