@@ -3,6 +3,7 @@ use std::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::base::link::Bell;
 
 const SOON: Duration = Duration::from_secs(10);
 
