@@ -9,19 +9,23 @@ mod bookkeeper;
 mod cameras;
 mod commands;
 mod discovery;
+mod folder;
 mod health;
 mod own_hub;
 mod supervisor;
 mod watchdog;
 
-use std::{fs, io, io::Write, path::Path, sync::Arc, time::Duration, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use anyhow::Context;
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use self::cameras::Cameras;
+pub(crate) use self::folder::site_id;
 use crate::{
     base::{
         board::Board,
@@ -40,7 +44,7 @@ use crate::{
     infer::Infer,
     ingest,
     outbox::{
-        Contents, Outbox, make_dir,
+        Contents, Outbox,
         sinks::{self, HubCommand, LiveState, MqttSink, NtfySink, Sink, WebhookSink},
     },
     web,
@@ -82,7 +86,7 @@ impl App {
         let clock: Arc<dyn Clock> = SystemClock::start();
         let (metrics, board, stages) = (Metrics::new(), Board::new(), StageCpu::default());
         metrics.show_cpu(stages.clone());
-        prepare_data_dir(&config.data_dir)?;
+        folder::prepare(&config.data_dir)?;
         let site = site_id(&config)?;
 
         let infer = Infer::start(&config.models, &services, stages.clone(), metrics.clone())?;
@@ -369,94 +373,4 @@ fn start_sinks(
     }
     outbox.start(tasks, receivers)?;
     Ok(())
-}
-
-fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
-    let advice = || {
-        format!(
-            "cannot write to the data folder {}: make it writable for this user, or choose another with data_dir",
-            dir.display()
-        )
-    };
-    // Flushed: in a folder whose own name is lost with the power, nothing is safe.
-    make_dir(dir).with_context(advice)?;
-    tempfile::tempfile_in(dir).with_context(advice)?;
-    Ok(())
-}
-
-/// The configured site, or the one made at first start.
-pub(crate) fn site_id(config: &Config) -> anyhow::Result<SiteId> {
-    if let Some(site) = &config.site {
-        return Ok(site.clone());
-    }
-    let path = config.data_dir.join("site");
-    match fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().with_context(|| {
-            format!(
-                "{} holds no site id: set site in the configuration",
-                path.display()
-            )
-        }),
-        // Topics, keys and ids of others hang on it: one that cannot be read is not replaced.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).with_context(|| {
-            format!(
-                "cannot read the site id in {}: make the file readable, or set site in the configuration",
-                path.display()
-            )
-        }),
-        Err(_) => {
-            let random = uuid::Uuid::now_v7().simple().to_string();
-            let site: SiteId = format!("home-{}", &random[20..])
-                .parse()
-                .expect("a valid id");
-            let mut file = tempfile::NamedTempFile::new_in(&config.data_dir)?;
-            writeln!(file, "{site}")?;
-            file.as_file().sync_all()?;
-            file.persist(&path)
-                .with_context(|| format!("cannot keep the site id in {}", path.display()))?;
-            // Topics and keys hang on it: its name must outlive a power cut too.
-            fs::File::open(&config.data_dir)?.sync_all()?;
-            Ok(site)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Environment;
-
-    #[test]
-    fn a_site_id_is_made_once_and_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::for_camera("rtsp://h/", &Environment::new()).unwrap();
-        config.data_dir = dir.path().to_owned();
-        let first = site_id(&config).unwrap();
-        assert_eq!(site_id(&config).unwrap(), first);
-        config.site = Some("given".parse().unwrap());
-        assert_eq!(site_id(&config).unwrap().as_str(), "given");
-    }
-
-    #[test]
-    fn a_site_id_that_cannot_be_read_is_not_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::for_camera("rtsp://h/", &Environment::new()).unwrap();
-        config.data_dir = dir.path().to_owned();
-        // A folder in its place gives an error that is not "no such file", to root too.
-        fs::create_dir(dir.path().join("site")).unwrap();
-        let error = format!("{:#}", site_id(&config).unwrap_err());
-        assert!(
-            error.contains("site id") && error.contains("/site"),
-            "{error}"
-        );
-        assert!(dir.path().join("site").is_dir());
-    }
-
-    #[test]
-    fn a_data_folder_that_cannot_be_made_is_told() {
-        let error = prepare_data_dir(Path::new("/proc/lares"))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("data_dir"), "{error}");
-    }
 }

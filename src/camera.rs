@@ -139,16 +139,14 @@ pub struct Camera {
 
 impl Camera {
     /// Starts the source, or sources, and the camera's jobs.
-    ///
-    /// # Errors
-    /// When the system has no thread to give.
+    #[must_use]
     pub fn start(
         config: CameraConfig,
         mode: Mode,
         shared: &Shared,
         workers: &Workers,
         tasks: &Tasks,
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let (camera, lanes) = Self::jobs(&config, mode, shared, workers, tasks);
         let id = camera.id.clone();
         for (role, source) in [
@@ -171,7 +169,7 @@ impl Camera {
                 .sources
                 .spawn(&name, source.run(Box::new(feed), stop));
         }
-        Ok(camera)
+        camera
     }
 
     /// Starts the jobs; gives the links that a source's packets and states go to.

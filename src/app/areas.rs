@@ -95,7 +95,7 @@ impl AreasDesk for Desk {
             self.cameras
                 .restart(camera, Some(new), Restart::Changed)
                 .map_err(|error| {
-                    conflict(format!("the camera could not be started again: {error:#}"))
+                    conflict(format!("the camera could not be started again: {error}"))
                 })?;
         }
         self.read(camera)

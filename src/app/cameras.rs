@@ -91,7 +91,7 @@ impl Cameras {
             },
         );
         if let Err(error) = self.start(&id) {
-            tracing::error!(camera = %id, "the camera could not be started, it is tried again: {error:#}");
+            tracing::error!(camera = %id, "the camera could not be started, it is tried again: {error}");
         }
     }
 
@@ -124,7 +124,7 @@ impl Cameras {
         camera: &CameraId,
         config: Option<CameraConfig>,
         why: Restart,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), OutboxError> {
         let Some(restarting) = self.with(camera, |entry| entry.restarting.clone()) else {
             return Ok(());
         };
@@ -165,7 +165,7 @@ impl Cameras {
         for camera in due {
             match self.restart(&camera, None, Restart::Failed) {
                 Ok(()) => tracing::info!(%camera, "the camera runs now"),
-                Err(error) => tracing::debug!(%camera, "still not started: {error:#}"),
+                Err(error) => tracing::debug!(%camera, "still not started: {error}"),
             }
         }
     }
@@ -206,7 +206,7 @@ impl Cameras {
         self.list.lock().cameras.get_mut(camera).map(look)
     }
 
-    fn start(&self, camera: &CameraId) -> anyhow::Result<()> {
+    fn start(&self, camera: &CameraId) -> Result<(), OutboxError> {
         let Some(config) = self.with(camera, |entry| entry.config.clone()) else {
             return Ok(());
         };
@@ -240,7 +240,7 @@ impl Cameras {
                     entry.retry_at = Some(Instant::now() + TRY_AGAIN);
                 });
                 let problem = Problem {
-                    message: format!("the camera could not be started: {error:#}"),
+                    message: format!("the camera could not be started: {error}"),
                     hint: "it is tried again every 30 s; see the log".to_owned(),
                 };
                 self.shared
@@ -251,9 +251,9 @@ impl Cameras {
         }
     }
 
-    fn try_start(&self, config: CameraConfig) -> anyhow::Result<(Camera, Mode)> {
+    fn try_start(&self, config: CameraConfig) -> Result<(Camera, Mode), OutboxError> {
         let mode = self.shared.outbox.mode(&config.id)?.unwrap_or(config.mode);
-        let camera = Camera::start(config, mode, &self.shared, &self.workers, &self.tasks)?;
+        let camera = Camera::start(config, mode, &self.shared, &self.workers, &self.tasks);
         Ok((camera, mode))
     }
 }

@@ -158,7 +158,7 @@ fn start_again(
                         match cameras.restart(&camera, None, Restart::Lost) {
                             Ok(()) => tracing::info!(%camera, "the camera runs again"),
                             Err(error) => {
-                                tracing::error!(%camera, "the camera could not be started again, it is tried later: {error:#}");
+                                tracing::error!(%camera, "the camera could not be started again, it is tried later: {error}");
                             }
                         }
                     }
@@ -169,25 +169,4 @@ fn start_again(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn loss(cause: Cause) -> Loss {
-        Loss {
-            job: Arc::from("detect of camera door"),
-            camera: "door".parse().unwrap(),
-            cause,
-        }
-    }
-
-    #[test]
-    fn the_third_loss_ends_the_program() {
-        let (losses, mut lost) = losses();
-        losses.note(loss(Cause::Hung));
-        losses.note(loss(Cause::Panicked));
-        assert!(!losses.fatal().is_cancelled());
-        losses.note(loss(Cause::Hung));
-        assert!(losses.fatal().is_cancelled());
-        assert_eq!(std::iter::from_fn(|| lost.try_recv().ok()).count(), 3);
-    }
-}
+mod tests;

@@ -5,8 +5,10 @@
 //! slice and goes to the back of the queue when it is not done; nothing interrupts it. A thread whose job hangs is never
 //! joined: [`Pool::abandon_hung`] lets it be and starts another one in its place.
 
+mod place;
+mod state;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -18,11 +20,9 @@ use std::{
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{
-    heartbeat::Heartbeat,
-    link::Bell,
-    tasks::{self, Tasks},
-};
+pub use self::place::Place;
+use self::state::{Entry, Stage, State, Turn};
+use super::{heartbeat::Heartbeat, tasks::Tasks};
 use crate::flow::CameraId;
 
 #[cfg(test)]
@@ -96,60 +96,6 @@ struct Inner {
     work: Condvar,
     /// ... but for the one that waits for the next timer.
     timer: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    jobs: BTreeMap<u64, Entry>,
-    ready: VecDeque<u64>,
-    timers: BTreeSet<(Instant, u64)>,
-    /// The earliest time that a worker waits for.
-    watched: Option<Instant>,
-    /// Workers at `work`.
-    asleep: usize,
-    workers: BTreeMap<u64, Tasks>,
-    numbers: u64,
-    closing: bool,
-}
-
-struct Entry {
-    name: Arc<str>,
-    camera: CameraId,
-    /// None while it runs, and before it has been started.
-    job: Option<Box<dyn Job>>,
-    stage: Stage,
-    timer: Option<Instant>,
-    lease: Lease,
-    /// Dropped last: whoever waits for the job may go on then.
-    _task: tasks::Entry,
-}
-
-enum Stage {
-    /// Has a bell, and no job yet.
-    Reserved {
-        rung: bool,
-    },
-    Idle,
-    Ready,
-    Running {
-        worker: u64,
-        since: Instant,
-        rung: bool,
-    },
-}
-
-/// A place in the pool for a job, whose bell others may have before the job is there.
-pub struct Place {
-    pool: Pool,
-    key: u64,
-    lease: Lease,
-    started: bool,
-}
-
-struct Turn {
-    key: u64,
-    name: Arc<str>,
-    job: Box<dyn Job>,
 }
 
 impl Pool {
@@ -403,105 +349,4 @@ impl Pool {
 /// What a job that failed holds may fail once more when it is dropped.
 fn drop_quietly(job: Box<dyn Job>) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(job)));
-}
-
-impl State {
-    fn number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
-    }
-
-    fn make_ready(&mut self, key: u64) {
-        if let Some(entry) = self.jobs.get_mut(&key) {
-            entry.stage = Stage::Ready;
-            if let Some(at) = entry.timer.take() {
-                self.timers.remove(&(at, key));
-            }
-            self.ready.push_back(key);
-        }
-    }
-
-    fn take_due(&mut self, now: Instant) {
-        while let Some(&(_, key)) = self.timers.first().filter(|(at, _)| *at <= now) {
-            self.timers.pop_first();
-            if let Some(entry) = self.jobs.get_mut(&key) {
-                entry.timer = None;
-                self.make_ready(key);
-            }
-        }
-    }
-
-    fn take_ready(&mut self, worker: u64, now: Instant) -> Option<Turn> {
-        while let Some(key) = self.ready.pop_front() {
-            let Some(entry) = self.jobs.get_mut(&key) else {
-                continue;
-            };
-            let Some(job) = entry.job.take() else {
-                continue;
-            };
-            entry.stage = Stage::Running {
-                worker,
-                since: now,
-                rung: false,
-            };
-            let name = Arc::clone(&entry.name);
-            return Some(Turn { key, name, job });
-        }
-        None
-    }
-
-    fn put_back(&mut self, key: u64, job: Box<dyn Job>, next: Next, rung: bool) {
-        let Some(entry) = self.jobs.get_mut(&key) else {
-            return;
-        };
-        entry.job = Some(job);
-        entry.stage = Stage::Idle;
-        match next {
-            Next::At(at) if !rung => {
-                entry.timer = Some(at);
-                self.timers.insert((at, key));
-            }
-            Next::Idle if !rung => {}
-            _ => self.make_ready(key),
-        }
-    }
-}
-
-impl Place {
-    /// Has the job run; also before there is one.
-    #[must_use]
-    pub fn bell(&self) -> Bell {
-        let (pool, key) = (Arc::downgrade(&self.pool.0), self.key);
-        Bell::calling(move || {
-            if let Some(inner) = pool.upgrade() {
-                Pool(inner).ring(key);
-            }
-        })
-    }
-
-    /// For the job: whether it has been given up.
-    #[must_use]
-    pub fn lease(&self) -> Lease {
-        self.lease.clone()
-    }
-
-    /// The job is there. It runs once, and then as it wants.
-    pub fn start(mut self, job: impl Job) {
-        self.started = true;
-        let mut state = self.pool.lock();
-        if let Some(entry) = state.jobs.get_mut(&self.key) {
-            entry.job = Some(Box::new(job));
-            state.make_ready(self.key);
-            self.pool.wake_one(&state);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if !self.started {
-            let entry = self.pool.lock().jobs.remove(&self.key);
-            drop(entry);
-        }
-    }
 }

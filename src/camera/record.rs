@@ -38,8 +38,8 @@ pub struct Record {
     /// Clips that are encoded again: all of them where there is a privacy mask, else those of H.265 for browsers.
     transcode: Option<Transcode>,
     masked: bool,
-    /// What was last seen of the watched stream's coding.
-    h265: bool,
+    /// Whether the watched stream is H.265, once a packet has been seen.
+    h265: Option<bool>,
     mode: Mode,
 }
 
@@ -89,7 +89,7 @@ impl Record {
             bytes: 0,
             transcode: route.map(|route| Transcode::new(route, &config.clip)),
             masked,
-            h265: false,
+            h265: None,
             mode,
         }
     }
@@ -111,8 +111,9 @@ impl Record {
             }
         });
         if packet.stream == StreamRole::Sub {
-            self.h265 = packet.format.codec == Codec::H265;
-            if self.masked || self.h265 {
+            let h265 = packet.format.codec == Codec::H265;
+            self.h265 = Some(h265);
+            if self.masked || h265 {
                 self.on_transcode(|transcode| transcode.packet(packet));
             }
         }
@@ -159,7 +160,7 @@ impl Record {
             Ok(dir) => {
                 let (id, start) = (incident.id, incident.start);
                 self.on_streams(|_, recorder| recorder.start(id, dir.clone(), start));
-                if self.masked || self.h265 {
+                if self.masked || self.h265.is_none_or(|h265| h265) {
                     self.on_transcode(|transcode| transcode.start(id, dir, start));
                 }
             }

@@ -27,7 +27,7 @@ pub struct Workers {
     pub(super) record: Pool,
     pub(super) preview: Pool,
     #[cfg(test)]
-    pub(super) fault: Fault,
+    pub(crate) fault: Fault,
 }
 
 impl Workers {

@@ -3,6 +3,7 @@ use std::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::base::link::Bell;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -129,8 +130,8 @@ fn an_earlier_timer_does_not_wait_for_a_later_one() {
     rig.start("late", job);
     late.recv_timeout(SOON).unwrap();
     std::thread::sleep(Duration::from_millis(20));
-    let (early, mut job) = said(Next::At(Instant::now() + Duration::from_millis(50)));
-    rig.start("early", move || job());
+    let (early, job) = said(Next::At(Instant::now() + Duration::from_millis(50)));
+    rig.start("early", job);
     early.recv_timeout(SOON).unwrap();
     early.recv_timeout(SOON).unwrap();
 }
