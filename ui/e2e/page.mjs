@@ -54,7 +54,7 @@ async function household(browser, address) {
   await page.getByRole("heading", { name: "Ce qui s’est passé" }).waitFor();
   check((await page.evaluate(() => document.documentElement.lang)) === "fr", "the language switches to French");
   await page.reload();
-  await page.getByRole("heading", { name: "Caméras" }).waitFor();
+  await page.getByRole("heading", { name: "Caméras", exact: true }).waitFor();
   check(true, "and stays French");
   await picture(page, "accueil", true);
   await audit(page, "the first page in French");
