@@ -23,7 +23,7 @@ export const en = {
   allPaused: "All cameras are paused: nothing is filmed or saved.",
   somePaused: (watching: number, all: number) => `${watching} of ${all} cameras ${watching === 1 ? "is" : "are"} on, the others are paused.`,
   noPictureOf: (cameras: string) => `${cameras} has no picture.`,
-  noPicturesOf: (cameras: string) => `No picture from: ${cameras}.`,
+  noPicturesOf: (cameras: string) => `No picture: ${cameras}.`,
   faultOf: (cameras: string) => `Something is wrong with: ${cameras}.`,
   boxFault: "The box reports a fault.",
   noCameras: "No camera yet.",

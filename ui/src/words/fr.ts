@@ -27,7 +27,7 @@ export const fr: Words = typesetAll({
       ? `${watching} caméras sur ${all} sont en marche, les autres sont en pause.`
       : `${watching} caméra sur ${all} est en marche, les autres sont en pause.`,
   noPictureOf: (cameras) => `Pas d’image de ${cameras}.`,
-  noPicturesOf: (cameras) => `Pas d’image de : ${cameras}.`,
+  noPicturesOf: (cameras) => `Pas d’image : ${cameras}.`,
   faultOf: (cameras) => `Quelque chose ne va pas : ${cameras}.`,
   boxFault: "Le boîtier signale un problème.",
   noCameras: "Aucune caméra pour l’instant.",
