@@ -54,7 +54,7 @@ use self::{
     index::Index,
     keys::HUB_USER,
     listen::{GRUMBLE_EVERY, Listener},
-    pages::{Page, Stills},
+    pages::{Page, Small, Stills},
     shelf::Shelf,
     store::Folder,
 };
@@ -282,7 +282,7 @@ impl Hub {
             tasks: tasks.clone(),
             names: Names::new(&config.names),
             off_loopback: !page_address.ip().is_loopback(),
-            small: Default::default(),
+            small: Small::start(tasks).map_err(|error| HubError::file(&config.dir, error))?,
             opened: Arc::default(),
         };
         tasks.spawn(
