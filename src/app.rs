@@ -12,6 +12,7 @@ mod discovery;
 mod folder;
 mod health;
 mod own_hub;
+mod receivers;
 mod supervisor;
 mod watchdog;
 
@@ -45,7 +46,7 @@ use crate::{
     ingest,
     outbox::{
         Contents, Outbox,
-        sinks::{self, HubCommand, LiveState, MqttSink, NtfySink, Sink, WebhookSink},
+        sinks::{HubCommand, LiveState},
     },
     web,
 };
@@ -147,7 +148,7 @@ impl App {
             .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
         let silent = health::silent_after(health_every);
         discovery::announce(&config, &shared.outbox, &shared.live, silent)?;
-        start_sinks(&config, &shared, near, asked, &deliveries)?;
+        receivers::start(&config, &shared, near, asked, &deliveries)?;
 
         if let Some(address) = config.web.listen {
             let handles = web::Handles {
@@ -342,35 +343,4 @@ async fn start_hub(
         config.upload = hub.upload(site);
     }
     Ok(Some(hub))
-}
-
-/// Connects the outbox to what the configuration names, and to the hub in this program where it is `near`. What receivers ask for
-/// goes to `asked`.
-fn start_sinks(
-    config: &Config,
-    Shared { outbox, live, .. }: &Shared,
-    near: Option<hub::Near>,
-    asked: mpsc::Sender<HubCommand>,
-    tasks: &Tasks,
-) -> anyhow::Result<()> {
-    let mut receivers: Vec<Arc<dyn Sink>> = Vec::new();
-    if let Some(near) = near {
-        receivers.push(Arc::new(own_hub::OwnHub(near)));
-    }
-    if let Some(mqtt) = &config.mqtt {
-        let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), asked)?;
-        receivers.push(Arc::new(sink));
-    }
-    if let Some(webhook) = &config.webhook {
-        receivers.push(Arc::new(WebhookSink::new(webhook, outbox.pacer())?));
-    }
-    if let Some(ntfy) = &config.ntfy {
-        let names = config.camera_names();
-        receivers.push(Arc::new(NtfySink::new(ntfy, names, outbox.pacer())?));
-    }
-    if let Some(upload) = &config.upload {
-        receivers.push(sinks::store(upload, outbox.pacer())?);
-    }
-    outbox.start(tasks, receivers)?;
-    Ok(())
 }

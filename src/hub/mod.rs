@@ -15,6 +15,7 @@
 //! | `near` | the box in this program, where its broker is another |
 //! | `accounts` | who may look and who may change |
 //! | `ports` | who may connect, and how |
+//! | `zone` | in which days are counted |
 //! | `pages` | HTTP |
 
 mod accounts;
@@ -28,6 +29,7 @@ mod pages;
 mod ports;
 mod shelf;
 mod store;
+mod zone;
 
 use std::{
     collections::BTreeSet,
@@ -54,7 +56,7 @@ use self::{
     index::Index,
     keys::HUB_USER,
     listen::{GRUMBLE_EVERY, Listener},
-    pages::{Page, Stills},
+    pages::{Page, Small, Stills},
     shelf::Shelf,
     store::Folder,
 };
@@ -215,7 +217,7 @@ impl Hub {
     ) -> Result<Self, HubError> {
         allow_open_files();
         let clock: Arc<dyn Clock> = SystemClock::start();
-        let (zone, zone_name) = zone_of_the_house(TimeZone::system());
+        let (zone, zone_name) = zone::of_the_house(TimeZone::system());
         let sites: BTreeSet<SiteId> = config
             .sites
             .iter()
@@ -282,7 +284,7 @@ impl Hub {
             tasks: tasks.clone(),
             names: Names::new(&config.names),
             off_loopback: !page_address.ip().is_loopback(),
-            small: Default::default(),
+            small: Small::start(tasks).map_err(|error| HubError::file(&config.dir, error))?,
             opened: Arc::default(),
         };
         tasks.spawn(
@@ -356,18 +358,6 @@ impl Hub {
         config.here = true;
         Some(config)
     }
-}
-
-/// The zone in which days are counted, here and on the page, and its name. A browser knows zones by name only: where the system's
-/// has none, days are those of UTC in both places.
-fn zone_of_the_house(system: TimeZone) -> (TimeZone, String) {
-    if let Some(name) = system.iana_name().map(str::to_owned) {
-        return (system, name);
-    }
-    tracing::warn!(
-        "the system's time zone has no name, so the page counts days in UTC: set it with timedatectl set-timezone, or TZ=Europe/Paris"
-    );
-    (TimeZone::UTC, "UTC".to_owned())
 }
 
 /// Where the page reads objects; the folder and address of the store, where it is the hub's own.

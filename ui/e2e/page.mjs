@@ -20,7 +20,7 @@ if (!browserPath) {
 async function household(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
   await page.getByRole("heading", { level: 1 }).waitFor();
-  await page.getByRole("heading", { name: "Front door" }).waitFor();
+  await page.locator(".camera h3", { hasText: "Front door" }).waitFor();
 
   const opened = await page.evaluate(() => performance.timeOrigin);
   const card = page.locator(".card").first();
@@ -54,7 +54,7 @@ async function household(browser, address) {
   await page.getByRole("heading", { name: "Ce qui s’est passé" }).waitFor();
   check((await page.evaluate(() => document.documentElement.lang)) === "fr", "the language switches to French");
   await page.reload();
-  await page.getByRole("heading", { name: "Caméras" }).waitFor();
+  await page.getByRole("heading", { name: "Caméras", exact: true }).waitFor();
   check(true, "and stays French");
   await picture(page, "accueil", true);
   await audit(page, "the first page in French");
@@ -65,12 +65,12 @@ async function household(browser, address) {
   const toggle = page.getByRole("switch", { name: "Front door camera on" });
   check((await toggle.getAttribute("aria-checked")) === "true", "the camera is on");
   await toggle.click();
-  await page.getByText("Nothing is filmed or saved").waitFor();
+  await page.locator(".camera").getByText("Nothing is filmed or saved").waitFor();
   const mode = () => page.evaluate(async () => (await (await fetch("/api/house")).json()).cameras[0]);
   const paused = await until("pause", async () => (await mode()).state === "suspended" && (await mode()));
   check(paused.mode === "disarmed", "the switch reaches the agent: the camera is suspended");
   await toggle.click();
-  await page.getByText(/^(All quiet|Something is moving)\.$/).waitFor();
+  await page.locator(".camera").getByText(/^(All quiet|Something is moving)\.$/).waitFor();
   check((await mode()).mode === "armed", "and back");
   check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
   await close();
@@ -216,11 +216,11 @@ async function keyboard(browser, address) {
   const toggle = page.getByRole("switch");
   await toggle.focus();
   await page.keyboard.press("Space");
-  await page.getByText("Nothing is filmed or saved").waitFor();
+  await page.locator(".camera").getByText("Nothing is filmed or saved").waitFor();
   await page.locator('[role="switch"][aria-disabled="false"]').waitFor();
   check(await toggle.evaluate((element) => document.activeElement === element), "the focus stays on the switch");
   await page.keyboard.press("Space");
-  await page.getByText(/^(All quiet|Something is moving)\.$/).waitFor();
+  await page.locator(".camera").getByText(/^(All quiet|Something is moving)\.$/).waitFor();
   check(true, "the switch works with the space bar");
   await close();
 }
@@ -312,7 +312,7 @@ async function logIn(browser, address) {
 /** Two cameras: one switch for both, and one list that can be narrowed. */
 async function everywhere(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 1000, height: 800 } });
-  await page.getByRole("heading", { name: "Street" }).waitFor();
+  await page.locator(".camera h3", { hasText: "Street" }).waitFor();
   const states = () =>
     page.evaluate(async () => (await (await fetch("/api/house")).json()).cameras.map(({ state, mode }) => `${state} ${mode}`).join());
   await until("both cameras", async () => (await states()) === "online armed,online armed");

@@ -70,13 +70,14 @@ export async function demo() {
   return { page, end };
 }
 
-/** A household of two cameras, one of which sends H.265. */
+/** A household of two cameras, one of which sends H.265, whose box sends its alerts to another broker than the hub's. */
 export async function twoCameras() {
   const home = mkdtempSync(join(scratch, "home-"));
   const cameras = start(["camera", "--listen", "127.0.0.1:0", video, join(root, "samples/video/vtest-h265.mp4")], home);
   await says(cameras, /^(ready)$/m);
   const [door, street] = [...cameras.said().matchAll(/^camera \d+ (\S+)/gm)].map((found) => found[1]);
-  const [page, broker, store, web] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  const [page, broker, store, web, other] = await Promise.all([freePort(), freePort(), freePort(), freePort(), freePort()]);
+  const foreign = spawn("mosquitto", ["-p", String(other)], { stdio: "ignore" });
   const config = join(home, "lares.toml");
   writeFileSync(
     config,
@@ -95,6 +96,8 @@ url = "${street}"
 dir = "${join(root, "models")}"
 [web]
 listen = "127.0.0.1:${web}"
+[mqtt]
+url = "mqtt://127.0.0.1:${other}"
 [hub]
 enabled = true
 listen = "127.0.0.1:${page}"
@@ -109,6 +112,7 @@ store_listen = "127.0.0.1:${store}"
     check((await agent.ended) === 0, "the agent ends in good order");
     cameras.child.kill("SIGTERM");
     await cameras.ended;
+    foreign.kill("SIGTERM");
   };
   return { page: `http://127.0.0.1:${page}`, end };
 }

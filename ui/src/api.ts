@@ -141,9 +141,9 @@ export class Failure extends Error {
 /** Where the page lies: the hub may be reached under a folder of another server. */
 const base = import.meta.url.startsWith("http") ? new URL(".", import.meta.url).pathname : "/";
 
-/** Where `path` of the hub is, which begins with a slash. */
+/** Where `path` of the hub is. */
 export function at(path: string): string {
-  return base + path.slice(1);
+  return base + path.replace(/^\//, "");
 }
 
 let token: string | null = null;

@@ -97,15 +97,14 @@ let asks = 0;
 export async function refresh(): Promise<void> {
   const mine = ++asks;
   const { day: _day, ...where } = query();
-  const forgotten = hub.days(where);
-  // The list is shown as soon as it is there.
+  // The list is shown as soon as it is there; which days there are is less urgent.
   const page = await hub.incidents(query());
   if (mine === asks) {
     incidents.value = page.incidents;
     tookPage(page);
     loaded.value = true;
   }
-  const all = await forgotten;
+  const all = await hub.days(where);
   if (mine === asks) days.value = all;
 }
 
@@ -170,7 +169,7 @@ function tookIncident(taken: Incident): void {
 }
 
 /** Everything is asked for. */
-const everything = () => Promise.all([hub.house().then(tookHouse), refresh(), fetchOpened()]).then(() => undefined);
+const everything = () => Promise.all([refresh(), hub.house().then(tookHouse), fetchOpened()]).then(() => undefined);
 
 let events: EventSource | null = null;
 /** How long after the first view what may have happened in between is asked for. */

@@ -89,7 +89,7 @@ test("what is wrong is named, with its reason in the reader's language", () => {
   assert.deepEqual([told.tone, told.text], ["problem", "Pas d’image de Door."]);
   assert.deepEqual(told.faults, [{ about: "Door", why: fr.why_unreachable, said: null, camera: dark }]);
   const two = [dark, { ...dark, id: "yard", name: "Yard" }];
-  assert.equal(houseSentence(house(two), [], en).text, "No picture from: Door, Yard.");
+  assert.equal(houseSentence(house(two), [], en).text, "No picture: Door, Yard.");
   const odd = houseSentence(house([camera({ problem: "it smokes" })]), [], fr);
   assert.deepEqual([odd.text, odd.faults[0]?.said], ["Quelque chose ne va pas\u00a0: Door.", "it smokes"]);
   const box = houseSentence(house([camera({ state: "unknown" })], { silent: true }), [], en);

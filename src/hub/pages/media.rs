@@ -39,8 +39,11 @@ pub(super) async fn object(
     let nothing = || Failure::NotFound("there is no such object, or no longer".to_owned());
     let key: ObjectKey = key.parse().map_err(|_| nothing())?;
     let of = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if asked.size.as_deref() == Some("small") && matches!(key.item, Item::Thumb) {
-        return small(&page, &key, of(header::IF_NONE_MATCH)).await;
+    if asked.size.as_deref() == Some("small")
+        && matches!(key.item, Item::Thumb)
+        && let Some(small) = small(&page, &key, of(header::IF_NONE_MATCH)).await?
+    {
+        return Ok(small);
     }
     let asked = of(header::RANGE).map(range);
     let found = match asked.clone() {
@@ -83,10 +86,16 @@ pub(super) async fn object(
     Ok((StatusCode::PARTIAL_CONTENT, common, length, place, body).into_response())
 }
 
-/// The picture `key` in the size of a card.
-async fn small(page: &Page, key: &ObjectKey, known: Option<&str>) -> Result<Response, Failure> {
-    let nothing = || Failure::NotFound("there is no such picture, or no longer".to_owned());
-    let meta = page.shelf.meta(key).await?.ok_or_else(nothing)?;
+/// The picture `key` in the size of a card; none where there is no such picture, or one that no box makes.
+async fn small(
+    page: &Page,
+    key: &ObjectKey,
+    known: Option<&str>,
+) -> Result<Option<Response>, Failure> {
+    let meta = page.shelf.meta(key).await?;
+    let Some(meta) = meta.filter(|meta| meta.size <= small::LARGEST as u64) else {
+        return Ok(None);
+    };
     let tag = meta.e_tag.unwrap_or_default();
     let name = format!("{key} {tag} {}", meta.size);
     let tag = format!("\"{}-small\"", tag.trim_matches('"'));
@@ -96,16 +105,19 @@ async fn small(page: &Page, key: &ObjectKey, known: Option<&str>) -> Result<Resp
         (header::ETAG, tag.clone()),
     ];
     if known == Some(&*tag) {
-        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
+        let unchanged = (StatusCode::NOT_MODIFIED, common).into_response();
+        return Ok(Some(unchanged));
     }
     let jpeg = match page.small.kept(&name) {
         Some(kept) => kept,
         None => {
-            let whole = page.shelf.beginning(key, small::LARGEST).await?;
-            page.small.make(name, whole.ok_or_else(nothing)?).await
+            let Some(whole) = page.shelf.beginning(key, small::LARGEST).await? else {
+                return Ok(None);
+            };
+            page.small.make(name, whole).await
         }
     };
-    Ok((common, jpeg).into_response())
+    Ok(Some((common, jpeg).into_response()))
 }
 
 /// The answer to a range that the object has not got.

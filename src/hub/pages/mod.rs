@@ -27,7 +27,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use self::{answer::Failure, small::Small};
+use self::answer::Failure;
+pub(super) use self::small::Small;
 use super::{
     AreasDesk, Modes, accounts::Accounts, house::House, index::Index, listen::SetMode, shelf::Shelf,
 };

@@ -1,8 +1,8 @@
 //! Small renditions of pictures: what a card of the page shows. A page of incidents weighs a quarter of what the pictures weigh, which
 //! counts where the page is opened over a slow link.
 //!
-//! In: JPEG as a box has sent it. Out: JPEG of a few kilobytes, made once and kept in memory. One is made at a time, off the async
-//! workers; a picture that cannot be read, or is small already, is handed on as it is.
+//! In: JPEG as a box has sent it. Out: JPEG of a few kilobytes, made once and kept in memory. A thread of its own makes one after the
+//! other; a picture that cannot be read, is small already, or would have to wait behind too many others is handed on as it is.
 
 use std::{collections::VecDeque, io::Cursor, sync::Arc};
 
@@ -15,12 +15,14 @@ use image::{
     DynamicImage, ExtendedColorType, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder,
 };
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{mpsc, oneshot};
 
-/// Width, in pixels: a card on a screen of ordinary density.
-const WIDTH: u32 = 384;
+use crate::base::tasks::Tasks;
+
+/// Width, in pixels: enough to recognise who came; where the link is quick the page fetches the whole picture next.
+const WIDTH: u32 = 256;
 /// JPEG quality, 1..100.
-const QUALITY: u8 = 60;
+const QUALITY: u8 = 50;
 /// Largest picture that is made smaller, in bytes; those of a box have at most a tenth of it.
 pub(super) const LARGEST: usize = 2 * 1024 * 1024;
 /// Longest side of a picture that is read, in pixels.
@@ -29,6 +31,8 @@ const LONGEST_SIDE: u32 = 8192;
 const MEMORY: u64 = 64 * 1024 * 1024;
 /// Bytes of renditions that are kept.
 const KEPT: usize = 6 * 1024 * 1024;
+/// Pictures that may wait to be made smaller.
+const WAITING: usize = 32;
 
 /// Renditions by name, the newest last.
 #[derive(Default)]
@@ -44,6 +48,9 @@ impl Kept {
     }
 
     fn put(&mut self, name: String, jpeg: Bytes) {
+        if self.get(&name).is_some() {
+            return;
+        }
         self.bytes += jpeg.len();
         self.all.push_back((name, jpeg));
         while self.bytes > KEPT
@@ -54,23 +61,42 @@ impl Kept {
     }
 }
 
+/// A picture to make smaller, and who waits for it.
+type Order = (Bytes, oneshot::Sender<Option<Vec<u8>>>);
+
 /// Makes and keeps renditions. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::hub) struct Small {
     kept: Arc<Mutex<Kept>>,
-    one: Arc<Semaphore>,
-}
-
-impl Default for Small {
-    fn default() -> Self {
-        Self {
-            kept: Arc::default(),
-            one: Arc::new(Semaphore::new(1)),
-        }
-    }
+    orders: mpsc::Sender<Order>,
 }
 
 impl Small {
+    /// Starts the thread; it ends with `tasks`.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(in crate::hub) fn start(tasks: &Tasks) -> std::io::Result<Self> {
+        let (orders, mut queue) = mpsc::channel::<Order>(WAITING);
+        let (stop, runtime) = (tasks.token().clone(), tasks.runtime().clone());
+        tasks.thread("small-pictures", move || {
+            loop {
+                let next = runtime.block_on(async {
+                    tokio::select! {
+                        () = stop.cancelled() => None,
+                        next = queue.recv() => next,
+                    }
+                });
+                let Some((jpeg, answer)) = next else { return };
+                let _ = answer.send(smaller(&jpeg));
+            }
+        })?;
+        Ok(Self {
+            kept: Arc::default(),
+            orders,
+        })
+    }
+
     /// The rendition that was kept under `name`, which changes with the picture.
     pub(super) fn kept(&self, name: &str) -> Option<Bytes> {
         self.kept.lock().get(name)
@@ -78,15 +104,11 @@ impl Small {
 
     /// The small rendition of `jpeg`, kept under `name`.
     pub(super) async fn make(&self, name: String, jpeg: Bytes) -> Bytes {
-        let Ok(_turn) = self.one.acquire().await else {
+        let (answer, answered) = oneshot::channel();
+        if self.orders.try_send((jpeg.clone(), answer)).is_err() {
             return jpeg;
-        };
-        if let Some(kept) = self.kept(&name) {
-            return kept;
         }
-        let whole = jpeg.clone();
-        let made = tokio::task::spawn_blocking(move || smaller(&whole)).await;
-        let small = match made {
+        let small = match answered.await {
             Ok(Some(small)) => Bytes::from(small),
             _ => jpeg,
         };
@@ -142,32 +164,42 @@ mod tests {
         clip::thumbnail(&frame, Some(rect), 640).unwrap().into()
     }
 
+    fn small() -> (Small, Tasks) {
+        let runtime = tokio::runtime::Handle::current();
+        let tasks = Tasks::new(runtime, tokio_util::sync::CancellationToken::new());
+        (Small::start(&tasks).unwrap(), tasks)
+    }
+
     #[tokio::test]
-    async fn a_card_gets_a_picture_of_its_own_size_once() {
-        let (small, whole) = (Small::default(), picture(1280, 720));
+    async fn a_card_gets_a_picture_of_its_own_size() {
+        let ((small, tasks), whole) = (small(), picture(1280, 720));
         let made = small.make("a 1".to_owned(), whole.clone()).await;
         let read = image::load_from_memory_with_format(&made, ImageFormat::Jpeg).unwrap();
-        assert_eq!((read.width(), read.height()), (384, 216));
+        assert_eq!((read.width(), read.height()), (256, 144));
         assert!(
             made.len() * 2 < whole.len(),
             "{} of {}",
             made.len(),
             whole.len()
         );
-        assert_eq!(small.kept("a 1"), Some(made.clone()));
-        let again = small
-            .make("a 1".to_owned(), Bytes::from_static(b"other"))
-            .await;
-        assert_eq!(again, made);
+        assert_eq!(small.kept("a 1"), Some(made));
+        tasks.token().cancel();
     }
 
     #[tokio::test]
     async fn what_is_small_or_no_picture_is_handed_on() {
-        let small = Small::default();
-        let little = picture(320, 180);
+        let (small, tasks) = small();
+        let little = picture(240, 180);
         assert_eq!(small.make("a".to_owned(), little.clone()).await, little);
         let none = Bytes::from_static(b"no picture");
         assert_eq!(small.make("b".to_owned(), none.clone()).await, none);
+        tasks.token().cancel();
+        // Without the thread too.
+        while !small.orders.is_closed() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let whole = picture(1280, 720);
+        assert_eq!(small.make("c".to_owned(), whole.clone()).await, whole);
     }
 
     #[test]

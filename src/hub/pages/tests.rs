@@ -95,7 +95,7 @@ impl Rig {
             tasks: tasks.clone(),
             names: Names::new(&["lares.example".to_owned()]),
             off_loopback: false,
-            small: Small::default(),
+            small: Small::start(&tasks).unwrap(),
             opened: Arc::default(),
         };
         page.index.take(&message(3)).unwrap();
@@ -202,6 +202,14 @@ async fn the_page_finds_incidents_pictures_and_clips() {
             .unwrap();
         assert_eq!(picture.headers()[header::CONTENT_TYPE], "image/jpeg");
         assert_eq!(picture.bytes().await.unwrap(), "a picture");
+
+        let small = rig.get(incident["small"].as_str().unwrap());
+        let small = small.send().await.unwrap();
+        let tag = small.headers()[header::ETAG].clone();
+        assert_eq!(small.bytes().await.unwrap(), "a picture", "what cannot be read");
+        let known = rig.get(incident["small"].as_str().unwrap());
+        let known = known.header(header::IF_NONE_MATCH, tag).send().await.unwrap();
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
 
         let playlist = incident["clip"]["playlist"].as_str().unwrap();
         let answer = rig.get(playlist).send().await.unwrap();

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{Html, IntoResponse, Response},
 };
 use rust_embed::Embed;
@@ -17,8 +17,13 @@ const WITHOUT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">
     <h1>Lares</h1><p>This program was built without its page. Build it with <code>make build</code>, which needs \
     Node.js 18 or newer, or install a package that has it. Alerts and clips arrive all the same.</p></html>";
 
+/// What the first view of somebody who is logged in asks for, as `ui/src/api.ts` asks for it: the browser fetches it beside the program,
+/// and over a slow link that is two waits less. Who has no cookie has no session either, as a rule, and would be refused.
+const EARLY: &str = "<api/house>; rel=preload; as=fetch; crossorigin, \
+    <api/incidents?limit=24>; rel=preload; as=fetch; crossorigin";
+
 /// A file of the page; `index.html` for everything that is no file, because the page knows its own places.
-pub(super) async fn file(uri: Uri) -> Response {
+pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     let is_file = path
         .rsplit('/')
@@ -39,11 +44,16 @@ pub(super) async fn file(uri: Uri) -> Response {
     } else {
         "public, max-age=31536000, immutable"
     };
-    let headers = [
+    let about = [
         (header::CONTENT_TYPE, content_type(name)),
         (header::CACHE_CONTROL, keep),
     ];
-    (headers, Body::from(found.data.into_owned())).into_response()
+    let mut response = (about, Body::from(found.data.into_owned())).into_response();
+    if path.is_empty() && headers.contains_key(header::COOKIE) {
+        let early = HeaderValue::from_static(EARLY);
+        response.headers_mut().insert(header::LINK, early);
+    }
+    response
 }
 
 fn content_type(name: &str) -> &'static str {

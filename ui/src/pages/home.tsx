@@ -37,14 +37,16 @@ export function Home() {
     <>
       <section class={`state ${tone}`}>
         <ToneIcon tone={tone} />
-        <h1>{text}</h1>
-        {faults.length > 0 && (
-          <ul>
-            {faults.map((fault, at) => (
-              <What fault={fault} key={at} />
-            ))}
-          </ul>
-        )}
+        <div class="words">
+          <h1>{text}</h1>
+          {faults.length > 0 && (
+            <ul>
+              {faults.map((fault, at) => (
+                <What fault={fault} key={at} />
+              ))}
+            </ul>
+          )}
+        </div>
       </section>
       <Incidents house={now} />
       <Cameras house={now} />

@@ -32,7 +32,7 @@ function Switch({ camera }: { camera: Camera }) {
       >
         <span class="knob" />
       </button>
-      <span aria-hidden="true">{wanted ? w.asking : w.watchShort}</span>
+      <span aria-hidden="true">{wanted ? w.asking : on ? w.watchShort : w.paused}</span>
     </div>
   );
 }

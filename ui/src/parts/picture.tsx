@@ -7,7 +7,7 @@ import { QUICK, pictures } from "./queue";
 /** Pictures a little below what is seen are loaded too. */
 const AHEAD = "300px";
 /** What the small one is good for, in pixels of the screen. */
-const SMALL_WIDTH = 420;
+const SMALL_WIDTH = 280;
 
 /** Loads `address` into the browser's memory. */
 function load(address: string): Promise<void> {

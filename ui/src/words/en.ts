@@ -23,7 +23,7 @@ export const en = {
   allPaused: "All cameras are paused: nothing is filmed or saved.",
   somePaused: (watching: number, all: number) => `${watching} of ${all} cameras ${watching === 1 ? "is" : "are"} on, the others are paused.`,
   noPictureOf: (cameras: string) => `${cameras} has no picture.`,
-  noPicturesOf: (cameras: string) => `No picture from: ${cameras}.`,
+  noPicturesOf: (cameras: string) => `No picture: ${cameras}.`,
   faultOf: (cameras: string) => `Something is wrong with: ${cameras}.`,
   boxFault: "The box reports a fault.",
   noCameras: "No camera yet.",
@@ -60,6 +60,12 @@ export const en = {
 
   // Why a camera or a box is not well; the box says it in English, and more exactly.
   why_login: "It refuses the user name or the password.",
+  why_login_kind: "It asks for a kind of login that is not supported.",
+  why_rights: "The account may not view its stream.",
+  why_viewers: "Too many programs watch it already.",
+  why_tls: "It offers no encrypted connection that can be used.",
+  why_recording: "It plays a recording that has ended, instead of what it sees now.",
+  why_announced: "It announces another format than it sends. It is watched all the same.",
   why_address: "It has no stream at the address that is set.",
   why_unreachable: "It cannot be reached. Is it switched on and on the network?",
   why_certificate: "Its certificate is not trusted.",

@@ -27,7 +27,7 @@ export const fr: Words = typesetAll({
       ? `${watching} caméras sur ${all} sont en marche, les autres sont en pause.`
       : `${watching} caméra sur ${all} est en marche, les autres sont en pause.`,
   noPictureOf: (cameras) => `Pas d’image de ${cameras}.`,
-  noPicturesOf: (cameras) => `Pas d’image de : ${cameras}.`,
+  noPicturesOf: (cameras) => `Pas d’image : ${cameras}.`,
   faultOf: (cameras) => `Quelque chose ne va pas : ${cameras}.`,
   boxFault: "Le boîtier signale un problème.",
   noCameras: "Aucune caméra pour l’instant.",
@@ -62,6 +62,12 @@ export const fr: Words = typesetAll({
   viewerOnly: "Vous pouvez regarder, mais pas modifier les réglages.",
 
   why_login: "Elle refuse le nom d’utilisateur ou le mot de passe.",
+  why_login_kind: "Elle demande une connexion d’un type inconnu.",
+  why_rights: "Le compte n’a pas le droit de voir son flux.",
+  why_viewers: "Trop de programmes la regardent déjà.",
+  why_tls: "Elle n’offre pas de connexion chiffrée utilisable.",
+  why_recording: "Elle lit un enregistrement terminé au lieu de ce qu’elle voit.",
+  why_announced: "Elle annonce un autre format que celui qu’elle envoie. Elle est surveillée malgré tout.",
   why_address: "Elle n’a pas de flux à l’adresse indiquée.",
   why_unreachable: "Elle est injoignable. Est-elle allumée et reliée au réseau ?",
   why_certificate: "Son certificat n’est pas reconnu.",
