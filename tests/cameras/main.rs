@@ -17,3 +17,4 @@ mod connections;
 mod encodings;
 mod streams;
 mod street;
+mod zoo;
