@@ -1,5 +1,9 @@
 //! `lares check`: what works and what does not, in plain words, each with what to do next.
 
+mod filler;
+mod record;
+mod scrub;
+
 use std::{
     io::Write,
     path::Path,

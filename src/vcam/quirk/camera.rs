@@ -311,6 +311,7 @@ impl Camera {
         };
         Self {
             source: Source::Recording(Arc::new(recording)),
+            path: "/stream",
             ..Self::new(Arc::new(empty))
         }
     }

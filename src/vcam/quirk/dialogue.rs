@@ -104,7 +104,11 @@ impl Dialogue {
             if camera.alive_by.is_empty() || camera.alive_by.contains(&request.method.as_str()) {
                 *self.session.alive.lock() = Instant::now();
             }
-            self.right_answer(request).await
+            let plain = self.right_answer(request).await;
+            match &camera.source {
+                Source::Clip(_) => plain,
+                Source::Recording(recording) => recording.answer(request, plain, self.shared.port),
+            }
         } else {
             self.shared.seen.lock().refused += 1;
             let challenges = self.shared.gate.as_ref().map(|g| g.lock().challenges());
@@ -225,7 +229,7 @@ impl Dialogue {
                 clip,
                 payload_type: camera.says_payload_type,
             }),
-            Source::Recording(recording) => recording.sdp.clone(),
+            Source::Recording(_) => String::new(),
         }
     }
 

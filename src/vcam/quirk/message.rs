@@ -24,7 +24,7 @@ impl Request {
         headers.find_map(|(key, value)| (key == name).then_some(value.as_str()))
     }
 
-    fn parse(head: &str) -> Self {
+    pub(super) fn parse(head: &str) -> Self {
         let mut lines = head.lines();
         let mut words = lines.next().unwrap_or_default().split_whitespace();
         let mut word = || words.next().unwrap_or_default().to_owned();

@@ -4,10 +4,12 @@
 //! connection, and every [`packet`](Line::Packet) of the video track in base64. What the writer takes out of it is
 //! described in docs/cameras.md.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
+
+use super::message::{Answer, Request};
 
 /// The newest version of the format.
 pub const VERSION: u32 = 1;
@@ -64,19 +66,18 @@ pub enum RecordingError {
         /// Counted from 1.
         line: usize,
     },
-    /// There is no description, or no packet.
-    #[error("the recording holds no {what}: make it again while the camera sends pictures")]
-    Incomplete {
-        /// What is missing.
-        what: &'static str,
-    },
+    /// Nothing was heard of the camera.
+    #[error(
+        "the recording holds no answer of the camera: make it again while the camera can be reached"
+    )]
+    Empty,
 }
 
 /// A recorded camera.
 #[derive(Debug, Clone)]
 pub struct Recording {
-    /// Its description.
-    pub sdp: String,
+    /// Its last answer to each method.
+    answers: BTreeMap<String, Answer>,
     packets: Vec<Recorded>,
     lap: Lap,
 }
@@ -96,30 +97,45 @@ struct Lap {
     ticks: u32,
 }
 
+/// Headers that every session has its own of.
+const OF_SESSIONS: &[&str] = &[
+    "cseq",
+    "content-length",
+    "session",
+    "transport",
+    "www-authenticate",
+    "rtp-info",
+];
+
 impl Recording {
     /// Reads the lines.
     ///
     /// # Errors
-    /// When a line is not of the format, or no description or no packet is among them.
+    /// When a line is not of the format, or the camera said nothing.
     pub fn parse(text: &str) -> Result<Self, RecordingError> {
         let mut lines = text.lines().enumerate();
         let head = lines.next().map(|(_, line)| line).unwrap_or_default();
-        let head: Result<Head, _> = serde_json::from_str(head);
-        if head.is_ok_and(|head| head.lares_recording != VERSION) {
+        let head: Head =
+            serde_json::from_str(head).map_err(|_| RecordingError::Line { line: 1 })?;
+        if head.lares_recording != VERSION {
             return Err(RecordingError::Line { line: 1 });
         }
-        let (mut sdp, mut packets) = (None, Vec::new());
+        let (mut answers, mut packets, mut asked) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
         for (index, line) in lines {
             let bad = RecordingError::Line { line: index + 1 };
             match serde_json::from_str(line).map_err(|_| bad.clone())? {
-                Line::Heard { heard, .. } => {
-                    let described = heard.split_once("\r\n\r\n").map(|(_, body)| body);
-                    sdp = described
-                        .filter(|body| body.starts_with("v="))
-                        .map(str::to_owned)
-                        .or(sdp);
+                Line::Said { said, .. } => {
+                    let request = Request::parse(&said);
+                    let cseq = request.header("cseq").unwrap_or_default().to_owned();
+                    asked.insert(cseq, request.method);
                 }
-                Line::Said { .. } => {}
+                Line::Heard { heard, .. } => {
+                    if let Some((cseq, answer)) = answer(&heard)
+                        && let Some(method) = asked.get(&cseq)
+                    {
+                        answers.insert(method.clone(), answer);
+                    }
+                }
                 Line::Packet { at, rtcp, packet } => packets.push(Recorded {
                     at: Duration::try_from_secs_f64(at).map_err(|_| bad.clone())?,
                     rtcp,
@@ -127,22 +143,56 @@ impl Recording {
                 }),
             }
         }
-        let sdp = sdp.ok_or(RecordingError::Incomplete {
-            what: "description",
-        })?;
-        let lap = Lap::of(&packets).ok_or(RecordingError::Incomplete { what: "pictures" })?;
-        let first = packets[0].at;
+        if answers.is_empty() {
+            return Err(RecordingError::Empty);
+        }
+        let first = packets.first().map_or(Duration::ZERO, |packet| packet.at);
         for packet in &mut packets {
             packet.at = packet.at.saturating_sub(first);
         }
-        Ok(Self { sdp, packets, lap })
+        Ok(Self {
+            answers,
+            lap: Lap::of(&packets).unwrap_or_default(),
+            packets,
+        })
+    }
+
+    /// What the camera answered where another would answer `plain`.
+    pub(super) fn answer(&self, request: &Request, plain: Answer, port: u16) -> Answer {
+        let Some(recorded) = self.answers.get(&request.method) else {
+            return plain;
+        };
+        if !recorded.is_ok() || !plain.is_ok() {
+            return if recorded.is_ok() {
+                plain
+            } else {
+                recorded.clone()
+            };
+        }
+        let of_session = |line: &String| {
+            let name = line.split(':').next().unwrap_or_default();
+            OF_SESSIONS.contains(&name.trim().to_ascii_lowercase().as_str())
+        };
+        let here = format!("127.0.0.1:{port}");
+        let mut answer = recorded.clone();
+        for line in &mut answer.headers {
+            *line = line.replace("://camera", &format!("://{here}"));
+        }
+        let sessions = plain.headers.into_iter().filter(of_session);
+        answer.headers.extend(sessions);
+        answer
+    }
+
+    /// Whether there is something to play.
+    pub(super) fn is_silent(&self) -> bool {
+        self.packets.is_empty()
     }
 
     /// Packet `n` of the endless loop: when, whether it is RTCP, and its bytes.
     pub(super) fn packet(&self, n: u64) -> Option<(Duration, bool, Vec<u8>)> {
-        let count = self.packets.len() as u64;
+        let count = self.packets.len().max(1) as u64;
         let lap = u32::try_from(n / count).ok()?;
-        let packet = &self.packets[usize::try_from(n % count).ok()?];
+        let packet = self.packets.get(usize::try_from(n % count).ok()?)?;
         let mut bytes = packet.bytes.clone();
         if !packet.rtcp
             && let Some((_, [s0, s1, t0, t1, t2, t3, ..])) = bytes.split_at_mut_checked(2)
@@ -156,6 +206,33 @@ impl Recording {
         }
         Some((packet.at + self.lap.time * lap, packet.rtcp, bytes))
     }
+}
+
+/// An answer with its number; none where it is no answer.
+fn answer(text: &str) -> Option<(String, Answer)> {
+    let (head, body) = ["\r\n\r\n", "\n\n"]
+        .iter()
+        .find_map(|end| text.split_once(end))
+        .unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let (_, status) = lines.next()?.split_once(' ')?;
+    head.starts_with("RTSP/").then_some(())?;
+    let mut cseq = String::new();
+    let mut headers = Vec::new();
+    for line in lines {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "cseq" => cseq = value.trim().to_owned(),
+            known if OF_SESSIONS.contains(&known) => {}
+            _ => headers.push(line.to_owned()),
+        }
+    }
+    let answer = Answer {
+        status: status.to_owned(),
+        headers,
+        body: body.as_bytes().to_vec(),
+    };
+    Some((cseq, answer))
 }
 
 impl Lap {

@@ -226,7 +226,8 @@ async fn connection(
     let token = shared.tasks.token().child_token();
     match tls {
         None => {
-            let (from, to) = stream.into_split();
+            // Not halves of tokio's own, which say goodbye (FIN) before a reset when they are dropped.
+            let (from, to) = tokio::io::split(stream);
             talk(from, to, number, shared, token).await;
         }
         Some(tls) => {

@@ -36,18 +36,30 @@ pub(super) struct Verdict {
 
 /// Judges a camera by all that was seen.
 pub(super) fn judge(kind: &'static Kind, record: &Record) -> Verdict {
-    let wrong = whole(record).and_then(|()| camera(kind, record));
+    let wrong = camera(kind, record).err();
     Verdict {
         name: kind.name,
-        wrong: wrong.err().map(|why| format!("{why} ({})", kind.about)),
+        wrong: wrong.map(|why| format!("{why} ({})", kind.about)),
     }
+}
+
+/// Judges the agent by what must hold whatever its cameras do.
+pub(super) fn judge_agent(record: &Record) -> Verdict {
+    Verdict {
+        name: "the agent",
+        wrong: whole(record).err(),
+    }
+}
+
+/// What lines of the log about a camera hold; one name may begin like another.
+fn of(kind: &Kind) -> String {
+    format!("camera={} ", kind.name)
 }
 
 fn must(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
 }
 
-/// What holds of the agent whatever the cameras do.
 fn whole(record: &Record) -> Result<(), String> {
     must(record.exit == Some(0), || {
         format!("exit status {:?}", record.exit)
@@ -71,7 +83,7 @@ fn camera(kind: &Kind, record: &Record) -> Result<(), String> {
     let last = looks.last().ok_or("health does not name it")?;
     let seen = &record.seen[kind.name];
     let tell = |why: String| {
-        let log = lines_with(&record.log, &[&format!("camera={}", kind.name)]);
+        let log = lines_with(&record.log, &[&of(kind)]);
         let log = log.last().copied().unwrap_or_default();
         format!(
             "{why}; {} \"{}\", {} packets, {} sessions; {} connections; log: {log}",
@@ -127,6 +139,10 @@ fn steady(kind: &Kind, looks: &[Look]) -> Result<(), String> {
     must(came >= due, || {
         format!("{came} of {} pictures came", time * f64::from(RATE))
     })?;
+    let most = (time + 2.0) * f64::from(RATE) * 1.2;
+    must(came <= most, || {
+        format!("{came} pictures came in {time:.0} s")
+    })?;
     must(last.sessions < 1.5, || {
         format!("{} sessions", last.sessions)
     })?;
@@ -150,11 +166,10 @@ fn silent(kind: &Kind, looks: &[Look], record: &Record) -> Result<(), String> {
     must(told.is_none(), || {
         format!("told: {}", told.map_or("", |look| &look.problem))
     })?;
-    let camera = format!("camera={}", kind.name);
-    let warned = lines_with(&record.log, &[&camera, "WARN"]);
+    let warned = lines_with(&record.log, &[&of(kind), "WARN"]);
     must(warned.is_empty(), || format!("warned: {warned:?}"))?;
-    let dropped = record.dropped[kind.name];
-    must(dropped == 0.0, || format!("{dropped} dropped"))
+    let lost = record.lost[kind.name];
+    must(lost == 0.0, || format!("{lost} packets dropped"))
 }
 
 /// The viewer was back after each end.
@@ -203,7 +218,7 @@ fn tells(looks: &[Look], words: &[&str]) -> Result<(), String> {
 
 /// The same is not told again at each try.
 fn once(kind: &Kind, record: &Record) -> Result<(), String> {
-    let warned = lines_with(&record.log, &[&format!("camera={}", kind.name), "WARN"]);
+    let warned = lines_with(&record.log, &[&of(kind), "WARN"]);
     must(warned.len() <= 2, || format!("told {} times", warned.len()))
 }
 

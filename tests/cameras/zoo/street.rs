@@ -18,7 +18,7 @@ use lares::{
 };
 use tempfile::TempDir;
 
-use super::judge::{Verdict, judge};
+use super::judge::{Verdict, judge, judge_agent};
 use crate::{
     home::{Home, SOON, camera, page, web},
     program::{Running as Agent, free_port, wait_until},
@@ -47,8 +47,10 @@ pub(super) struct Record {
     pub(super) looks: BTreeMap<String, Vec<Look>>,
     /// What each camera has seen.
     pub(super) seen: BTreeMap<String, Seen>,
-    /// Packets and pictures that were dropped, by camera.
-    pub(super) dropped: BTreeMap<String, f64>,
+    /// Packets that were dropped, by camera.
+    pub(super) lost: BTreeMap<String, f64>,
+    /// Looks of the models that a newer one replaced, by camera.
+    pub(super) replaced: BTreeMap<String, f64>,
     pub(super) log: String,
     /// Every text that was given out: pages and log.
     pub(super) told: String,
@@ -72,11 +74,12 @@ fn shown() -> &'static (Films, TempDir) {
     })
 }
 
-/// Watches `kinds` together for as long as the slowest of them needs.
+/// Watches `kinds` together for as long as the slowest of them needs. The last verdict is on the agent.
 pub(super) fn watch(kinds: &[&'static Kind]) -> Vec<Verdict> {
     let longest = kinds.iter().map(|kind| kind.seconds).max().unwrap_or(0);
     let record = record(kinds, Duration::from_secs(u64::from(longest)));
-    kinds.iter().map(|kind| judge(kind, &record)).collect()
+    let cameras = kinds.iter().map(|kind| judge(kind, &record));
+    cameras.chain([judge_agent(&record)]).collect()
 }
 
 /// Watches `kinds` together for `time`.
@@ -154,14 +157,22 @@ fn look_on(
     let ended = Instant::now();
     let done = agent.terminate();
     let stopped_in = ended.elapsed();
-    let dropped = cameras.keys().map(|name| {
-        let sum = value(&pages.1, "lares_dropped_total", name);
-        (name.clone(), sum)
-    });
+    let dropped = |parts: &[&str]| {
+        let lines = pages.1.lines();
+        let of_part = |line: &&str| {
+            parts
+                .iter()
+                .any(|part| line.contains(&format!("part=\"{part}\"")))
+        };
+        let metrics = lines.filter(of_part).collect::<Vec<_>>().join("\n");
+        let of = |name: &String| (name.clone(), value(&metrics, "lares_dropped_total", name));
+        cameras.keys().map(of).collect()
+    };
     Record {
         looks,
         seen,
-        dropped: dropped.collect(),
+        lost: dropped(&["sub", "main"]),
+        replaced: dropped(&["looks"]),
         told: told + &done.stderr + &done.stdout,
         log: done.stderr,
         exit: done.status,

@@ -9,7 +9,7 @@ use lares::vcam::quirk::{
 
 use super::{
     GOOD, family,
-    judge::{Verdict, judge},
+    judge::{Verdict, judge, judge_agent},
     street::{record, watch},
 };
 
@@ -88,10 +88,12 @@ fn the_whole_zoo() {
     for (name, _) in CATALOG {
         let kinds = family(name);
         let mut verdicts = watch(&kinds);
-        // The good camera counts once, with its own family; where it suffers, the family is wrong.
-        if *name != "packets" && verdicts[0].wrong.is_none() {
-            verdicts.remove(0);
-        }
+        // The agent and the good camera count where they suffer; the camera also with its own family.
+        let counts = |verdict: &Verdict| {
+            let always = kinds[1..].iter().any(|kind| kind.name == verdict.name);
+            always || verdict.wrong.is_some() || (*name == "packets" && verdict.name == GOOD)
+        };
+        verdicts.retain(counts);
         note(verdicts);
     }
     let seconds = env::var("SOAK").ok().and_then(|text| text.parse().ok());
@@ -113,7 +115,10 @@ fn the_whole_zoo() {
         judge(kind, &street)
     });
     note(judged.collect());
-    let dropped = street.dropped[GOOD];
+    if let agent @ Verdict { wrong: Some(_), .. } = judge_agent(&street) {
+        note(vec![agent]);
+    }
+    let dropped = street.lost[GOOD] + street.replaced[GOOD];
     let line = format!(
         "zoo: {cases} cases, {} right; soak: {} cameras, {seconds} s, {dropped} dropped by the good one",
         cases - wrong.len(),
