@@ -104,6 +104,7 @@ impl App {
             board,
             metrics,
             stages,
+            receiving: Some(ingest::Receiving::start()?),
             stills: Stills::default(),
         };
         let cameras = Arc::new(Mutex::new(BTreeMap::new()));

@@ -61,7 +61,7 @@ use crate::{
     diary::Diary,
     flow::{CameraId, EndReason, IncidentState, MediaTime, Mode, Packet, StreamRole},
     infer::Infer,
-    ingest::RtspSource,
+    ingest::{Receiving, RtspSource},
     outbox::{Outbox, sinks::LiveState},
 };
 
@@ -92,6 +92,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// CPU time by stage.
     pub stages: StageCpu,
+    /// Where cameras are received; none in replay.
+    pub receiving: Option<Receiving>,
     /// Pictures of now.
     pub stills: Stills,
 }
@@ -149,7 +151,10 @@ impl Camera {
             id: id.clone(),
             orders: orders_tx.clone(),
             status: status.clone(),
-            sources: tasks.child(),
+            sources: match &shared.receiving {
+                Some(receiving) => receiving.tasks(tasks),
+                None => tasks.child(),
+            },
             watching: tasks.child(),
             recording: tasks.child(),
         };
@@ -220,7 +225,7 @@ impl Camera {
             );
             camera
                 .sources
-                .thread(&name, move || source.run(Box::new(feed), &stop))?;
+                .spawn(&name, source.run(Box::new(feed), stop));
         }
         Ok(camera)
     }

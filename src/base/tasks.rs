@@ -69,6 +69,15 @@ impl Tasks {
         }
     }
 
+    /// Like [`child`](Self::child), with its async tasks on another runtime.
+    #[must_use]
+    pub fn child_on(&self, runtime: Handle) -> Self {
+        Self {
+            runtime,
+            ..self.child()
+        }
+    }
+
     /// Who must be heard of among these, their parents and their children.
     #[must_use]
     pub fn heartbeats(&self) -> &Heartbeats {

@@ -31,7 +31,7 @@ use crate::{
     flow::{Packet, Problem, StreamFormat, StreamRole},
     hub::{self, AccountBook},
     infer::Infer,
-    ingest::{self, PacketSink, RtspSource, SourceState},
+    ingest::{self, PacketSink, Receiving, RtspSource, SourceState},
     outbox::{
         pace::Pacer,
         sinks::{self, NtfySink, WebhookSink},
@@ -150,9 +150,11 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     let models = infer.as_ref().map(|infer| (infer, &stages));
     match ingest::init() {
         Ok(()) => {
+            let receiving = Receiving::start()?;
             let mut costs = Vec::new();
             for camera in &config.cameras {
-                costs.extend(check_camera(camera, models, &tasks, findings)?);
+                let scouts = receiving.tasks(&tasks);
+                costs.extend(check_camera(camera, models, &scouts, findings)?);
             }
             if let Some(capacity) = capacity(&costs) {
                 findings.ok("this machine", &format!("carries {capacity}"))?;
@@ -257,6 +259,9 @@ fn check_camera(
                     || format!("no second keyframe in {} s", CAMERA_PATIENCE.as_secs()),
                     |interval| format!("a keyframe each {:.1} s", interval.as_secs_f64()),
                 );
+                if let Some(problem) = &seen.impaired {
+                    findings.advice(&what, &format!("{}: {}", problem.message, problem.hint))?;
+                }
                 if role == StreamRole::Sub {
                     cost = models.and_then(|models| {
                         Cost::measure(camera, &seen.packets, seen.ingest, models)
@@ -308,10 +313,13 @@ struct Shown {
     packets: Vec<Packet>,
     /// What receiving them cost.
     ingest: Duration,
+    /// What is wrong with them.
+    impaired: Option<Problem>,
 }
 
 enum Sign {
     Packet(Packet),
+    Impaired(Option<Problem>),
     Away(Problem),
 }
 
@@ -323,9 +331,14 @@ impl PacketSink for Scout {
     }
 
     fn state(&mut self, state: SourceState) {
-        if let SourceState::Away { problem, .. } | SourceState::Unusable(problem) = state {
-            let _ = self.0.send(Sign::Away(problem));
-        }
+        let sign = match state {
+            SourceState::Away { problem, .. } | SourceState::Unusable(problem) => {
+                Sign::Away(problem)
+            }
+            SourceState::Impaired(problem) => Sign::Impaired(problem),
+            SourceState::Connecting | SourceState::Online(_) => return,
+        };
+        let _ = self.0.send(sign);
     }
 }
 
@@ -340,12 +353,13 @@ fn watch(
     let token = scouting.token().clone();
     let stages = StageCpu::default();
     let rtsp = RtspSource::new(source.clone(), role, SystemClock::start(), stages.clone());
-    scouting.thread("check", move || rtsp.run(Box::new(Scout(sender)), &token))?;
+    scouting.spawn("check", rtsp.run(Box::new(Scout(sender)), token));
     let deadline = Instant::now() + CAMERA_PATIENCE;
     let mut packets: Vec<Packet> = Vec::new();
     let mut begun = Duration::ZERO;
     let mut problem = None;
     let mut keyframe_interval = None;
+    let mut impaired = None;
     while keyframe_interval.is_none() && problem.is_none() {
         match signs.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Sign::Packet(packet)) => match packets.first() {
@@ -360,6 +374,7 @@ fn watch(
                 }
             },
             Ok(Sign::Away(away)) => problem = Some(away),
+            Ok(Sign::Impaired(wrong)) => impaired = wrong,
             Err(_) => break,
         }
     }
@@ -370,6 +385,7 @@ fn watch(
             keyframe_interval,
             ingest: stages.get(Stage::Ingest).saturating_sub(begun),
             packets,
+            impaired,
         }),
         (None, None) => Err(Problem {
             message: format!("no picture came within {} s", CAMERA_PATIENCE.as_secs()),

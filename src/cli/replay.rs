@@ -213,6 +213,7 @@ impl Replay<'_> {
             board: Board::new(),
             metrics: self.metrics.clone(),
             stages: self.stages.clone(),
+            receiving: None,
             stills: Stills::default(),
         };
         let mut watch = Watch::new(

@@ -60,7 +60,7 @@ pub enum Transport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SourceConfig {
     /// `rtsp://` or `rtsps://` address, or a file's path as `file:///...`; never holds a password.
-    #[serde(serialize_with = "keys::shown")]
+    #[serde(serialize_with = "keys::camera")]
     pub url: url::Url,
     /// User for the camera.
     pub user: Option<String>,

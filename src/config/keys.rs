@@ -49,6 +49,11 @@ impl Serialize for Secret {
     }
 }
 
+/// The address of a camera, of which only a part may be shown.
+pub(super) fn camera<S: Serializer>(url: &url::Url, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&super::address::fingerprinted(url))
+}
+
 pub(super) fn shown<S: Serializer>(url: &url::Url, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(url)
 }

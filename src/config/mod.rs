@@ -4,6 +4,7 @@
 //! Never opens a camera, a socket or a model: `lares check` does that with the rooms themselves.
 //! Imports `flow` and `base` only.
 
+pub mod address;
 mod areas;
 mod camera;
 mod cameras;

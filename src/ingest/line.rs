@@ -98,6 +98,11 @@ impl Line {
         self.input.push(buffer).map(|_| ())
     }
 
+    /// Pushes several buffers through at once; [`take`](Self::take) has the results.
+    pub(super) fn push_list(&self, list: gst::BufferList) -> Result<(), gst::FlowError> {
+        self.input.push_list(list).map(|_| ())
+    }
+
     /// Pushes everything out that the elements still hold.
     pub(super) fn drain(&self) {
         self.event(gst::event::Eos::new());

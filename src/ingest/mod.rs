@@ -5,8 +5,8 @@
 //! [`Frame`](crate::flow::Frame)s in presentation order.
 //!
 //! Never looks into a picture, never writes to disk, never waits for whoever takes its packets.
-//! It starts no thread of its own but those that GStreamer's live and file elements bring; parsers and decoders run
-//! on the caller's thread ([`Decoder`]). Imports `flow`, `base` and `config`; only this room and `vcam` name GStreamer.
+//! It starts the few threads on which all cameras are received ([`Receiving`]), and those that GStreamer's file elements
+//! bring; decoders run on the caller's thread ([`Decoder`]). Imports `flow`, `base` and `config`; only this room and `vcam` name GStreamer.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -16,12 +16,9 @@
 //! | `parse` | access units out of a demuxer's or depayloader's buffers |
 //! | `gate` | where a run may begin; pure |
 //! | `meter` | CPU time of GStreamer's threads |
-//! | `rtptime` | presentation times of RTP packets |
 //! | `timeline`, `trust` | the box's time for each timestamp, where timestamps are of use; pure |
-//! | `quality` | what is wrong with a stream that comes; pure |
 //! | `file`, `container` | video files |
-//! | `rtsp`, `session`, `receive` | cameras: for ever, one session, one picture |
-//! | `transport` | TCP, UDP with its jitter buffer, and whom TLS trusts |
+//! | `rtsp` | cameras: sessions by RTSP |
 //! | `decode`, `mask` | one decoder; privacy masks |
 //! | `decoders` | which element decodes: hardware that has passed a trial, or software |
 //! | `encode` | H.264 out of decoded pictures |
@@ -43,23 +40,14 @@ mod ondemand;
 #[cfg(test)]
 mod ondemand_tests;
 mod parse;
-mod quality;
-mod receive;
 mod ring;
-mod rtptime;
 mod rtsp;
 #[cfg(test)]
-mod rtsp_tests;
-#[cfg(test)]
 mod samples;
-mod session;
 mod setup;
 #[doc(hidden)]
 pub mod steps;
 mod timeline;
-mod transport;
-#[cfg(test)]
-mod transport_tests;
 mod trust;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -69,7 +57,7 @@ pub(crate) use decoders::describe as describe_decoder;
 pub use encode::{Encoder, Purpose};
 pub use file::FileSource;
 pub use ondemand::OnDemand;
-pub use rtsp::RtspSource;
+pub use rtsp::{Receiving, RtspSource};
 pub use setup::init;
 
 use crate::flow::{Packet, Problem, StreamFormat};
@@ -151,7 +139,7 @@ pub enum SourceState {
     },
 }
 
-/// Where a live source puts what it receives. Called on the source's own threads; must not block.
+/// Where a live source puts what it receives. Called on threads that all sources share; must not block.
 pub trait PacketSink: Send {
     /// One access unit, in decode order; the first of a session is a keyframe.
     fn packet(&mut self, packet: Packet);

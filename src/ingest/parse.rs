@@ -64,7 +64,8 @@ impl Parser {
         Ok(Self::with(Some(line)))
     }
 
-    fn with(line: Option<Line>) -> Self {
+    /// A parser around `line`, whose elements end in one that parses; none: buffers are access units already.
+    pub(super) fn with(line: Option<Line>) -> Self {
         Self {
             line,
             formats: Formats::default(),
@@ -89,6 +90,16 @@ impl Parser {
                 .push(buffer)
                 .map_or_else(|_| Vec::new(), |()| line.take()),
         };
+        self.join(outputs)
+    }
+
+    /// Passes the packets of one access unit through the line; otherwise like [`push`](Self::push).
+    pub(super) fn push_list(&mut self, list: gst::BufferList) -> Vec<Unit> {
+        let outputs = self.line.as_ref().map_or_else(Vec::new, |line| {
+            // What was refused may be of use with the next.
+            let _ = line.push_list(list);
+            line.take()
+        });
         self.join(outputs)
     }
 

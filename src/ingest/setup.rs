@@ -5,7 +5,7 @@ use gstreamer as gst;
 use super::IngestError;
 
 /// Elements without which nothing works, and Debian's packages that hold them.
-const NEEDED: [(&str, &str); 14] = [
+const NEEDED: [(&str, &str); 13] = [
     ("filesrc", "libgstreamer1.0-0"),
     ("capsfilter", "libgstreamer1.0-0"),
     ("appsink", "gstreamer1.0-plugins-base"),
@@ -13,7 +13,6 @@ const NEEDED: [(&str, &str); 14] = [
     ("videoconvert", "gstreamer1.0-plugins-base"),
     ("qtdemux", "gstreamer1.0-plugins-good"),
     ("matroskademux", "gstreamer1.0-plugins-good"),
-    ("rtspsrc", "gstreamer1.0-plugins-good"),
     ("rtph264depay", "gstreamer1.0-plugins-good"),
     ("rtph265depay", "gstreamer1.0-plugins-good"),
     ("h264parse", "gstreamer1.0-plugins-bad"),
@@ -22,8 +21,9 @@ const NEEDED: [(&str, &str); 14] = [
     ("avdec_h265", "gstreamer1.0-libav"),
 ];
 
-/// Elements that only some clips need.
-const SOMETIMES: [(&str, &str); 2] = [
+/// Elements that only some cameras and clips need.
+const SOMETIMES: [(&str, &str); 3] = [
+    ("rtpjpegdepay", "gstreamer1.0-plugins-good"),
     ("videoscale", "gstreamer1.0-plugins-base"),
     ("x264enc", "gstreamer1.0-plugins-ugly"),
 ];

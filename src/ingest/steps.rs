@@ -1,5 +1,6 @@
 //! Single steps of ingest, for benches and fuzzing.
 
+pub use super::rtsp::steps::{connection, description, packets};
 use super::{container, nal, parse, ring::Ring};
 use crate::flow::{Codec, Packet};
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    rtsp_tests::{Viewer, problems},
-    samples::{Studio, x264},
+    super::samples::{Studio, x264},
+    tests::{Viewer, problems},
 };
 use crate::{
     config::{Secret, SourceConfig, Transport},
@@ -184,10 +184,11 @@ fn rtsps_with_an_own_authority_gives_pictures_and_checks_the_name() {
 
     // Signed by somebody else; signed by the right one, for another name.
     let renamed = serve(&other);
-    for (camera, ca) in [(&camera, &other.ca), (&renamed, &other.ca)] {
+    let refused = "the certificate of camera 127.0.0.1 is not trusted";
+    let named = format!("{refused}: it is for another name");
+    for (camera, ca, refused) in [(&camera, &other.ca, refused), (&renamed, &other.ca, &named)] {
         let viewer = watch(camera, ca);
         viewer.until("refusal", |seen| !problems(seen).is_empty());
-        let refused = "the certificate of camera 127.0.0.1 is not trusted";
         assert_eq!(viewer.problems(), [refused]);
         assert!(viewer.seen.lock().packets.is_empty());
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{SourceState, transport::Arrivals};
+use super::{super::SourceState, sdp::Encoding};
 use crate::flow::Problem;
 
 /// Losses are counted over this long ...
@@ -13,9 +13,20 @@ const ENOUGH: u64 = 50;
 const LOSSY: u64 = 2;
 const SOUND: u64 = 1;
 
+/// Packets of a session that arrived, and that did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Arrivals {
+    pub(super) arrived: u64,
+    pub(super) lost: u64,
+}
+
 /// The ailments of one session.
 pub(super) struct Quality {
     host: String,
+    /// The system's bound on what may arrive at once, in bytes, where it is too low for keyframes.
+    capped: Option<usize>,
+    /// What the description says, and what comes.
+    disagree: Option<(Encoding, Encoding)>,
     /// Percent, while it is worth a word.
     lost: Option<u64>,
     clock: bool,
@@ -27,18 +38,27 @@ pub(super) struct Quality {
 enum Ailment {
     Losses,
     Clock,
+    Codec,
 }
 
 impl Quality {
     /// Nothing is known yet of the camera at `host`.
-    pub(super) fn new(host: &str) -> Self {
+    pub(super) fn new(host: &str, capped: Option<usize>) -> Self {
         Self {
             host: host.to_owned(),
+            capped,
+            disagree: None,
             lost: None,
             clock: false,
             told: None,
             counted: None,
         }
+    }
+
+    /// The description says one encoding, and another comes.
+    pub(super) fn disagrees(&mut self, said: Encoding, shown: Encoding) -> Option<SourceState> {
+        self.disagree = Some((said, shown));
+        self.news()
     }
 
     /// Whether timestamps are relied on. Gives what is to be told, if that is news.
@@ -66,10 +86,11 @@ impl Quality {
     }
 
     fn news(&mut self) -> Option<SourceState> {
-        let ailment = match (self.lost, self.clock) {
-            (Some(_), _) => Some(Ailment::Losses),
-            (None, true) => Some(Ailment::Clock),
-            (None, false) => None,
+        let ailment = match (self.lost, self.clock, self.disagree) {
+            (Some(_), _, _) => Some(Ailment::Losses),
+            (None, true, _) => Some(Ailment::Clock),
+            (None, false, Some(_)) => Some(Ailment::Codec),
+            (None, false, None) => None,
         };
         if ailment == self.told {
             return None;
@@ -86,8 +107,25 @@ impl Quality {
                     "camera {host} loses {} of 100 packets on the way, so pictures are damaged",
                     self.lost.unwrap_or(0)
                 ),
-                hint: "set `transport = \"tcp\"` for it, or better its network".to_owned(),
+                hint: match self.capped {
+                    None => "set `transport = \"tcp\"` for it, or better its network".to_owned(),
+                    Some(bytes) => format!(
+                        "set `transport = \"tcp\"` for it, or better its network; this system also holds only {} kB of what arrives at once: run `sysctl -w net.core.rmem_max=2097152`",
+                        bytes / 1024
+                    ),
+                },
             },
+            Ailment::Codec => {
+                let (said, shown) = self.disagree.map_or(("", ""), |(a, b)| (a.name(), b.name()));
+                Problem {
+                    message: format!(
+                        "camera {host} announces {said} and sends {shown}; it is watched as {shown}"
+                    ),
+                    hint: format!(
+                        "set the codec of this stream to {shown} once more in the camera's settings, and update its firmware"
+                    ),
+                }
+            }
             Ailment::Clock => Problem {
                 message: format!(
                     "the timestamps of camera {host} are of no use, so its pictures are timed by their arrival"
@@ -134,7 +172,7 @@ mod tests {
 
     #[test]
     fn losses_are_told_once_and_come_before_the_clock() {
-        let mut quality = Quality::new("10.0.0.2");
+        let mut quality = Quality::new("10.0.0.2", None);
         let start = Instant::now();
         let count = |quality: &mut Quality, seconds, arrived, lost| {
             let now = start + Duration::from_secs(seconds);

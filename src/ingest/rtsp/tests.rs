@@ -15,11 +15,15 @@ use parking_lot::Mutex;
 use rtsp_server::prelude::*;
 use tokio_util::sync::CancellationToken;
 
-use super::{PacketSink, RtspSource, SourceState};
+use super::{
+    super::{PacketSink, SourceState},
+    Receiving, RtspSource,
+};
 use crate::{
     base::{
         clock::SystemClock,
         cpu::{Stage, StageCpu},
+        tasks::Tasks,
     },
     config::{Secret, SourceConfig, Transport},
     flow::{Codec, Packet, Problem, StreamRole},
@@ -53,7 +57,7 @@ impl Camera {
         encoder: &str,
         prepare: impl FnOnce(&rtsp_server::RTSPServer, &rtsp_server::RTSPMediaFactory),
     ) -> Self {
-        super::init().unwrap();
+        crate::ingest::init().unwrap();
         let context = glib::MainContext::new();
         let main = glib::MainLoop::new(Some(&context), false);
         let server = rtsp_server::RTSPServer::new();
@@ -161,8 +165,8 @@ impl PacketSink for Recorder {
 pub(super) struct Viewer {
     pub(super) seen: Arc<Mutex<Seen>>,
     stages: StageCpu,
-    token: CancellationToken,
-    thread: Option<JoinHandle<()>>,
+    tasks: Tasks,
+    _receiving: Receiving,
 }
 
 impl Viewer {
@@ -195,15 +199,15 @@ impl Viewer {
         );
         let source = prepare(source);
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let (sink, token) = (Recorder(Arc::clone(&seen)), CancellationToken::new());
-        let child = token.clone();
-        #[allow(clippy::disallowed_methods)]
-        let thread = std::thread::spawn(move || source.run(Box::new(sink), &child));
+        let sink = Box::new(Recorder(Arc::clone(&seen)));
+        let receiving = Receiving::start().unwrap();
+        let tasks = receiving.on(CancellationToken::new());
+        tasks.spawn("viewer", source.run(sink, tasks.token().clone()));
         Self {
             seen,
             stages,
-            token,
-            thread: Some(thread),
+            tasks,
+            _receiving: receiving,
         }
     }
 
@@ -241,10 +245,8 @@ pub(super) fn problems(seen: &Seen) -> Vec<String> {
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.token.cancel();
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
+        let stubborn = self.tasks.close(Duration::from_secs(3));
+        assert!(stubborn.is_empty() || std::thread::panicking());
     }
 }
 
@@ -318,13 +320,20 @@ fn what_is_not_there_is_told_in_one_sentence() {
 }
 
 #[test]
-fn a_camera_that_is_not_h264_or_h265_is_told() {
+fn motion_jpeg_is_watched_and_other_codecs_are_told() {
     let camera = Camera::start("jpegenc ! rtpjpegpay name=pay0 pt=26", None);
+    let viewer = Viewer::camera(&camera, None);
+    viewer.until("packets", |seen| seen.packets.len() >= 10);
+    let seen = viewer.seen.lock();
+    assert!(seen.packets.iter().all(|p| p.key && p.format.codec == Codec::Other));
+    assert_eq!(seen.packets[0].format.size.width, 192);
+    drop(seen);
+    let camera = Camera::start("vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96", None);
     let viewer = Viewer::camera(&camera, None);
     viewer.until("problem", |seen| !problems(seen).is_empty());
     let problem = viewer.problems().remove(0);
     assert!(
-        problem.contains("no H.264 or H.265 video") && problem.contains("JPEG"),
+        problem.contains("no H.264 or H.265 video") && problem.contains("VP8"),
         "{problem}"
     );
 }

@@ -1,0 +1,509 @@
+//! One RTSP session, from the connection to its end.
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::BytesMut;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::{
+    super::PacketSink,
+    connection::{Broken, Incoming},
+    dialogue::{Dialogue, status},
+    end::End,
+    keepalive::KeepAlive,
+    locate,
+    message::Response,
+    quality::Quality,
+    receive::Receiver,
+    rtcp,
+    sdp::{self, Description, Track},
+    source::Carrier,
+    udp::Ports,
+};
+use crate::{base::clock::Clock, config::SourceConfig, flow::StreamRole};
+
+/// A camera that has sent no picture by then is away.
+const FIRST_PICTURE_WITHIN: Duration = Duration::from_secs(10);
+/// How often the camera is told by RTCP that somebody listens.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// After a goodbye pictures may go on: it may have been for a session before.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
+/// A recording's end may come a little early.
+const END_MARGIN: Duration = Duration::from_secs(2);
+
+/// What a session needs to know.
+pub(super) struct Context<'a> {
+    pub(super) config: &'a SourceConfig,
+    pub(super) role: StreamRole,
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) carrier: Carrier,
+    pub(super) token: &'a CancellationToken,
+}
+
+/// How a session ended.
+pub(super) struct Outcome {
+    pub(super) end: End,
+    /// For how long pictures had come.
+    pub(super) online_for: Option<Duration>,
+    /// The next session will do something else.
+    pub(super) learned: bool,
+}
+
+impl From<End> for Outcome {
+    fn from(end: End) -> Self {
+        Self {
+            end,
+            online_for: None,
+            learned: false,
+        }
+    }
+}
+
+/// Receives until the session ends. `alive` is what is known about the camera's sessions.
+pub(super) async fn run(
+    context: &Context<'_>,
+    alive: &mut KeepAlive,
+    sink: &mut dyn PacketSink,
+) -> Outcome {
+    let prepared = async {
+        let mut dialogue = Dialogue::open(context.config).await?;
+        let prepared = Session::prepare(context, &mut dialogue, alive).await;
+        Ok::<_, End>((dialogue, prepared))
+    };
+    let (mut dialogue, prepared) = tokio::select! {
+        biased;
+        () = context.token.cancelled() => return End::Stopped.into(),
+        prepared = prepared => match prepared {
+            Ok(pair) => pair,
+            Err(end) => return end.into(),
+        },
+    };
+    let (mut session, outcome) = match prepared {
+        Ok(mut session) => {
+            let outcome = session.play(context, &mut dialogue, alive, sink).await;
+            (Some(session), outcome)
+        }
+        Err(end) => (None, end.into()),
+    };
+    if outcome.end != End::Closed {
+        let uri = session.as_mut().map(|session| std::mem::take(&mut session.uri));
+        dialogue.teardown(&uri.unwrap_or_else(|| locate::plain(&dialogue.camera))).await;
+    }
+    outcome
+}
+
+/// A session that is ready to play.
+struct Session {
+    /// The address of the whole of it.
+    uri: String,
+    receiver: Receiver,
+    ports: Option<Ports>,
+    channel: u8,
+    /// Of what is served, where it has an end.
+    length: Option<Duration>,
+    started: Instant,
+    first: Option<Instant>,
+    last: Option<Instant>,
+    goodbye: Option<Instant>,
+    /// The keep-alive under way, and when the last one left.
+    asked: Option<u32>,
+    asked_at: Option<Instant>,
+    /// A fresh nonce has been answered already.
+    renewed: bool,
+}
+
+impl Session {
+    /// DESCRIBE, SETUP and PLAY.
+    async fn prepare(
+        context: &Context<'_>,
+        dialogue: &mut Dialogue,
+        alive: &mut KeepAlive,
+    ) -> Result<Self, End> {
+        let asked = locate::plain(&dialogue.camera);
+        let options = dialogue.call("OPTIONS", &asked, &[]).await?;
+        alive.offered(options.headers.get("Public"));
+        let (described, asked) = dialogue.describe().await?;
+        let description = Description::read(&described.body);
+        let track = description.video().ok_or_else(|| End::NoVideo {
+            offered: description.offered(),
+        })?;
+        let header = |name| described.headers.get(name);
+        let content_base = header("Content-Base").or(header("Content-Location"));
+        let base = locate::base(content_base, &asked, &dialogue.camera);
+        let uri = locate::aggregate(description.control.as_deref(), &base, &dialogue.camera);
+        let mut ports = match context.carrier {
+            Carrier::Tcp => None,
+            Carrier::Udp => {
+                let (local, peer) = (dialogue.link.local().ip(), dialogue.link.peer().ip());
+                Some(Ports::open(local, peer).await.map_err(|_| End::TransportRefused)?)
+            }
+        };
+        let tracks = locate::track(track.control.as_deref(), &base, &asked, &dialogue.camera);
+        let setup = setup(dialogue, &tracks, ports.as_ref()).await?;
+        let transport = Transport::read(setup.headers.get("Transport").unwrap_or_default());
+        if let Some(session) = setup.headers.get("Session") {
+            alive.session(session);
+            let id = session.split(';').next().unwrap_or_default().trim();
+            dialogue.session = Some(id.to_owned());
+        }
+        if let Some(ports) = &mut ports {
+            if transport.channel.is_some() {
+                return Err(End::TransportRefused);
+            }
+            let (rtp, rtcp) = transport.server_port.unwrap_or_default();
+            ports.knock(rtp, rtcp, transport.source).await;
+        }
+        let play = play(dialogue, &uri).await?;
+        let answered = play.headers.get("Range").and_then(sdp::length);
+        debug!(encoding = ?track.encoding, carrier = ?context.carrier, "session stands");
+        Self::new(context, track, transport, ports, uri, answered.or(description.length))
+    }
+
+    fn new(
+        context: &Context<'_>,
+        track: Track,
+        transport: Transport,
+        ports: Option<Ports>,
+        uri: String,
+        length: Option<Duration>,
+    ) -> Result<Self, End> {
+        let host = context.config.url.host_str().unwrap_or_default();
+        let quality = Quality::new(host, ports.as_ref().and_then(Ports::capped));
+        let receiver = Receiver::new(context.role, track, transport.ssrc, quality);
+        Ok(Self {
+            uri,
+            receiver: receiver.map_err(|error| End::Setup {
+                message: error.to_string(),
+            })?,
+            ports,
+            channel: transport.channel.unwrap_or(0),
+            length,
+            started: Instant::now(),
+            first: None,
+            last: None,
+            goodbye: None,
+            asked: None,
+            asked_at: None,
+            renewed: false,
+        })
+    }
+
+    /// Receives until the end.
+    async fn play(
+        &mut self,
+        context: &Context<'_>,
+        dialogue: &mut Dialogue,
+        alive: &mut KeepAlive,
+        sink: &mut dyn PacketSink,
+    ) -> Outcome {
+        for (channel, data) in std::mem::take(&mut dialogue.early) {
+            self.data(context, channel, data, sink);
+        }
+        let look = (context.config.stall_after / 4)
+            .min(alive.every() / 2)
+            .clamp(Duration::from_millis(100), Duration::from_secs(2));
+        let mut next_look = Instant::now() + look;
+        let mut next_alive = Instant::now() + alive.every();
+        let mut next_report = Instant::now() + REPORT_EVERY;
+        let stop = context.token.cancelled();
+        tokio::pin!(stop);
+        let end = loop {
+            let reorder = self.ports.as_ref().and_then(Ports::deadline);
+            let wake = reorder.map_or(next_look, |deadline| deadline.min(next_look));
+            tokio::select! {
+                biased;
+                () = &mut stop => break End::Stopped,
+                turn = dialogue.link.turn() => {
+                    // What came before the end is not lost with it.
+                    let heard = self.hear(context, dialogue, alive, sink);
+                    if let Err(end) = heard.and(turn.map_err(End::from)) {
+                        break end;
+                    }
+                }
+                goodbye = datagrams(&mut self.ports) => {
+                    if goodbye {
+                        self.goodbye = Some(Instant::now());
+                    }
+                    self.take_datagrams(context, sink);
+                }
+                () = sleep_until(wake.into()) => {
+                    self.take_datagrams(context, sink);
+                    let now = Instant::now();
+                    if now < next_look {
+                        continue;
+                    }
+                    next_look = now + look;
+                    if let Some(end) = self.overdue(context, now) {
+                        break end;
+                    }
+                    if now >= next_report {
+                        next_report = now + REPORT_EVERY;
+                        self.report(dialogue).await;
+                    }
+                    if now >= next_alive {
+                        next_alive = now + alive.every();
+                        self.ask(dialogue, alive);
+                    }
+                }
+            }
+        };
+        let lasted = self.started.elapsed();
+        let since = self.asked_at.map(|at| at.elapsed());
+        let learned = end == End::Closed && alive.closed(lasted, since);
+        Outcome {
+            end: self.finished(end),
+            online_for: self.first.map(|at| at.elapsed()),
+            learned,
+        }
+    }
+
+    /// A recording that has been played to its end has not broken off.
+    fn finished(&self, end: End) -> End {
+        match (self.length, self.first, self.last) {
+            (Some(length), Some(first), Some(last))
+                if matches!(end, End::Closed | End::Stalled)
+                    && last.duration_since(first) + END_MARGIN >= length =>
+            {
+                End::Finished { length }
+            }
+            _ => end,
+        }
+    }
+
+    /// Asks for a sign of life, and gives one.
+    fn ask(&mut self, dialogue: &mut Dialogue, alive: &KeepAlive) {
+        self.asked = Some(dialogue.send(alive.method(), &self.uri, &[]));
+        self.asked_at = Some(Instant::now());
+        self.renewed = false;
+    }
+
+    async fn report(&self, dialogue: &mut Dialogue) {
+        match &self.ports {
+            Some(ports) => ports.report().await,
+            None => {
+                let report = rtcp::report();
+                let length = u16::try_from(report.len()).unwrap_or(0).to_be_bytes();
+                let mut frame = vec![b'$', self.channel.wrapping_add(1), length[0], length[1]];
+                frame.extend(report);
+                dialogue.link.send(&frame);
+            }
+        }
+    }
+
+    /// Whether something should have come by now.
+    fn overdue(&self, context: &Context<'_>, now: Instant) -> Option<End> {
+        let since = |at: Instant| now.duration_since(at);
+        if let (Some(goodbye), Some(last)) = (self.goodbye, self.last)
+            && since(goodbye) > GOODBYE_WITHIN
+            && since(last) > GOODBYE_WITHIN
+        {
+            return Some(End::Closed);
+        }
+        match self.last {
+            Some(last) if since(last) > context.config.stall_after => Some(End::Stalled),
+            None if since(self.started) > FIRST_PICTURE_WITHIN => Some(End::Silent),
+            _ => None,
+        }
+    }
+
+    fn hear(
+        &mut self,
+        context: &Context<'_>,
+        dialogue: &mut Dialogue,
+        alive: &mut KeepAlive,
+        sink: &mut dyn PacketSink,
+    ) -> Result<(), End> {
+        loop {
+            match dialogue.link.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some(Incoming::Data(channel, data))) => {
+                    self.data(context, channel, data, sink);
+                }
+                Ok(Some(Incoming::Request(request))) => {
+                    dialogue.serve(&request);
+                    if request.method == "TEARDOWN" {
+                        return Err(End::Closed);
+                    }
+                }
+                Ok(Some(Incoming::Response(response))) => {
+                    self.answered(&response, dialogue, alive)?;
+                }
+                // Beyond repair: a new session is.
+                Err(Broken::NotRtsp | Broken::TooLong) if self.first.is_some() => {
+                    return Err(End::Closed);
+                }
+                Err(broken) => return Err(broken.into()),
+            }
+        }
+    }
+
+    /// The answer to a keep-alive, or to nothing.
+    fn answered(
+        &mut self,
+        response: &Response,
+        dialogue: &mut Dialogue,
+        alive: &mut KeepAlive,
+    ) -> Result<(), End> {
+        if self.asked.is_none() || response.headers.cseq() != self.asked {
+            return Ok(());
+        }
+        self.asked = None;
+        match response.status {
+            401 if !self.renewed => {
+                dialogue.challenged(&response.headers)?;
+                self.ask(dialogue, alive);
+                self.renewed = true;
+            }
+            // The session may live all the same; whether it does, the pictures show.
+            200..=299 | 401 | 454 => {}
+            refused => {
+                debug!(refused, method = alive.method(), "keep-alive refused");
+                alive.refused();
+                if !self.renewed {
+                    self.ask(dialogue, alive);
+                    self.renewed = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn data(
+        &mut self,
+        context: &Context<'_>,
+        channel: u8,
+        data: BytesMut,
+        sink: &mut dyn PacketSink,
+    ) {
+        if channel == self.channel {
+            self.rtp(context, data, sink);
+        } else if channel == self.channel.wrapping_add(1) && rtcp::says_goodbye(&data) {
+            self.goodbye = Some(Instant::now());
+        }
+    }
+
+    fn take_datagrams(&mut self, context: &Context<'_>, sink: &mut dyn PacketSink) {
+        while let Some(packet) = self.ports.as_mut().and_then(Ports::next) {
+            self.rtp(context, packet, sink);
+        }
+        if let Some(ports) = &self.ports
+            && let Some(state) = self.receiver.quality.losses(ports.arrivals(), Instant::now())
+        {
+            sink.state(state);
+        }
+    }
+
+    fn rtp(&mut self, context: &Context<'_>, packet: BytesMut, sink: &mut dyn PacketSink) {
+        if self.receiver.packet(packet, context.clock.now(), sink) {
+            let now = Instant::now();
+            self.first.get_or_insert(now);
+            self.last = Some(now);
+        }
+    }
+}
+
+async fn datagrams(ports: &mut Option<Ports>) -> bool {
+    match ports {
+        Some(ports) => ports.turn().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sets the picture's track up, at the first address of `tracks` that the camera knows.
+async fn setup(
+    dialogue: &mut Dialogue,
+    tracks: &[String],
+    ports: Option<&Ports>,
+) -> Result<Response, End> {
+    let transport = ports.map_or_else(
+        || "RTP/AVP/TCP;unicast;interleaved=0-1".to_owned(),
+        |ports| {
+            let port = ports.port();
+            format!("RTP/AVP;unicast;client_port={port}-{}", port + 1)
+        },
+    );
+    let mut first = None;
+    for track in tracks {
+        let response = dialogue.call("SETUP", track, &[("Transport", &transport)]).await?;
+        match response.status {
+            200..=299 => return Ok(response),
+            // About the transport, the account or the number of viewers: another address does not help.
+            401 | 403 | 453 | 461 | 503 => return Err(status(response.status, "SETUP")),
+            other => {
+                first.get_or_insert(other);
+            }
+        }
+    }
+    Err(status(first.unwrap_or(404), "SETUP"))
+}
+
+/// Starts the pictures; from the beginning where what is served has one.
+async fn play(dialogue: &mut Dialogue, uri: &str) -> Result<Response, End> {
+    let range: &[(&str, &str)] = &[("Range", "npt=0.000-")];
+    let mut refused = 0;
+    for headers in [range, &[]] {
+        let response = dialogue.call("PLAY", uri, headers).await?;
+        match response.status {
+            200..=299 => return Ok(response),
+            // Some know no range, or none that begins at 0.
+            400 | 451 | 456 | 457 | 501 if refused == 0 => refused = response.status,
+            other => return Err(status(other, "PLAY")),
+        }
+    }
+    Err(status(refused, "PLAY"))
+}
+
+/// What the camera says about how its packets travel.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Transport {
+    channel: Option<u8>,
+    server_port: Option<(u16, u16)>,
+    source: Option<IpAddr>,
+    ssrc: Option<u32>,
+}
+
+impl Transport {
+    fn read(header: &str) -> Self {
+        let mut transport = Self::default();
+        for (name, value) in header.split([';', ',']).filter_map(|part| part.split_once('=')) {
+            let value = value.trim().trim_matches('"');
+            let first = value.split('-').next().unwrap_or_default().trim();
+            match name.trim().to_ascii_lowercase().as_str() {
+                "interleaved" => transport.channel = first.parse().ok(),
+                "server_port" => {
+                    let second = value.split_once('-').and_then(|(_, b)| b.trim().parse().ok());
+                    transport.server_port = first.parse().ok().map(|first: u16| {
+                        (first, second.unwrap_or_else(|| first.saturating_add(1)))
+                    });
+                }
+                "source" => transport.source = value.parse().ok(),
+                "ssrc" => transport.ssrc = u32::from_str_radix(value, 16).ok().filter(|s| *s != 0),
+                _ => {}
+            }
+        }
+        transport
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_are_read_as_cameras_write_them() {
+        let tcp = Transport::read("RTP/AVP/TCP;unicast;interleaved=2-3;ssrc=0BADCAFE;mode=\"PLAY\"");
+        assert_eq!((tcp.channel, tcp.ssrc), (Some(2), Some(0x0bad_cafe)));
+        let udp = Transport::read("RTP/AVP;unicast;client_port=5000-5001;server_port=6970;source=10.0.0.2");
+        assert_eq!(udp.server_port, Some((6970, 6971)));
+        assert_eq!(udp.source, Some("10.0.0.2".parse().unwrap()));
+        let odd = Transport::read("RTP/AVP/TCP; Interleaved = 0 ;ssrc=x;source=camera");
+        assert_eq!(odd, Transport { channel: Some(0), ..Transport::default() });
+        assert_eq!(Transport::read(""), Transport::default());
+    }
+}
