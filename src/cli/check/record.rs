@@ -7,6 +7,8 @@
 use std::{
     io::Write,
     path::Path,
+    sync::Arc,
+    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -15,25 +17,96 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use parking_lot::Mutex;
 
 use super::{
+    Findings,
     filler::{self, Payload},
     scrub,
 };
 use crate::{
-    config::SourceConfig,
+    base::{clock::SystemClock, cpu::StageCpu, tasks::Tasks},
+    config::{CameraConfig, SourceConfig},
+    flow::{Packet, StreamRole},
+    ingest::{Observer, PacketSink, RtspSource, SourceState},
     vcam::quirk::recording::{Head, Line, VERSION},
 };
 
 /// How long packets are recorded, from the first on.
-pub(super) const LENGTH: Duration = Duration::from_secs(10);
+const LENGTH: Duration = Duration::from_secs(10);
 /// How long a camera may take to send the first.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Most bytes of a file.
 const LARGEST: usize = 32 * 1024 * 1024;
 /// Words of an address that are looked for once more, from this length on: shorter ones are everywhere.
 const TELLING: usize = 4;
+/// How often it is looked whether there is enough.
+const STEP: Duration = Duration::from_millis(100);
+/// How long the session may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Packets go nowhere: what matters has been seen on the way.
+struct Nowhere;
+
+impl PacketSink for Nowhere {
+    fn packet(&mut self, _: Packet) {}
+    fn state(&mut self, _: SourceState) {}
+}
+
+/// Records the one camera of `cameras`, and tells what is in the file.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub(super) fn camera(
+    cameras: &[CameraConfig],
+    file: &Path,
+    pictures: bool,
+    tasks: &Tasks,
+    findings: &mut Findings<'_>,
+) -> anyhow::Result<()> {
+    let [camera] = cameras else {
+        return findings.problem(
+            "recording",
+            "one camera is recorded at a time: name it with --camera URL",
+        );
+    };
+    let recorded = record(&camera.source, pictures, file, tasks);
+    findings.result("recording", recorded.map_err(|error| format!("{error:#}")))?;
+    if pictures {
+        findings.advice(
+            "recording",
+            "it shows what the camera saw: give it to nobody who may not look through the camera, \
+             and never to the public",
+        )?;
+    }
+    Ok(())
+}
+
+/// Records a session with `source` into the file `path`; what is in it, as a sentence.
+///
+/// # Errors
+/// When the file cannot be written, or the session does not end.
+fn record(
+    source: &SourceConfig,
+    pictures: bool,
+    path: &Path,
+    tasks: &Tasks,
+) -> anyhow::Result<String> {
+    let recorder = Arc::new(Recorder::new(source, pictures));
+    let recording = tasks.child();
+    let clock = SystemClock::start();
+    let rtsp = RtspSource::new(source.clone(), StreamRole::Sub, clock, StageCpu::default());
+    let rtsp = rtsp.observed(Arc::clone(&recorder) as Arc<dyn Observer>);
+    let token = recording.token().clone();
+    recording.spawn("record", rtsp.run(Box::new(Nowhere), token));
+    while !recorder.is_done() {
+        sleep(STEP);
+    }
+    if !recording.close(GRACE).is_empty() {
+        anyhow::bail!("the camera's session does not end");
+    }
+    recorder.save(path)
+}
 
 /// Writes down what it is shown, without what is nobody's business.
-pub(super) struct Recorder {
+struct Recorder {
     pictures: bool,
     /// Must not be in any line, whatever a camera does with them.
     secrets: Vec<String>,
@@ -52,7 +125,7 @@ struct State {
 
 impl Recorder {
     /// A recorder of sessions with `source`; with `pictures` slices stay as they are.
-    pub(super) fn new(source: &SourceConfig, pictures: bool) -> Self {
+    fn new(source: &SourceConfig, pictures: bool) -> Self {
         let url = &source.url;
         let secrets = [
             url.host_str().map(str::to_owned),
@@ -115,48 +188,8 @@ impl Recorder {
         Some(text)
     }
 
-    /// A message of ours.
-    pub(super) fn said(&self, message: &[u8]) {
-        if let Some(said) = self.harmless(message) {
-            let at = self.at();
-            self.add(&Line::Said { at, said });
-        }
-    }
-
-    /// A message of the camera.
-    pub(super) fn heard(&self, message: &[u8]) {
-        if let Some(heard) = self.harmless(message) {
-            let payload = Payload::of(&heard);
-            if payload != Payload::Other {
-                self.state.lock().payload = payload;
-            }
-            let at = self.at();
-            self.add(&Line::Heard { at, heard });
-        }
-    }
-
-    /// A packet of the video track.
-    pub(super) fn packet(&self, rtcp: bool, packet: &[u8]) {
-        let mut bytes = packet.to_vec();
-        let payload = {
-            let mut state = self.state.lock();
-            if !rtcp {
-                state.packets += 1;
-                state.first_packet.get_or_insert_with(Instant::now);
-            }
-            state.payload
-        };
-        match rtcp {
-            true => filler::rtcp(&mut bytes),
-            false if !self.pictures => filler::rtp(&mut bytes, payload),
-            false => {}
-        }
-        let (at, packet) = (self.at(), STANDARD.encode(bytes));
-        self.add(&Line::Packet { at, rtcp, packet });
-    }
-
     /// Whether there is enough, or no hope for more.
-    pub(super) fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         let state = self.state.lock();
         match state.first_packet {
             _ if state.full => true,
@@ -169,7 +202,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn save(&self, path: &Path) -> anyhow::Result<String> {
+    fn save(&self, path: &Path) -> anyhow::Result<String> {
         let state = self.state.lock();
         let folder = path
             .parent()
@@ -198,6 +231,45 @@ impl Recorder {
             );
         }
         Ok(told)
+    }
+}
+
+impl Observer for Recorder {
+    fn said(&self, message: &[u8]) {
+        if let Some(said) = self.harmless(message) {
+            let at = self.at();
+            self.add(&Line::Said { at, said });
+        }
+    }
+
+    fn heard(&self, message: &[u8]) {
+        if let Some(heard) = self.harmless(message) {
+            let payload = Payload::of(&heard);
+            if payload != Payload::Other {
+                self.state.lock().payload = payload;
+            }
+            let at = self.at();
+            self.add(&Line::Heard { at, heard });
+        }
+    }
+
+    fn packet(&self, rtcp: bool, packet: &[u8]) {
+        let mut bytes = packet.to_vec();
+        let payload = {
+            let mut state = self.state.lock();
+            if !rtcp {
+                state.packets += 1;
+                state.first_packet.get_or_insert_with(Instant::now);
+            }
+            state.payload
+        };
+        match rtcp {
+            true => filler::rtcp(&mut bytes),
+            false if !self.pictures => filler::rtp(&mut bytes, payload),
+            false => {}
+        }
+        let (at, packet) = (self.at(), STANDARD.encode(bytes));
+        self.add(&Line::Packet { at, rtcp, packet });
     }
 }
 

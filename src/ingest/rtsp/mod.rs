@@ -24,6 +24,7 @@
 //! | `depacketize` | pictures to access units, by GStreamer's elements |
 //! | `receive` | access units to packets on the box's time line |
 //! | `quality`, `end` | what is wrong, as sentences for people; pure |
+//! | `observer` | a window for `lares check --record` |
 //! | `steps` | single steps, for fuzzing |
 
 mod access_units;
@@ -35,6 +36,7 @@ mod end;
 mod keepalive;
 mod locate;
 mod message;
+mod observer;
 mod quality;
 mod receive;
 mod rtcp;
@@ -52,5 +54,6 @@ mod tls;
 mod transport_tests;
 mod udp;
 
+pub use observer::Observer;
 pub use runtime::Receiving;
 pub use source::RtspSource;

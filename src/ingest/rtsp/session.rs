@@ -19,6 +19,7 @@ use super::{
     keepalive::KeepAlive,
     locate,
     message::Response,
+    observer::Window,
     quality::Quality,
     receive::Receiver,
     rtcp,
@@ -44,6 +45,7 @@ pub(super) struct Context<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) carrier: Carrier,
     pub(super) token: &'a CancellationToken,
+    pub(super) window: &'a Window,
 }
 
 /// How a session ended.
@@ -72,7 +74,7 @@ pub(super) async fn run(
     sink: &mut dyn PacketSink,
 ) -> Outcome {
     let prepared = async {
-        let mut dialogue = Dialogue::open(context.config).await?;
+        let mut dialogue = Dialogue::open(context.config, context.window).await?;
         let prepared = Session::prepare(context, &mut dialogue, alive).await;
         Ok::<_, End>((dialogue, prepared))
     };
@@ -383,8 +385,11 @@ impl Session {
     ) {
         if channel == self.channel {
             self.rtp(context, data, sink);
-        } else if channel == self.channel.wrapping_add(1) && rtcp::says_goodbye(&data) {
-            self.goodbye = Some(Instant::now());
+        } else if channel == self.channel.wrapping_add(1) {
+            context.window.packet(true, &data);
+            if rtcp::says_goodbye(&data) {
+                self.goodbye = Some(Instant::now());
+            }
         }
     }
 
@@ -400,6 +405,7 @@ impl Session {
     }
 
     fn rtp(&mut self, context: &Context<'_>, packet: BytesMut, sink: &mut dyn PacketSink) {
+        context.window.packet(false, &packet);
         if self.receiver.packet(packet, context.clock.now(), sink) {
             let now = Instant::now();
             self.first.get_or_insert(now);

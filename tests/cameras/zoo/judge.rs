@@ -65,7 +65,10 @@ fn whole(record: &Record) -> Result<(), String> {
         format!("exit status {:?}", record.exit)
     })?;
     let took = record.stopped_in;
-    must(took < STOPS_WITHIN, || format!("it took {took:?} to stop"))?;
+    must(took < STOPS_WITHIN, || {
+        let end: Vec<_> = record.log.lines().rev().take(2).collect();
+        format!("it took {took:?} to stop: {end:?}")
+    })?;
     let memory = record.memory;
     must(memory < MEMORY, || format!("the agent had {memory} MB"))?;
     let shown = record

@@ -76,14 +76,14 @@ pub(super) const KINDS: &[Kind] = &[
             ..films.plain()
         }
     })
-    .right(Right::Tells(&["H.265", "H.264"])),
+    .right(Right::PlaysAndTells(&["H.265", "H.264"])),
     Kind::new("says-h264", "describes H.264 and sends H.265", |films| {
         Camera {
             sdp: |facts| says(facts, "H264", "packetization-mode=1"),
             ..films.h265()
         }
     })
-    .right(Right::Tells(&["H.264", "H.265"])),
+    .right(Right::PlaysAndTells(&["H.264", "H.265"])),
     Kind::new("reordered", "sends B-frames", |films| {
         showing(&films.reordered)
     }),
