@@ -29,6 +29,7 @@ test: build samples workshop-quick test-page ## every test: unit, whole-pipeline
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/peers --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/load --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/crash --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/chaos --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/discovery --top-level-directory tests
 	PYTHONPATH=tests LARES=$(LARES) $(PYTHON) -m unittest discover --quiet --start-directory tests/deploy --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
@@ -45,7 +46,8 @@ endif
 test-page: build samples ## the hub's page: its own tests, and what a household does with it in a browser
 	@if ! [ -d ui/node_modules ]; then echo 'page: SKIPPED: there is no Node.js here'; else \
 	cd ui && npm run --silent check && npm test --silent && \
-	node e2e/page.mjs --lares $(abspath $(LARES)) $(if $(PICTURES),--pictures $(abspath $(PICTURES))); fi
+	node e2e/page.mjs --lares $(abspath $(LARES)) $(if $(PICTURES),--pictures $(abspath $(PICTURES))) && \
+	node e2e/speed.mjs --lares $(abspath $(LARES)); fi
 
 .PHONY: lint
 lint: page ## formatting and clippy, warnings are errors
@@ -107,6 +109,13 @@ zoo: build ## every kind of odd camera, then twenty-odd of them together for SOA
 crash-test: build samples ## cut the power and kill the agent RUNS=100 times, and count what arrives (docs/durability.md); SEED=N for the same instants
 	PYTHONPATH=tests $(PYTHON) -m crash --lares $(LARES) --powercut
 	PYTHONPATH=tests $(PYTHON) -m crash --lares $(LARES) --runs $(RUNS) $(if $(SEED),--seed $(SEED)) $(CRASH)
+
+# How long things go wrong in `make chaos`, in seconds.
+CHAOS_SECONDS ?= 1200
+
+.PHONY: chaos
+chaos: build samples ## two boxes, a hub and a proxy while clocks, disks, files, ports and strangers do their worst (docs/reliability.md); as root
+	PYTHONPATH=tests $(PYTHON) -m chaos --lares $(LARES) --seconds $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS)
 
 # How long each target of `make fuzz` runs, in seconds.
 FUZZ_SECONDS ?= 20

@@ -1,41 +1,46 @@
-//! The composer: configuration to rooms to lanes, and the order in which they stop.
+//! The composer: configuration to rooms to cameras, and the order in which they stop.
 //!
 //! In: a checked [`Config`]. Out: a running agent. The only module beside [`crate::camera`] that knows what comes after
 //! what. Owns the root token; nothing here looks at a picture or a message.
 
 mod areas;
+mod backup;
 mod bookkeeper;
+mod cameras;
+mod commands;
 mod discovery;
 mod health;
+mod own_hub;
+mod supervisor;
 mod watchdog;
 
-use std::{
-    collections::BTreeMap, fs, io::Write, path::Path, sync::Arc, time::Duration, time::Instant,
-};
+use std::{fs, io, io::Write, path::Path, sync::Arc, time::Duration, time::Instant};
 
 use anyhow::Context;
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
+use self::cameras::Cameras;
 use crate::{
     base::{
         board::Board,
         clock::{Clock, SystemClock},
         cpu::StageCpu,
+        http::names::Names,
         tasks::Tasks,
         telemetry::Metrics,
     },
-    camera::{Camera, Shared, Stills},
+    camera::{Shared, Stills, Workers},
     clip::reread,
     config::{self, Config, Environment},
     diary::Diary,
-    flow::{CameraId, SiteId},
+    flow::SiteId,
     hub::{self, Hub},
     infer::Infer,
     ingest,
     outbox::{
-        Contents, Outbox, OutboxError, make_dir,
+        Contents, Outbox, make_dir,
         sinks::{self, HubCommand, LiveState, MqttSink, NtfySink, Sink, WebhookSink},
     },
     web,
@@ -50,7 +55,9 @@ const HEALTH_EVERY: Duration = Duration::from_secs(3600);
 
 /// A running agent.
 pub struct App {
-    cameras: Arc<Mutex<BTreeMap<CameraId, Camera>>>,
+    cameras: Arc<Cameras>,
+    workers: Workers,
+    losses: supervisor::Losses,
     /// Cameras, then deliveries, then models and pages: the order of stopping.
     lanes: Tasks,
     deliveries: Tasks,
@@ -106,24 +113,37 @@ impl App {
             stages,
             receiving: Some(ingest::Receiving::start()?),
             stills: Stills::default(),
+            scratch: config.data_dir.clone(),
         };
-        let cameras = Arc::new(Mutex::new(BTreeMap::new()));
+        let (losses, lost) = supervisor::losses();
+        let workers = Workers::start(&services, {
+            let losses = losses.clone();
+            move |loss| losses.note(loss)
+        })?;
+        let cameras = Cameras::new(&shared, &workers, &lanes);
         let desk = areas::Desk {
             file: config.file.clone(),
             environment: config::environment(),
             cameras: cameras.clone(),
-            shared: shared.clone(),
-            lanes: lanes.clone(),
+            outbox: shared.outbox.clone(),
             busy: Mutex::default(),
         };
-        let hub = start_hub(&mut config, &site, desk, &services).await?;
+        let (asked, commands) = mpsc::channel(COMMANDS);
+        let (stills, ask) = (&shared.stills, asked.clone());
+        let hub = start_hub(&mut config, &site, desk, stills, ask, &services).await?;
+        let near = hub.as_ref().and_then(Hub::near).cloned();
+        if let Some(near) = near.clone() {
+            shared
+                .live
+                .also_to(move |topic, payload| near.value(topic, payload));
+        }
         let health_every = config
             .mqtt
             .as_ref()
             .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
         let silent = health::silent_after(health_every);
         discovery::announce(&config, &shared.outbox, &shared.live, silent)?;
-        let commands = start_sinks(&config, &shared.outbox, &shared.live, &deliveries)?;
+        start_sinks(&config, &shared, near, asked, &deliveries)?;
 
         if let Some(address) = config.web.listen {
             let handles = web::Handles {
@@ -133,35 +153,33 @@ impl App {
                 }),
                 metrics: shared.metrics.clone(),
                 reasons: Arc::new(move || diary.day()),
+                names: Names::new(&names_of(&config)),
             };
             match web::bind(address).await {
                 Ok(listener) => {
                     tracing::info!(%address, "health and metrics");
-                    services.spawn(
-                        "web",
-                        web::serve(listener, handles, services.token().clone()),
-                    );
+                    services.spawn("web", web::serve(listener, handles, services.clone()));
                 }
                 Err(error) => tracing::error!("{error}"),
             }
         }
 
         for camera in config.cameras {
-            let id = camera.id.clone();
-            let mode = shared.outbox.mode(&id)?.unwrap_or(camera.mode);
-            let started = Camera::start(camera, mode, &shared, &lanes)?;
-            cameras.lock().insert(id, started);
+            cameras.add(camera);
         }
-        spawn_commands(&lanes, commands, cameras.clone(), shared.clone());
+        commands::start(&lanes, commands, &cameras, &shared.outbox)?;
+        supervisor::start(&services, &workers, &cameras, &losses, lost)?;
         health::spawn(&lanes, &shared, health_every);
         bookkeeper::start(&deliveries, &shared)?;
         let manager = service_manager();
         if let Some(manager) = &manager {
-            watchdog::spawn(&services, manager);
+            watchdog::spawn(&services, manager, losses.fatal());
         }
-        tracing::info!(%site, cameras = cameras.lock().len(), version = env!("CARGO_PKG_VERSION"), "watching");
+        tracing::info!(%site, cameras = cameras.len(), version = env!("CARGO_PKG_VERSION"), "watching");
         Ok(Self {
             cameras,
+            workers,
+            losses,
             lanes,
             deliveries,
             services,
@@ -171,6 +189,18 @@ impl App {
             manager,
             hub,
         })
+    }
+
+    /// Cancelled when the program cannot go on and must be started afresh.
+    #[must_use]
+    pub fn fatal(&self) -> &CancellationToken {
+        self.losses.fatal()
+    }
+
+    /// How long stopping in good order may take.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.grace
     }
 
     /// What the rooms share, for commands that watch an agent from inside.
@@ -191,7 +221,7 @@ impl App {
         &self.site
     }
 
-    /// Stops in order, within the configured grace: sources and lanes of each camera (incidents end, clips close, rows
+    /// Stops in order, within the configured grace: sources and jobs of all cameras (incidents end, clips close, rows
     /// are on disk), then deliveries, then models and pages. Blocks; not for an async task. True when all have ended.
     pub fn stop(self) -> bool {
         tracing::info!("stopping");
@@ -201,12 +231,9 @@ impl App {
         let deadline = Instant::now() + self.grace;
         let left = || deadline.saturating_duration_since(Instant::now());
         let mut stubborn: Vec<String> = Vec::new();
-        let cameras = std::mem::take(&mut *self.cameras.lock());
-        cameras.values().for_each(Camera::begin_to_stop);
-        for camera in cameras.values() {
-            stubborn.extend(camera.stop(left()));
-        }
+        stubborn.extend(self.cameras.stop(deadline));
         stubborn.extend(self.lanes.close(left()));
+        stubborn.extend(self.workers.close(left()));
         self.drain(deadline);
         stubborn.extend(self.deliveries.close(left()));
         if let Err(error) = bookkeeper::count(&self.shared) {
@@ -252,53 +279,6 @@ pub(crate) fn clip_contents(bytes: &[u8]) -> Option<Contents> {
     })
 }
 
-/// Obeys what the hub asks, one command at a time.
-fn spawn_commands(
-    tasks: &Tasks,
-    mut commands: mpsc::Receiver<HubCommand>,
-    cameras: Arc<Mutex<BTreeMap<CameraId, Camera>>>,
-    shared: Shared,
-) {
-    let stop = tasks.token().clone();
-    tasks.spawn("commands", async move {
-        loop {
-            let command = tokio::select! {
-                command = commands.recv() => command,
-                () = stop.cancelled() => None,
-            };
-            let Some(command) = command else { return };
-            if let Err(error) = obey(&command, &cameras, &shared) {
-                tracing::warn!(?command, %error, "a command could not be carried out");
-            }
-        }
-    });
-}
-
-fn obey(
-    command: &HubCommand,
-    cameras: &Mutex<BTreeMap<CameraId, Camera>>,
-    shared: &Shared,
-) -> Result<(), OutboxError> {
-    match command {
-        HubCommand::SetMode {
-            camera,
-            mode,
-            account,
-        } => {
-            if let Some(running) = cameras.lock().get(camera) {
-                shared.outbox.set_mode(camera, *mode, account.as_deref())?;
-                running.set_mode(*mode);
-                tracing::info!(%camera, mode = mode.as_str(), "mode set");
-            } else {
-                tracing::warn!(%camera, "a mode was set for a camera that is not here");
-            }
-            Ok(())
-        }
-        HubCommand::Resend { from, to } => shared.outbox.resend(*from, *to).map(drop),
-        HubCommand::Retry { incident } => shared.outbox.retry(*incident).map(drop),
-    }
-}
-
 /// Who started us, where it wants to hear of us.
 fn service_manager() -> Option<Arc<watchdog::Manager>> {
     let environment: Environment = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
@@ -314,21 +294,41 @@ fn service_manager() -> Option<Arc<watchdog::Manager>> {
     }
 }
 
+/// Names by which this machine may be asked for its own pages.
+fn names_of(config: &Config) -> Vec<String> {
+    let hub = config.hub.iter().flat_map(|hub| &hub.names);
+    config.web.names.iter().chain(hub).cloned().collect()
+}
+
 /// Starts the hub where the configuration has one. What the configuration does not send elsewhere goes there.
 async fn start_hub(
     config: &mut Config,
     site: &SiteId,
     desk: areas::Desk,
+    stills: &Stills,
+    asked: mpsc::Sender<HubCommand>,
     tasks: &Tasks,
 ) -> anyhow::Result<Option<Hub>> {
     let Some(hub_config) = &config.hub else {
         return Ok(None);
     };
-    let stills = desk.shared.stills.clone();
+    let stills = stills.clone();
     let local = hub::Local {
         site: site.clone(),
         stills: Arc::new(move |camera| stills.ask(camera)),
         areas: Arc::new(desk),
+        modes: Arc::new(move |camera, mode, account| {
+            let command = HubCommand::SetMode {
+                camera: camera.clone(),
+                mode,
+                account: account.map(str::to_owned),
+            };
+            asked.try_send(command).is_ok()
+        }),
+        // A broker or a store that is not the hub's: what goes there does not come to the page by itself.
+        near: config.mqtt.is_some() && hub_config.broker.is_none(),
+        objects: (config.upload.is_some() && hub_config.store.is_none())
+            .then(|| config.data_dir.join("objects")),
     };
     let hub = Hub::start(hub_config, Some(local), tasks).await?;
     if config.mqtt.is_none() {
@@ -340,17 +340,21 @@ async fn start_hub(
     Ok(Some(hub))
 }
 
-/// Connects the outbox to what the configuration names; what the hub asks for comes back.
+/// Connects the outbox to what the configuration names, and to the hub in this program where it is `near`. What receivers ask for
+/// goes to `asked`.
 fn start_sinks(
     config: &Config,
-    outbox: &Arc<Outbox>,
-    live: &LiveState,
+    Shared { outbox, live, .. }: &Shared,
+    near: Option<hub::Near>,
+    asked: mpsc::Sender<HubCommand>,
     tasks: &Tasks,
-) -> anyhow::Result<mpsc::Receiver<HubCommand>> {
-    let (sender, commands) = mpsc::channel(COMMANDS);
+) -> anyhow::Result<()> {
     let mut receivers: Vec<Arc<dyn Sink>> = Vec::new();
+    if let Some(near) = near {
+        receivers.push(Arc::new(own_hub::OwnHub(near)));
+    }
     if let Some(mqtt) = &config.mqtt {
-        let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), sender)?;
+        let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), asked)?;
         receivers.push(Arc::new(sink));
     }
     if let Some(webhook) = &config.webhook {
@@ -364,7 +368,7 @@ fn start_sinks(
         receivers.push(sinks::store(upload, outbox.pacer())?);
     }
     outbox.start(tasks, receivers)?;
-    Ok(commands)
+    Ok(())
 }
 
 fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
@@ -390,6 +394,13 @@ pub(crate) fn site_id(config: &Config) -> anyhow::Result<SiteId> {
         Ok(text) => text.trim().parse().with_context(|| {
             format!(
                 "{} holds no site id: set site in the configuration",
+                path.display()
+            )
+        }),
+        // Topics, keys and ids of others hang on it: one that cannot be read is not replaced.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).with_context(|| {
+            format!(
+                "cannot read the site id in {}: make the file readable, or set site in the configuration",
                 path.display()
             )
         }),
@@ -424,6 +435,21 @@ mod tests {
         assert_eq!(site_id(&config).unwrap(), first);
         config.site = Some("given".parse().unwrap());
         assert_eq!(site_id(&config).unwrap().as_str(), "given");
+    }
+
+    #[test]
+    fn a_site_id_that_cannot_be_read_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::for_camera("rtsp://h/", &Environment::new()).unwrap();
+        config.data_dir = dir.path().to_owned();
+        // A folder in its place gives an error that is not "no such file", to root too.
+        fs::create_dir(dir.path().join("site")).unwrap();
+        let error = format!("{:#}", site_id(&config).unwrap_err());
+        assert!(
+            error.contains("site id") && error.contains("/site"),
+            "{error}"
+        );
+        assert!(dir.path().join("site").is_dir());
     }
 
     #[test]

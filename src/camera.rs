@@ -1,34 +1,40 @@
-//! The story of one camera: its source feeds two lanes.
+//! The story of one camera: its source feeds two jobs.
 //!
 //! ```text
-//!             ┌─► watch lane:  decode on demand ─► motion ─► person ─► track ─► incident ─┐
+//!             ┌─► detect job: decode on demand ─► motion ─► person ─► track ─► incident ─┐
 //! source ─► packets                                                                       │ report
-//!             └─► record lane: pre-roll ring ─► segments on disk ◄────────────────────────┘
+//!             └─► record job: pre-roll ring ─► segments on disk ◄─────────────────────────┘
+//!                      └─► transcode job: masked clips, previews ─► segments on disk
 //! ```
 //!
 //! In: a camera's configuration and handles to what it shares with others. Out: alerts, pictures and segments, as rows
-//! of the outbox. An alert's row is written by the watch lane before the record lane hears of it, so it never waits for
-//! a clip. Packets never wait for a model: the links here drop whole GOPs, and count them, before they hold up a source.
+//! of the outbox. An alert's row is written by the detect job before the record job hears of it, so it never waits for
+//! a clip. Packets never wait for a model, and no job waits for another: the links here drop whole GOPs, and count them,
+//! before they hold up a source.
 //!
-//! Where a clip cannot stay as the camera sent it (privacy masks, H.265 for browsers), `rewrite` decodes what the record lane
-//! keeps and encodes it anew. Who asks for a picture of now gets one from `stills`, out of what is
-//! decoded anyway.
+//! Where a clip cannot stay as the camera sent it (privacy masks, H.265 for browsers), `transcode` decodes what the record
+//! job keeps and encodes it again. Who asks for a picture of now gets one from `stills`, out of what is decoded anyway.
 //!
-//! Live, each lane is a thread ([`Camera::start`]). In replay the same [`Watch`] and [`Record`] are called in lock-step,
-//! one unit after the other.
+//! Live, the jobs of all cameras run on the threads of three pools ([`Workers`]). In replay the same [`CameraPipeline`] and
+//! [`Record`] are called in lock-step, one unit after the other.
 
+mod detect;
+mod entry;
+mod keep;
 mod links;
 mod pictures;
+mod pipeline;
 mod record;
-mod rewrite;
 mod sharpness;
 mod status;
 mod stills;
+mod transcode;
 mod view;
 mod watch;
+mod workers;
 
 use std::{
-    collections::VecDeque,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -36,42 +42,54 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_util::sync::CancellationToken;
-
-pub use record::{ClipSummary, Record};
+pub use entry::ClipSummary;
+pub use pipeline::{CameraPipeline, Keeper, Note};
+pub use record::Record;
 pub use stills::Stills;
 pub use view::{Report, View};
 pub use watch::{Pace, Sighting, Watch};
+pub use workers::Workers;
+
+pub use crate::base::pool::{Cause, Loss};
 
 use self::{
-    links::{Lanes, PacketFeed, packet_link},
+    detect::{DetectJob, RecordLinks},
+    entry::{ClipEntry, OpenClips},
+    keep::RecordJob,
+    links::{Lanes, PacketFeed, mode_link, packet_link, view_link},
+    pipeline::OpenIncident,
+    record::transcodes,
     status::Status,
+    transcode::{Limits, Route, TranscodeJob, TranscodeQueue, Transcoder},
 };
 use crate::{
     base::{
         board::Board,
         clock::Clock,
         cpu::StageCpu,
-        heartbeat::Heartbeat,
-        link::{Bell, Receiver, Sender, WhenFull, link},
+        link::{Bell, Sender, WhenFull, link},
+        pool::Place,
         tasks::Tasks,
-        telemetry::Metrics,
+        telemetry::{CameraPartLabel, Metrics},
     },
     config::CameraConfig,
     diary::Diary,
-    flow::{CameraId, EndReason, IncidentState, MediaTime, Mode, Packet, StreamRole},
+    flow::{CameraId, Mode, Rendition, StreamRole},
     infer::Infer,
     ingest::{Receiving, RtspSource},
     outbox::{Outbox, sinks::LiveState},
 };
 
-/// How often a lane looks at the clock when nothing arrives.
+/// How often a job looks at the clock while something is under way.
 const TICK: Duration = Duration::from_millis(250);
-/// A lane that has not come round for this long hangs. A slow disk may hold it for many seconds.
-const LANE_PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long a lane that stops tries to get rid of alerts that the disk refuses.
-const LAST_TRIES: Duration = Duration::from_secs(3);
+/// How often it does when nothing is: only keyframes wake an idle camera, as a rule.
+const IDLE_TICK: Duration = Duration::from_secs(5);
+/// Notes that may wait for the record job. The detect job holds what has no room.
+const NOTES: usize = 64;
+/// Packets and bytes of one camera that may wait in memory to be encoded: at 30 pictures a second 40 seconds.
+const TRANSCODE_MEMORY: (usize, u64) = (1200, 32_000_000);
+/// Bytes of a masked camera that may wait on disk to be encoded: at 4 Mbit/s half an hour.
+const TRANSCODE_DISK: u64 = 1_000_000_000;
 
 /// What a camera shares with the others.
 #[derive(Clone)]
@@ -96,117 +114,43 @@ pub struct Shared {
     pub receiving: Option<Receiving>,
     /// Pictures of now.
     pub stills: Stills,
-}
-
-/// A wish that reaches a lane from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    /// Watch, or stop watching.
-    Mode(Mode),
-    /// The camera's pictures stay away.
-    Away,
-}
-
-/// What the record lane is told.
-enum Note {
-    /// An incident changed.
-    Report(Box<Report>),
-    /// Somebody is in view: a candidate for a better picture.
-    View(View),
-    /// Keep packets, or keep none and forget those kept.
-    Mode(Mode),
+    /// Where packets that wait to be encoded may lie: the data folder.
+    pub scratch: PathBuf,
 }
 
 /// A running camera.
 pub struct Camera {
     id: CameraId,
-    orders: Sender<Order>,
     status: Status,
+    modes: Sender<Mode>,
+    notes: Sender<Note>,
+    /// Jobs' bells, to wake them when they are to stop.
+    bells: [Bell; 2],
+    queue: Option<Arc<TranscodeQueue>>,
+    interrupted: Arc<AtomicBool>,
+    open: OpenIncident,
+    clips: OpenClips,
+    shared: Shared,
     sources: Tasks,
-    watching: Tasks,
+    detecting: Tasks,
     recording: Tasks,
+    transcoding: Tasks,
 }
 
 impl Camera {
-    /// Starts the source, or sources, and the two lanes.
+    /// Starts the source, or sources, and the camera's jobs.
     ///
     /// # Errors
-    /// When the system has no thread to give, or the camera's models cannot be prepared.
+    /// When the system has no thread to give.
     pub fn start(
         config: CameraConfig,
         mode: Mode,
         shared: &Shared,
+        workers: &Workers,
         tasks: &Tasks,
     ) -> anyhow::Result<Self> {
-        let id = config.id.clone();
-        shared.board.name(&id, &config.name);
-        shared.stills.open(&id);
-        let (watch_bell, record_bell) = (Bell::new(), Bell::new());
-        let (orders_tx, orders) = link(16, WhenFull::Wait, &watch_bell);
-        let (notes_tx, notes) = link(64, WhenFull::Wait, &record_bell);
-        let (to_watch, watch_packets) = packet_link(&watch_bell);
-        let (to_record, record_packets) = packet_link(&record_bell);
-        let status = Status::new(&id, mode, shared);
-        let camera = Self {
-            id: id.clone(),
-            orders: orders_tx.clone(),
-            status: status.clone(),
-            sources: match &shared.receiving {
-                Some(receiving) => receiving.tasks(tasks),
-                None => tasks.child(),
-            },
-            watching: tasks.child(),
-            recording: tasks.child(),
-        };
-
-        let record = Record::new(&config, mode, shared);
-        let clock = shared.clock.clone();
-        let stop = camera.recording.token().clone();
-        let pulse = tasks
-            .heartbeats()
-            .expect(&format!("rec-{id}"), LANE_PATIENCE);
-        camera.recording.thread(&format!("rec-{id}"), move || {
-            record_lane(
-                record,
-                &record_packets,
-                &notes,
-                &record_bell,
-                &*clock,
-                &stop,
-                &pulse,
-            );
-        })?;
-
-        let watch = Watch::new(&config, mode, Pace::OnDemand, shared, &watch_bell);
-        let attentive = Arc::new(AtomicBool::new(false));
-        let lane = WatchLane {
-            watch,
-            packets: watch_packets,
-            orders,
-            notes: notes_tx,
-            bell: watch_bell,
-            shared: shared.clone(),
-            attentive: attentive.clone(),
-            stop: camera.watching.token().clone(),
-            untold: VecDeque::new(),
-            refused: false,
-            away_since: None,
-            patience: config.incident.end_after_lost,
-        };
-        let pulse = tasks
-            .heartbeats()
-            .expect(&format!("watch-{id}"), LANE_PATIENCE);
-        camera
-            .watching
-            .thread(&format!("watch-{id}"), move || lane.run(&pulse))?;
-
-        let lanes = Lanes {
-            watch: to_watch,
-            record: to_record,
-            orders: orders_tx,
-            attentive,
-            status,
-        };
+        let (camera, lanes) = Self::jobs(&config, mode, shared, workers, tasks);
+        let id = camera.id.clone();
         for (role, source) in [
             (StreamRole::Sub, Some(config.source)),
             (StreamRole::Main, config.main),
@@ -230,197 +174,238 @@ impl Camera {
         Ok(camera)
     }
 
+    /// Starts the jobs; gives the links that a source's packets and states go to.
+    fn jobs(
+        config: &CameraConfig,
+        mode: Mode,
+        shared: &Shared,
+        workers: &Workers,
+        tasks: &Tasks,
+    ) -> (Self, Lanes) {
+        let id = config.id.clone();
+        shared.board.name(&id, &config.name);
+        shared.stills.open(&id);
+        let (detecting, recording, transcoding) = (tasks.child(), tasks.child(), tasks.child());
+        let name = |work: &str| format!("{work} of camera {id}");
+        let detect = workers.detect.place(&detecting, &name("detect"), &id);
+        let record = workers.record.place(&recording, &name("record"), &id);
+        let (modes_tx, modes) = mode_link(&detect.bell());
+        let (away_tx, away) = link(1, WhenFull::NewestWins, &detect.bell());
+        let (to_detect, detect_packets) = packet_link(&detect.bell());
+        let (to_record, record_packets) = packet_link(&record.bell());
+        let (notes_tx, notes) = link(NOTES, WhenFull::Refuse, &record.bell());
+        let (views_tx, views) = view_link(&record.bell());
+        let status = Status::new(&id, mode, shared);
+        let clips = OpenClips::default();
+        let transcode = transcodes(config).map(|rendition| {
+            let place = workers.preview.place(&transcoding, &name("preview"), &id);
+            start_transcoding(config, rendition, shared, place, &clips)
+        });
+        let camera = Self {
+            id: id.clone(),
+            status: status.clone(),
+            modes: modes_tx,
+            notes: notes_tx.clone(),
+            bells: [detect.bell(), record.bell()],
+            queue: transcode.clone(),
+            interrupted: Arc::default(),
+            open: OpenIncident::default(),
+            clips: clips.clone(),
+            shared: shared.clone(),
+            sources: match &shared.receiving {
+                Some(receiving) => receiving.tasks(tasks),
+                None => tasks.child(),
+            },
+            detecting,
+            recording,
+            transcoding,
+        };
+
+        let entry = ClipEntry::new(&id, shared).leased(record.lease(), clips);
+        let route = transcode.map(Route::Queue);
+        record.start(RecordJob {
+            record: Record::with(config, mode, shared, route, entry),
+            packets: record_packets,
+            notes,
+            views,
+            clock: shared.clock.clone(),
+            stop: camera.recording.token().clone(),
+        });
+
+        let watch = Watch::new(config, mode, Pace::OnDemand, shared, &detect.bell());
+        let keeper = RecordLinks {
+            notes: notes_tx,
+            views: views_tx,
+        };
+        let attentive = Arc::new(AtomicBool::new(false));
+        let pipeline =
+            CameraPipeline::new(watch, keeper, shared).leased(detect.lease(), camera.open.clone());
+        detect.start(DetectJob {
+            pipeline,
+            packets: detect_packets,
+            modes,
+            away,
+            clock: shared.clock.clone(),
+            stills: shared.stills.clone(),
+            attentive: attentive.clone(),
+            stop: camera.detecting.token().clone(),
+            interrupted: camera.interrupted.clone(),
+            away_since: None,
+            patience: config.incident.end_after_lost,
+            refusal_told: false,
+            last_tries: None,
+            #[cfg(test)]
+            fault: workers.fault.clone(),
+        });
+
+        let lanes = Lanes {
+            detect: to_detect,
+            record: to_record,
+            away: away_tx,
+            attentive,
+            status,
+        };
+        (camera, lanes)
+    }
+
     /// Which camera.
     #[must_use]
     pub fn id(&self) -> &CameraId {
         &self.id
     }
 
-    /// Arms or disarms.
+    /// Arms or disarms. Does not wait.
     pub fn set_mode(&self, mode: Mode) {
         self.status.mode(mode);
-        self.orders.send(Order::Mode(mode));
-    }
-
-    /// Asks the sources to stop, without waiting for them: many cameras end faster together.
-    pub fn begin_to_stop(&self) {
-        self.sources.token().cancel();
-    }
-
-    /// Stops in order: sources, then the watch lane (open incidents end), then the record lane (clips are closed).
-    /// Returns the names of what has not ended within `grace`.
-    pub fn stop(&self, grace: Duration) -> Vec<String> {
-        let deadline = Instant::now() + grace;
-        [&self.sources, &self.watching, &self.recording]
-            .into_iter()
-            .flat_map(|part| part.close(deadline.saturating_duration_since(Instant::now())))
-            .collect()
-    }
-}
-
-/// The watch lane: packets become frames, frames are looked at, looks become incidents.
-struct WatchLane {
-    watch: Watch,
-    packets: Receiver<Packet>,
-    orders: Receiver<Order>,
-    notes: Sender<Note>,
-    bell: Bell,
-    shared: Shared,
-    /// Tells the source whether this lane wants to be woken for every packet.
-    attentive: Arc<AtomicBool>,
-    stop: CancellationToken,
-    /// Reports whose alert is not on disk yet.
-    untold: VecDeque<Report>,
-    refused: bool,
-    /// Since when no pictures come, and for how long an open incident waits for them.
-    away_since: Option<MediaTime>,
-    patience: Duration,
-}
-
-impl WatchLane {
-    fn run(mut self, pulse: &Heartbeat) {
-        while !self.stop.is_cancelled() {
-            pulse.beat();
-            self.bell.wait(Some(Instant::now() + TICK));
-            while let Some(order) = self.orders.try_recv() {
-                self.obey(order);
-            }
-            while let Some(packet) = self.packets.try_recv() {
-                self.away_since = None;
-                self.watch.packet(packet);
-                self.watch.collect();
-                self.tell();
-            }
-            self.watch.collect();
-            let now = self.shared.clock.now();
-            if self
-                .away_since
-                .is_some_and(|since| now.since(since) >= self.patience)
-            {
-                self.away_since = None;
-                self.watch.finish(EndReason::Stream);
-            }
-            self.watch.tick(now);
-            self.tell();
-            self.attentive
-                .store(self.watch.attentive(), Ordering::Relaxed);
-        }
-        self.watch.finish(EndReason::Stopped);
-        self.tell();
-        // Perhaps there is room in a moment; what is still held then is lost with this process.
-        let deadline = Instant::now() + LAST_TRIES;
-        while !self.untold.is_empty() && Instant::now() < deadline {
-            std::thread::sleep(TICK);
-            self.tell();
-        }
-        for report in &self.untold {
-            let incident = &report.change.incident;
-            tracing::error!(incident = %incident.id, state = incident.state.as_str(), "an alert is lost: the data disk took nothing to the end");
+        if !self.modes.send(mode) {
+            tracing::debug!(camera = %self.id, "the mode is taken up when the camera is started again");
         }
     }
 
-    fn obey(&mut self, order: Order) {
-        let now = self.shared.clock.now();
-        match order {
-            Order::Mode(mode) => {
-                self.watch.set_mode(mode, now);
-                if mode == Mode::Disarmed {
-                    self.shared.stills.forget(self.watch.camera());
-                }
-                self.tell();
-                self.notes.send(Note::Mode(mode));
-            }
-            Order::Away => self.away_since = Some(now),
-        }
+    /// Packets that wait to be encoded though they are all that is kept of a visit.
+    #[must_use]
+    pub fn evidence_waiting(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.len())
     }
 
-    /// Puts a report behind those that are not told yet. While the disk refuses they are few and small: of one incident's
-    /// updates the last is enough, and pictures are not waited with.
-    fn hold(&mut self, mut report: Report) {
-        if self.refused {
-            report.view = None;
-            let changed = |report: &Report| {
-                let incident = &report.change.incident;
-                (incident.state == IncidentState::Updated).then_some(incident.id)
-            };
-            if let Some(id) = changed(&report) {
-                self.untold.retain(|held| changed(held) != Some(id));
+    /// Stops all of `cameras` together, in order: sources, then detection (open incidents end), then recording (clips are
+    /// closed), then what is encoded again. Returns the names of what has not ended by `deadline`.
+    #[must_use = "work that did not end must be told"]
+    pub fn stop_all(cameras: &[Arc<Self>], deadline: Instant) -> Vec<String> {
+        let mut stubborn = Vec::new();
+        for part in Part::IN_ORDER {
+            for camera in cameras {
+                camera.ask_to_stop(part);
+            }
+            for camera in cameras {
+                let left = deadline.saturating_duration_since(Instant::now());
+                stubborn.extend(camera.tasks(part).close(left));
             }
         }
-        self.untold.push_back(report);
+        stubborn
     }
 
-    /// Alerts become rows first; then the record lane hears of them. What a full disk refuses is held here, in order,
-    /// and tried again.
-    fn tell(&mut self) {
-        for report in self.watch.take_reports() {
-            self.hold(report);
+    /// Stops what is left after a job was lost: an open incident ends as interrupted, its clip with what there is.
+    #[must_use = "work that did not end must be told"]
+    pub fn stop_after_loss(self: &Arc<Self>, deadline: Instant) -> Vec<String> {
+        self.interrupted.store(true, Ordering::Relaxed);
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let mut stubborn = Vec::new();
+        for part in Part::IN_ORDER {
+            self.ask_to_stop(part);
+            stubborn.extend(self.tasks(part).close(left()));
+            if part == Part::Detect {
+                self.interrupt();
+            }
         }
-        while let Some(report) = self.untold.front() {
-            match report.commit(&self.shared.outbox, &self.shared.live) {
-                Ok(()) => self.refused = false,
-                Err(error) => {
-                    if !std::mem::replace(&mut self.refused, true) {
-                        tracing::error!(%error, "an alert cannot be written yet; it is held and tried again");
-                    }
-                    break;
+        self.clips.close(&self.shared.outbox);
+        stubborn
+    }
+
+    /// Ends what a lost detect job left open; one that stopped in order has left nothing.
+    fn interrupt(&self) {
+        match self.open.interrupt(&self.shared.outbox, &self.shared.live) {
+            Ok(None) => {}
+            Ok(Some(report)) => {
+                tracing::warn!(incident = %report.change.incident.id, "incident ended as interrupted");
+                let _taken = self.notes.send(Note::Report(Box::new(report)));
+            }
+            Err(error) => {
+                tracing::error!(camera = %self.id, %error, "an incident that was cut off could not be ended; the next start ends it");
+            }
+        }
+    }
+
+    fn tasks(&self, part: Part) -> &Tasks {
+        match part {
+            Part::Sources => &self.sources,
+            Part::Detect => &self.detecting,
+            Part::Record => &self.recording,
+            Part::Transcode => &self.transcoding,
+        }
+    }
+
+    fn ask_to_stop(&self, part: Part) {
+        self.tasks(part).token().cancel();
+        match part {
+            Part::Sources => {}
+            Part::Detect => self.bells[0].ring(),
+            Part::Record => self.bells[1].ring(),
+            // As its record job has done, unless it was lost.
+            Part::Transcode => {
+                if let Some(queue) = &self.queue {
+                    queue.close();
                 }
             }
-            if let Some(report) = self.untold.pop_front() {
-                let incident = &report.change.incident;
-                if let Some(diary) = &self.shared.diary
-                    && incident.state == IncidentState::Began
-                {
-                    diary.began(incident);
-                }
-                self.notes.send(Note::Report(Box::new(report)));
-            }
-        }
-        if let Some(view) = self.watch.take_view() {
-            self.notes.send(Note::View(view));
-        }
-        for refusal in self.watch.take_refusals() {
-            tracing::debug!(what = ?refusal.what, score = refusal.score, "no incident: {}", refusal.reason.as_str());
-            if let Some(diary) = &self.shared.diary {
-                diary.refused(self.watch.camera(), &refusal);
-            }
         }
     }
 }
 
-/// The record lane: packets wait in the pre-roll ring, and become segments while an incident is open.
-fn record_lane(
-    mut record: Record,
-    packets: &Receiver<Packet>,
-    notes: &Receiver<Note>,
-    bell: &Bell,
-    clock: &dyn Clock,
-    stop: &CancellationToken,
-    pulse: &Heartbeat,
-) {
-    loop {
-        pulse.beat();
-        let stopping = stop.is_cancelled();
-        if !stopping {
-            bell.wait(Some(Instant::now() + TICK));
-        }
-        while let Some(note) = notes.try_recv() {
-            match note {
-                Note::Report(report) => record.report(&report),
-                Note::View(view) => record.view(view),
-                Note::Mode(mode) => record.set_mode(mode),
-            }
-        }
-        while let Some(packet) = packets.try_recv() {
-            record.packet(&packet);
-        }
-        record.tick(clock.now());
-        for clip in record.take_closed() {
-            tracing::debug!(incident = %clip.incident, segments = clip.segments, bytes = clip.bytes, "clip closed");
-        }
-        if stopping {
-            record.finish();
-            return;
-        }
-    }
+/// Parts of a camera that stop one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Sources,
+    Detect,
+    Record,
+    Transcode,
 }
+
+impl Part {
+    const IN_ORDER: [Self; 4] = [Self::Sources, Self::Detect, Self::Record, Self::Transcode];
+}
+
+/// Starts the job that encodes `rendition`; gives the queue in front of it.
+fn start_transcoding(
+    config: &CameraConfig,
+    rendition: Rendition,
+    shared: &Shared,
+    place: Place,
+    clips: &OpenClips,
+) -> Arc<TranscodeQueue> {
+    let evidence = rendition != Rendition::Preview;
+    let (packets, bytes) = TRANSCODE_MEMORY;
+    let limits = Limits {
+        packets,
+        bytes,
+        spill: evidence.then(|| (shared.scratch.clone(), TRANSCODE_DISK)),
+    };
+    let label = CameraPartLabel {
+        camera: config.id.to_string(),
+        part: "preview",
+    };
+    let lost = shared.metrics.dropped.get_or_create_owned(&label);
+    let queue = Arc::new(TranscodeQueue::new(&config.id, limits, place.bell(), lost));
+    let entry = ClipEntry::new(&config.id, shared).leased(place.lease(), clips.clone());
+    place.start(TranscodeJob {
+        transcoder: Transcoder::new(rendition, config, shared.stages.clone()),
+        entry,
+        queue: queue.clone(),
+        clock: shared.clock.clone(),
+        evidence,
+        closed_at: None,
+    });
+    queue
+}
+
+#[cfg(test)]
+mod tests;

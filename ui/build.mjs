@@ -36,5 +36,9 @@ if (process.argv.includes("--tests")) {
   const icon = await readFile("src/icon.svg");
   await writeFile("dist/icon.svg", icon);
   const page = await readFile("index.html", "utf8");
-  await writeFile("dist/index.html", page.replace("APP.js", named("app.", ".js")).replace("STYLE.css", named("style.", ".css")));
+  // What the program imports at once is asked for beside it, not after it.
+  const program = named("app.", ".js");
+  const imported = result.metafile.outputs[`dist/${program}`].imports.filter(({ kind }) => kind === "import-statement");
+  const early = imported.map(({ path }) => `<link rel="modulepreload" href="${path.replace("dist/", "")}">`).join("\n");
+  await writeFile("dist/index.html", page.replace("APP.js", program).replace("STYLE.css", named("style.", ".css")).replace("<!-- EARLY -->", early));
 }

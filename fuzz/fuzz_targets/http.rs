@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use lares::{
-    base::telemetry::Metrics,
+    base::{http::names::Names, telemetry::Metrics},
     flow::{ClockState, WallTime},
     web::{self, Handles},
     wire::{Health, health::DiskHealth},
@@ -23,6 +23,7 @@ fn pages() -> Handles {
         health: Arc::new(move || Health::new(site(), WallTime(0), ClockState::Good, disk())),
         metrics: Metrics::new(),
         reasons: Arc::new(|| "{\"v\":1}\n".to_owned()),
+        names: Names::default(),
     }
 }
 

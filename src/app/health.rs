@@ -39,8 +39,8 @@ pub(super) fn report(shared: &Shared, heartbeats: &Heartbeats) -> Health {
         shared.clock.state(),
         outbox.disk(),
     );
-    let stalled = heartbeats.overdue();
-    health.problems = problems(health.clock, outbox.disk_problem(), &stalled);
+    let (stalled, hanging) = (heartbeats.overdue(), heartbeats.hanging());
+    health.problems = problems(health.clock, outbox.disk_problem(), &stalled, &hanging);
     health.ok = board.healthy() && health.problems.is_empty();
     health.cameras = std::mem::take(&mut board.cameras)
         .into_iter()
@@ -65,12 +65,17 @@ pub(super) fn report(shared: &Shared, heartbeats: &Heartbeats) -> Health {
         health.budget = budget;
     }
     health.ledger = outbox.ledger_head().ok().flatten();
-    measure(shared, &health, stalled.len());
+    measure(shared, &health, stalled.len() + hanging.len());
     health
 }
 
 /// One sentence for each thing that is wrong beside cameras and sinks.
-fn problems(clock: ClockState, disk: Option<&str>, stalled: &[String]) -> Vec<String> {
+fn problems(
+    clock: ClockState,
+    disk: Option<&str>,
+    stalled: &[String],
+    hanging: &[String],
+) -> Vec<String> {
     let mut problems: Vec<String> = disk.map(str::to_owned).into_iter().collect();
     if clock != ClockState::Good {
         problems.push(
@@ -79,6 +84,9 @@ fn problems(clock: ClockState, disk: Option<&str>, stalled: &[String]) -> Vec<St
     }
     problems.extend(stalled.iter().map(|name| {
         format!("the thread {name} has not been heard of for too long: restart Lares, and report this with the log")
+    }));
+    problems.extend(hanging.iter().map(|work| {
+        format!("hangs: {work}; its camera is started again, and another thread does the work: report this with the log")
     }));
     problems
 }
@@ -256,7 +264,7 @@ mod tests {
         );
         told.tell(&health(12, 1), at(80.0));
         let mut ill = health(12, 1);
-        ill.problems = problems(ClockState::Unsure, None, &[]);
+        ill.problems = problems(ClockState::Unsure, None, &[], &[]);
         assert!(told.due(&ill, at(81.0), HOUR), "news");
         assert!(!told.due(&health(12, 1), at(81.0), HOUR));
         assert!(
@@ -276,9 +284,19 @@ mod tests {
 
     #[test]
     fn each_fault_has_its_sentence() {
-        let found = problems(ClockState::Unsure, Some("full"), &["watch-door".to_owned()]);
-        assert_eq!(found.len(), 3);
-        assert!(found[2].contains("watch-door"), "{found:?}");
-        assert!(problems(ClockState::Good, None, &[]).is_empty());
+        let (stalled, hanging) = ("person model", "detect of camera door");
+        let found = problems(
+            ClockState::Unsure,
+            Some("full"),
+            &[stalled.to_owned()],
+            &[hanging.to_owned()],
+        );
+        assert_eq!(found.len(), 4);
+        assert!(found[2].contains(stalled), "{found:?}");
+        assert!(
+            found[3].starts_with("hangs: detect of camera door"),
+            "{found:?}"
+        );
+        assert!(problems(ClockState::Good, None, &[], &[]).is_empty());
     }
 }

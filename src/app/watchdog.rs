@@ -1,7 +1,8 @@
 //! Tells the service manager (systemd, `Type=notify`) that the agent is ready, alive, or stopping.
 //!
-//! In: heartbeats of lanes and outbox workers. Out: datagrams on the socket that `NOTIFY_SOCKET` names. A hung lane gets
-//! no `WATCHDOG=1` sent, so that the manager ends and restarts the agent; what was flagged is on disk by then.
+//! In: heartbeats of the threads that nothing replaces (models, outbox workers). Out: datagrams on the socket that
+//! `NOTIFY_SOCKET` names. While one of them hangs, or once the program has given itself up, no `WATCHDOG=1` is sent, so
+//! that the manager ends and restarts the agent; what was flagged is on disk by then.
 
 use std::{
     io,
@@ -11,6 +12,8 @@ use std::{
     },
     time::Duration,
 };
+
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     base::{heartbeat::Heartbeats, tasks::Tasks},
@@ -70,15 +73,16 @@ impl Manager {
     }
 }
 
-/// Says that the agent is ready, and then that it is alive for as long as everybody is heard of.
-pub(super) fn spawn(tasks: &Tasks, manager: &std::sync::Arc<Manager>) {
-    let (manager, stop) = (manager.clone(), tasks.token().clone());
+/// Says that the agent is ready, and then that it is alive for as long as everybody is heard of and `fatal` is not
+/// cancelled.
+pub(super) fn spawn(tasks: &Tasks, manager: &std::sync::Arc<Manager>, fatal: &CancellationToken) {
+    let (manager, stop, fatal) = (manager.clone(), tasks.token().clone(), fatal.clone());
     let heartbeats = tasks.heartbeats().clone();
     manager.say("READY=1");
     let Some(every) = manager.every else { return };
     tasks.spawn("watchdog", async move {
         let mut told = Vec::new();
-        loop {
+        while !fatal.is_cancelled() {
             told = ping(&manager, &heartbeats, told);
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -96,7 +100,7 @@ fn ping(manager: &Manager, heartbeats: &Heartbeats, told: Vec<String>) -> Vec<St
     } else if overdue != told {
         tracing::error!(
             threads = overdue.join(", "),
-            "these have not been heard of for too long; the service manager will restart Lares"
+            "threads unresponsive; the service manager will restart Lares"
         );
     }
     overdue
@@ -105,8 +109,6 @@ fn ping(manager: &Manager, heartbeats: &Heartbeats, told: Vec<String>) -> Vec<St
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
 
@@ -142,7 +144,8 @@ mod tests {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
         let lane = tasks.child().heartbeats().expect("watch-door", 10 * SHORT);
-        spawn(&tasks, &manager);
+        let fatal = CancellationToken::new();
+        spawn(&tasks, &manager, &fatal);
         assert_eq!(received(&socket).as_deref(), Some("READY=1"));
         assert_eq!(received(&socket).as_deref(), Some("WATCHDOG=1"));
         assert_eq!(received(&socket).as_deref(), Some("WATCHDOG=1"));
@@ -159,6 +162,14 @@ mod tests {
             .unwrap();
         lane.beat();
         assert_eq!(received(&socket).as_deref(), Some("WATCHDOG=1"));
+
+        // The program has given itself up: signs stop for good.
+        fatal.cancel();
+        socket.set_read_timeout(Some(10 * SHORT)).unwrap();
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while received(&socket).is_some() {
+            assert!(std::time::Instant::now() < deadline, "the signs go on");
+        }
         manager.stopping();
         assert!(tasks.close(Duration::from_secs(5)).is_empty());
         let rest: Vec<_> = std::iter::from_fn(|| {

@@ -1,10 +1,13 @@
-//! Bounded links between threads. Each says on its constructor what it does when it is full, and counts what it loses.
+//! Bounded links between threads and jobs. Each says on its constructor what it does when it is full, and counts what it
+//! loses. A sender never waits, and learns whether its item was taken.
 //!
-//! A lane reads several links; one [`Bell`] wakes it for all of them. Sending without ringing is how packets reach a
-//! sleeping lane without waking it.
+//! A receiver reads several links; one [`Bell`] wakes it for all of them. Sending without ringing is how packets reach a
+//! sleeping camera without waking its job. When the receiver is dropped, by the end of its job or by a panic, the link is
+//! closed: nothing is kept in it any more.
 
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -14,28 +17,62 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-/// Wakes one thread. Rings while nobody waits are remembered, many count as one.
-#[derive(Debug, Clone, Default)]
-pub struct Bell(Arc<(Mutex<bool>, Condvar)>);
+/// Wakes one thread, or one job of a pool. Rings while nobody waits are remembered, many count as one.
+#[derive(Clone)]
+pub struct Bell(Wakes);
+
+#[derive(Clone)]
+enum Wakes {
+    Thread(Arc<(Mutex<bool>, Condvar)>),
+    Job(Arc<dyn Fn() + Send + Sync>),
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Wakes::Thread(_) => "Bell(thread)",
+            Wakes::Job(_) => "Bell(job)",
+        })
+    }
+}
+
+impl Default for Bell {
+    fn default() -> Self {
+        Self(Wakes::Thread(Arc::default()))
+    }
+}
 
 impl Bell {
-    /// A silent bell.
+    /// A silent bell for a thread, which waits for it.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Wakes the waiting thread, or the next one to wait.
+    /// A bell that calls `wake` at each ring: the way to a job's place in its pool.
+    pub(super) fn calling(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Wakes::Job(Arc::new(wake)))
+    }
+
+    /// Wakes the waiting thread, or the next one to wait; or has the job run once more.
     pub fn ring(&self) {
-        let (rung, condvar) = &*self.0;
-        if !std::mem::replace(&mut *rung.lock(), true) {
-            condvar.notify_one();
+        match &self.0 {
+            Wakes::Thread(bell) => {
+                let (rung, condvar) = &**bell;
+                if !std::mem::replace(&mut *rung.lock(), true) {
+                    condvar.notify_one();
+                }
+            }
+            Wakes::Job(wake) => wake(),
         }
     }
 
-    /// Waits for a ring, at most until `deadline`. True when it was rung.
+    /// Waits for a ring, at most until `deadline`. True when it was rung. A job's bell is not waited for: the pool does.
     pub fn wait(&self, deadline: Option<Instant>) -> bool {
-        let (rung, condvar) = &*self.0;
+        let Wakes::Thread(bell) = &self.0 else {
+            return false;
+        };
+        let (rung, condvar) = &**bell;
         let mut rung = rung.lock();
         while !*rung {
             match deadline {
@@ -53,28 +90,32 @@ impl Bell {
 
 /// What a full link does with one item more.
 pub enum WhenFull<T> {
-    /// The sender waits for room. Only where the receiver is sure to come.
-    Wait,
+    /// Gives it back to the sender.
+    Refuse,
     /// The newest wins: everything older goes.
     NewestWins,
     /// Asked to make room in the queue (oldest item first) for the item that comes; returns how many it threw away,
-    /// at least one.
+    /// at least one. It may change places with the item that comes.
     DropOldest(fn(&mut VecDeque<T>, &mut T) -> usize),
 }
 
 struct Inner<T> {
-    queue: Mutex<VecDeque<T>>,
-    room: Condvar,
+    queue: Mutex<Queue<T>>,
     capacity: usize,
     when_full: WhenFull<T>,
     dropped: AtomicU64,
     bell: Bell,
 }
 
+struct Queue<T> {
+    items: VecDeque<T>,
+    closed: bool,
+}
+
 /// The sending end; cheap to clone.
 pub struct Sender<T>(Arc<Inner<T>>);
 
-/// The receiving end.
+/// The receiving end. Dropping it closes the link.
 pub struct Receiver<T>(Arc<Inner<T>>);
 
 impl<T> Clone for Sender<T> {
@@ -87,8 +128,10 @@ impl<T> Clone for Sender<T> {
 #[must_use]
 pub fn link<T>(capacity: usize, when_full: WhenFull<T>, bell: &Bell) -> (Sender<T>, Receiver<T>) {
     let inner = Arc::new(Inner {
-        queue: Mutex::new(VecDeque::new()),
-        room: Condvar::new(),
+        queue: Mutex::new(Queue {
+            items: VecDeque::new(),
+            closed: false,
+        }),
         capacity: capacity.max(1),
         when_full,
         dropped: AtomicU64::new(0),
@@ -99,34 +142,55 @@ pub fn link<T>(capacity: usize, when_full: WhenFull<T>, bell: &Bell) -> (Sender<
 
 impl<T> Sender<T> {
     /// Puts an item in and wakes the receiver.
-    pub fn send(&self, item: T) {
-        self.send_quietly(item);
+    ///
+    /// # Errors
+    /// The item itself, when the link is closed, or full and refuses.
+    pub fn offer(&self, item: T) -> Result<(), T> {
+        let taken = self.offer_quietly(item);
         self.0.bell.ring();
+        taken
     }
 
     /// Puts an item in; the receiver finds it when something else wakes it.
-    pub fn send_quietly(&self, mut item: T) {
+    ///
+    /// # Errors
+    /// The item itself, when the link is closed, or full and refuses.
+    pub fn offer_quietly(&self, mut item: T) -> Result<(), T> {
         let inner = &*self.0;
         let mut queue = inner.queue.lock();
-        if queue.len() >= inner.capacity {
+        if queue.closed {
+            return Err(item);
+        }
+        if queue.items.len() >= inner.capacity {
             let lost = match inner.when_full {
-                WhenFull::Wait => {
-                    while queue.len() >= inner.capacity {
-                        inner.bell.ring();
-                        inner.room.wait(&mut queue);
-                    }
-                    0
-                }
+                WhenFull::Refuse => return Err(item),
                 WhenFull::NewestWins => {
-                    let lost = queue.len();
-                    queue.clear();
+                    let lost = queue.items.len();
+                    queue.items.clear();
                     lost
                 }
-                WhenFull::DropOldest(make_room) => make_room(&mut queue, &mut item),
+                WhenFull::DropOldest(make_room) => make_room(&mut queue.items, &mut item),
             };
             inner.dropped.fetch_add(lost as u64, Ordering::Relaxed);
         }
-        queue.push_back(item);
+        queue.items.push_back(item);
+        Ok(())
+    }
+
+    /// Puts an item in and wakes the receiver; false when it was not taken.
+    pub fn send(&self, item: T) -> bool {
+        self.offer(item).is_ok()
+    }
+
+    /// Puts an item in, without waking anybody; false when it was not taken.
+    pub fn send_quietly(&self, item: T) -> bool {
+        self.offer_quietly(item).is_ok()
+    }
+
+    /// Whether the receiver is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.queue.lock().closed
     }
 
     /// Items lost so far because the link was full.
@@ -139,17 +203,13 @@ impl<T> Sender<T> {
 impl<T> Receiver<T> {
     /// The oldest item, if there is one.
     pub fn try_recv(&self) -> Option<T> {
-        let item = self.0.queue.lock().pop_front();
-        if item.is_some() {
-            self.0.room.notify_one();
-        }
-        item
+        self.0.queue.lock().items.pop_front()
     }
 
     /// Items waiting.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.queue.lock().len()
+        self.0.queue.lock().items.len()
     }
 
     /// Whether nothing waits.
@@ -165,38 +225,59 @@ impl<T> Receiver<T> {
     }
 }
 
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let items = {
+            let mut queue = self.0.queue.lock();
+            queue.closed = true;
+            std::mem::take(&mut queue.items)
+        };
+        // Dropped without the lock: an item may hold the sender of another link.
+        drop(items);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{thread, time::Duration};
+    use std::thread;
 
     use super::*;
 
     #[test]
     fn newest_wins_and_counts_the_losers() {
         let (tx, rx) = link(1, WhenFull::NewestWins, &Bell::new());
-        for n in 0..5 {
-            tx.send(n);
-        }
+        assert!((0..5).all(|n| tx.send(n)));
         assert_eq!(rx.try_recv(), Some(4));
         assert_eq!(rx.try_recv(), None);
         assert_eq!(rx.dropped(), 4);
     }
 
     #[test]
-    fn a_waiting_sender_loses_nothing() {
+    fn a_full_link_that_refuses_gives_the_item_back() {
+        let (tx, rx) = link(2, WhenFull::Refuse, &Bell::new());
+        assert!(tx.send(1) && tx.send_quietly(2));
+        assert_eq!(tx.offer(3), Err(3));
+        assert_eq!(rx.try_recv(), Some(1));
+        assert_eq!(tx.offer(3), Ok(()));
+        assert_eq!((rx.len(), rx.dropped()), (2, 0));
+    }
+
+    #[test]
+    fn a_link_whose_receiver_is_gone_takes_nothing_and_keeps_nothing() {
         let bell = Bell::new();
-        let (tx, rx) = link(2, WhenFull::Wait, &bell);
+        let (tx, rx) = link(2, WhenFull::NewestWins, &bell);
+        let kept = Arc::new(());
+        assert!(tx.send(kept.clone()));
+        assert!(!tx.is_closed());
         #[allow(clippy::disallowed_methods)]
-        let sender = thread::spawn(move || (0..100).for_each(|n| tx.send(n)));
-        let mut got = Vec::new();
-        while got.len() < 100 {
-            assert!(bell.wait(Some(Instant::now() + Duration::from_secs(5))));
-            while let Some(n) = rx.try_recv() {
-                got.push(n);
-            }
-        }
-        sender.join().unwrap();
-        assert_eq!(got, (0..100).collect::<Vec<_>>());
+        let receiver = thread::spawn(move || {
+            let _rx = rx;
+            panic!("as a fault would");
+        });
+        assert!(receiver.join().is_err());
+        assert!(tx.is_closed());
+        assert!(!tx.send(kept.clone()) && tx.offer_quietly(kept.clone()).is_err());
+        assert_eq!(Arc::strong_count(&kept), 1);
     }
 
     #[test]
@@ -206,7 +287,7 @@ mod tests {
             2
         };
         let (tx, rx) = link(3, WhenFull::DropOldest(drop_two), &Bell::new());
-        (0..4).for_each(|n| tx.send(n));
+        assert!((0..4).all(|n| tx.send(n)));
         assert_eq!(
             std::iter::from_fn(|| rx.try_recv()).collect::<Vec<_>>(),
             [2, 3]

@@ -1,4 +1,5 @@
-//! What every room stands on and that knows nothing of surveillance: clocks, tasks, links, back-off, telemetry.
+//! What every room stands on and that knows nothing of surveillance: clocks, tasks, pools, links, back-off,
+//! telemetry.
 //!
 //! Imports no room. `tasks` is the only place in the crate that starts a thread or an async task.
 
@@ -8,10 +9,11 @@ pub mod clock;
 pub mod colour;
 pub mod cpu;
 pub mod heartbeat;
+pub mod http;
 pub mod link;
 pub mod memory;
+pub mod pool;
 pub mod rate;
 pub mod seldom;
-pub mod serve;
 pub mod tasks;
 pub mod telemetry;

@@ -30,7 +30,7 @@ struct Running {
 }
 
 /// Takes the name off the list when the work ends, by return or by panic.
-struct Entry {
+pub(super) struct Entry {
     running: Arc<Running>,
     key: u64,
 }
@@ -90,7 +90,8 @@ impl Tasks {
         &self.runtime
     }
 
-    fn enter(&self, name: &str) -> Entry {
+    /// Puts a name on the list of what [`close`](Self::close) waits for.
+    pub(super) fn enter(&self, name: &str) -> Entry {
         let mut names = self.running.names.lock();
         let key = names.keys().next_back().map_or(0, |last| last + 1);
         names.insert(key, name.to_owned());

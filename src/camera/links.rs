@@ -1,4 +1,4 @@
-//! Where a source puts its packets: both lanes, without ever waiting for either.
+//! Where a source puts its packets and states: the links of both jobs, without ever waiting for either.
 
 use std::{
     collections::VecDeque,
@@ -10,26 +10,57 @@ use std::{
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::{Order, status::Status};
+use super::{status::Status, view::View};
 use crate::{
     base::{
         link::{Bell, Receiver, Sender, WhenFull, link},
         telemetry::{CameraLabel, CameraPartLabel, Metrics},
     },
-    flow::{CameraId, Packet, Problem, StreamRole},
+    flow::{CameraId, Mode, Packet, Problem, StreamRole},
     ingest::{PacketSink, SourceState},
 };
 
-/// Access units that a lane may be behind: at 30 pictures a second about ten seconds, at 10 half a minute.
+/// Access units that a job may be behind: at 30 pictures a second about ten seconds, at 10 half a minute.
 const PACKETS: usize = 300;
+/// Changes of mode that may wait for a job.
+const MODES: usize = 16;
 
 /// A link that gives up its oldest whole GOP when it is full.
 pub(super) fn packet_link(bell: &Bell) -> (Sender<Packet>, Receiver<Packet>) {
     link(PACKETS, WhenFull::DropOldest(drop_oldest_gop), bell)
 }
 
+/// A link of the best view so far: one of the same incident gives way to a better one only.
+pub(super) fn view_link(bell: &Bell) -> (Sender<View>, Receiver<View>) {
+    let keep_best = |queue: &mut VecDeque<View>, view: &mut View| {
+        let before = queue.len();
+        if let Some(waiting) = queue.pop_back()
+            && (waiting.incident, waiting.label) == (view.incident, view.label)
+            && waiting.quality >= view.quality
+        {
+            *view = waiting;
+        }
+        queue.clear();
+        before
+    };
+    link(1, WhenFull::DropOldest(keep_best), bell)
+}
+
+/// A link of modes. Of too many the newest counts, and that the camera was disarmed meanwhile: nothing from before that
+/// moment may be kept.
+pub(super) fn mode_link(bell: &Bell) -> (Sender<Mode>, Receiver<Mode>) {
+    let fold = |queue: &mut VecDeque<Mode>, _: &mut Mode| {
+        let before = queue.len();
+        let disarmed = queue.contains(&Mode::Disarmed);
+        queue.clear();
+        queue.extend(disarmed.then_some(Mode::Disarmed));
+        before - queue.len()
+    };
+    link(MODES, WhenFull::DropOldest(fold), bell)
+}
+
 /// Drops from the front up to the next keyframe of the same stream, and marks the gap on it.
-fn drop_oldest_gop(queue: &mut VecDeque<Packet>, incoming: &mut Packet) -> usize {
+pub(super) fn drop_oldest_gop(queue: &mut VecDeque<Packet>, incoming: &mut Packet) -> usize {
     let Some(stream) = queue.front().map(|packet| packet.stream) else {
         return 0;
     };
@@ -52,18 +83,19 @@ fn drop_oldest_gop(queue: &mut VecDeque<Packet>, incoming: &mut Packet) -> usize
     before - queue.len()
 }
 
-/// The lanes' ends that a source's packets and states go to.
+/// The jobs' ends that a source's packets and states go to.
 #[derive(Clone)]
 pub(super) struct Lanes {
-    pub(super) watch: Sender<Packet>,
+    pub(super) detect: Sender<Packet>,
     pub(super) record: Sender<Packet>,
-    pub(super) orders: Sender<Order>,
-    /// Whether the watch lane wants to be woken for every packet.
+    /// That the camera's pictures stay away.
+    pub(super) away: Sender<()>,
+    /// Whether the detect job wants to be woken for every packet.
     pub(super) attentive: Arc<AtomicBool>,
     pub(super) status: Status,
 }
 
-/// One stream's way into the lanes.
+/// One stream's way to the jobs.
 pub(super) struct PacketFeed {
     role: StreamRole,
     id: CameraId,
@@ -114,8 +146,8 @@ impl PacketFeed {
             .get_or_create(&self.part)
             .inc_by(packet.data.len() as u64);
         let lost = match self.role {
-            StreamRole::Sub => self.lanes.record.dropped() + self.lanes.watch.dropped(),
-            // Both streams share the record lane's link: its losses are counted once.
+            StreamRole::Sub => self.lanes.record.dropped() + self.lanes.detect.dropped(),
+            // Both streams share the record job's link: its losses are counted once.
             StreamRole::Main => self.lost_before,
         };
         if lost > self.lost_before {
@@ -136,7 +168,7 @@ impl PacketFeed {
         self.online = false;
         self.away = Some(problem);
         if self.role == StreamRole::Sub {
-            self.lanes.orders.send(Order::Away);
+            self.lanes.away.send(());
         }
     }
 
@@ -149,22 +181,23 @@ impl PacketFeed {
     }
 }
 
-fn send(lane: &Sender<Packet>, packet: Packet, wake: bool) {
-    if wake {
-        lane.send(packet);
+/// A job that is gone takes nothing: its camera is started again, with links of its own.
+fn send(job: &Sender<Packet>, packet: Packet, wake: bool) {
+    let _taken = if wake {
+        job.send(packet)
     } else {
-        lane.send_quietly(packet);
-    }
+        job.send_quietly(packet)
+    };
 }
 
 impl PacketSink for PacketFeed {
     fn packet(&mut self, packet: Packet) {
         self.count(&packet);
-        // A lane that does not need every unit at once is woken for keyframes only; the others wait in the link.
+        // A job that does not need every unit at once is woken for keyframes only; the others wait in the link.
         let key = packet.key;
         if self.role == StreamRole::Sub {
             let wake = key || self.lanes.attentive.load(Ordering::Relaxed);
-            send(&self.lanes.watch, packet.clone(), wake);
+            send(&self.lanes.detect, packet.clone(), wake);
         }
         send(&self.lanes.record, packet, key);
     }
@@ -213,7 +246,10 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::flow::{Codec, MediaTime, Size, StreamFormat};
+    use crate::{
+        flow::{Codec, IncidentId, Label, MediaTime, NormRect, Size, StreamFormat},
+        testing::models::Painter,
+    };
 
     fn incoming() -> Packet {
         packets("p", StreamRole::Sub).next().unwrap()
@@ -239,6 +275,47 @@ mod tests {
             data: Bytes::from_static(b"x"),
             arrived: MediaTime::ZERO,
         })
+    }
+
+    #[test]
+    fn the_best_view_of_an_incident_waits_and_the_newest_incident_wins() {
+        let (tx, rx) = view_link(&Bell::new());
+        let view = |incident, quality| View {
+            incident,
+            label: Label::Person,
+            frame: Painter::new(16, 16).frame(MediaTime::ZERO, |_, _| [100, 128, 128]),
+            rect: NormRect::FULL,
+            quality,
+        };
+        let (first, second) = (IncidentId::new(), IncidentId::new());
+        for (incident, quality) in [(first, 0.2), (first, 0.5), (first, 0.3)] {
+            assert!(tx.send(view(incident, quality)));
+        }
+        assert_eq!(rx.try_recv().unwrap().quality, 0.5);
+        assert!(rx.try_recv().is_none());
+        tx.send(view(first, 0.9));
+        tx.send(view(second, 0.1));
+        assert_eq!(rx.try_recv().unwrap().incident, second);
+        // A person takes the place of the van of the same incident.
+        let van = Label::Car;
+        assert!(tx.send(View {
+            label: van,
+            ..view(first, 0.9)
+        }));
+        assert!(tx.send(view(first, 0.1)));
+        assert_eq!(rx.try_recv().unwrap().label, Label::Person);
+    }
+
+    #[test]
+    fn of_too_many_modes_the_newest_counts_and_that_it_was_disarmed() {
+        let (tx, rx) = mode_link(&Bell::new());
+        for n in 0..100 {
+            let mode = if n == 7 { Mode::Disarmed } else { Mode::Armed };
+            assert!(tx.send(mode));
+        }
+        let left: Vec<_> = std::iter::from_fn(|| rx.try_recv()).collect();
+        assert!(left.len() <= MODES);
+        assert_eq!((left[0], left.last()), (Mode::Disarmed, Some(&Mode::Armed)));
     }
 
     #[test]

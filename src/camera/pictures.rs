@@ -10,7 +10,7 @@ use super::view::View;
 use crate::{
     base::cpu::StageCpu,
     config::DecoderChoice,
-    flow::{Frame, IncidentId, MediaTime, Packet, Polygon},
+    flow::{Frame, IncidentId, Label, MediaTime, Packet, Polygon},
     ingest::{Decoder, Feed},
 };
 
@@ -40,6 +40,8 @@ struct Better {
 /// The picture of one open incident.
 #[derive(Default)]
 struct Shown {
+    /// What it shows.
+    label: Option<Label>,
     quality: f32,
     since: MediaTime,
     /// The best view since the picture was taken.
@@ -117,6 +119,10 @@ impl Pictures {
     pub(super) fn view(&mut self, view: View) -> Option<View> {
         let (incident, now) = (view.incident, view.frame.time);
         let shown = self.open.get_mut(&incident)?;
+        if shown.label.replace(view.label) != Some(view.label) {
+            // The incident is called after something else now: no picture of what it was called after before may stay.
+            (shown.quality, shown.better) = (0.0, None);
+        }
         let key = self
             .keys
             .iter()
@@ -220,9 +226,14 @@ mod tests {
         }
 
         fn view(&mut self, at: f64, quality: f32) {
+            self.view_of(Label::Person, at, quality);
+        }
+
+        fn view_of(&mut self, label: Label, at: f64, quality: f32) {
             let time = MediaTime::from_secs_f64(at);
             let view = View {
                 incident: self.incident,
+                label,
                 frame: Painter::new(16, 16).frame(time, |_, _| [100, 128, 128]),
                 rect: NormRect::FULL,
                 quality,
@@ -291,6 +302,17 @@ mod tests {
         rig.end(16.0);
         assert_eq!(rig.shown[3..], [(15.0, 0.9)]);
         assert_eq!(rig.news, [4.0, 14.0, 16.0]);
+    }
+
+    #[test]
+    fn a_person_takes_the_place_of_the_car_at_once_however_large_it_was() {
+        let mut rig = Rig::new();
+        rig.view_of(Label::Car, 0.0, 0.8);
+        rig.view_of(Label::Car, 1.0, 1.2);
+        rig.view_of(Label::Person, 2.0, 0.1);
+        assert_eq!(rig.shown, [(0.0, 0.8), (2.0, 0.1)]);
+        rig.end(3.0);
+        assert_eq!(rig.shown.len(), 2, "the larger car never comes back");
     }
 
     #[test]

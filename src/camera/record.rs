@@ -1,25 +1,22 @@
-//! The record lane's steps: packets and reports in, files and outbox rows out. No thread, no clock.
+//! The record job's steps: packets and reports in, files and outbox rows out. No thread, no clock.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{
     Shared,
+    entry::{ClipEntry, ClipSummary},
     pictures::Pictures,
-    rewrite::Rewrite,
+    transcode::{Route, Transcode, Transcoder},
     view::{Report, View},
 };
 use crate::{
-    base::{
-        board::Board,
-        cpu::{Stage, StageCpu},
-    },
-    clip::{ClipError, ClipEvent, Recorder, crop, thumbnail},
+    base::cpu::{Stage, StageCpu},
+    clip::{ClipEvent, Recorder, crop, thumbnail},
     config::{CameraConfig, ClipConfig},
     flow::{
-        CameraId, Codec, Incident, IncidentId, IncidentState, MediaFile, MediaKind, MediaTime,
-        Mode, Packet, Problem, Rendition, StreamRole,
+        CameraId, Codec, Incident, IncidentState, MediaTime, Mode, Packet, Rendition, StreamRole,
     },
     outbox::{Outbox, PictureKind, sinks::LiveState},
 };
@@ -35,51 +32,37 @@ pub struct Record {
     pictures: Pictures,
     outbox: Arc<Outbox>,
     live: LiveState,
-    board: Board,
+    entry: ClipEntry,
     stages: StageCpu,
     bytes: u64,
-    summaries: BTreeMap<IncidentId, ClipSummary>,
-    closed: Vec<ClipSummary>,
-    refusal_told: bool,
-    /// Clips that are encoded anew: all of them where there is a privacy mask, else those of H.265 for browsers.
-    rewrite: Option<Rewrite>,
+    /// Clips that are encoded again: all of them where there is a privacy mask, else those of H.265 for browsers.
+    transcode: Option<Transcode>,
     masked: bool,
     /// What was last seen of the watched stream's coding.
     h265: bool,
     mode: Mode,
 }
 
-/// A closed clip of the watched stream.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ClipSummary {
-    /// Whose.
-    pub incident: IncidentId,
-    /// Media segments.
-    pub segments: u32,
-    /// Bytes of segments and headers.
-    pub bytes: u64,
-    /// Time of the first picture.
-    pub start: MediaTime,
-    /// End of the last picture.
-    pub end: MediaTime,
-}
-
-impl ClipSummary {
-    fn new(incident: IncidentId) -> Self {
-        Self {
-            incident,
-            segments: 0,
-            bytes: 0,
-            start: MediaTime::ZERO,
-            end: MediaTime::ZERO,
-        }
-    }
-}
-
 impl Record {
-    /// A lane for the camera `config`.
+    /// The recorder of the camera `config`, which transcodes in line.
     #[must_use]
     pub fn new(config: &CameraConfig, mode: Mode, shared: &Shared) -> Self {
+        let route = transcodes(config).map(|rendition| {
+            let transcoder = Transcoder::new(rendition, config, shared.stages.clone());
+            Route::Inline(Box::new(transcoder))
+        });
+        let entry = ClipEntry::new(&config.id, shared);
+        Self::with(config, mode, shared, route, entry)
+    }
+
+    /// The same, with what it transcodes sent along `route`.
+    pub(super) fn with(
+        config: &CameraConfig,
+        mode: Mode,
+        shared: &Shared,
+        route: Option<Route>,
+        entry: ClipEntry,
+    ) -> Self {
         let masked = !config.privacy_mask.is_empty();
         // Nothing of a masked camera is kept as it came.
         let roles = [
@@ -90,11 +73,6 @@ impl Record {
                 .filter(|_| !masked)
                 .map(|_| StreamRole::Main),
         ];
-        let rewritten = match (masked, config.clip.preview) {
-            (true, _) => Some(Rendition::Sub),
-            (false, true) => Some(Rendition::Preview),
-            (false, false) => None,
-        };
         Self {
             id: config.id.clone(),
             clip: config.clip.clone(),
@@ -106,14 +84,10 @@ impl Record {
             pictures: Pictures::new(config.privacy_mask.clone(), shared.stages.clone()),
             outbox: shared.outbox.clone(),
             live: shared.live.clone(),
-            board: shared.board.clone(),
+            entry,
             stages: shared.stages.clone(),
             bytes: 0,
-            summaries: BTreeMap::new(),
-            closed: Vec::new(),
-            refusal_told: false,
-            rewrite: rewritten
-                .map(|rendition| Rewrite::new(rendition, config, shared.stages.clone())),
+            transcode: route.map(|route| Transcode::new(route, &config.clip)),
             masked,
             h265: false,
             mode,
@@ -139,7 +113,7 @@ impl Record {
         if packet.stream == StreamRole::Sub {
             self.h265 = packet.format.codec == Codec::H265;
             if self.masked || self.h265 {
-                self.on_rewrite(|rewrite| rewrite.packet(packet));
+                self.on_transcode(|transcode| transcode.packet(packet));
             }
         }
     }
@@ -155,18 +129,20 @@ impl Record {
             IncidentState::Updated => {
                 let (id, at) = (incident.id, report.newest);
                 let recording = report.change.recording;
-                self.on_all(|recorder| {
+                self.on_streams(|_, recorder| {
                     if recording {
                         recorder.resume(id, at)
                     } else {
                         recorder.pause(id, at)
                     }
                 });
+                self.on_transcode(|transcode| transcode.record(id, recording, at));
             }
             IncidentState::Ended => {
                 let until = incident.end.unwrap_or(report.newest) + self.clip.post_roll;
                 let id = incident.id;
-                self.on_all(|recorder| recorder.end(id, until));
+                self.on_streams(|_, recorder| recorder.end(id, until));
+                self.on_transcode(|transcode| transcode.end(id, until));
                 if let Some(last) = self.pictures.ended(id) {
                     self.show(&last);
                 }
@@ -184,10 +160,10 @@ impl Record {
                 let (id, start) = (incident.id, incident.start);
                 self.on_streams(|_, recorder| recorder.start(id, dir.clone(), start));
                 if self.masked || self.h265 {
-                    self.on_rewrite(|rewrite| rewrite.start(id, dir, start));
+                    self.on_transcode(|transcode| transcode.start(id, dir, start));
                 }
             }
-            Err(error) => self.disk_problem(&error.to_string()),
+            Err(error) => self.entry.disk_problem(&error.to_string()),
         }
     }
 
@@ -203,7 +179,7 @@ impl Record {
     fn tell_news(&mut self) {
         for incident in self.pictures.take_news() {
             if let Err(error) = self.outbox.better_picture(incident) {
-                self.disk_problem(&error.to_string());
+                self.entry.disk_problem(&error.to_string());
             }
         }
     }
@@ -221,14 +197,14 @@ impl Record {
             Ok(())
         });
         if let Err(error) = stored {
-            self.disk_problem(&format!("{error:#}"));
+            self.entry.disk_problem(&format!("{error:#}"));
         }
     }
 
     /// Time passes: clips whose stream has gone away are closed.
     pub fn tick(&mut self, now: MediaTime) {
         self.on_streams(|_, recorder| recorder.tick(now));
-        self.on_rewrite(|rewrite| rewrite.tick(now));
+        self.on_transcode(|transcode| transcode.tick(now));
     }
 
     /// Disarmed: nothing is kept, the pre-roll is emptied, and no later clip reaches back before arming.
@@ -237,14 +213,14 @@ impl Record {
         if mode == Mode::Disarmed {
             self.pictures.clear();
             self.on_streams(|_, recorder| recorder.clear());
-            self.on_rewrite(Rewrite::clear);
+            self.on_transcode(Transcode::clear);
         }
     }
 
     /// Closes every clip with what has come so far.
     pub fn finish(&mut self) {
         self.on_streams(|_, recorder| recorder.finish());
-        self.on_rewrite(Rewrite::finish);
+        self.on_transcode(Transcode::finish);
     }
 
     /// Bytes of encoded pictures received, both streams.
@@ -255,7 +231,12 @@ impl Record {
 
     /// Clips closed since the last call, of the watched stream.
     pub fn take_closed(&mut self) -> Vec<ClipSummary> {
-        std::mem::take(&mut self.closed)
+        self.entry.take_closed()
+    }
+
+    /// Whether a clip is open, so that time matters.
+    pub(super) fn busy(&self) -> bool {
+        self.streams.iter().any(|(_, recorder)| !recorder.at_rest())
     }
 
     /// Runs `step` on each stream's recorder, and enters what it finished in the outbox.
@@ -267,99 +248,22 @@ impl Record {
                 .iter_mut()
                 .flat_map(|(role, recorder)| step(*role, recorder))
                 .collect();
-            events.into_iter().for_each(|event| self.enter(event));
+            events.into_iter().for_each(|event| self.entry.enter(event));
         });
     }
 
-    /// Runs `step` on every recorder.
-    fn on_all(&mut self, step: impl Fn(&mut Recorder) -> Vec<ClipEvent>) {
-        self.on_streams(|_, recorder| step(recorder));
-        self.on_rewrite(|rewrite| rewrite.with(step));
+    /// Runs `step` on what is encoded again, where there is such a thing, and enters what it finished in the outbox.
+    fn on_transcode(&mut self, step: impl FnOnce(&mut Transcode) -> Vec<ClipEvent>) {
+        let events = self.transcode.as_mut().map(step).unwrap_or_default();
+        events.into_iter().for_each(|event| self.entry.enter(event));
     }
+}
 
-    /// Runs `step` on what encodes anew, where there is such a thing, and enters what it finished in the outbox.
-    fn on_rewrite(&mut self, step: impl FnOnce(&mut Rewrite) -> Vec<ClipEvent>) {
-        let events = self.rewrite.as_mut().map(step).unwrap_or_default();
-        events.into_iter().for_each(|event| self.enter(event));
-    }
-
-    fn enter(&mut self, event: ClipEvent) {
-        let entered = match event {
-            ClipEvent::File(file) => {
-                self.board.part("disk", None);
-                self.sum_up(file.incident, &file);
-                self.outbox.media(&file)
-            }
-            ClipEvent::Uses { incident, file } => {
-                self.sum_up(incident, &file);
-                self.outbox.uses(incident, &file)
-            }
-            ClipEvent::Closed {
-                incident,
-                rendition,
-                span,
-            } => {
-                if rendition == Rendition::Sub {
-                    let mut summary = self
-                        .summaries
-                        .remove(&incident)
-                        .unwrap_or(ClipSummary::new(incident));
-                    (summary.start, summary.end) = span.unwrap_or_default();
-                    self.closed.push(summary);
-                }
-                self.outbox.clip_closed(incident, rendition)
-            }
-            ClipEvent::Refused {
-                incident,
-                rendition,
-                error,
-            } => {
-                if rendition == Rendition::Sub {
-                    self.closed.push(ClipSummary::new(incident));
-                }
-                if !std::mem::replace(&mut self.refusal_told, true) {
-                    tracing::warn!(camera = %self.id, "{error}");
-                }
-                self.outbox.clip_refused(incident, &error.to_string())
-            }
-            ClipEvent::Trouble {
-                incident,
-                error,
-                lost,
-            } => {
-                if let (ClipError::DiskFull { needed, .. }, false) = (&error, lost) {
-                    self.outbox.room_for(*needed);
-                }
-                if lost {
-                    tracing::error!(camera = %self.id, %incident, "a part of the clip was given up: {error}");
-                }
-                self.disk_problem(&error.to_string());
-                return;
-            }
-        };
-        if let Err(error) = entered {
-            self.disk_problem(&error.to_string());
-        }
-    }
-
-    fn sum_up(&mut self, incident: IncidentId, file: &MediaFile) {
-        if file.rendition == Rendition::Sub {
-            let summary = self
-                .summaries
-                .entry(incident)
-                .or_insert(ClipSummary::new(incident));
-            summary.bytes += file.bytes;
-            summary.segments += u32::from(file.kind == MediaKind::Media);
-        }
-    }
-
-    fn disk_problem(&self, message: &str) {
-        let problem = Problem {
-            message: message.to_owned(),
-            hint: "free some space on the data disk or lower [outbox] quota; alerts go on without their clips".to_owned(),
-        };
-        if self.board.part("disk", Some(problem)) {
-            tracing::error!(camera = %self.id, "{message}");
-        }
+/// Which rendition of the camera's clips is encoded again, if any.
+pub(super) fn transcodes(config: &CameraConfig) -> Option<Rendition> {
+    match (config.privacy_mask.is_empty(), config.clip.preview) {
+        (false, _) => Some(Rendition::Sub),
+        (true, true) => Some(Rendition::Preview),
+        (true, false) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::sharpness::sharpness;
 use crate::{
-    flow::{Frame, IncidentChange, IncidentId, IncidentState, MediaTime, NormRect, Track},
+    flow::{Frame, IncidentChange, IncidentId, IncidentState, Label, MediaTime, NormRect, Track},
     outbox::{Outbox, OutboxError, sinks::LiveState},
 };
 
@@ -14,6 +14,8 @@ const SMEARED: f32 = 0.6;
 pub struct View {
     /// Of which incident.
     pub incident: IncidentId,
+    /// What is seen: what the incident is called after.
+    pub label: Label,
     /// The picture.
     pub frame: Frame,
     /// Where in it.
@@ -23,10 +25,16 @@ pub struct View {
 }
 
 impl View {
-    /// The best view that `tracks` offer in `frame`, if any of them was seen in it.
-    pub(super) fn best(incident: IncidentId, frame: &Frame, tracks: &[Track]) -> Option<Self> {
+    /// The best view of a `label` that `tracks` offer in `frame`, if one was seen in it. Whatever else is in view, such as a
+    /// parked van behind a person, is not what the incident is about.
+    pub(super) fn best(
+        (incident, label): (IncidentId, Label),
+        frame: &Frame,
+        tracks: &[Track],
+    ) -> Option<Self> {
         let (rect, quality) = tracks
             .iter()
+            .filter(|track| track.label == label)
             .filter_map(|track| {
                 let rect = track.seen?;
                 Some((rect, quality(frame, rect, track.score)))
@@ -34,6 +42,7 @@ impl View {
             .max_by(|a, b| a.1.total_cmp(&b.1))?;
         Some(Self {
             incident,
+            label,
             frame: frame.clone(),
             rect,
             quality,
@@ -69,15 +78,26 @@ impl Report {
     pub fn commit(&self, outbox: &Outbox, live: &LiveState) -> Result<(), OutboxError> {
         let incident = &self.change.incident;
         outbox.alert(incident, self.confirmed_by)?;
-        live.person(&incident.camera, incident.state != IncidentState::Ended);
+        // A car or a dog is not somebody.
+        let somebody = incident.label == Label::Person && incident.state != IncidentState::Ended;
+        live.person(&incident.camera, somebody);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
     use super::*;
-    use crate::testing::models::Painter;
+    use crate::{
+        base::{clock::SystemClock, telemetry::Metrics},
+        config::OutboxConfig,
+        flow::{SiteId, TrackId, TrackState},
+        testing::models::Painter,
+    };
 
     /// Repeatable noise, evenly spread over -1..1.
     fn noise(x: usize, y: usize) -> f32 {
@@ -131,6 +151,82 @@ mod tests {
         }
         assert!(last < 0.85 * sharp, "{last} of {sharp}");
         assert!(last >= SMEARED * sharp, "bounded: {last} of {sharp}");
+    }
+
+    fn track(label: Label, rect: NormRect, score: f32) -> Track {
+        Track {
+            id: TrackId(1),
+            label,
+            state: TrackState::Tracked,
+            rect,
+            seen: Some(rect),
+            score,
+            top_score: score,
+            evidence: 1.0,
+            hits: 3,
+            first_seen: MediaTime::ZERO,
+            last_seen: MediaTime::ZERO,
+            first_rect: rect,
+            travelled: 0.5,
+            velocity: (0.0, 0.0),
+            leaving: false,
+        }
+    }
+
+    #[test]
+    fn the_picture_is_of_what_the_incident_is_called_after() {
+        let frame = figure(PLACE, 0, 0.0);
+        let van = NormRect::new(0.05, 0.1, 0.9, 0.95);
+        let tracks = [
+            track(Label::Car, van, 0.95),
+            track(Label::Person, PLACE, 0.6),
+        ];
+        let best = |label| View::best((IncidentId::new(), label), &frame, &tracks);
+        assert_eq!(best(Label::Person).unwrap().rect, PLACE);
+        assert_eq!(best(Label::Car).unwrap().rect, van);
+        assert!(best(Label::Dog).is_none());
+    }
+
+    #[test]
+    fn only_a_person_is_somebody() {
+        let dir = tempfile::tempdir().unwrap();
+        let site: SiteId = "home".parse().unwrap();
+        let outbox = Outbox::open(
+            dir.path(),
+            site.clone(),
+            SystemClock::start(),
+            OutboxConfig::default(),
+            Metrics::new(),
+        )
+        .unwrap();
+        let (live, told) = (LiveState::new(&site), Arc::new(Mutex::new(Vec::new())));
+        let heard = told.clone();
+        live.also_to(move |topic, word| {
+            assert_eq!(topic, "lares/home/door/person");
+            heard
+                .lock()
+                .push(String::from_utf8_lossy(word).into_owned());
+        });
+        for (label, state) in [
+            (Label::Car, IncidentState::Began),
+            (Label::Person, IncidentState::Updated),
+            (Label::Person, IncidentState::Ended),
+        ] {
+            let mut incident = crate::testing::incidents::visit(0.0);
+            (incident.label, incident.state) = (label, state);
+            let report = Report {
+                change: IncidentChange {
+                    incident,
+                    recording: false,
+                    subject: None,
+                },
+                view: None,
+                confirmed_by: None,
+                newest: MediaTime::ZERO,
+            };
+            report.commit(&outbox, &live).unwrap();
+        }
+        assert_eq!(*told.lock(), ["OFF", "ON", "OFF"]);
     }
 
     #[test]

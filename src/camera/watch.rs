@@ -1,4 +1,4 @@
-//! The watch lane's steps: a packet in, reports out. No thread, no clock: the caller brings both.
+//! The detect job's steps: a packet in, reports out. No thread, no clock: the caller brings both.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,8 +20,8 @@ use crate::{
     config::CameraConfig,
     event::{Events, Refusal, Step},
     flow::{
-        CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentId, IncidentState, MediaTime,
-        Mode, Packet, Track,
+        CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentId, IncidentState, Label,
+        MediaTime, Mode, Packet, Track,
     },
     infer::{CameraInfer, Look, Seen, Trigger},
     ingest::OnDemand,
@@ -63,7 +63,8 @@ pub struct Watch {
     demand: DecodeDemand,
     next_look: Option<MediaTime>,
     newest: MediaTime,
-    open: Option<IncidentId>,
+    /// The open incident, and what it is called after.
+    open: Option<(IncidentId, Label)>,
     reports: Vec<Report>,
     view: Option<View>,
     sightings: Vec<Sighting>,
@@ -78,7 +79,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A lane for the camera `config`, in mode `mode`. `bell` is rung when a look is done.
+    /// The eyes of the camera `config`, in mode `mode`. `bell` is rung when a look is done.
     #[must_use]
     pub fn new(
         config: &CameraConfig,
@@ -264,7 +265,7 @@ impl Watch {
         self.follow(step, Some(&seen.frame), Some(&tracks));
         self.view = self
             .open
-            .and_then(|incident| View::best(incident, &seen.frame, &tracks));
+            .and_then(|open| View::best(open, &seen.frame, &tracks));
         if self.pace != Pace::OnDemand {
             self.sightings.push(Sighting {
                 time,
@@ -290,16 +291,16 @@ impl Watch {
         self.refusals.extend(step.refusals);
         for change in step.changes {
             let incident = &change.incident;
-            let view = frame
-                .zip(tracks)
-                .and_then(|(frame, tracks)| View::best(incident.id, frame, tracks));
+            let view = frame.zip(tracks).and_then(|(frame, tracks)| {
+                View::best((incident.id, incident.label), frame, tracks)
+            });
             match incident.state {
                 IncidentState::Began => {
                     self.metrics.incidents.get_or_create(&self.label()).inc();
-                    self.open = Some(incident.id);
+                    self.open = Some((incident.id, incident.label));
                     tracing::info!(camera = %self.id, incident = %incident.id, score = format_args!("{:.2}", incident.score), "{} seen", incident.label);
                 }
-                IncidentState::Updated => {}
+                IncidentState::Updated => self.open = Some((incident.id, incident.label)),
                 IncidentState::Ended => {
                     self.open = None;
                     tracing::info!(camera = %self.id, incident = %incident.id, reason = incident.end_reason.map_or("", EndReason::as_str), "incident ended");
@@ -358,6 +359,12 @@ impl Watch {
     #[must_use]
     pub fn attentive(&self) -> bool {
         matches!(self.demand, DecodeDemand::Awake { .. })
+    }
+
+    /// Whether something is under way in which time matters: it is awake, an incident is open, or an answer is to come.
+    #[must_use]
+    pub fn busy(&self) -> bool {
+        self.attentive() || self.open.is_some() || self.eyes.pending()
     }
 
     /// Pictures decoded so far.

@@ -72,7 +72,10 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 
     let file = scratch.path().join("lares.toml");
     fs::write(&file, configuration(url, &store))?;
-    let config = Config::load(&file, &environment())?;
+    let mut config = Config::load(&file, &environment())?;
+    if let Some(hub) = &mut config.hub {
+        hub.open_page = true;
+    }
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

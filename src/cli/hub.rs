@@ -22,6 +22,7 @@ Examples:
   lares hub --config hub.toml                    receive from the boxes of [hub] sites until stopped
   lares hub --config hub.toml keys               what to write into the configuration of each box
   lares hub --config hub.toml account add anna   an account for the page; the password comes from standard input
+  lares hub --config hub.toml account reset anna a new password for somebody who is locked out
   lares hub --config hub.toml account ls";
 
 /// Receive what boxes send, without watching cameras
@@ -55,6 +56,11 @@ enum Account {
         /// It may look, not change
         #[arg(long)]
         viewer: bool,
+    },
+    /// Give one a new password, for who is locked out; it loses its second factor, and its sessions end
+    Reset {
+        /// Which
+        name: String,
     },
     /// List them
     Ls,
@@ -191,6 +197,14 @@ fn account(config: &HubConfig, command: &Account, out: &mut dyn Write) -> anyhow
             let password = password().context("cannot read the password from standard input")?;
             book.add(name, &password, *viewer)?;
             writeln!(out, "{name} can log in to the page now")?;
+        }
+        Account::Reset { name } => {
+            let password = password().context("cannot read the password from standard input")?;
+            book.reset(name, &password)?;
+            writeln!(
+                out,
+                "{name} can log in with the new password now, without a code; its sessions have ended"
+            )?;
         }
         Account::Ls => {
             for (name, role) in book.all()? {

@@ -107,6 +107,19 @@ impl ConfigArg {
     }
 }
 
+/// An error with its causes, each said once: many an error says its cause in its own sentence.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -119,7 +132,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "lares: {error:#}");
+            let _ = writeln!(io::stderr(), "lares: {}", sentence(&error));
             ExitCode::FAILURE
         }
     }
@@ -177,6 +190,17 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let path = std::path::PathBuf::from("lares.toml");
+        let source = cause();
+        let said = sentence(&crate::config::ConfigError::Unreadable { path, source }.into());
+        assert_eq!(said.matches(&cause().to_string()).count(), 1, "{said}");
+        let said = sentence(&anyhow::Error::from(cause()).context("cannot write"));
+        assert_eq!(said, format!("cannot write: {}", cause()));
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -35,8 +35,12 @@ use crate::{
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics},
     },
-    camera::{ClipSummary, Pace, Record, Report, Shared, Stills, Watch},
+    camera::{
+        CameraPipeline, ClipSummary, Keeper, Note, Pace, Record, Report, Shared, Stills, View,
+        Watch,
+    },
     config::{CameraConfig, Config},
+    event::Refusal,
     flow::{EndReason, IncidentId, IncidentState, MediaTime, Mode, SiteId, StreamRole},
     infer::Infer,
     ingest::{self, FileSource},
@@ -137,7 +141,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             if super::is_broken_pipe(&error) {
                 return Err(error);
             }
-            let _ = writeln!(io::stderr(), "lares: {error:#}");
+            let _ = writeln!(io::stderr(), "lares: {}", super::sentence(&error));
             code = ExitCode::FAILURE;
         }
     }
@@ -215,25 +219,23 @@ impl Replay<'_> {
             stages: self.stages.clone(),
             receiving: None,
             stills: Stills::default(),
+            scratch: folder.path().to_owned(),
         };
-        let mut watch = Watch::new(
+        let watch = Watch::new(
             &self.camera,
             Mode::Armed,
             self.pace(),
             &shared,
             &Bell::new(),
         );
-        let mut record = Record::new(&self.camera, Mode::Armed, &shared);
-        let mut lanes = Lanes {
+        let visits = Visits {
             name: &name,
             json: self.args.json,
             explain: self.args.explain,
-            watch: &mut watch,
-            record: &mut record,
-            outbox: &outbox,
-            live: &shared.live,
+            record: Record::new(&self.camera, Mode::Armed, &shared),
             visits: BTreeMap::new(),
         };
+        let mut pipeline = CameraPipeline::new(watch, visits, &shared);
 
         let bar = progress(self.args.json, path);
         let mut presented = Presented::default();
@@ -247,11 +249,14 @@ impl Replay<'_> {
             if self.mot.is_some() {
                 presented.note(packet.time);
             }
-            lanes.record.packet(&packet);
-            lanes.watch.packet(packet);
-            lanes.watch.settle();
-            lanes.tell(out)?;
-            for sighting in lanes.watch.take_sightings() {
+            pipeline.keeper.record.packet(&packet);
+            let sightings = pipeline.step(|watch| {
+                watch.packet(packet);
+                watch.settle();
+                watch.take_sightings()
+            })?;
+            pipeline.keeper.print_over(out)?;
+            for sighting in sightings {
                 write_mot(
                     self.mot.as_mut(),
                     &sighting,
@@ -259,14 +264,12 @@ impl Replay<'_> {
                     presented.number(sighting.time),
                 )?;
             }
-            bar.set_position(lanes.record.received_bytes());
+            bar.set_position(pipeline.keeper.record.received_bytes());
         }
-        lanes.watch.drain();
-        lanes.tell(out)?;
-        lanes.watch.finish(EndReason::Stream);
-        lanes.tell(out)?;
-        lanes.record.finish();
-        lanes.tell(out)?;
+        pipeline.step(Watch::drain)?;
+        pipeline.step(|watch| watch.finish(EndReason::Stream))?;
+        pipeline.keeper.record.finish();
+        pipeline.keeper.print_over(out)?;
         bar.finish_and_clear();
         if let Some(damage) = source.damage() {
             let _ = writeln!(io::stderr(), "lares: {damage}");
@@ -296,11 +299,11 @@ impl Replay<'_> {
             video_s: rounded(end.secs_f64()),
             wall_s: rounded(wall.elapsed().as_secs_f64()),
             cpu_s: rounded(spent),
-            source_bytes: record.received_bytes(),
+            source_bytes: pipeline.keeper.record.received_bytes(),
             upload_bytes: outbox.totals()?.upload_bytes,
             frames: Frames {
                 received,
-                decoded: watch.decoded(),
+                decoded: pipeline.watch().decoded(),
                 motion: looks.0 - looks_before.0,
                 person_runs: looks.1 - looks_before.1,
             },
@@ -364,48 +367,58 @@ impl Folder {
     }
 }
 
-/// Both lanes of one video, and what has not been told yet.
-struct Lanes<'a> {
+/// The recorder of one video, and what has not been printed yet.
+struct Visits<'a> {
     name: &'a str,
     json: bool,
     explain: bool,
-    watch: &'a mut Watch,
-    record: &'a mut Record,
-    outbox: &'a Arc<Outbox>,
-    live: &'a LiveState,
+    record: Record,
     visits: BTreeMap<IncidentId, Visit>,
 }
 
-impl Lanes<'_> {
-    /// Hands what the watch lane found to the record lane, and prints what is over.
-    fn tell(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
-        for refusal in self.watch.take_refusals() {
-            if self.explain {
-                writeln!(
-                    io::stderr(),
-                    "{}  {}",
-                    self.name,
-                    explain::refusal(&refusal)
-                )?;
+impl Keeper for Visits<'_> {
+    fn note(&mut self, note: Note) -> Result<(), Note> {
+        let report = match note {
+            Note::Report(report) => *report,
+            Note::Mode(mode) => {
+                self.record.set_mode(mode);
+                return Ok(());
             }
+        };
+        self.record.report(&report);
+        if self.explain {
+            self.say(&explain::change(&report));
         }
-        for report in self.watch.take_reports() {
-            report.commit(self.outbox, self.live)?;
-            self.record.report(&report);
-            if self.explain {
-                writeln!(io::stderr(), "{}  {}", self.name, explain::change(&report))?;
-            }
-            let id = report.change.incident.id;
-            let visit = self.visits.entry(id).or_insert_with(|| Visit {
+        let visit = self
+            .visits
+            .entry(report.change.incident.id)
+            .or_insert_with(|| Visit {
                 first_alert: report.newest,
                 report: report.clone(),
                 clip: None,
             });
-            visit.report = report;
+        visit.report = report;
+        Ok(())
+    }
+
+    fn view(&mut self, view: View) {
+        self.record.view(view);
+    }
+
+    fn refused(&mut self, refusal: &Refusal) {
+        if self.explain {
+            self.say(&explain::refusal(refusal));
         }
-        if let Some(view) = self.watch.take_view() {
-            self.record.view(view);
-        }
+    }
+}
+
+impl Visits<'_> {
+    fn say(&self, text: &impl std::fmt::Display) {
+        let _ = writeln!(io::stderr(), "{}  {text}", self.name);
+    }
+
+    /// Prints what is over.
+    fn print_over(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
         for clip in self.record.take_closed() {
             if let Some(visit) = self.visits.get_mut(&clip.incident) {
                 visit.clip = Some(clip);

@@ -3,10 +3,16 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::bail;
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArg, environment, stop};
-use crate::{app::App, config::Config, outbox::WITNESS_VARIABLE};
+use crate::{app::App, base::tasks::Tasks, config::Config, outbox::WITNESS_VARIABLE};
+
+/// Exit status when too much hung or panicked. Anything but zero has the service manager start Lares afresh.
+const GAVE_UP: u8 = 70;
+/// Beyond the time for stopping, until the program ends whatever hangs.
+const END_AFTER: Duration = Duration::from_secs(3);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,7 +57,7 @@ impl RunArgs {
     }
 }
 
-/// Runs the agent until Ctrl-C or SIGTERM.
+/// Runs the agent until Ctrl-C or SIGTERM, or until too much of it has hung or panicked.
 ///
 /// # Errors
 /// When the configuration cannot be used, or what the agent cannot do without is missing.
@@ -68,7 +74,24 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
-    runtime.block_on(stop::asked(CancellationToken::new()))?;
+    let fatal = app.fatal().clone();
+    runtime.block_on(stop::asked(fatal.clone()))?;
+    if fatal.is_cancelled() {
+        end_for_sure(app.grace(), &runtime)?;
+    }
     drop(stop::in_good_order(app, runtime));
-    Ok(ExitCode::SUCCESS)
+    Ok(if fatal.is_cancelled() {
+        ExitCode::from(GAVE_UP)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// What hangs may hang stopping up too: the program ends all the same, a little later than it should have stopped.
+fn end_for_sure(grace: Duration, runtime: &Runtime) -> std::io::Result<()> {
+    let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
+    tasks.thread("end", move || {
+        std::thread::sleep(grace + END_AFTER);
+        std::process::exit(GAVE_UP.into());
+    })
 }

@@ -222,6 +222,12 @@ impl Recorder {
         events
     }
 
+    /// Whether no clip is open and no file waits for the disk: time may pass unnoticed.
+    #[must_use]
+    pub fn at_rest(&self) -> bool {
+        self.clips.is_empty() && self.spool.is_empty()
+    }
+
     /// Whether no clip is open.
     #[must_use]
     pub fn idle(&self) -> bool {

@@ -57,6 +57,11 @@ impl Spool {
         }
     }
 
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Queues a file; [`ClipEvent::File`] follows once it is on disk.
     pub(super) fn write(&mut self, file: MediaFile, content: Content, now: MediaTime) {
         self.bytes += content.bytes;

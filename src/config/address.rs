@@ -98,6 +98,9 @@ mod tests {
     fn a_change_of_what_is_left_out_can_be_noticed() {
         let print = |address: &str| fingerprinted(&address.parse().unwrap());
         let (one, two) = (print("rtsp://cam/x?p=1"), print("rtsp://cam/x?p=2"));
-        assert!(one.starts_with("rtsp://cam/x (") && one != two, "{one} {two}");
+        assert!(
+            one.starts_with("rtsp://cam/x (") && one != two,
+            "{one} {two}"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use url::Url;
+use url::{Host, Url};
 
 use super::{
     ByteSize, CameraConfig, ClipConfig, DecoderChoice, DetectConfig, IncidentConfig, LookPolicy,
@@ -141,11 +141,34 @@ struct Access {
     ca_file: Option<PathBuf>,
 }
 
+/// What is said of an address that a login with special characters has torn apart. It repeats nothing of the address.
+const TORN: &str = "cannot be read: the user name or the password in it holds a character with a meaning of its own in addresses, such as \
+    # / ? or @. Write these as %23 %2F %3F %40, or take the login out of the address and give it with user and password_file";
+
+/// Whether a login with special characters has torn `url` apart: "#", "/" and "?" end the host, and what belongs behind the "@" is then
+/// elsewhere. RTSP knows no fragment, and a host before a stray "@" has no domain.
+fn is_torn(url: &Url) -> bool {
+    let stray = [url.path(), url.query().unwrap_or_default()]
+        .iter()
+        .any(|part| part.contains('@'));
+    let bare_word = matches!(url.host(), Some(Host::Domain(host)) if !host.contains('.'));
+    url.fragment().is_some() || stray && bare_word && url.username().is_empty()
+}
+
 /// A stream's address. A user and password in it are taken out, so that no log or page can show them.
 fn source(section: &Section<'_>, key: &'static str, access: &Access) -> Option<SourceConfig> {
     let text = section.text(key)?;
     let mut url = match Url::parse(&text) {
+        Ok(url) if is_torn(&url) => {
+            section.problem(key, TORN);
+            return None;
+        }
         Ok(url) => url,
+        // What is wrong may be a piece of a password: it is not repeated.
+        Err(_) if text.starts_with("rtsp") && text.contains('@') => {
+            section.problem(key, TORN);
+            return None;
+        }
         Err(error) => {
             section.problem(
                 key,

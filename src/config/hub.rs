@@ -1,11 +1,12 @@
 //! The `[hub]` of a configuration.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{
@@ -30,6 +31,11 @@ pub struct HubConfig {
     pub sites: Vec<SiteId>,
     /// Names by which browsers may ask for the page, beside addresses and the machine's own name.
     pub names: Vec<String>,
+    /// Networks of reverse proxies whose word on a browser's address and encryption counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// While nobody has an account, whoever reaches the page may change everything. Only the demo says so, and no file can.
+    #[serde(skip)]
+    pub open_page: bool,
     /// Incidents are deleted when they are this old.
     pub retention: Duration,
     /// Most bytes of uploads.
@@ -52,6 +58,8 @@ impl HubConfig {
             broker_listen: loopback(1883),
             sites: Vec::new(),
             names: Vec::new(),
+            trusted_proxies: Vec::new(),
+            open_page: false,
             retention: Duration::from_secs(30 * 24 * 3600),
             quota: ByteSize::mb(20_000),
             broker: None,
@@ -80,6 +88,8 @@ pub(super) fn hub(section: Section<'_>, data_dir: &Path, others: &Others<'_>) ->
         broker_listen: address("broker_listen", defaults.broker_listen),
         sites: sites(&section),
         names: section.words("names").unwrap_or_default(),
+        trusted_proxies: proxies(&section),
+        open_page: false,
         retention: section.duration("retention", defaults.retention, HOUR, DAY * 365),
         quota: section.parsed("quota").unwrap_or(defaults.quota),
         broker: other(&section, "broker", "mqtt", others.mqtt),
@@ -118,6 +128,25 @@ fn other<T: Clone>(
         );
     }
     there?.clone()
+}
+
+/// Networks as "10.1.0.0/16", or single addresses.
+fn proxies(section: &Section<'_>) -> Vec<IpNet> {
+    let words = section.words("trusted_proxies").unwrap_or_default();
+    let mut nets = Vec::new();
+    for word in words {
+        let net = word
+            .parse::<IpNet>()
+            .or_else(|_| word.parse::<IpAddr>().map(IpNet::from));
+        match net {
+            Ok(net) => nets.push(net),
+            Err(_) => section.problem(
+                "trusted_proxies",
+                format!("\"{word}\" is no address: write the proxy's, such as \"127.0.0.1\", or its network, such as \"10.1.0.0/16\""),
+            ),
+        }
+    }
+    nets
 }
 
 fn sites(section: &Section<'_>) -> Vec<SiteId> {

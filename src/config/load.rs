@@ -252,7 +252,7 @@ fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
         discovery,
         discovery_prefix: discovery_prefix.unwrap_or(usual.discovery_prefix),
         discovery_language,
-        url: usual.url,
+        ..usual
     })
 }
 
@@ -402,8 +402,9 @@ fn web(section: Section<'_>) -> WebConfig {
             },
         };
     }
+    let names = section.words("names").unwrap_or_default();
     section.done();
-    WebConfig { listen }
+    WebConfig { listen, names }
 }
 
 fn log(section: Section<'_>) -> LogConfig {

@@ -119,6 +119,9 @@ pub struct MqttConfig {
     pub discovery_prefix: String,
     /// The language in which it calls things.
     pub discovery_language: Language,
+    /// It is the broker of the hub in this program: what goes there does not leave the box.
+    #[serde(skip)]
+    pub here: bool,
 }
 
 impl MqttConfig {
@@ -137,6 +140,7 @@ impl MqttConfig {
             discovery: true,
             discovery_prefix: "homeassistant".to_owned(),
             discovery_language: Language::En,
+            here: false,
         }
     }
 }
@@ -209,6 +213,8 @@ pub struct KeepConfig {
 pub struct WebConfig {
     /// Where to listen; none: nowhere.
     pub listen: Option<SocketAddr>,
+    /// Names by which the machine may be asked, beside addresses and its own name.
+    pub names: Vec<String>,
 }
 
 /// Log.
@@ -220,10 +226,26 @@ pub struct LogConfig {
     pub json: bool,
 }
 
+/// Where the models lie, wherever the program is run from: in the current folder; in a working tree beside the program (programs lie in
+/// `target/PROFILE`, tests one deeper); or where a package puts them.
+fn models_dir() -> PathBuf {
+    const HERE: &str = "models";
+    let program = std::env::current_exe().ok();
+    let above = program
+        .iter()
+        .flat_map(|program| program.ancestors().skip(1).take(4));
+    let beside = above.flat_map(|dir| [dir.join(HERE), dir.join("share/lares/models")]);
+    std::iter::once(PathBuf::from(HERE))
+        .chain(beside)
+        .chain([PathBuf::from("/usr/share/lares/models")])
+        .find(|dir| dir.join("motion.toml").is_file())
+        .unwrap_or_else(|| PathBuf::from(HERE))
+}
+
 impl Default for ModelsConfig {
     fn default() -> Self {
         Self {
-            dir: PathBuf::from("models"),
+            dir: models_dir(),
             motion: "motion".to_owned(),
             person: "person".to_owned(),
             onnxruntime: None,
@@ -253,6 +275,7 @@ impl Default for WebConfig {
     fn default() -> Self {
         Self {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8088))),
+            names: Vec::new(),
         }
     }
 }

@@ -81,6 +81,9 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Secrets, whose keys name a file or a variable of the environment instead.
+const PLAIN_SECRETS: [&str; 5] = ["password", "secret", "secret_key", "token", "client_key"];
+
 /// A table of the file, or an empty one that stands for a missing table.
 pub(super) struct Section<'a> {
     reading: &'a Reading<'a>,
@@ -397,6 +400,17 @@ impl<'a> Section<'a> {
         for (key, _) in self.table.into_iter().flatten() {
             let name: &str = key.get_ref();
             if asked.contains(name) {
+                continue;
+            }
+            if PLAIN_SECRETS.contains(&name) && asked.iter().any(|key| key.ends_with("_file")) {
+                let named = format!("{name}_file");
+                let at = Some(key.span().start);
+                let file = asked.iter().find(|known| **known == named).copied();
+                let hint = format!(
+                    "does not stand in this file, which others may read: put it in a file of its own and write {} = \"/PATH\"",
+                    file.unwrap_or("password_file")
+                );
+                self.reading.problem(self.key(name), at, hint);
                 continue;
             }
             let near = asked

@@ -79,6 +79,9 @@ pub struct UploadConfig {
     pub password: Option<Secret>,
     /// PEM file of certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// It is the store of the hub in this program: what goes there does not leave the box.
+    #[serde(skip)]
+    pub here: bool,
 }
 
 impl UploadConfig {
@@ -94,6 +97,7 @@ impl UploadConfig {
             user: None,
             password: None,
             ca_file: None,
+            here: false,
         }
     }
 }
@@ -285,5 +289,6 @@ pub(super) fn upload(section: Section<'_>) -> Option<UploadConfig> {
         user,
         password,
         ca_file,
+        here: false,
     })
 }

@@ -145,6 +145,59 @@ fn a_wrong_address_hides_no_other_problem() {
 }
 
 #[test]
+fn a_login_that_tears_the_address_is_told_without_a_piece_of_it() {
+    for torn in [
+        "rtsp://viewer:Garden@Gate#24@127.0.0.1:28554/cam1",
+        "rtsp://viewer:Garden/Gate@10.0.0.2/cam1",
+        "rtsp://viewer:Garden?Gate@10.0.0.2/cam1",
+        "rtsp://viewer:24/Garden@10.0.0.2/cam1",
+        "rtsp://10.0.0.2/cam1#Garden",
+    ] {
+        let text = format!("version = 1\n[[cameras]]\nurl = \"{torn}\"\n");
+        let problems = parse(&text).unwrap_err();
+        assert_eq!(problems.len(), 1, "{torn}: {problems:?}");
+        assert!(problems[0].contains("password_file"), "{problems:?}");
+        for piece in ["Garden", "Gate", "24@", "viewer"] {
+            assert!(!problems[0].contains(piece), "{torn}: {problems:?}");
+        }
+    }
+    // Makers write odd paths, and hosts of a home have bare names.
+    for sound in [
+        "rtsp://10.0.0.2/user=admin&password=x&stream=@1",
+        "rtsp://camera/live",
+        "rtsp://viewer:Gar@den@camera/live",
+        "rtsp://viewer:p%23s@camera/live@2",
+    ] {
+        let text = format!("version = 1\n[[cameras]]\nurl = \"{sound}\"\n");
+        assert!(
+            parse(&text).is_ok(),
+            "{sound}: {:?}",
+            parse(&text).unwrap_err()
+        );
+    }
+}
+
+#[test]
+fn a_secret_in_the_file_is_sent_to_a_file_of_its_own() {
+    let problems = parse(
+        "version = 1\n[[cameras]]\nurl = \"rtsp://10.0.0.2/\"\npassword = \"hunter2\"\n\
+         [ntfy]\nurl = \"https://ntfy.sh/house\"\ntoken = \"tk_hunter2\"\n",
+    )
+    .unwrap_err();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].starts_with("line 4") && problems[0].contains("write password_file"));
+    assert!(problems[1].contains("write token_file"));
+    assert!(!problems.iter().any(|problem| problem.contains("hunter2")));
+}
+
+#[test]
+fn models_are_found_wherever_the_program_is_run() {
+    // Tests lie in target/PROFILE/deps of the working tree, whatever the current folder.
+    let dir = super::models_dir();
+    assert!(dir.join("motion.toml").is_file(), "{}", dir.display());
+}
+
+#[test]
 fn logins_leave_the_address() {
     let config = parse(
         "version = 1\n[[cameras]]\nurl = \"rtsp://ann:p%40ss+1@10.0.0.2/live\"\n\

@@ -12,8 +12,8 @@ use super::{visitor::Visitor, zones::Places};
 use crate::{
     config::IncidentConfig,
     flow::{
-        CameraId, EndReason, Incident, IncidentChange, IncidentId, IncidentState, MediaTime, Mode,
-        Movement, NormRect, Why,
+        CameraId, EndReason, Incident, IncidentChange, IncidentId, IncidentState, Label, MediaTime,
+        Mode, Movement, NormRect, Why,
     },
 };
 
@@ -171,6 +171,10 @@ impl Machine {
                     // One who was taken to be gone and comes back is counted once.
                     if visitor.join(open.incident.id) {
                         open.incident.tracks += 1;
+                    }
+                    // Whoever gets out of a car is what the visit is about from then on.
+                    if visitor.label == Label::Person {
+                        open.incident.label = Label::Person;
                     }
                     open.untold = true;
                     open.record_until = open.record_until.max(now + self.config.record_resume);

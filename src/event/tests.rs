@@ -245,6 +245,30 @@ fn what_is_not_wanted_or_did_not_last_is_no_incident() {
 }
 
 #[test]
+fn who_gets_out_of_a_car_is_what_the_visit_is_about() {
+    let detect = DetectConfig {
+        labels: vec![Label::Person, Label::Car],
+        ..DetectConfig::default()
+    };
+    let mut scene = Scene::new(detect);
+    let car = |t: f64| {
+        let mut car = walker(1, 0.0, t, 0.1 + 0.05 * t as f32);
+        car.label = Label::Car;
+        car
+    };
+    scene.play(0.0, 4.0, |t| vec![car(t)]);
+    assert_eq!(scene.last().label, Label::Car);
+    scene.play(4.0, 12.0, |t| {
+        vec![car(t), walker(2, 4.0, t, 0.3 + 0.05 * (t - 4.0) as f32)]
+    });
+    assert_eq!(
+        (scene.last().label, scene.last().tracks),
+        (Label::Person, 2)
+    );
+    assert_eq!(scene.states().iter().filter(|s| **s == Began).count(), 1);
+}
+
+#[test]
 fn who_is_smaller_than_what_matters_is_no_incident() {
     let mut scene = Scene::plain();
     scene.play(0.0, 3.0, |t| {

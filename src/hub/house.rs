@@ -49,6 +49,8 @@ struct Camera {
 #[derive(Debug, Default)]
 struct Site {
     online: bool,
+    /// It is this box, and heard without the hub's broker.
+    near: bool,
     heard: Option<(Instant, WallTime)>,
     /// When the next report is due.
     due: Option<Instant>,
@@ -138,9 +140,19 @@ impl House {
         self.local.as_ref()
     }
 
-    /// Every site that this hub is for.
+    /// Every site that is heard through the broker.
     pub(super) fn sites(&self) -> Vec<SiteId> {
-        self.sites.lock().keys().cloned().collect()
+        let sites = self.sites.lock();
+        let far = sites.iter().filter(|(_, site)| !site.near);
+        far.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// `site` is heard in this program from now on, whatever becomes of the broker.
+    pub(super) fn near(&self, site: &SiteId) {
+        self.change(site, |site| {
+            (site.near, site.online) = (true, true);
+            true
+        });
     }
 
     /// Tells of an incident.
@@ -227,10 +239,19 @@ impl House {
         sites.get(site)?.cameras.get(camera)?.picture.clone()
     }
 
-    /// Sites that are connected.
+    /// What people call a camera.
+    pub(super) fn name(&self, site: &SiteId, camera: &CameraId) -> String {
+        let sites = self.sites.lock();
+        let known = sites.get(site).and_then(|site| site.cameras.get(camera));
+        known
+            .and_then(|camera| camera.name.clone())
+            .unwrap_or_else(|| camera.to_string())
+    }
+
+    /// Sites that are connected to the broker.
     pub(super) fn there(&self) -> Vec<SiteId> {
         let sites = self.sites.lock();
-        let there = sites.iter().filter(|(_, site)| site.online);
+        let there = sites.iter().filter(|(_, site)| site.online && !site.near);
         there.map(|(id, _)| id.clone()).collect()
     }
 

@@ -12,7 +12,9 @@
 //! | `index` | incidents and their numbers, in SQLite |
 //! | `house` | the state of the moment |
 //! | `listen` | the ear at the broker |
+//! | `near` | the box in this program, where its broker is another |
 //! | `accounts` | who may look and who may change |
+//! | `ports` | who may connect, and how |
 //! | `pages` | HTTP |
 
 mod accounts;
@@ -21,7 +23,9 @@ mod house;
 mod index;
 mod keys;
 mod listen;
+mod near;
 mod pages;
+mod ports;
 mod shelf;
 mod store;
 
@@ -42,6 +46,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 
 pub use accounts::AccountBook;
 pub use keys::{HOUSE_USER, Keys};
+pub use near::Near;
 
 use self::{
     accounts::Accounts,
@@ -56,12 +61,12 @@ use self::{
 use crate::{
     base::{
         clock::{Clock, SystemClock},
+        http::{self, names::Names},
         seldom::Seldom,
-        serve::{self, Limits},
         tasks::Tasks,
     },
     config::{Areas, HubConfig, MqttConfig, Secret, UploadConfig},
-    flow::{CameraId, SiteId, WallTime},
+    flow::{CameraId, Mode, SiteId, WallTime},
     outbox::sinks::{SinkError, connection},
 };
 
@@ -69,10 +74,6 @@ use crate::{
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests to boxes that may wait for the broker.
 const REQUESTS: usize = 64;
-/// Browsers: a page has a few connections, one of them for events, for hours.
-const BROWSERS: (usize, Duration) = (256, Duration::from_secs(6 * 3600));
-/// Boxes: each has a few uploads at once.
-const BOXES: (usize, Duration) = (1000, Duration::from_secs(3600));
 /// Files that may be open for all of them, and what else the program needs.
 const OPEN_FILES: u64 = 4096;
 /// How often to look what is too old or too much: each time all objects are looked at.
@@ -112,6 +113,9 @@ pub enum HubError {
         /// Why.
         source: io::Error,
     },
+    /// What the box in this program says.
+    #[error("an alert of this box cannot be read: {0}. Report this with the log")]
+    Document(serde_json::Error),
     /// The store's folder.
     #[error("the hub's store cannot be read: {0}")]
     Store(io::Error),
@@ -143,7 +147,16 @@ pub struct Local {
     pub stills: Stills,
     /// Where their areas are changed.
     pub areas: Arc<dyn AreasDesk>,
+    /// Where their modes are changed, without a broker.
+    pub modes: Modes,
+    /// It sends its alerts to a broker that the hub does not hear: the hub hears it in this program.
+    pub near: bool,
+    /// Where its own objects lie, where it sends them to a store that the hub does not read.
+    pub objects: Option<PathBuf>,
 }
+
+/// Changes the mode of a camera of this box, for an account where there is one; false where it is too busy.
+pub type Modes = Arc<dyn Fn(&CameraId, Mode, Option<&str>) -> bool + Send + Sync>;
 
 /// Areas of a camera, and the version of the configuration that they were read from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -186,6 +199,7 @@ pub struct Hub {
     page: SocketAddr,
     broker: Option<SocketAddr>,
     store: Option<SocketAddr>,
+    near: Option<Near>,
 }
 
 impl Hub {
@@ -201,8 +215,7 @@ impl Hub {
     ) -> Result<Self, HubError> {
         allow_open_files();
         let clock: Arc<dyn Clock> = SystemClock::start();
-        let zone = TimeZone::system();
-        let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
+        let (zone, zone_name) = zone_of_the_house(TimeZone::system());
         let sites: BTreeSet<SiteId> = config
             .sites
             .iter()
@@ -213,17 +226,31 @@ impl Hub {
         let page_listener = listen_on(config.listen, "the page", "listen").await?;
         let page_address = address_of(&page_listener, config.listen);
 
-        let (shelf, folder, store) = start_store(config, &keys, tasks).await?;
+        let (mut shelf, folder, store) = start_store(config, &keys, tasks).await?;
+        if let Some(local) = &local
+            && let Some(objects) = &local.objects
+        {
+            shelf = shelf.with_near(&local.site, objects)?;
+        }
         let (index, fresh) = Index::open(&config.dir, zone)?;
         let index = Arc::new(index);
         if fresh {
             make_anew(&index, &shelf).await?;
         }
-        let accounts = Arc::new(Accounts::open(&config.dir)?);
+        let accounts = Accounts::open(&config.dir, config.open_page, Arc::clone(&clock), tasks)?;
         let (options, address, broker) = start_broker(config, &keys, &sites, tasks).await?;
 
         let local_site = local.as_ref().map(|local| local.site.clone());
         let house = House::new(sites, local_site, zone_name);
+        let near = local.as_ref().filter(|local| local.near).map(|local| {
+            house.near(&local.site);
+            Near {
+                site: local.site.clone(),
+                index: Arc::clone(&index),
+                house: house.clone(),
+                clock: Arc::clone(&clock),
+            }
+        });
         let (sender, requests) = mpsc::channel(REQUESTS);
         let listener = Listener {
             options,
@@ -247,19 +274,24 @@ impl Hub {
             requests: sender,
             clock,
             areas: local.as_ref().map(|local| Arc::clone(&local.areas)),
+            modes: local
+                .as_ref()
+                .filter(|local| local.near)
+                .map(|local| Arc::clone(&local.modes)),
             stills: local.map_or_else(|| Arc::new(|_: &_| None) as Stills, |local| local.stills),
             tasks: tasks.clone(),
-            names: names(config).into(),
+            names: Names::new(&config.names),
             off_loopback: !page_address.ip().is_loopback(),
+            small: Default::default(),
             opened: Arc::default(),
         };
         tasks.spawn(
             "page",
-            serve::serve(
-                Limits::new(BROWSERS.0, BROWSERS.1),
+            http::serve(
+                ports::page(config),
                 page_listener,
                 pages::router(page),
-                tasks.token().clone(),
+                tasks.clone(),
             ),
         );
         let shown =
@@ -270,6 +302,7 @@ impl Hub {
             page: page_address,
             broker,
             store,
+            near,
         })
     }
 
@@ -291,6 +324,12 @@ impl Hub {
         self.store
     }
 
+    /// Where the box in this program is heard, where its broker is another than the hub's.
+    #[must_use]
+    pub fn near(&self) -> Option<&Near> {
+        self.near.as_ref()
+    }
+
     /// Everybody's secrets.
     #[must_use]
     pub fn keys(&self) -> &Keys {
@@ -302,7 +341,9 @@ impl Hub {
     #[must_use]
     pub fn mqtt(&self, site: &SiteId) -> Option<MqttConfig> {
         let secret = self.keys.site(site.as_str())?;
-        Some(own_broker(self.broker?, site.as_str(), secret))
+        let mut config = own_broker(self.broker?, site.as_str(), secret);
+        config.here = true;
+        Some(config)
     }
 
     /// How a box on this machine uploads here; none for a site that the hub does not know, or where the store is another.
@@ -312,8 +353,21 @@ impl Hub {
         config.endpoint = Some(format!("http://{}", self.store?).parse().ok()?);
         config.access_key = Some(site.to_string());
         config.secret_key = Some(self.keys.site(site.as_str())?.clone());
+        config.here = true;
         Some(config)
     }
+}
+
+/// The zone in which days are counted, here and on the page, and its name. A browser knows zones by name only: where the system's
+/// has none, days are those of UTC in both places.
+fn zone_of_the_house(system: TimeZone) -> (TimeZone, String) {
+    if let Some(name) = system.iana_name().map(str::to_owned) {
+        return (system, name);
+    }
+    tracing::warn!(
+        "the system's time zone has no name, so the page counts days in UTC: set it with timedatectl set-timezone, or TZ=Europe/Paris"
+    );
+    (TimeZone::UTC, "UTC".to_owned())
 }
 
 /// Where the page reads objects; the folder and address of the store, where it is the hub's own.
@@ -331,11 +385,11 @@ async fn start_store(
     let folder = Folder::open(&root).map_err(HubError::Store)?;
     tasks.spawn(
         "store",
-        serve::serve(
-            Limits::new(BOXES.0, BOXES.1),
+        http::serve(
+            ports::store(config),
             listener,
             store::endpoint(folder.clone(), Arc::clone(keys)),
-            tasks.token().clone(),
+            tasks.clone(),
         ),
     );
     Ok((Shelf::folder(&root)?, Some(folder), Some(address)))
@@ -512,15 +566,4 @@ fn address_of(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
 async fn free_port(wanted: SocketAddr) -> Result<SocketAddr, HubError> {
     let listener = listen_on(wanted, "the broker", "broker_listen").await?;
     Ok(address_of(&listener, wanted))
-}
-
-/// Names by which browsers may ask for this machine.
-fn names(config: &HubConfig) -> Vec<String> {
-    let mut names = config.names.clone();
-    let system = rustix::system::uname();
-    if let Ok(host) = system.nodename().to_str() {
-        names.push(host.to_owned());
-        names.push(format!("{host}.local"));
-    }
-    names
 }

@@ -23,6 +23,7 @@ use super::HubError;
 use crate::{
     base::seldom::Seldom,
     config::UploadConfig,
+    flow::SiteId,
     outbox::sinks,
     wire::{Item, ObjectKey},
 };
@@ -53,6 +54,8 @@ pub(super) struct Shelf {
     store: Arc<dyn ObjectStore>,
     /// Before each key; empty or ending in a slash.
     prefix: Arc<str>,
+    /// A site whose objects are those that its box keeps here, under their bare keys.
+    near: Option<(SiteId, Arc<dyn ObjectStore>)>,
     known: Arc<Mutex<HashMap<ObjectKey, About>>>,
     /// When the store could not be read last.
     trouble: Arc<Mutex<Option<Instant>>>,
@@ -64,6 +67,7 @@ impl Shelf {
         Self {
             store,
             prefix: prefix.into(),
+            near: None,
             known: Arc::default(),
             trouble: Arc::default(),
             tells: Arc::new(Seldom::new(TELL_EVERY)),
@@ -87,8 +91,20 @@ impl Shelf {
         }
     }
 
-    fn name(&self, key: &ObjectKey) -> Name {
-        Name::from(format!("{}{key}", self.prefix))
+    /// The same, but objects of `site` are read in the folder `root`, which its box fills itself; made where there is none yet.
+    pub(super) fn with_near(mut self, site: &SiteId, root: &Path) -> Result<Self, HubError> {
+        std::fs::create_dir_all(root).map_err(HubError::Store)?;
+        let store = LocalFileSystem::new_with_prefix(root).map_err(cannot_be_read)?;
+        self.near = Some((site.clone(), Arc::new(store)));
+        Ok(self)
+    }
+
+    /// Where `key` is, and what it is called there.
+    fn place(&self, key: &ObjectKey) -> (&dyn ObjectStore, Name) {
+        match &self.near {
+            Some((site, store)) if *site == key.site => (&**store, Name::from(key.to_string())),
+            _ => (&*self.store, Name::from(format!("{}{key}", self.prefix))),
+        }
     }
 
     /// What `asked` gives; none where there is no such object.
@@ -125,13 +141,15 @@ impl Shelf {
         if self.is_left_alone() {
             return false;
         }
-        let found = self.look(self.store.head(&self.name(key))).await;
+        let (store, name) = self.place(key);
+        let found = self.look(store.head(&name)).await;
         self.or_nothing(found).is_some()
     }
 
     /// Length and so on; none where there is no such object.
     pub(super) async fn meta(&self, key: &ObjectKey) -> Result<Option<ObjectMeta>, HubError> {
-        self.look(self.store.head(&self.name(key))).await
+        let (store, name) = self.place(key);
+        self.look(store.head(&name)).await
     }
 
     /// An object, or a part of it; none where there is no such object.
@@ -144,8 +162,8 @@ impl Shelf {
             range,
             ..GetOptions::default()
         };
-        self.look(self.store.get_opts(&self.name(key), options))
-            .await
+        let (store, name) = self.place(key);
+        self.look(store.get_opts(&name, options)).await
     }
 
     /// The first `most` bytes of an object; none where there is no such object.
@@ -155,8 +173,9 @@ impl Shelf {
         most: usize,
     ) -> Result<Option<Bytes>, HubError> {
         // Without a range: an empty object has none.
+        let (store, name) = self.place(key);
         let read = async {
-            let mut pieces = self.store.get(&self.name(key)).await?.into_stream();
+            let mut pieces = store.get(&name).await?.into_stream();
             let mut read = BytesMut::new();
             while let Some(piece) = pieces.try_next().await? {
                 let room = most - read.len();
@@ -201,7 +220,10 @@ impl Shelf {
         futures::stream::iter(keys)
             .then(move |key| {
                 let shelf = shelf.clone();
-                async move { shelf.store.get(&shelf.name(&key)).await }
+                async move {
+                    let (store, name) = shelf.place(&key);
+                    store.get(&name).await
+                }
             })
             .map_ok(GetResult::into_stream)
             .try_flatten()

@@ -215,12 +215,12 @@ impl Card {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let names = shelf::names(dir).join(", ");
-                let known = if names.is_empty() {
-                    "(there is none)".to_owned()
+                let hint = if names.is_empty() {
+                    "set models.dir to the folder of the models, which holds motion.toml and person.toml".to_owned()
                 } else {
-                    names
+                    format!("set models.motion or models.person to one of: {names}")
                 };
-                return Err(InferError::NoCard { path, known });
+                return Err(InferError::NoCard { path, hint });
             }
             Err(error) => {
                 let reason = error.to_string();

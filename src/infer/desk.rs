@@ -52,6 +52,9 @@ enum Turn<Q> {
     Rest,
 }
 
+/// An answer that takes longer than this never comes: the worker hangs.
+const PATIENCE: Duration = Duration::from_secs(45);
+
 /// So many urgent questions are answered before a routine one that waits.
 const MOST_FAVOURS: u32 = 3;
 
@@ -116,9 +119,17 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
             busy: AtomicU64::new(0),
         }));
         let worker = desk.clone();
+        let pulse = tasks
+            .heartbeats()
+            .expect_busy(&format!("{name} model"), PATIENCE);
         tasks.thread(name, move || {
             let mut rested = false;
-            while let Some(turn) = worker.next(work.rest_after().filter(|_| !rested)) {
+            loop {
+                pulse.rest();
+                let Some(turn) = worker.next(work.rest_after().filter(|_| !rested)) else {
+                    return;
+                };
+                pulse.beat();
                 rested = matches!(turn, Turn::Rest);
                 let Turn::Question(number, mut question) = turn else {
                     // A panic is logged where it happens; questions are answered all the same.

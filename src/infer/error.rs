@@ -38,12 +38,12 @@ pub enum InferError {
         needed: u32,
     },
     /// There is no card of that name.
-    #[error("there is no model card {}: set models.motion or models.person to one of: {known}", path.display())]
+    #[error("there is no model card {}: {hint}", path.display())]
     NoCard {
         /// Where it should be.
         path: PathBuf,
-        /// Names of the cards that are there.
-        known: String,
+        /// What to do: which cards there are, or where they may be.
+        hint: String,
     },
     /// The card cannot be read or makes no sense.
     #[error("the model card {} is not valid: {reason}", path.display())]

@@ -85,6 +85,9 @@ fn find(wish: Option<&Path>, vendored: &[PathBuf]) -> Result<PathBuf, InferError
 /// Loading anything but a shared library could end in a panic inside the loader: look before.
 fn check_file(path: &Path) -> Result<(), InferError> {
     const ELF: [u8; 4] = *b"\x7fELF";
+    if path.is_dir() {
+        return Err(unusable(path, "it is a folder: name the library in it"));
+    }
     let mut magic = [0; 4];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
     match read {
@@ -145,7 +148,11 @@ mod tests {
         assert!(text.contains("not a shared library"), "{text}");
         std::fs::write(&script, "x").unwrap();
         assert!(find(Some(&script), &[]).is_err());
-        assert!(find(Some(dir.path()), &[]).is_err());
+        let text = find(Some(dir.path()), &[]).unwrap_err().to_string();
+        assert!(
+            text.contains("is a folder") && !text.contains("os error"),
+            "{text}"
+        );
     }
 
     #[test]

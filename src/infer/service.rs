@@ -27,6 +27,10 @@ use crate::{
     flow::{CameraId, Detection, Frame, Label, MotionReport, NormRect, Size},
 };
 
+/// A look for motion that takes longer than this fails: its model hangs. Less than a job may take, so that the one that
+/// hangs is named, not those that wait for it.
+const MOTION_WAIT: Duration = Duration::from_secs(30);
+
 /// The load is told over so long.
 const LOAD_OVER: Duration = Duration::from_secs(5);
 
@@ -184,6 +188,7 @@ impl Infer {
             motion: self.motion.seat(&Bell::new()),
             person: self.person.seat(bell),
             state: Box::default(),
+            motion_late: false,
             rules: Arc::new(MotionRules {
                 area: detect.least_motion(),
                 mask: detect.motion_mask.clone(),
@@ -290,6 +295,10 @@ impl Work<Question, Seen> for PersonWork {
     }
 }
 
+fn no_motion_answer() -> InferError {
+    super::model::failed("motion", &"it gives no answer")
+}
+
 fn panicked(model: &str) -> InferError {
     super::model::failed(
         model,
@@ -331,6 +340,8 @@ pub struct CameraInfer {
     motion: Seat<MotionQuestion, MotionAnswer>,
     person: Seat<Question, Seen>,
     state: Box<MotionState>,
+    /// The last question's answer did not come in time, and is still to come.
+    motion_late: bool,
     rules: Arc<MotionRules>,
     labels: Vec<Label>,
     threshold: f32,
@@ -364,15 +375,27 @@ impl CameraInfer {
     /// nobody may be missed, look for persons.
     ///
     /// # Errors
-    /// When the picture cannot be used, the model fails, or the models have been stopped.
+    /// When the picture cannot be used, the model fails or gives no answer in time, or the models have been stopped.
     pub fn motion(&mut self, frame: &Frame) -> Result<MotionReport, InferError> {
+        if self.motion_late {
+            // It has the state: without it there is nothing to compare with.
+            let late = self.motion.take().ok_or_else(no_motion_answer)?;
+            (self.state, self.motion_late) = (late.state, false);
+        }
         let question = MotionQuestion {
             frame: frame.clone(),
             rules: Arc::clone(&self.rules),
             state: std::mem::take(&mut self.state),
         };
         self.motion.ask(question, Rank::Routine);
-        let answer = self.motion.wait(None).ok_or(InferError::Stopped)?;
+        let Some(answer) = self.motion.wait(deadline(MOTION_WAIT)) else {
+            self.motion_late = self.motion.pending();
+            return Err(if self.motion_late {
+                no_motion_answer()
+            } else {
+                InferError::Stopped
+            });
+        };
         self.state = answer.state;
         self.motion_counts.count(1, &answer.report);
         answer.report

@@ -210,7 +210,7 @@ impl Outbox {
     pub fn note_live(&self, packets: u64, bytes: u64) -> Result<(), OutboxError> {
         let recipient = self.recipient_of(MQTT);
         self.write(|tx| {
-            if let Some(recipient) = recipient.as_ref().filter(|_| packets > 0) {
+            if let Some(recipient) = recipient.as_ref().filter(|to| packets > 0 && *to != ledger::HERE) {
                 tx.db
                     .prepare_cached(
                         "INSERT INTO ledger_live (day, recipient, packets, bytes) VALUES (?1, ?2, ?3, ?4)

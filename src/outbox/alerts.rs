@@ -13,7 +13,7 @@ use super::{
     ledger::{self, Departure},
     plan::{Class, Head, Lane, LaneKey},
     recipients,
-    sinks::{Charge, MQTT, Outcome, Parcel, Payload, Ticket},
+    sinks::{Charge, MQTT, NEAR, Outcome, Parcel, Payload, Ticket},
     store, witness,
 };
 use crate::{
@@ -202,11 +202,12 @@ impl Outbox {
         })
     }
 
-    /// The alert to send to a receiver next, numbered, if any waits. `on_top`: bytes on the wire that its protocol adds to each.
+    /// The alert to send to a receiver next, numbered, if any waits. `on_top`: bytes on the wire that its
+    /// protocol adds to each; none where it costs nothing of the data plan.
     pub(super) fn next_alert(
         &self,
         sink: &str,
-        on_top: u64,
+        on_top: Option<u64>,
     ) -> Result<Option<Parcel>, OutboxError> {
         let mut state = self.state.lock();
         let now = self.clock.now();
@@ -225,7 +226,9 @@ impl Outbox {
                 return Ok(None);
             }
         };
-        if let Err(error) = self.book(&mut state, Use::Text, parcel.bytes() + on_top) {
+        if let Some(on_top) = on_top
+            && let Err(error) = self.book(&mut state, Use::Text, parcel.bytes() + on_top)
+        {
             self.refresh(&mut state, key)?;
             return Err(error);
         }
@@ -258,7 +261,9 @@ impl Outbox {
         // Also when the row could not be written: the alert is not on its way any more.
         self.refresh(&mut state, ticket.key)?;
         result?;
+        // How long an alert takes is how long it takes to somebody.
         if matches!(outcome, Outcome::Delivered { .. })
+            && sink != NEAR
             && let Some(arrived) = state.arrived.remove(&(incident, ticket.row))
         {
             drop(state);

@@ -199,7 +199,8 @@ impl Pump {
     fn pick(&self) -> Result<Option<Parcel>, OutboxError> {
         match self.sink.takes() {
             Takes::Alerts => {
-                let (name, on_top) = (self.sink.name(), self.sink.on_top());
+                let on_top = self.sink.metered().then(|| self.sink.on_top());
+                let name = self.sink.name();
                 self.outbox.next_alert(name, on_top)
             }
             Takes::Objects => self.outbox.next_object(),

@@ -11,7 +11,7 @@ use super::{
 /// When the database cannot be written.
 pub fn take(outbox: &Outbox, takes: Takes) -> Result<Option<Parcel>, OutboxError> {
     match takes {
-        Takes::Alerts => outbox.next_alert(MQTT, 0),
+        Takes::Alerts => outbox.next_alert(MQTT, Some(0)),
         Takes::Objects => outbox.next_object(),
     }
 }

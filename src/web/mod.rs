@@ -1,7 +1,7 @@
 //! The agent's own HTTP on loopback: `/healthz` (JSON), `/metrics` (OpenMetrics text) and `/why` (JSON lines).
 //!
-//! In: handles to health, metrics and reasons. Out: text. Never changes anything, never shows a secret. [`serve`] bounds what a
-//! client may cost.
+//! In: handles to health, metrics and reasons. Out: text. Never changes anything, never shows a secret. [`http`] bounds what a
+//! client may cost; a browser gets nothing under a name that is not the machine's.
 
 #[doc(hidden)]
 pub mod steps;
@@ -10,22 +10,35 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Request, State},
     http::{StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    base::{serve, telemetry::Metrics},
+    base::{
+        http::{
+            self, Limits, Pace, Server, gzip,
+            names::{self, Names},
+        },
+        tasks::Tasks,
+        telemetry::Metrics,
+    },
     wire::Health,
 };
 
 /// Connections at once, and how long each may stay.
 const AT_ONCE: usize = 32;
 const LIFE: Duration = Duration::from_secs(60);
+/// Nothing here has a body.
+const BODIES: Pace = Pace {
+    patience: Duration::from_secs(5),
+    per_second: 1000,
+    most: 1024,
+};
 
 /// Why the agent's HTTP did not start.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +60,9 @@ pub struct Handles {
     pub metrics: Arc<Metrics>,
     /// The reasons of the last day, as JSON lines.
     pub reasons: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Names by which the machine may be asked.
+    /// Names by which the machine may be asked.
+    pub names: Names,
 }
 
 async fn healthz(State(handles): State<Handles>) -> impl IntoResponse {
@@ -72,17 +88,31 @@ async fn why(State(handles): State<Handles>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, JSON_LINES)], (handles.reasons)())
 }
 
+/// Answers under our own names only: a page elsewhere could have its name lead here.
+async fn guard(State(handles): State<Handles>, request: Request, next: Next) -> Response {
+    const REFUSED: &str =
+        "this name is not known here: use 127.0.0.1, or add the name to web.names\n";
+    let host = names::host(request.headers());
+    if host.is_some_and(|host| handles.names.admit(&host)) {
+        next.run(request).await
+    } else {
+        (StatusCode::FORBIDDEN, REFUSED).into_response()
+    }
+}
+
 /// The pages, for a server or for a test without a socket.
 pub fn router(handles: Handles) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .route("/why", get(why))
+        .layer(middleware::from_fn(gzip::layer))
+        .layer(middleware::from_fn_with_state(handles.clone(), guard))
         .with_state(handles)
 }
 
-fn limits() -> serve::Limits {
-    serve::Limits::new(AT_ONCE, LIFE)
+fn limits() -> Limits {
+    Limits::new(AT_ONCE, 0, LIFE, BODIES)
 }
 
 /// Takes the port, so that a port in use is known before anything runs.
@@ -95,14 +125,16 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, WebError> {
         .map_err(|source| WebError { address, source })
 }
 
-/// Serves until `stop`.
-pub async fn serve(listener: TcpListener, handles: Handles, stop: CancellationToken) {
-    serve::serve(limits(), listener, router(handles), stop).await;
+/// Serves until `tasks` stop.
+pub async fn serve(listener: TcpListener, handles: Handles, tasks: Tasks) {
+    let server = Server::plain("web", limits());
+    http::serve(server, listener, router(handles), tasks).await;
 }
 
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_util::sync::CancellationToken;
 
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -113,9 +145,12 @@ mod tests {
     };
 
     async fn get(address: SocketAddr, path: &str) -> String {
+        get_as("localhost", address, path).await
+    }
+
+    async fn get_as(host: &str, address: SocketAddr, path: &str) -> String {
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
@@ -145,6 +180,7 @@ mod tests {
             }),
             metrics: Metrics::new(),
             reasons: Arc::new(|| "{\"v\":1}\n".to_owned()),
+            names: Names::new(&["box.example".to_owned()]),
         };
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -152,7 +188,8 @@ mod tests {
         assert!(error.contains("choose another one"), "{error}");
 
         let stop = CancellationToken::new();
-        let server = serve(listener, handles, stop.clone());
+        let tasks = Tasks::new(tokio::runtime::Handle::current(), stop.clone());
+        let server = serve(listener, handles, tasks);
         let client = async {
             assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
             well.store(false, Ordering::Relaxed);
@@ -164,6 +201,13 @@ mod tests {
             assert!(get(address, "/why").await.ends_with("{\"v\":1}\n"));
             assert!(get(address, "/metrics").await.contains("lares_"));
             assert!(get(address, "/other").await.starts_with("HTTP/1.1 404"));
+            // A page elsewhere whose name leads here reads nothing.
+            for path in ["/healthz", "/metrics", "/why"] {
+                let answer = get_as("rebind.example", address, path).await;
+                assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+                let answer = get_as("box.example:8088", address, path).await;
+                assert!(!answer.starts_with("HTTP/1.1 403"), "{answer}");
+            }
             stop.cancel();
         };
         tokio::join!(server, client);

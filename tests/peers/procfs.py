@@ -54,6 +54,11 @@ def descendants(root: int, parents: dict[int, int]) -> set[int]:
     return found
 
 
+def family(pid: int, proc: Path = PROC) -> set[int]:
+    """A running process and all that it started."""
+    return descendants(pid, {other: stat.parent for other, stat in _all_stats(proc).items()})
+
+
 def usage(pid: int, with_children: bool, proc: Path = PROC) -> Usage:
     """Now.
 

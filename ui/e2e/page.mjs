@@ -28,9 +28,9 @@ async function household(browser, address) {
   check((await page.evaluate(() => performance.timeOrigin)) === opened, "an incident appears without loading the page again");
 
   await until("clip that grows", async () => (await incidents(page))[0]?.clip.state === "first");
-  await page.locator(".card button").first().click();
+  await page.locator(".card a").first().click();
   await plays(page, "a clip that is still uploading");
-  check(await page.getByText("still growing").isVisible(), "the page says that the clip still grows");
+  check(await page.getByText("Still recording").isVisible(), "the page says that it is still recording");
   await picture(page, "clip");
   await audit(page, "an open incident");
   const id = (await incidents(page)).at(-1).id;
@@ -38,7 +38,7 @@ async function household(browser, address) {
   await page.keyboard.press("Escape");
   await page.locator("dialog").waitFor({ state: "detached" });
 
-  await page.locator(`[data-incident="${id}"] button`).click();
+  await page.locator(`[data-incident="${id}"] a`).click();
   await plays(page, "a complete clip");
   const { length } = await playing(page);
   const whole = (await incidents(page)).find((one) => one.id === id);
@@ -62,16 +62,77 @@ async function household(browser, address) {
   await page.locator(".camera img").waitFor();
   await picture(page, "home", true);
 
-  const toggle = page.getByRole("switch", { name: "Watch with Front door" });
-  check((await toggle.getAttribute("aria-checked")) === "true", "the camera is watching");
+  const toggle = page.getByRole("switch", { name: "Front door camera on" });
+  check((await toggle.getAttribute("aria-checked")) === "true", "the camera is on");
   await toggle.click();
-  await page.getByText("Front door is paused").waitFor();
+  await page.getByText("Nothing is filmed or saved").waitFor();
   const mode = () => page.evaluate(async () => (await (await fetch("/api/house")).json()).cameras[0]);
   const paused = await until("pause", async () => (await mode()).state === "suspended" && (await mode()));
   check(paused.mode === "disarmed", "the switch reaches the agent: the camera is suspended");
   await toggle.click();
-  await page.getByText(/Front door is watching/).waitFor();
+  await page.getByText(/^(All quiet|Something is moving)\.$/).waitFor();
   check((await mode()).mode === "armed", "and back");
+  check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
+  await close();
+}
+
+/** An incident has an address: Back leads to the list, a reload keeps incident and choice, and the address can be sent to somebody. */
+async function addresses(browser, address) {
+  const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
+  await page.locator(".card").first().waitFor();
+  await page.getByRole("combobox", { name: /^Camera/ }).selectOption({ label: "Front door" });
+  const list = page.url();
+  check(list.endsWith("#/?camera=demo/camera1"), `what the list is narrowed to is in the address (${list})`);
+  await page.locator(".card a").first().click();
+  await page.locator("dialog").waitFor();
+  const incident = page.url();
+  check(/#\/incident\/[0-9a-f-]{36}\?camera=demo\/camera1$/.test(incident), `so is the open incident (${incident})`);
+  await page.goBack();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  check(page.url() === list, "Back closes it");
+  await page.goForward();
+  await page.locator("dialog").waitFor();
+  await page.reload();
+  await page.locator("dialog").waitFor();
+  const chosen = await page.getByRole("combobox", { name: /^Camera/, includeHidden: true }).inputValue();
+  check(page.url() === incident && chosen === "demo/camera1", "a reload keeps incident and choice");
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  check(page.url() === list, "Escape leads to the list after a reload too");
+  await page.goto(`${address}/#/incident/01990000-0000-7000-8000-000000000000`);
+  await page.getByText("no longer there").waitFor();
+  check(true, "an address of nothing says so");
+  check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
+  await close();
+}
+
+/** The box goes away while a clip is opened, and comes back; and one incident has a time that there is no date for. */
+async function mishaps(browser, address) {
+  const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
+  await until("complete clip", async () => (await incidents(page)).some((one) => one.clip.state === "complete"));
+  const { id } = (await incidents(page)).find((one) => one.clip.state === "complete");
+  let away = true;
+  await page.route(/\/media\/.*(m3u8|m4s|mp4)/, (route) => (away ? route.abort() : route.fallback()));
+  await page.goto(`${address}/#/incident/${id}`);
+  await page.locator("dialog video").waitFor();
+  check((await page.locator("dialog video").getAttribute("poster")) !== null, "a clip has a picture before it plays");
+  await page.getByRole("button", { name: "Try again" }).waitFor();
+  check(await page.getByText("cannot be played just now").isVisible(), "a clip that cannot be had says so");
+  away = false;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await plays(page, "a clip that is tried again");
+  faults.splice(0, faults.length, ...faults.filter((fault) => !/ERR_FAILED/.test(fault)));
+
+  await page.route(/\/api\/incidents\?/, async (route) => {
+    const answer = await route.fetch();
+    const told = await answer.json();
+    told.incidents.unshift({ ...told.incidents[0], id: "01990000-0000-7000-8000-00000000dead", start: 9e15 });
+    await route.fulfill({ response: answer, json: told });
+  });
+  await page.goto(`${address}/#/`);
+  await page.reload();
+  await page.locator(".card").nth(1).waitFor();
+  check(await page.getByRole("heading", { name: "Day unknown" }).isVisible(), "an incident of no date hides no other");
   check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
   await close();
 }
@@ -81,14 +142,14 @@ async function masks(browser, address) {
   await page.getByRole("link", { name: /Zones and masks/ }).click();
   const canvas = page.getByTestId("canvas");
   await canvas.waitFor();
-  await page.getByRole("button", { name: "Draw: Black out" }).click();
+  await page.getByRole("button", { name: "Add a privacy mask" }).click();
   const box = await canvas.boundingBox();
   const corners = [[0.02, 0.02], [0.3, 0.02], [0.3, 0.5], [0.02, 0.5]];
   for (const [x, y] of corners) await page.mouse.click(box.x + x * box.width, box.y + y * box.height);
   await page.getByRole("button", { name: "Done" }).click();
 
   // A zone, by keys alone.
-  await page.getByRole("button", { name: "Draw: Zone" }).focus();
+  await page.getByRole("button", { name: "Add a zone" }).focus();
   await page.keyboard.press("Enter");
   check(await canvas.evaluate((element) => document.activeElement === element), "who draws by keys is led to the picture");
   for (const [key, times] of [["ArrowLeft", 10], ["ArrowDown", 10], ["ArrowRight", 20]]) {
@@ -100,9 +161,13 @@ async function masks(browser, address) {
   await page.getByLabel("Name of the zone").fill("path");
   await picture(page, "areas", true);
   await audit(page, "the page for zones and masks");
+  const asked = page.waitForEvent("dialog").then((dialog) => dialog.dismiss().then(() => dialog.message()));
+  await page.getByRole("link", { name: "Home" }).click();
+  check(/not saved/.test(await asked), "who leaves a drawing is asked");
+  check((await page.getByLabel("Name of the zone").inputValue()) === "path", "and stays where it is");
   const before = new Set((await incidents(page)).map(({ id }) => id));
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Saved. The camera is watched").waitFor();
+  await page.getByText("Saved, and in use.").waitFor();
   const areas = await page.evaluate(async () => (await (await fetch("/api/cameras/demo/camera1/areas")).json()));
   check(areas.privacy_mask.length === 1 && areas.zones[0].name === "path" && areas.zones[0].area.length === 3, "mask and zone are in the configuration");
   const kept = readdirSync(scratch, { recursive: true }).map(String).filter((name) => /lares\.toml\.\d/.test(name));
@@ -114,7 +179,7 @@ async function masks(browser, address) {
   const [inside, outside] = [await lightOf(page, next.picture, [0.06, 0.08, 0.26, 0.44]), await lightOf(page, next.picture, [0.4, 0.6, 0.9, 0.95])];
   check(inside < 12 && outside > 30, `the mask is black in the next picture (${inside.toFixed(0)} inside, ${outside.toFixed(0)} elsewhere)`);
   await page.goto(`${address}/#/`);
-  await page.locator(`[data-incident="${next.id}"] button`).click();
+  await page.locator(`[data-incident="${next.id}"] a`).click();
   await plays(page, "a clip with a mask");
   const dark = await lightOf(page, null, [0.06, 0.08, 0.24, 0.42]);
   check(dark < 16, `the mask is black in the clip too (${dark.toFixed(0)})`);
@@ -151,11 +216,11 @@ async function keyboard(browser, address) {
   const toggle = page.getByRole("switch");
   await toggle.focus();
   await page.keyboard.press("Space");
-  await page.getByText("Front door is paused").waitFor();
+  await page.getByText("Nothing is filmed or saved").waitFor();
   await page.locator('[role="switch"][aria-disabled="false"]').waitFor();
   check(await toggle.evaluate((element) => document.activeElement === element), "the focus stays on the switch");
   await page.keyboard.press("Space");
-  await page.getByText(/Front door is watching/).waitFor();
+  await page.getByText(/^(All quiet|Something is moving)\.$/).waitFor();
   check(true, "the switch works with the space bar");
   await close();
 }
@@ -172,7 +237,7 @@ async function small(browser, address) {
     await fits(page, name);
     await audit(page, name);
     if (name.includes("phone")) await picture(page, name.includes("dark") ? "telephone" : "phone", true);
-    await page.locator(".card button").first().click();
+    await page.locator(".card a").first().click();
     await page.locator("dialog").waitFor();
     await fits(page, `${name}, with an open incident`);
     await page.keyboard.press("Escape");
@@ -182,6 +247,38 @@ async function small(browser, address) {
       await page.waitForTimeout(500);
       await fits(page, `${name}, ${place}`);
       await audit(page, `${name}, ${place}`);
+    }
+    await close();
+  }
+}
+
+/** Text at 200 % on a small phone: words wrap, and nothing is cut off. */
+async function large(browser, address) {
+  for (const [name, locale] of [["in English", "en-GB"], ["in French", "fr-FR"]]) {
+    const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, locale };
+    const { page, close } = await open(browser, address, phone);
+    const grow = () => page.evaluate(() => (document.documentElement.style.fontSize = "225%"));
+    await page.locator(".card").first().waitFor();
+    await grow();
+    await page.waitForTimeout(500);
+    await fits(page, `text of 200 % ${name}`);
+    const cut = await page.evaluate(() =>
+      [...document.querySelectorAll("h1, h2, h3, p, strong, button, a, label, select")]
+        .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".unseen, .skip"))
+        .map((element) => element.textContent.slice(0, 40)),
+    );
+    check(cut.length === 0, `nothing is cut off ${name} (${cut.join(" | ")})`);
+    await picture(page, name.includes("French") ? "grand" : "large", true);
+    await page.locator(".card a").first().click();
+    await page.locator("dialog").waitFor();
+    const box = await page.locator("dialog").boundingBox();
+    check(box.x >= 0 && box.x + box.width <= 360, `an open incident stands on the screen ${name} (${box.x}, ${box.width})`);
+    await fits(page, `an open incident with text of 200 % ${name}`);
+    for (const place of ["areas/demo/camera1", "accounts", "record"]) {
+      await page.goto(`${address}/#/${place}`);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.waitForTimeout(300);
+      await fits(page, `text of 200 % ${name}, ${place}`);
     }
     await close();
   }
@@ -199,13 +296,13 @@ async function logIn(browser, address) {
   await page.getByLabel("Name").fill("anna");
   await page.getByLabel("Password").fill("wrong");
   await page.getByRole("button", { name: "Log in" }).click();
-  await page.getByText("Name and password do not fit.").waitFor();
+  await page.getByText("Wrong name or password.").waitFor();
   await page.getByLabel("Password").fill("correct horse battery");
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("button", { name: "Log out" }).waitFor();
   await page.goto(`${address}/#/record`);
-  await page.getByText("tried to log in in vain").first().waitFor();
-  check(await page.getByText("drew zones or masks").first().isVisible(), "the record says who did what");
+  await page.getByText("wrong password").first().waitFor();
+  check(await page.getByText("changed zones or masks").first().isVisible(), "the record says who did what");
   await page.getByRole("button", { name: "Log out" }).click();
   await page.getByRole("heading", { name: "Log in" }).waitFor();
   check(true, "logging out works");
@@ -219,10 +316,10 @@ async function everywhere(browser, address) {
   const states = () =>
     page.evaluate(async () => (await (await fetch("/api/house")).json()).cameras.map(({ state, mode }) => `${state} ${mode}`).join());
   await until("both cameras", async () => (await states()) === "online armed,online armed");
-  await page.getByRole("button", { name: "Pause everywhere" }).click();
+  await page.getByRole("button", { name: "Pause all" }).click();
   await until("pause", async () => (await states()) === "suspended disarmed,suspended disarmed");
-  await page.getByText("Nothing is being watched").waitFor();
-  await page.getByRole("button", { name: "Watch everywhere" }).click();
+  await page.getByText("All cameras are paused").waitFor();
+  await page.getByRole("button", { name: "Turn all on" }).click();
   await until("watch", async () => (await states()) === "online armed,online armed");
   check(true, "one switch pauses and watches the whole house");
   await until("visits at both", async () => new Set((await incidents(page)).map(({ camera }) => camera)).size === 2);
@@ -253,7 +350,7 @@ async function h265(browser, address) {
   const { id } = await until("incident of it", async () => (await incidents(page)).findLast(({ camera }) => camera === "street"));
   const known = async () => (await incidents(page)).find((one) => one.id === id);
   await until("clip of an H.265 camera", async () => (await known())?.clip.playlist);
-  await page.locator(`[data-incident="${id}"] button`).click();
+  await page.locator(`[data-incident="${id}"] a`).click();
   await plays(page, "the preview of an H.265 clip");
   const { playlist, codec } = (await known()).clip;
   check(playlist.includes("/preview/") && codec === "h264", `what plays is the preview, in H.264 (${playlist}, ${codec})`);
@@ -275,7 +372,7 @@ async function h265(browser, address) {
   });
   await until("whole clip", async () => (await known())?.clip.download);
   await page.reload();
-  await page.locator(`[data-incident="${id}"] button`).click();
+  await page.locator(`[data-incident="${id}"] a`).click();
   await page.getByText("This browser cannot play").waitFor();
   const files = await page.getByRole("link", { name: /^Download/ }).evaluateAll((links) => links.map((link) => link.getAttribute("href")));
   check(files.length === 2 && files[1].endsWith("?part=2"), `a browser without H.265 says so, and offers each of two files (${files})`);
@@ -298,7 +395,7 @@ async function take(browser, begin, steps) {
 
 const browser = await chromium.launch({ executablePath: browserPath, args: FLAGS });
 try {
-  await take(browser, demo, [household, keyboard, masks, small, logIn]);
+  await take(browser, demo, [household, addresses, keyboard, masks, mishaps, small, large, logIn]);
   await take(browser, twoCameras, [everywhere, h265]);
 } catch (error) {
   check(false, error.message);

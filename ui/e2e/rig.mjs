@@ -7,13 +7,13 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-const argument = (name, otherwise) => {
+export const argument = (name, otherwise) => {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? otherwise : process.argv[at + 1];
 };
-const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
-const program = resolve(argument("lares", join(root, "target/release/lares")));
-const video = resolve(argument("video", join(root, "samples/video/visits.mp4")));
+export const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
+export const program = resolve(argument("lares", join(root, "target/release/lares")));
+export const video = resolve(argument("video", join(root, "samples/video/visits.mp4")));
 const pictures = argument("pictures", null);
 export const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 
@@ -38,7 +38,7 @@ export async function until(what, answer, within = PATIENCE) {
 }
 
 /** Starts the program with `args` in a folder of its own; what it says, and its end. */
-function start(args, home) {
+export function start(args, home) {
   const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, TMPDIR: home } });
   let said = "";
   child.stdout.on("data", (piece) => (said += piece));
@@ -113,7 +113,7 @@ store_listen = "127.0.0.1:${store}"
   return { page: `http://127.0.0.1:${page}`, end };
 }
 
-const freePort = () =>
+export const freePort = () =>
   new Promise((found) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address();

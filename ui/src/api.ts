@@ -71,6 +71,8 @@ export interface Incident {
   rules: { rule: string; name: string }[];
   test: boolean;
   picture: string | null;
+  /** The same picture in the size of a card. */
+  small: string | null;
   crop: string | null;
   clip: Clip;
 }
@@ -83,6 +85,12 @@ export interface IncidentPage {
 export interface Day {
   day: string;
   incidents: number;
+}
+
+/** Days with incidents, and every camera that has one. */
+export interface Days {
+  days: Day[];
+  cameras: { site: string; id: string }[];
 }
 
 export type Point = [number, number];
@@ -130,6 +138,14 @@ export class Failure extends Error {
   }
 }
 
+/** Where the page lies: the hub may be reached under a folder of another server. */
+const base = import.meta.url.startsWith("http") ? new URL(".", import.meta.url).pathname : "/";
+
+/** Where `path` of the hub is, which begins with a slash. */
+export function at(path: string): string {
+  return base + path.slice(1);
+}
+
 let token: string | null = null;
 
 /** Remembers what each change must carry. */
@@ -143,7 +159,7 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer: Response;
   try {
-    answer = await fetch(path, {
+    answer = await fetch(at(path), {
       method,
       headers,
       credentials: "same-origin",
@@ -169,8 +185,9 @@ export const hub = {
   logOut: () => ask<void>("POST", "/api/logout"),
   house: () => ask<House>("GET", "/api/house"),
   incidents: (query: { day?: string; site?: string; camera?: string; before?: string }) =>
-    ask<IncidentPage>("GET", `/api/incidents?${new URLSearchParams({ limit: "30", ...query })}`),
-  days: (query: { site?: string; camera?: string }) => ask<{ days: Day[] }>("GET", `/api/days?${new URLSearchParams(query)}`),
+    ask<IncidentPage>("GET", `/api/incidents?${new URLSearchParams({ limit: "24", ...query })}`),
+  incident: (id: string) => ask<{ incident: Incident }>("GET", `/api/incidents/${encodeURIComponent(id)}`),
+  days: (query: { site?: string; camera?: string }) => ask<Days>("GET", `/api/days?${new URLSearchParams(query)}`),
   mode: (mode: Mode, cameras?: { site: string; camera: string }[]) =>
     ask<{ asked: number }>("PUT", "/api/mode", cameras ? { mode, cameras } : { mode }),
   areas: (site: string, camera: string) => ask<Areas>("GET", `${place(site, camera)}/areas`),

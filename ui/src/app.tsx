@@ -1,13 +1,16 @@
 // The frame of every page: who is where, and which page is shown.
-import { Accounts } from "./pages/accounts";
-import { AreasPage } from "./pages/areas";
 import { Home } from "./pages/home";
-import { LogIn, SetUp } from "./pages/login";
-import { RecordPage } from "./pages/record";
+import { lazy } from "./parts/lazy";
 import { Banner, Top } from "./parts/top";
 import { route } from "./route";
 import { session, spoken } from "./state";
 import { words } from "./words";
+
+const Accounts = lazy(() => import("./pages/accounts").then((page) => page.Accounts));
+const AreasPage = lazy(() => import("./pages/areas").then((page) => page.AreasPage));
+const LogIn = lazy(() => import("./pages/login").then((page) => page.LogIn));
+const RecordPage = lazy(() => import("./pages/record").then((page) => page.RecordPage));
+const SetUp = lazy(() => import("./pages/login").then((page) => page.SetUp));
 
 function Page() {
   if (!session.value) return <p class="wait">{words.value.loading}</p>;

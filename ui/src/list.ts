@@ -2,6 +2,8 @@
 import type { Incident } from "./api";
 
 const RANK = { began: 0, updated: 1, ended: 2 };
+/** An incident that has been open for longer lost its end: its box was cut off. */
+const LONGEST_OPEN_MS = 6 * 3_600_000;
 
 /** Whether `next` tells no less than `known`: news may come in another order than they were sent. */
 export function isNewer(known: Incident, next: Incident): boolean {
@@ -22,4 +24,10 @@ export function put(list: readonly Incident[], next: Incident): Incident[] {
 export function join(list: readonly Incident[], page: readonly Incident[]): Incident[] {
   const known = new Set(list.map((incident) => incident.id));
   return [...list, ...page.filter((incident) => !known.has(incident.id))].sort(order);
+}
+
+/** What is going on, after `news` of incidents: those that have begun and not ended. */
+export function goingOn(known: readonly Incident[], news: readonly Incident[], now: number): Incident[] {
+  const merged = news.reduce<Incident[]>((list, next) => put(list, next), [...known]);
+  return merged.filter(({ state, start }) => state !== "ended" && now - start < LONGEST_OPEN_MS);
 }

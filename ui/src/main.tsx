@@ -3,8 +3,8 @@ import { render } from "preact";
 
 import { App } from "./app";
 import { houseSentence } from "./sentences";
-import { begin, house } from "./state";
-import { language, words } from "./words";
+import { begin, current, followAddress, house } from "./state";
+import { language, speakFirst, words } from "./words";
 
 effect(() => {
   document.documentElement.lang = language.value;
@@ -12,9 +12,12 @@ effect(() => {
 
 effect(() => {
   const now = house.value;
-  document.title = now ? `${words.value.title} – ${houseSentence(now, words.value).text}` : words.value.title;
+  document.title = now ? `${words.value.title} – ${houseSentence(now, current.value, words.value).text}` : words.value.title;
 });
 
-const place = document.getElementById("app");
-if (place) render(<App />, place);
+followAddress();
+// What the hub says is asked for beside the words.
 void begin();
+const place = document.getElementById("app");
+const show = () => place && render(<App />, place);
+speakFirst().then(show, show);

@@ -1,47 +1,101 @@
 // What the page says of the house, its cameras and incidents. Pure.
-import type { Camera, House, Incident } from "./api";
+import type { Camera, House, Incident, Site } from "./api";
+import { reasonOf } from "./reasons";
+import { duration } from "./time";
 import type { Words } from "./words";
 
-export type Tone = "good" | "paused" | "problem";
+/** Green: all is well and nobody is there. Amber: somebody is. Slate: paused on purpose. Red: something does not work. */
+export type Tone = "good" | "attention" | "paused" | "problem";
 
-/** Whether a camera watches, is paused, or needs somebody to look after it. */
+/** Whether a camera watches, sees somebody, is paused, or needs somebody to look after it. */
 export function toneOf(camera: Camera): Tone {
   if (camera.state === "suspended" || (camera.mode === "disarmed" && camera.state !== "unknown")) return "paused";
-  return camera.state === "online" && !camera.problem ? "good" : "problem";
+  if (camera.state !== "online" || camera.problem) return "problem";
+  return camera.person ? "attention" : "good";
 }
 
-/** A camera in one plain sentence. */
+/** A camera in one plain sentence; its name is the heading above it. */
 export function cameraSentence(camera: Camera, words: Words): string {
-  const { name } = camera;
-  if (camera.state === "unknown") return words.cameraUnknown(name);
-  if (toneOf(camera) === "paused") return words.cameraPaused(name);
-  if (camera.state === "offline") return words.cameraOffline(name);
-  if (camera.person) return words.cameraPerson(name);
-  return camera.motion ? words.cameraMotion(name) : words.cameraWatching(name);
+  if (camera.state === "unknown") return words.cameraUnknown;
+  if (toneOf(camera) === "paused") return words.cameraPaused;
+  if (camera.state === "offline") return words.cameraOffline;
+  if (camera.person) return words.cameraPerson;
+  return camera.motion ? words.cameraMotion : words.cameraWatching;
 }
 
-/** What boxes have to say beside their cameras. */
-export function boxProblems(house: House, words: Words): string[] {
-  return house.sites.flatMap((site) => {
-    if (site.silent) return [words.boxSilent(site.id)];
-    if (!site.online) return [words.boxOffline(site.id)];
-    return site.problems;
+/** One thing that is wrong: what it is about, why, and the camera to look at. */
+export interface Fault {
+  /** What it is about, where the headline does not say so. */
+  about: string | null;
+  why: string | null;
+  /** What the box says itself, where that cannot be put into the reader's words. */
+  said: string | null;
+  camera: Camera | null;
+}
+
+function boxFaults(site: Site, words: Words): Fault[] {
+  const plain = (about: string): Fault[] => [{ about, why: null, said: null, camera: null }];
+  if (site.silent) return plain(words.boxSilent(site.id));
+  if (!site.online) return plain(words.boxOffline(site.id));
+  return site.problems.map((said) => {
+    const why = reasonOf(said, words);
+    return { about: words.boxSays(site.id), why, said: why ? null : said, camera: null };
   });
 }
 
-/** The house in one sentence. */
-export function houseSentence(house: House, words: Words): { tone: Tone; text: string } {
+/** Everything that is wrong: boxes first, then the cameras of boxes that can be heard. */
+export function faultsOf(house: House, words: Words): Fault[] {
+  const heard = (camera: Camera) => camera.state !== "unknown";
+  const cameras = house.cameras
+    .filter((camera) => heard(camera) && toneOf(camera) === "problem")
+    .map((camera) => {
+      const why = reasonOf(camera.problem, words);
+      return { about: camera.name, why, said: why ? null : camera.problem, camera };
+    });
+  return [...house.sites.flatMap((site) => boxFaults(site, words)), ...cameras];
+}
+
+function faultHeadline(house: House, words: Words): string {
+  const broken = house.cameras.filter((camera) => camera.state !== "unknown" && toneOf(camera) === "problem");
+  const dark = broken.filter((camera) => camera.state === "offline");
+  const names = (cameras: Camera[]) => cameras.map((camera) => camera.name).join(", ");
+  const down = house.sites.find((site) => site.silent || !site.online);
+  if (down && dark.length === 0) return down.silent ? words.boxSilent(down.id) : words.boxOffline(down.id);
+  if (dark.length > 0) return dark.length === 1 ? words.noPictureOf(names(dark)) : words.noPicturesOf(names(dark));
+  return broken.length > 0 ? words.faultOf(names(broken)) : words.boxFault;
+}
+
+/** Who or what is there now, and where: persons first. `current`: incidents that have not ended. */
+function presence(house: House, current: readonly Incident[], words: Words): string[] {
+  const there = house.cameras.filter((camera) => camera.person).map((camera) => camera.name);
+  const others = new Map<string, string[]>();
+  for (const incident of current) {
+    const camera = house.cameras.find((camera) => camera.site === incident.site && camera.id === incident.camera);
+    // The camera itself says whether a person is there, and one that is cut off says nothing of now.
+    if (!camera || incident.label === "person" || camera.person || camera.state !== "online") continue;
+    const what = labelOf(incident, words);
+    others.set(what, [...(others.get(what) ?? []).filter((name) => name !== camera.name), camera.name]);
+  }
+  const things = [...others].map(([what, places]) => words.thingAt(what, places.join(", ")));
+  return there.length > 0 ? [words.somebodyAt(there.join(", ")), ...things] : things;
+}
+
+/** The house in one sentence, and what is wrong beneath it. */
+export function houseSentence(house: House, current: readonly Incident[], words: Words): { tone: Tone; text: string; faults: Fault[] } {
   const { cameras } = house;
-  const there = cameras.filter((camera) => camera.person).map((camera) => camera.name);
-  const problem = cameras.some((camera) => toneOf(camera) === "problem") || boxProblems(house, words).length > 0;
-  const watching = cameras.filter((camera) => toneOf(camera) === "good").length;
-  const tone: Tone = problem ? "problem" : watching === 0 && cameras.length > 0 ? "paused" : "good";
-  if (there.length > 0) return { tone, text: words.personNow(there.join(", ")) };
-  if (problem) return { tone, text: words.houseProblem };
-  if (cameras.length === 0) return { tone: "paused", text: words.noCameras };
-  if (watching === 0) return { tone, text: words.allPaused };
-  if (watching < cameras.length) return { tone, text: words.somePaused(watching, cameras.length) };
-  return { tone, text: words.allWatching };
+  const faults = faultsOf(house, words);
+  const there = presence(house, current, words);
+  if (there.length > 0) return { tone: "attention", text: there.join(" · "), faults };
+  if (faults.length > 0) {
+    const text = faultHeadline(house, words);
+    // What the headline says already is not said again.
+    return { tone: "problem", text, faults: faults.filter((fault) => fault.about !== text) };
+  }
+  if (cameras.length === 0) return { tone: "paused", text: words.noCameras, faults };
+  const watching = cameras.filter((camera) => toneOf(camera) !== "paused").length;
+  if (watching === 0) return { tone: "paused", text: words.allPaused, faults };
+  if (watching < cameras.length) return { tone: "good", text: words.somePaused(watching, cameras.length), faults };
+  return { tone: "good", text: words.allWatching, faults };
 }
 
 /** What came. */
@@ -59,23 +113,33 @@ export function labelOf(incident: Incident, words: Words): string {
 }
 
 /** Who came where. */
-export function incidentTitle(incident: Incident, cameraName: string, words: Words): string {
-  return words.at(labelOf(incident, words), cameraName);
-}
-
-/** How long, in words. */
-export function durationOf(seconds: number, words: Words): string {
-  const whole = Math.max(1, Math.round(seconds));
-  return whole < 90 ? words.seconds(whole) : words.minutes(Math.round(whole / 60));
+export function incidentTitle(incident: Incident, place: string, words: Words): string {
+  return words.at(labelOf(incident, words), place);
 }
 
 /** What else there is to say: how long, where, which rules. */
 export function incidentDetails(incident: Incident, words: Words): string[] {
-  const details = [incident.seconds === null ? words.goingOn : words.lasted(durationOf(incident.seconds, words))];
+  const details = [incident.seconds === null ? words.goingOn : duration(incident.seconds)];
   if (incident.zones.length > 0) details.push(words.inZones(incident.zones.join(", ")));
   for (const { rule, name } of incident.rules) {
     details.push(rule === "loitered" ? words.loitered(name) : words.crossed(name));
   }
   if (incident.clock === "unsure") details.push(words.clockUnsure);
   return details;
+}
+
+/** What an entry of the record says that somebody did; `detail` stays where its form is not known. */
+export function deedOf(what: string, detail: string, nameOf: (site: string, id: string) => string, words: Words): { text: string; incident: string | null; detail: string } {
+  const mode = /^([a-z0-9-]+)\/([a-z0-9-]+) (armed|disarmed)$/.exec(detail);
+  if (what === "mode" && mode) {
+    const name = nameOf(mode[1]!, mode[2]!);
+    return { text: mode[3] === "armed" ? words.turnedOn(name) : words.turnedOff(name), incident: null, detail: "" };
+  }
+  const key = `did_${what}` as keyof Words;
+  const known = words[key];
+  const text = typeof known === "string" ? known : what;
+  const clip = /^([a-z0-9-]+)\/([a-z0-9-]+) ([0-9a-f-]{36})$/.exec(detail);
+  if (clip) return { text, incident: clip[3]!, detail: nameOf(clip[1]!, clip[2]!) };
+  const camera = /^([a-z0-9-]+)\/([a-z0-9-]+)$/.exec(detail);
+  return { text, incident: null, detail: camera ? nameOf(camera[1]!, camera[2]!) : detail };
 }

@@ -1,40 +1,55 @@
 // What the page knows, and how it learns of it.
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 
-import { Failure, hub, useToken, type Camera, type Day, type House, type Incident, type Mode, type Session } from "./api";
-import { join, put } from "./list";
+import {
+  Failure, at, hub, useToken, type Camera, type Days, type House, type Incident, type IncidentPage, type Mode, type Session,
+} from "./api";
+import { goingOn, join, put } from "./list";
+import { addressOf, filter, open, replace } from "./route";
+import { incidentTitle } from "./sentences";
 import { dayOf } from "./time";
 import { words } from "./words";
 
 export const session = signal<Session | null>(null);
 export const house = signal<House | null>(null);
 export const incidents = signal<Incident[]>([]);
+/** Those that are going on, whatever the list is narrowed to. */
+export const current = signal<Incident[]>([]);
 export const next = signal<string | null>(null);
 export const loaded = signal(false);
-export const days = signal<Day[]>([]);
-/** Which camera ("site/id") and day are shown; empty: all. */
-export const filter = signal<{ camera: string; day: string }>({ camera: "", day: "" });
+export const days = signal<Days>({ days: [], cameras: [] });
+/** The incident of the address, where it is not in the list; null while it is asked for, false where there is none. */
+export const fetched = signal<Incident | null | false>(null);
 export const connected = signal(true);
 /** What a screen reader says next. */
 export const spoken = signal("");
-/** The incident that is open. */
-export const open = signal<string | null>(null);
 /** Cameras ("site/id") whose mode was asked for, and what was asked. */
 export const asked = signal<Record<string, Mode>>({});
 export const notice = signal<{ text: string; bad: boolean } | null>(null);
 
 export const zone = computed(() => house.value?.zone ?? "UTC");
 export const mayChange = computed(() => session.value?.account?.role === "owner");
+/** The incident that is open, as far as it is known. */
+export const opened = computed(() => {
+  const id = open.value;
+  if (!id) return null;
+  return incidents.value.find((incident) => incident.id === id) ?? (fetched.value && fetched.value.id === id ? fetched.value : null);
+});
 
 export const keyOf = (camera: { site: string; id: string }) => `${camera.site}/${camera.id}`;
 
-/** The name of an incident's camera. */
-export function nameOf(incident: Incident): string {
-  return cameraOf(incident)?.name ?? incident.camera;
+/** The name of a camera that its box may no longer have: then it is made of its id. */
+export function nameOf(site: string, id: string): string {
+  const known = house.value?.cameras.find((camera) => camera.site === site && camera.id === id);
+  if (known) return known.name;
+  const spaced = id.replace(/-/g, " ");
+  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
 
-export function cameraOf(incident: Incident): Camera | undefined {
-  return house.value?.cameras.find((camera) => camera.site === incident.site && camera.id === incident.camera);
+/** The name of an incident's camera, with its home where there are several. */
+export function placeOf(incident: { site: string; camera: string }): string {
+  const name = nameOf(incident.site, incident.camera);
+  return (house.value?.sites.length ?? 0) > 1 ? words.value.inHome(name, incident.site) : name;
 }
 
 /** A failure in the words of the page. */
@@ -48,51 +63,82 @@ export function failureText(error: unknown): string {
 /** Shows what went wrong; without a session, the page for logging in. */
 export function complain(error: unknown): void {
   if (error instanceof Failure && error.code === "login") {
-    void begin();
+    session.value = session.value ? { ...session.value, state: "login" } : null;
+    events?.close();
     return;
   }
-  if (error instanceof Failure && error.code === "offline") connected.value = false;
-  else notice.value = { text: failureText(error), bad: true };
+  if (error instanceof Failure && error.code === "offline") {
+    connected.value = false;
+    return;
+  }
+  notice.value = { text: failureText(error), bad: true };
 }
 
 function query(): { day?: string; site?: string; camera?: string } {
   const { camera, day } = filter.value;
   const [site, id] = camera.split("/");
-  return { ...(day ? { day } : {}), ...(site && id ? { site, camera: id } : {}) };
+  return { ...(day ? { day } : {}), ...(site ? { site } : {}), ...(site && id ? { camera: id } : {}) };
 }
 
 function isShown(incident: Incident): boolean {
   const { camera, day } = filter.value;
-  return (!camera || camera === `${incident.site}/${incident.camera}`) && (!day || day === dayOf(incident.start, zone.value));
+  const [site, id] = camera.split("/");
+  return (!site || site === incident.site) && (!id || id === incident.camera) && (!day || day === dayOf(incident.start, zone.value));
 }
+
+function tookPage(page: IncidentPage): void {
+  next.value = page.next;
+  current.value = goingOn(current.value, page.incidents, Date.now());
+}
+
+let asks = 0;
 
 /** Asks for the first page of what is chosen. */
 export async function refresh(): Promise<void> {
-  const chosen = filter.value;
+  const mine = ++asks;
   const { day: _day, ...where } = query();
-  const [page, all] = await Promise.all([hub.incidents(query()), hub.days(where)]);
-  if (chosen !== filter.value) return;
-  incidents.value = page.incidents;
-  next.value = page.next;
-  days.value = all.days;
-  loaded.value = true;
+  const forgotten = hub.days(where);
+  // The list is shown as soon as it is there.
+  const page = await hub.incidents(query());
+  if (mine === asks) {
+    incidents.value = page.incidents;
+    tookPage(page);
+    loaded.value = true;
+  }
+  const all = await forgotten;
+  if (mine === asks) days.value = all;
 }
 
 /** Chooses what is shown. */
-export async function choose(change: Partial<{ camera: string; day: string }>): Promise<void> {
-  filter.value = { ...filter.value, ...change };
-  await refresh().catch(complain);
+export function choose(change: Partial<{ camera: string; day: string }>): void {
+  replace(addressOf("", change));
 }
 
 /** Asks for the next page. */
 export async function more(): Promise<void> {
   if (!next.value) return;
   try {
+    const mine = asks;
     const page = await hub.incidents({ ...query(), before: next.value });
+    if (mine !== asks) return;
     incidents.value = join(incidents.value, page.incidents);
-    next.value = page.next;
+    tookPage(page);
   } catch (error) {
     complain(error);
+  }
+}
+
+/** Asks for the incident of the address, where it is not in the list. */
+async function fetchOpened(): Promise<void> {
+  const id = open.value;
+  if (!id || opened.peek()) return;
+  fetched.value = null;
+  try {
+    const { incident } = await hub.incident(id);
+    if (open.peek() === id) fetched.value = incident;
+  } catch (error) {
+    if (error instanceof Failure && error.code === "not-found") fetched.value = false;
+    else complain(error);
   }
 }
 
@@ -107,28 +153,40 @@ function tookHouse(taken: House): void {
 
 function tookIncident(taken: Incident): void {
   const isNew = !incidents.value.some((incident) => incident.id === taken.id);
+  current.value = goingOn(current.value, [taken], Date.now());
   if (isShown(taken)) incidents.value = put(incidents.value, taken);
+  if (fetched.value && fetched.value.id === taken.id) fetched.value = taken;
   if (isNew && taken.state !== "ended") {
-    spoken.value = words.value.newIncident(words.value.at(words.value[taken.label === "person" ? "person" : "thing"], nameOf(taken)));
+    spoken.value = words.value.newIncident(incidentTitle(taken, placeOf(taken), words.value));
   }
   if (isNew) {
     const day = dayOf(taken.start, zone.value);
-    const known = days.value.find((known) => known.day === day);
-    days.value = known
-      ? days.value.map((known) => (known.day === day ? { day, incidents: known.incidents + 1 } : known))
-      : [{ day, incidents: 1 }, ...days.value];
+    const known = days.value.days.find((known) => known.day === day);
+    const counted = known
+      ? days.value.days.map((known) => (known.day === day ? { day, incidents: known.incidents + 1 } : known))
+      : [{ day, incidents: 1 }, ...days.value.days];
+    days.value = { ...days.value, days: counted };
   }
 }
 
+/** Everything is asked for. */
+const everything = () => Promise.all([hub.house().then(tookHouse), refresh(), fetchOpened()]).then(() => undefined);
+
 let events: EventSource | null = null;
+/** How long after the first view what may have happened in between is asked for. */
+const LOOK_AGAIN = 2000;
 
 function listen(): void {
   events?.close();
-  events = new EventSource("/api/events");
-  // What happened while nobody listened is asked for anew, at the first time too.
+  events = new EventSource(at("/api/events"));
+  const mine = events;
+  // The first view does not wait for the stream of news: what happens before it stands is asked for a little later.
+  let first = true;
+  everything().catch(complain);
   events.onopen = () => {
     connected.value = true;
-    void Promise.all([hub.house().then(tookHouse), refresh()]).catch(complain);
+    setTimeout(() => void (mine === events && everything().catch(complain)), first ? LOOK_AGAIN : 0);
+    first = false;
   };
   events.onerror = () => {
     connected.value = false;
@@ -156,6 +214,20 @@ export async function begin(): Promise<void> {
     connected.value = false;
     setTimeout(() => void begin(), 3000);
   }
+}
+
+/** Follows the address: another choice is another list, another incident may have to be asked for. */
+export function followAddress(): void {
+  let chosen = JSON.stringify(filter.peek());
+  effect(() => {
+    const now = JSON.stringify(filter.value);
+    if (now === chosen) return;
+    chosen = now;
+    if (session.peek()?.state === "open") refresh().catch(complain);
+  });
+  effect(() => {
+    if (open.value && session.peek()?.state === "open" && loaded.peek()) void fetchOpened();
+  });
 }
 
 /** How long a box may take to say that a mode has changed. */

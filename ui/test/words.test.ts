@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { en } from "../src/words/en";
 import { fr } from "../src/words/fr";
+import { typeset } from "../src/words/typeset";
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -32,7 +33,7 @@ test("each language has every word, and none is empty or left in English", () =>
 
 test("every word is used", () => {
   // These are looked up by what the hub says.
-  const looked = /^(did_|error_)|^(person|bicycle|car|cat|dog)$/;
+  const looked = /^(did_|error_|why_)|^(person|bicycle|car|cat|dog)$/;
   assert.match(code, /words\[incident\.label\]/);
   for (const key of Object.keys(en)) {
     if (looked.test(key)) continue;
@@ -48,4 +49,25 @@ test("no text outside the catalogues", () => {
     const loose = [...between, ...aloud].filter((found) => found !== "English" && found !== "Français");
     assert.deepEqual(loose, [], path);
   }
+});
+
+/** Every text of a catalogue, also those that are made when they are needed. */
+const texts = (catalogue: typeof en): [string, string][] =>
+  Object.entries(catalogue).map(([key, text]) => [
+    key,
+    typeof text === "string" ? text : (text as (...values: (string | number)[]) => string)(...(/somePaused|cornerAt/.test(key) ? [2, 3] : ["Allée", 3])),
+  ]);
+
+test("French has its no-break spaces, everywhere", () => {
+  for (const [key, text] of texts(fr)) {
+    assert.doesNotMatch(text, / [:;!?»%]|« /, key);
+    assert.doesNotMatch(text, /[^\s\u00a0\u202f][;!?»](?!\S)|(?<![\u00a0\d]):(?=\s|$)/, `${key}: ${text}`);
+    assert.doesNotMatch(text, /'/, `${key}: a straight apostrophe`);
+  }
+  assert.equal(fr.cornerAt(3, 4), "Croix à 3\u00a0% depuis la gauche, 4\u00a0% depuis le haut");
+});
+
+test("French typography is put into texts that are written plainly", () => {
+  assert.equal(typeset("Quoi ? Oui : « non » !"), "Quoi\u202f? Oui\u00a0: «\u00a0non\u00a0»\u202f!");
+  assert.equal(typeset("12 h, 30 secondes et 5 hommes"), "12\u00a0h, 30\u00a0secondes et 5 hommes");
 });

@@ -1,12 +1,19 @@
-//! The accounts as the command line sees them: `lares hub account add|ls|rm`, also beside a hub that is running.
+//! The accounts as the command line sees them: `lares hub account`, also beside a hub that is running, which notices within a
+//! second.
 
-use std::path::Path;
+use std::{os::unix::fs::DirBuilderExt, path::Path};
 
-use super::{Accounts, FILE, Refusal, Role, word};
+use parking_lot::Mutex;
+
+use super::{
+    Refusal, Role,
+    database::{Database, FILE},
+    hashing, removed_or_why, sound,
+};
 use crate::hub::HubError;
 
 /// The accounts, for the command line.
-pub struct AccountBook(Accounts);
+pub struct AccountBook(Mutex<Database>);
 
 impl AccountBook {
     /// Opens the accounts of the hub in `dir`, which may be running.
@@ -14,8 +21,13 @@ impl AccountBook {
     /// # Errors
     /// When the database cannot be opened.
     pub fn open(dir: &Path) -> Result<Self, HubError> {
-        std::fs::create_dir_all(dir).map_err(|error| HubError::file(dir, error))?;
-        Accounts::open(dir).map(Self)
+        let mut folder = std::fs::DirBuilder::new();
+        folder
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|error| HubError::file(dir, error))?;
+        Ok(Self(Mutex::new(Database::open(dir)?)))
     }
 
     /// Whether the hub in `dir` has an account. Makes no file where there is none.
@@ -23,8 +35,8 @@ impl AccountBook {
     pub fn has_any(dir: &Path) -> bool {
         dir.join(FILE).exists()
             && Self::open(dir)
-                .and_then(|book| book.0.none())
-                .is_ok_and(|none| !none)
+                .and_then(|book| book.all())
+                .is_ok_and(|all| !all.is_empty())
     }
 
     /// Makes an account; it may look and change, or only look.
@@ -33,11 +45,31 @@ impl AccountBook {
     /// When name or password are of no use, or the name is taken.
     pub fn add(&self, name: &str, password: &str, viewer: bool) -> Result<(), HubError> {
         let role = if viewer { Role::Viewer } else { Role::Owner };
-        if viewer && self.0.none()? {
+        if viewer && self.all()?.is_empty() {
             let reason = "the first account must be an owner: nobody could change anything";
             return Err(HubError::Account(reason.to_owned()));
         }
-        said(self.0.add(name, password, role)?)
+        sound(name, password).map_err(HubError::Account)?;
+        let hash = hashing::hash(password)?;
+        if !self.0.lock().add(name, role, &hash, false)? {
+            let reason = format!("there is an account {name} already: choose another name");
+            return Err(HubError::Account(reason));
+        }
+        Ok(())
+    }
+
+    /// Gives an account a new password, takes its second factor away and ends all its sessions: for who is locked out.
+    ///
+    /// # Errors
+    /// When there is none of this name, or the password is of no use.
+    pub fn reset(&self, name: &str, password: &str) -> Result<(), HubError> {
+        sound(name, password).map_err(HubError::Account)?;
+        let hash = hashing::hash(password)?;
+        let mut database = self.0.lock();
+        if !database.change(name, &hash, None)? {
+            return Err(HubError::Account(format!("there is no account {name}")));
+        }
+        database.set_second(name, None, &[])
     }
 
     /// Deletes an account.
@@ -45,7 +77,11 @@ impl AccountBook {
     /// # Errors
     /// When there is none of this name, or it is the last owner.
     pub fn remove(&self, name: &str) -> Result<(), HubError> {
-        said(self.0.remove(name)?)
+        let removed = self.0.lock().remove(name)?;
+        removed_or_why(removed, name).map_err(|refusal| match refusal {
+            Refusal::Conflict(reason) => HubError::Account(reason),
+            _ => HubError::Account("it was refused".to_owned()),
+        })
     }
 
     /// Names and roles.
@@ -53,16 +89,11 @@ impl AccountBook {
     /// # Errors
     /// When the database cannot be read.
     pub fn all(&self) -> Result<Vec<(String, &'static str)>, HubError> {
-        let all = self.0.all()?.into_iter();
-        Ok(all
-            .map(|account| (account.name, word(account.role)))
-            .collect())
+        let accounts = self.0.lock().snapshot()?.accounts.into_iter();
+        let mut all: Vec<_> = accounts
+            .map(|(name, known)| (name, known.role.word()))
+            .collect();
+        all.sort();
+        Ok(all)
     }
-}
-
-fn said(done: Result<(), Refusal>) -> Result<(), HubError> {
-    done.map_err(|refusal| match refusal {
-        Refusal::Impossible(reason) | Refusal::Conflict(reason) => HubError::Account(reason),
-        Refusal::Wrong | Refusal::SlowDown(_) => HubError::Account("it was refused".to_owned()),
-    })
 }

@@ -1,54 +1,54 @@
 //! Who may look and who may change: accounts, sessions, and a record of what was done by whom.
 //!
-//! In: names, passwords and tokens of browsers. Out: who it is. Passwords are kept as argon2id hashes, tokens of sessions as
-//! SHA-256: who reads the database can log in with neither. The hub without an account has one user on loopback, its owner.
+//! In: names, passwords and tokens of browsers. Out: who it is. A hub without an account lets nobody in but the one who knows the
+//! set-up code that its log prints, to make the first owner.
+//!
+//! | part | what it does |
+//! |---|---|
+//! | `memory` | what requests read: no disk, no waiting |
+//! | `database`, `desk` | what is kept, and the thread that writes it |
+//! | `hashing` | passwords, one at a time |
+//! | `attempts` | how often one may try |
+//! | `second` | the second factor |
+//! | `strangers` | what was refused, summed |
+//! | `login` | how a session begins, and passwords change |
+//! | `book` | the command line |
 
+mod attempts;
 mod book;
+mod database;
+mod desk;
+mod hashing;
+mod login;
+mod memory;
+mod second;
+mod strangers;
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
-};
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 pub use book::AccountBook;
+pub(super) use login::{Credentials, Opened};
+pub(super) use memory::COOKIE_KEPT;
+pub(super) use second::Offer;
 
+use self::{
+    attempts::Attempts,
+    database::{Database, Digest, digest},
+    desk::{Desk, Papers},
+    hashing::Hashing,
+    memory::{Known, Memory},
+    second::Second,
+    strangers::Strangers,
+};
 use super::{HubError, keys};
-use crate::flow::WallTime;
-
-/// The file's name in the hub's folder.
-const FILE: &str = "accounts.db";
-const SCHEMA: i64 = 1;
-const TABLES: &str = "
-CREATE TABLE accounts (
-    name TEXT PRIMARY KEY,
-    role TEXT NOT NULL,
-    hash TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE sessions (
-    token BLOB PRIMARY KEY,
-    account TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE,
-    csrf TEXT NOT NULL,
-    seen_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE log (
-    id INTEGER PRIMARY KEY,
-    at_ms INTEGER NOT NULL,
-    account TEXT NOT NULL,
-    what TEXT NOT NULL,
-    detail TEXT NOT NULL
-) STRICT;
-";
+use crate::{
+    base::{clock::Clock, tasks::Tasks},
+    flow::{ClockState, WallTime},
+};
 
 /// Shortest password, in characters.
 const SHORTEST: usize = 10;
@@ -56,16 +56,8 @@ const SHORTEST: usize = 10;
 const LONGEST: usize = 256;
 /// Longest name of an account. It is what a box writes in its ledger.
 const LONGEST_NAME: usize = 64;
-/// A session that nobody has used for this long is over.
-const SESSION_KEPT: i64 = 30 * 24 * 3600 * 1000;
-/// Attempts that one address has at once ...
-const ATTEMPTS: u32 = 5;
-/// ... and how long it waits for each further one.
-const ATTEMPT_EVERY: Duration = Duration::from_secs(20);
-/// Addresses whose attempts are remembered.
-const MOST_ADDRESSES: usize = 1000;
-/// Lines of the record that are kept.
-const LOG_KEPT: u32 = 50_000;
+/// Letters of the set-up code, each of 5 bits.
+const SET_UP_LETTERS: usize = 8;
 
 /// What an account may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +69,23 @@ pub(super) enum Role {
     Owner,
 }
 
+impl Role {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Owner => "owner",
+        }
+    }
+
+    fn of(word: &str) -> Self {
+        if word == "owner" {
+            Self::Owner
+        } else {
+            Self::Viewer
+        }
+    }
+}
+
 /// Who it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Account {
@@ -85,10 +94,16 @@ pub(super) struct Account {
 }
 
 /// A browser that is logged in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Session {
     pub(super) account: Account,
     pub(super) csrf: String,
+    /// Whether the account has a second factor.
+    pub(super) second: bool,
+    /// None: the page is open to everybody on this machine.
+    token: Option<Digest>,
+    /// Cancelled when the session ends, wherever that is decided.
+    pub(super) over: CancellationToken,
 }
 
 /// Why an account or a login was refused.
@@ -96,8 +111,17 @@ pub(super) struct Session {
 pub(super) enum Refusal {
     /// Name and password do not fit.
     Wrong,
-    /// Too many attempts.
+    /// They do, but a code of the second factor is asked for, or does not fit.
+    Second {
+        /// A code was given.
+        wrong: bool,
+    },
+    /// A code of an authenticator cannot be judged: the box does not know the time.
+    ClockUnsure,
+    /// Too many attempts, or too many of others at once.
     SlowDown(Duration),
+    /// The set-up code does not fit.
+    SetUpCode,
     /// Not possible; one sentence.
     Impossible(String),
     /// There is none, or one already.
@@ -107,299 +131,242 @@ pub(super) enum Refusal {
 /// A line of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct LogEntry {
-    at: WallTime,
-    account: String,
-    what: String,
-    detail: String,
+    pub(super) at: WallTime,
+    pub(super) account: String,
+    pub(super) what: String,
+    /// Names of what it was done to, such as "Front door"; may be empty.
+    pub(super) about: String,
+    /// Identities, for programs.
+    pub(super) detail: String,
 }
 
-/// Accounts, sessions and the record.
-pub(super) struct Accounts {
-    database: Mutex<Connection>,
-    attempts: Mutex<HashMap<IpAddr, (f64, Instant)>>,
-    /// One hash at a time: each takes 19 MB.
-    hashing: Mutex<()>,
-    /// What a browser on loopback shows while nobody has an account.
-    local_csrf: String,
+/// What may be awaited of accounts: an answer, a refusal, or trouble of the hub.
+pub(super) type Answer<T> = Result<Result<T, Refusal>, HubError>;
+
+/// Accounts, sessions and the record. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Accounts(Arc<Inner>);
+
+struct Inner {
+    memory: Arc<Mutex<Memory>>,
+    desk: Desk,
+    hashing: Hashing,
+    attempts: Mutex<Attempts>,
+    strangers: Arc<Strangers>,
+    clock: Arc<dyn Clock>,
+    /// The code for the first account; none once there is one.
+    set_up: Mutex<Option<String>>,
+    /// Second factors that were offered and not yet confirmed.
+    offered: Mutex<std::collections::HashMap<String, Second>>,
+    /// The session of everybody, while nobody has an account; for the demo.
+    open: Option<Session>,
 }
 
 impl Accounts {
-    /// Opens the database in `dir`.
+    /// Opens the accounts in `dir`. `open_page`: while nobody has an account, everybody is an owner.
     ///
     /// # Errors
-    /// When it cannot be opened, or is of a newer program.
-    pub(super) fn open(dir: &Path) -> Result<Self, HubError> {
-        let database = Connection::open(dir.join(FILE))?;
-        database.pragma_update(None, "journal_mode", "WAL")?;
-        database.pragma_update(None, "synchronous", "FULL")?;
-        database.pragma_update(None, "foreign_keys", "ON")?;
-        let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version > SCHEMA {
-            return Err(HubError::NewerIndex(dir.join(FILE)));
+    /// When the database cannot be opened, or is of a newer program.
+    pub(super) fn open(
+        dir: &Path,
+        open_page: bool,
+        clock: Arc<dyn Clock>,
+        tasks: &Tasks,
+    ) -> Result<Self, HubError> {
+        let failed = |error| HubError::file(dir, error);
+        let database = Database::open(dir)?;
+        let memory = Memory::new(database.snapshot()?);
+        let set_up = memory
+            .accounts
+            .is_empty()
+            .then(|| second::code(SET_UP_LETTERS));
+        if let Some(code) = &set_up
+            && !open_page
+        {
+            tracing::warn!(
+                "nobody has an account yet: open the page and create the owner with the set-up code {code}"
+            );
         }
-        if version == 0 {
-            database.execute_batch(&format!(
-                "BEGIN;{TABLES}PRAGMA user_version = {SCHEMA};COMMIT;"
-            ))?;
-        }
-        Ok(Self {
-            database: Mutex::new(database),
-            attempts: Mutex::default(),
-            hashing: Mutex::default(),
-            local_csrf: keys::random(),
-        })
-    }
-
-    /// The session of whoever is on loopback while nobody has an account.
-    pub(super) fn local(&self) -> Session {
-        Session {
+        let (memory, strangers) = (Arc::new(Mutex::new(memory)), Arc::new(Strangers::default()));
+        let papers = Papers {
+            database,
+            memory: Arc::clone(&memory),
+            strangers: Arc::clone(&strangers),
+            clock: Arc::clone(&clock),
+        };
+        let open = open_page.then(|| Session {
             account: Account {
                 name: "local".to_owned(),
                 role: Role::Owner,
             },
-            csrf: self.local_csrf.clone(),
-        }
+            csrf: keys::random(),
+            second: false,
+            token: None,
+            over: CancellationToken::new(),
+        });
+        Ok(Self(Arc::new(Inner {
+            memory,
+            desk: Desk::start(papers, tasks).map_err(failed)?,
+            hashing: Hashing::start(tasks).map_err(failed)?,
+            attempts: Mutex::new(Attempts::new()),
+            strangers,
+            clock,
+            set_up: Mutex::new(set_up),
+            offered: Mutex::default(),
+            open,
+        })))
     }
 
     /// Whether nobody has an account.
-    pub(super) fn none(&self) -> Result<bool, HubError> {
-        let database = self.database.lock();
-        let count: i64 =
-            database.query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))?;
-        Ok(count == 0)
+    pub(super) fn none(&self) -> bool {
+        self.0.memory.lock().accounts.is_empty()
     }
 
-    /// Makes an account.
-    pub(super) fn add(
-        &self,
-        name: &str,
-        password: &str,
-        role: Role,
-    ) -> Result<Result<(), Refusal>, HubError> {
-        if let Err(reason) = sound(name, password) {
-            return Ok(Err(Refusal::Impossible(reason)));
-        }
-        let hash = {
-            let _one = self.hashing.lock();
-            Argon2::default()
-                .hash_password(password.as_bytes())
-                .map_err(|error| HubError::Password(error.to_string()))?
-                .to_string()
-        };
-        let added = self.database.lock().execute(
-            "INSERT INTO accounts (name, role, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-            params![name, word(role), hash],
-        )?;
-        if added == 0 {
-            let reason = format!("there is an account {name} already: choose another name");
-            return Ok(Err(Refusal::Conflict(reason)));
-        }
-        Ok(Ok(()))
+    /// The session of everybody, where the page is open and nobody has an account.
+    pub(super) fn everybody(&self) -> Option<Session> {
+        self.0.open.clone().filter(|_| self.none())
     }
 
-    /// Deletes an account and its sessions; the last owner stays.
-    pub(super) fn remove(&self, name: &str) -> Result<Result<(), Refusal>, HubError> {
-        let mut database = self.database.lock();
-        let changes = database.transaction()?;
-        if changes.execute("DELETE FROM accounts WHERE name = ?1", [name])? == 0 {
-            let reason = format!("there is no account {name}");
-            return Ok(Err(Refusal::Conflict(reason)));
-        }
-        let owners: i64 = changes.query_row(
-            "SELECT count(*) FROM accounts WHERE role = 'owner'",
-            [],
-            |row| row.get(0),
-        )?;
-        if owners == 0 {
-            let reason = "the last owner stays: make another one first".to_owned();
-            return Ok(Err(Refusal::Conflict(reason)));
-        }
-        changes.commit()?;
-        Ok(Ok(()))
+    /// Every account, in alphabetical order.
+    pub(super) fn all(&self) -> Vec<Account> {
+        let memory = self.0.memory.lock();
+        let accounts = memory.accounts.iter().map(|(name, known)| Account {
+            name: name.clone(),
+            role: known.role,
+        });
+        let mut all: Vec<Account> = accounts.collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
     }
 
-    /// Every account.
-    pub(super) fn all(&self) -> Result<Vec<Account>, HubError> {
-        let database = self.database.lock();
-        let mut rows = database.prepare("SELECT name, role FROM accounts ORDER BY name")?;
-        let all = rows.query_map([], |row| {
-            Ok(Account {
-                name: row.get(0)?,
-                role: role(&row.get::<_, String>(1)?),
-            })
-        })?;
-        Ok(all.collect::<Result<_, _>>()?)
-    }
-
-    /// Opens a session; its token is for the browser alone.
-    pub(super) fn log_in(
-        &self,
-        from: IpAddr,
-        name: &str,
-        password: &str,
-        now: WallTime,
-    ) -> Result<Result<(String, Session), Refusal>, HubError> {
-        if let Err(wait) = self.attempt(from) {
-            return Ok(Err(Refusal::SlowDown(wait)));
-        }
-        let kept: Option<(String, String)> = self
-            .database
-            .lock()
-            .query_row(
-                "SELECT role, hash FROM accounts WHERE name = ?1",
-                [name],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()?;
-        // A name that there is none of costs as much time as one that there is.
-        let nobody = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        let hash = kept.as_ref().map_or(nobody, |(_, hash)| hash);
-        let fits = password.len() <= LONGEST * 4 && {
-            let _one = self.hashing.lock();
-            PasswordHash::new(hash).is_ok_and(|hash| {
-                Argon2::default()
-                    .verify_password(password.as_bytes(), &hash)
-                    .is_ok()
-            })
-        };
-        let Some((kept_role, _)) = kept.filter(|_| fits) else {
-            return Ok(Err(Refusal::Wrong));
-        };
-        self.attempts.lock().remove(&from);
-        let token = keys::random();
-        let session = Session {
-            account: Account {
-                name: name.to_owned(),
-                role: role(&kept_role),
-            },
-            csrf: keys::random(),
-        };
-        let database = self.database.lock();
-        database.execute(
-            "DELETE FROM sessions WHERE seen_ms < ?1",
-            [now.0 - SESSION_KEPT],
-        )?;
-        database.execute(
-            "INSERT INTO sessions (token, account, csrf, seen_ms) VALUES (?1, ?2, ?3, ?4)",
-            params![digest(&token), name, session.csrf, now.0],
-        )?;
-        Ok(Ok((token, session)))
-    }
-
-    /// Counts an attempt to log in from `from`; how long it has to wait where there were too many.
-    fn attempt(&self, from: IpAddr) -> Result<(), Duration> {
-        let mut attempts = self.attempts.lock();
-        let now = Instant::now();
-        let every = ATTEMPT_EVERY.as_secs_f64();
-        let left = |spent: f64, since: Instant| {
-            (spent - now.duration_since(since).as_secs_f64() / every).max(0.0)
-        };
-        if attempts.len() >= MOST_ADDRESSES {
-            attempts.retain(|_, (spent, since)| left(*spent, *since) > 0.0);
-        }
-        let (spent, since) = attempts.entry(from).or_insert((0.0, now));
-        let spent_now = left(*spent, *since);
-        if spent_now + 1.0 > f64::from(ATTEMPTS) {
-            let wait = (spent_now + 1.0 - f64::from(ATTEMPTS)) * every;
-            return Err(Duration::from_secs_f64(wait));
-        }
-        (*spent, *since) = (spent_now + 1.0, now);
-        Ok(())
+    fn trusted(&self) -> bool {
+        self.0.clock.state() == ClockState::Good
     }
 
     /// The session of a token; none where it is over.
-    pub(super) fn session(&self, token: &str, now: WallTime) -> Result<Option<Session>, HubError> {
-        let database = self.database.lock();
-        let found = database
-            .prepare_cached(
-                "SELECT a.name, a.role, s.csrf, s.seen_ms FROM sessions s JOIN accounts a ON a.name = s.account
-                 WHERE s.token = ?1 AND s.seen_ms > ?2",
-            )?
-            .query_row(params![digest(token), now.0 - SESSION_KEPT], |row| {
-                let account = Account {
-                    name: row.get(0)?,
-                    role: role(&row.get::<_, String>(1)?),
-                };
-                let session = Session {
-                    account,
-                    csrf: row.get(2)?,
-                };
-                Ok((session, row.get::<_, i64>(3)?))
-            })
-            .optional()?;
-        let Some((session, seen)) = found else {
-            return Ok(None);
-        };
-        // Once an hour is enough, and spares the disk.
-        if now.0 - seen > 3_600_000 {
-            database.execute(
-                "UPDATE sessions SET seen_ms = ?2 WHERE token = ?1",
-                params![digest(token), now.0],
-            )?;
+    pub(super) fn session(&self, token: &str) -> Option<Session> {
+        let (token, now) = (digest(token), self.0.clock.wall());
+        let found = self.0.memory.lock().session(&token, now, self.trusted());
+        let (session, fresh) = found?;
+        if fresh {
+            self.0
+                .desk
+                .write(move |database| database.seen(&token, now));
         }
-        Ok(Some(session))
+        Some(session)
     }
 
     /// Ends a session.
-    pub(super) fn log_out(&self, token: &str) -> Result<(), HubError> {
-        let database = self.database.lock();
-        database.execute("DELETE FROM sessions WHERE token = ?1", [digest(token)])?;
-        Ok(())
+    pub(super) fn log_out(&self, session: &Session) {
+        if let Some(token) = session.token {
+            self.0.memory.lock().end(&token);
+            self.0
+                .desk
+                .write(move |database| database.end_session(&token));
+            self.note(&session.account.name, "logout", "", "");
+        }
     }
 
-    /// Writes down what somebody did.
-    pub(super) fn note(
-        &self,
-        at: WallTime,
-        account: &str,
-        what: &str,
-        detail: &str,
-    ) -> Result<(), HubError> {
-        let database = self.database.lock();
-        database.execute(
-            "INSERT INTO log (at_ms, account, what, detail) VALUES (?1, ?2, ?3, ?4)",
-            params![at.0, account, what, detail],
-        )?;
-        database.execute(
-            "DELETE FROM log WHERE id <= (SELECT max(id) FROM log) - ?1",
-            [LOG_KEPT],
-        )?;
-        Ok(())
+    /// Makes an account, for an owner who is logged in.
+    pub(super) async fn add(&self, name: &str, password: &str, role: Role) -> Answer<()> {
+        if self.none() && role != Role::Owner {
+            let reason = "the first account must be an owner: nobody could change anything";
+            return Ok(Err(Refusal::Conflict(reason.to_owned())));
+        }
+        let made = self.make(name, password, role, false).await?;
+        Ok(made.map(drop))
+    }
+
+    /// Makes an account; its hash.
+    async fn make(&self, name: &str, password: &str, role: Role, first: bool) -> Answer<String> {
+        if let Err(reason) = sound(name, password) {
+            return Ok(Err(Refusal::Impossible(reason)));
+        }
+        let Some(hash) = self.0.hashing.hash(password).await else {
+            return Ok(Err(Refusal::SlowDown(login::BUSY)));
+        };
+        let hash = hash?;
+        let known = Known {
+            role,
+            hash: hash.clone(),
+            second: None,
+        };
+        let (name, memory) = (name.to_owned(), Arc::clone(&self.0.memory));
+        let added = self.0.desk.ask({
+            let name = name.clone();
+            move |database| {
+                let added = database.add(&name, role, &known.hash, first)?;
+                if added {
+                    memory.lock().accounts.insert(name, known);
+                }
+                Ok(added)
+            }
+        });
+        if !added.await? {
+            let reason = format!("there is an account {name} already: choose another name");
+            return Ok(Err(Refusal::Conflict(reason)));
+        }
+        self.0.set_up.lock().take();
+        if let Some(open) = &self.0.open {
+            open.over.cancel();
+        }
+        Ok(Ok(hash))
+    }
+
+    /// Deletes an account and its sessions, at once and everywhere; the last owner stays.
+    pub(super) async fn remove(&self, name: &str) -> Answer<()> {
+        let (name, memory) = (name.to_owned(), Arc::clone(&self.0.memory));
+        let removed = self.0.desk.ask({
+            let name = name.clone();
+            move |database| {
+                let removed = database.remove(&name)?;
+                if removed == Some(true) {
+                    let mut memory = memory.lock();
+                    memory.accounts.remove(&name);
+                    memory.end_all(&name, None);
+                }
+                Ok(removed)
+            }
+        });
+        Ok(removed_or_why(removed.await?, &name))
+    }
+
+    /// Writes down what somebody did, without waiting for it: a full disk keeps nobody from looking or arming.
+    pub(super) fn note(&self, account: &str, what: &str, about: &str, detail: &str) {
+        let act = LogEntry {
+            at: self.0.clock.wall(),
+            account: account.to_owned(),
+            what: what.to_owned(),
+            about: about.to_owned(),
+            detail: detail.to_owned(),
+        };
+        self.0.desk.write(move |database| database.note(&act));
     }
 
     /// The newest lines of the record, at most `most`.
-    pub(super) fn log(&self, most: u32) -> Result<Vec<LogEntry>, HubError> {
-        let database = self.database.lock();
-        let mut rows = database
-            .prepare("SELECT at_ms, account, what, detail FROM log ORDER BY id DESC LIMIT ?1")?;
-        let lines = rows.query_map([most], |row| {
-            Ok(LogEntry {
-                at: WallTime(row.get(0)?),
-                account: row.get(1)?,
-                what: row.get(2)?,
-                detail: row.get(3)?,
-            })
-        })?;
-        Ok(lines.collect::<Result<_, _>>()?)
+    pub(super) async fn log(&self, most: u32) -> Result<Vec<LogEntry>, HubError> {
+        self.0.desk.ask(move |database| database.log(most)).await
     }
 }
 
-fn digest(token: &str) -> Vec<u8> {
-    Sha256::digest(token.as_bytes()).to_vec()
-}
+#[cfg(test)]
+impl Accounts {
+    pub(super) fn set_up_code(&self) -> Option<String> {
+        self.0.set_up.lock().clone()
+    }
 
-fn word(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "viewer",
-        Role::Owner => "owner",
+    pub(super) fn code_now(&self, secret: &str) -> String {
+        Second::code(secret, self.0.clock.wall())
     }
 }
 
-fn role(word: &str) -> Role {
-    if word == "owner" {
-        Role::Owner
-    } else {
-        Role::Viewer
+fn removed_or_why(removed: Option<bool>, name: &str) -> Result<(), Refusal> {
+    match removed {
+        Some(true) => Ok(()),
+        Some(false) => Err(Refusal::Conflict(
+            "the last owner stays: make another one first".to_owned(),
+        )),
+        None => Err(Refusal::Conflict(format!("there is no account {name}"))),
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) enum Failure {
     Login,
     /// Name and password do not fit.
     Wrong,
+    /// They do, but a code of the second factor is asked for, or does not fit.
+    Second(&'static str),
     /// Not for this account, or not from there.
     Forbidden(&'static str),
     /// There is no such thing.
@@ -46,6 +48,18 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Wrong => Self::Wrong,
+            Refusal::Second { wrong: false } => {
+                Self::Second("give the code of your authenticator, or a recovery code")
+            }
+            Refusal::Second { wrong: true } => {
+                Self::Second("the code does not fit, or was used before")
+            }
+            Refusal::ClockUnsure => Self::Second(
+                "the box does not know the time, so that it cannot judge the code of an authenticator: use a recovery code",
+            ),
+            Refusal::SetUpCode => Self::Forbidden(
+                "this is not the set-up code: the log of the program prints it at each start",
+            ),
             Refusal::SlowDown(wait) => Self::SlowDown(wait),
             Refusal::Impossible(reason) => Self::BadRequest(reason),
             Refusal::Conflict(reason) => Self::Conflict(reason),
@@ -81,6 +95,7 @@ impl IntoResponse for Failure {
                 "login",
                 "name and password do not fit".to_owned(),
             ),
+            Self::Second(reason) => (StatusCode::UNAUTHORIZED, "second", reason.to_owned()),
             Self::Forbidden(reason) => (StatusCode::FORBIDDEN, "forbidden", reason.to_owned()),
             Self::NotFound(reason) => (StatusCode::NOT_FOUND, "not-found", reason),
             Self::Conflict(reason) => (StatusCode::CONFLICT, "conflict", reason),

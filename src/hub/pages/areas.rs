@@ -69,12 +69,13 @@ pub(super) async fn draw(
     let id = local(&page, &site, &camera)?;
     let desk = page.areas.clone().ok_or(Failure::Trouble)?;
     let account = session.account.name;
+    let name = page.house.local().map(|local| page.house.name(local, &id));
     page.accounts.note(
-        page.clock.wall(),
         &account,
         "areas",
+        &name.unwrap_or_default(),
         &format!("{site}/{camera}"),
-    )?;
+    );
     // The camera ends and begins anew, which takes seconds: not on the thread that answers everybody.
     let (answer, answered) = oneshot::channel();
     let work = move || {

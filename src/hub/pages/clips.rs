@@ -7,7 +7,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{Page, answer::Failure, incidents};
@@ -21,13 +21,31 @@ use crate::{
 
 /// Longest playlist that is read.
 const LONGEST: usize = 1024 * 1024;
-/// Where a header says what its pictures are encoded with.
-const HEAD: usize = 4096;
+/// Longest header that is read; real ones have about a thousand bytes.
+const LONGEST_HEADER: usize = 64 * 1024;
+/// Headers of one playlist that are read.
+const MOST_HEADERS: usize = 64;
 
 /// Header and segments that one file can hold.
 struct Run {
     init: ObjectKey,
+    /// What the header holds.
+    head: Bytes,
     segments: Vec<ObjectKey>,
+}
+
+impl Run {
+    /// What its pictures are encoded with.
+    fn codec(&self) -> Option<&'static str> {
+        let holds = |name: &[u8]| self.head.windows(4).any(|four| four == name);
+        if holds(b"avc1") {
+            Some("h264")
+        } else if holds(b"hvc1") || holds(b"hev1") {
+            Some("h265")
+        } else {
+            None
+        }
+    }
 }
 
 /// The key that `reference` means in the playlist `from`; one of its own site, or none.
@@ -38,17 +56,29 @@ fn resolve(from: &ObjectKey, reference: &str) -> Option<ObjectKey> {
     (whole.scheme() == "lares" && key.site == from.site).then_some(key)
 }
 
-/// The runs of `playlist`: from a header to the next one that differs. None where it is no sound playlist.
+/// The runs of `playlist`: from a header to the next one that holds something else. A visit that borrows the beginning of its clip
+/// from the one before has two headers, and they are the same. None where it is no sound playlist.
 async fn runs(shelf: &Shelf, playlist: &ObjectKey) -> Option<Vec<Run>> {
     let text = shelf.glance(playlist, LONGEST).await?;
     let text = std::str::from_utf8(&text).ok()?;
     let mut runs: Vec<Run> = Vec::new();
+    let (mut last, mut read) = (None, 0);
     for line in text.lines() {
         if let Some(map) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
             let init = resolve(playlist, map.trim_end_matches('"'))?;
-            if runs.last().is_none_or(|run| run.init != init) {
+            if last.as_ref() == Some(&init) {
+                continue;
+            }
+            read += 1;
+            if read > MOST_HEADERS || !matches!(init.item, Item::Init(..)) {
+                return None;
+            }
+            let head = shelf.glance(&init, LONGEST_HEADER).await?;
+            last = Some(init.clone());
+            if runs.last().is_none_or(|run| run.head != head) {
                 runs.push(Run {
                     init,
+                    head,
                     segments: Vec::new(),
                 });
             }
@@ -57,7 +87,7 @@ async fn runs(shelf: &Shelf, playlist: &ObjectKey) -> Option<Vec<Run>> {
             runs.last_mut()?.segments.push(segment);
         }
     }
-    runs.retain(|run| !run.segments.is_empty() && matches!(run.init.item, Item::Init(..)));
+    runs.retain(|run| !run.segments.is_empty());
     (!runs.is_empty()).then_some(runs)
 }
 
@@ -67,17 +97,8 @@ pub(super) async fn about(shelf: &Shelf, playlist: &ObjectKey, complete: bool) -
         return Some(known);
     }
     let runs = runs(shelf, playlist).await?;
-    let head = shelf.glance(&runs.first()?.init, HEAD).await?;
-    let holds = |name: &[u8]| head.windows(4).any(|four| four == name);
-    let codec = if holds(b"avc1") {
-        "h264"
-    } else if holds(b"hvc1") || holds(b"hev1") {
-        "h265"
-    } else {
-        return None;
-    };
     let about = About {
-        codec,
+        codec: runs.first()?.codec()?,
         parts: runs.len(),
     };
     if complete {
@@ -114,8 +135,9 @@ pub(super) async fn download(
     let keys: Vec<ObjectKey> = std::iter::once(run.init).chain(run.segments).collect();
     let length = page.shelf.length(&keys).await?.ok_or_else(nothing)?;
     let what = format!("{}/{} {id}", message.site, message.camera);
+    let name = page.house.name(&message.site, &message.camera);
     page.accounts
-        .note(page.clock.wall(), &session.account.name, "download", &what)?;
+        .note(&session.account.name, "download", &name, &what);
     let number = match part {
         1 => String::new(),
         part => format!("-{part}"),

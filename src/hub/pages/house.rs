@@ -1,5 +1,7 @@
 //! The house as a whole: boxes, cameras, modes, and a picture of now.
 
+use std::time::Duration;
+
 use axum::{
     Extension, Json,
     body::Body,
@@ -7,7 +9,9 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::{
     Page,
@@ -17,6 +21,11 @@ use crate::{
     flow::{CameraId, Mode, SiteId},
     hub::{accounts::Session, house::HouseView, listen::SetMode},
 };
+
+/// A first picture of now comes within this time, or is given up: sleeping cameras decode keyframes alone.
+const STILL_WITHIN: Duration = Duration::from_secs(4);
+/// How often to look for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Page {
     /// The house now.
@@ -62,8 +71,17 @@ pub(super) async fn set_mode(
     let asked = cameras.len();
     for (site, camera) in cameras {
         let what = format!("{site}/{camera} {}", wanted.mode.as_str());
+        let name = page.house.name(&site, &camera);
         page.accounts
-            .note(page.clock.wall(), &session.account.name, "mode", &what)?;
+            .note(&session.account.name, "mode", &name, &what);
+        if let Some(modes) = &page.modes
+            && page.house.local() == Some(&site)
+        {
+            if !modes(&camera, wanted.mode, Some(&session.account.name)) {
+                return Err(Failure::Trouble);
+            }
+            continue;
+        }
         let request = SetMode {
             site,
             camera,
@@ -78,6 +96,19 @@ pub(super) async fn set_mode(
     Ok((StatusCode::ACCEPTED, Json(document)).into_response())
 }
 
+/// A picture of now of a camera of this box. The first one is made when it is asked for, of the camera's next keyframe: it is waited
+/// for a little.
+async fn first_still(page: &Page, camera: &CameraId) -> Option<Bytes> {
+    let until = Instant::now() + STILL_WITHIN;
+    loop {
+        let picture = (page.stills)(camera);
+        if picture.is_some() || Instant::now() >= until {
+            return picture;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
 pub(super) async fn still(
     State(page): State<Page>,
     Path((site, camera)): Path<(String, String)>,
@@ -87,7 +118,7 @@ pub(super) async fn still(
     let camera: CameraId = camera.parse().map_err(|_| nothing())?;
     // Of another box there is what it sent last; of this one what its camera sees now.
     let picture = if page.house.local() == Some(&site) {
-        (page.stills)(&camera)
+        first_still(&page, &camera).await
     } else {
         page.house.last_picture(&site, &camera)
     };

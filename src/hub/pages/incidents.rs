@@ -41,6 +41,7 @@ pub(super) struct IncidentView {
     rules: Vec<RuleHit>,
     test: bool,
     picture: Option<String>,
+    small: Option<String>,
     crop: Option<String>,
     clip: ClipView,
 }
@@ -122,6 +123,9 @@ impl IncidentView {
             seconds: message
                 .end
                 .map(|end| (end.0 - message.start.0).max(0) as f64 / 1000.0),
+            small: picture
+                .as_ref()
+                .map(|key| format!("/media/{key}?seq={}&size=small", message.seq)),
             picture: picture.map(address),
             crop: crop.map(address),
             site: message.site,
@@ -226,6 +230,14 @@ struct Day {
 pub(super) struct Days {
     v: u32,
     days: Vec<Day>,
+    cameras: Vec<Place>,
+}
+
+/// A camera that incidents name, whether or not its box still has it.
+#[derive(Serialize)]
+struct Place {
+    site: SiteId,
+    id: CameraId,
 }
 
 pub(super) async fn days(
@@ -243,5 +255,14 @@ pub(super) async fn days(
             incidents,
         })
         .collect();
-    Ok(Json(Days { v: 1, days }))
+    let cameras = page.index.cameras()?;
+    let cameras = cameras
+        .into_iter()
+        .map(|(site, id)| Place { site, id })
+        .collect();
+    Ok(Json(Days {
+        v: 1,
+        days,
+        cameras,
+    }))
 }

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use axum::{
     Extension,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use object_store::GetRange;
+use serde::Deserialize;
 
-use super::{Page, answer::Failure};
+use super::{Page, answer::Failure, small};
 use crate::{
     hub::accounts::Session,
     wire::{Item, ObjectKey},
@@ -22,15 +23,25 @@ const SAME_LOOK: Duration = Duration::from_secs(600);
 /// Looks that are remembered.
 const MOST_LOOKS: usize = 4096;
 
+/// Which rendition is asked for.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    size: Option<String>,
+}
+
 pub(super) async fn object(
     State(page): State<Page>,
     Extension(session): Extension<Session>,
     Path(key): Path<String>,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let nothing = || Failure::NotFound("there is no such object, or no longer".to_owned());
     let key: ObjectKey = key.parse().map_err(|_| nothing())?;
     let of = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if asked.size.as_deref() == Some("small") && matches!(key.item, Item::Thumb) {
+        return small(&page, &key, of(header::IF_NONE_MATCH)).await;
+    }
     let asked = of(header::RANGE).map(range);
     let found = match asked.clone() {
         Some(None) => return unsatisfiable(&page, &key).await,
@@ -43,7 +54,7 @@ pub(super) async fn object(
         Err(error) => return Err(error.into()),
     };
     if matches!(key.item, Item::Playlist(_)) {
-        note_look(&page, &session, &key)?;
+        note_look(&page, &session, &key);
     }
     let tag = found.meta.e_tag.as_deref().unwrap_or_default();
     let tag = format!("\"{}\"", tag.trim_matches('"'));
@@ -72,6 +83,31 @@ pub(super) async fn object(
     Ok((StatusCode::PARTIAL_CONTENT, common, length, place, body).into_response())
 }
 
+/// The picture `key` in the size of a card.
+async fn small(page: &Page, key: &ObjectKey, known: Option<&str>) -> Result<Response, Failure> {
+    let nothing = || Failure::NotFound("there is no such picture, or no longer".to_owned());
+    let meta = page.shelf.meta(key).await?.ok_or_else(nothing)?;
+    let tag = meta.e_tag.unwrap_or_default();
+    let name = format!("{key} {tag} {}", meta.size);
+    let tag = format!("\"{}-small\"", tag.trim_matches('"'));
+    let common = [
+        (header::CONTENT_TYPE, "image/jpeg".to_owned()),
+        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
+        (header::ETAG, tag.clone()),
+    ];
+    if known == Some(&*tag) {
+        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
+    }
+    let jpeg = match page.small.kept(&name) {
+        Some(kept) => kept,
+        None => {
+            let whole = page.shelf.beginning(key, small::LARGEST).await?;
+            page.small.make(name, whole.ok_or_else(nothing)?).await
+        }
+    };
+    Ok((common, jpeg).into_response())
+}
+
 /// The answer to a range that the object has not got.
 async fn unsatisfiable(page: &Page, key: &ObjectKey) -> Result<Response, Failure> {
     let meta = page.shelf.meta(key).await?;
@@ -95,7 +131,7 @@ fn range(asked: &str) -> Option<GetRange> {
 }
 
 /// Writes down that a clip was opened, once for each look at it.
-fn note_look(page: &Page, session: &Session, key: &ObjectKey) -> Result<(), Failure> {
+fn note_look(page: &Page, session: &Session, key: &ObjectKey) {
     let now = Instant::now();
     let who = (session.account.name.clone(), key.incident);
     let mut opened = page.opened.lock();
@@ -107,13 +143,12 @@ fn note_look(page: &Page, session: &Session, key: &ObjectKey) -> Result<(), Fail
         .is_some_and(|at| now.duration_since(at) < SAME_LOOK);
     drop(opened);
     if again {
-        return Ok(());
+        return;
     }
     let what = format!("{}/{} {}", key.site, key.camera, key.incident);
-    let account = &session.account.name;
-    Ok(page
-        .accounts
-        .note(page.clock.wall(), account, "clip", &what)?)
+    let name = page.house.name(&key.site, &key.camera);
+    page.accounts
+        .note(&session.account.name, "clip", &name, &what);
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod house;
 mod incidents;
 mod media;
 mod session;
+mod small;
 mod ui;
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
@@ -26,12 +27,16 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use self::answer::Failure;
+use self::{answer::Failure, small::Small};
 use super::{
-    AreasDesk, accounts::Accounts, house::House, index::Index, listen::SetMode, shelf::Shelf,
+    AreasDesk, Modes, accounts::Accounts, house::House, index::Index, listen::SetMode, shelf::Shelf,
 };
 use crate::{
-    base::{clock::Clock, tasks::Tasks},
+    base::{
+        clock::Clock,
+        http::{gzip, names::Names},
+        tasks::Tasks,
+    },
     flow::{CameraId, IncidentId},
 };
 
@@ -47,17 +52,21 @@ pub(super) struct Page {
     pub(super) index: Arc<Index>,
     pub(super) shelf: Shelf,
     pub(super) house: House,
-    pub(super) accounts: Arc<Accounts>,
+    pub(super) accounts: Accounts,
     pub(super) requests: mpsc::Sender<SetMode>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stills: Stills,
+    /// Where modes of this box's cameras are changed, where its broker is another than the hub's.
+    pub(super) modes: Option<Modes>,
     /// Where areas of this box's cameras are changed.
     pub(super) areas: Option<Arc<dyn AreasDesk>>,
     pub(super) tasks: Tasks,
-    /// Names by which browsers may ask for the hub, beside addresses and `localhost`.
-    pub(super) names: Arc<[String]>,
+    /// Names by which browsers may ask for the hub.
+    pub(super) names: Names,
     /// Whether others than this machine can reach the page.
     pub(super) off_loopback: bool,
+    /// Small renditions of pictures.
+    pub(super) small: Small,
     /// Who has opened which clip lately, so that it is written down once.
     pub(super) opened: Arc<Mutex<HashMap<(String, IncidentId), Instant>>>,
 }
@@ -71,6 +80,10 @@ pub(super) fn router(page: Page) -> Router {
         .route("/logout", post(session::log_out))
         .route("/accounts", get(session::accounts).post(session::add))
         .route("/accounts/{name}", delete(session::remove))
+        .route("/password", post(session::change_password))
+        .route("/second", post(session::offer_second))
+        .route("/second/confirm", post(session::confirm_second))
+        .route("/second/off", post(session::drop_second))
         .route("/log", get(session::log))
         .route("/house", get(house::show))
         .route("/mode", put(house::set_mode))
@@ -90,6 +103,7 @@ pub(super) fn router(page: Page) -> Router {
         .nest("/api", api)
         .route("/media/{*key}", get(media::object))
         .fallback(ui::file)
+        .layer(middleware::from_fn(gzip::layer))
         .layer(middleware::from_fn_with_state(page.clone(), guard::check))
         .with_state(page)
 }

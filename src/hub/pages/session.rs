@@ -14,12 +14,14 @@ use super::{
     guard::{self, Found},
 };
 use crate::{
-    base::serve::Peer,
-    hub::accounts::{Account, LogEntry, Role, Session},
+    base::http::{Peer, Secure},
+    hub::accounts::{Account, COOKIE_KEPT, Credentials, LogEntry, Offer, Opened, Role, Session},
 };
 
 /// Most lines of the record at once.
 const LINES: u32 = 1000;
+/// For how long a browser is known again, in seconds.
+const DEVICE_KEPT: i64 = 400 * 24 * 3600;
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -27,6 +29,7 @@ struct Shown<'a> {
     state: &'a str,
     account: Option<&'a Account>,
     csrf: Option<&'a str>,
+    second: bool,
     version: &'a str,
     off_loopback: bool,
 }
@@ -37,6 +40,7 @@ fn shown(page: &Page, session: Option<&Session>, state: &str) -> Response {
         state,
         account: session.map(|session| &session.account),
         csrf: session.map(|session| session.csrf.as_str()),
+        second: session.is_some_and(|session| session.second),
         version: env!("CARGO_PKG_VERSION"),
         off_loopback: page.off_loopback,
     })
@@ -46,77 +50,64 @@ fn shown(page: &Page, session: Option<&Session>, state: &str) -> Response {
 pub(super) async fn show(
     State(page): State<Page>,
     Extension(Found(session)): Extension<Found>,
-) -> Result<Response, Failure> {
+) -> Response {
     let state = match &session {
         Some(_) => "open",
-        None if page.accounts.none()? => "setup",
+        None if page.accounts.none() => "setup",
         None => "login",
     };
-    Ok(shown(&page, session.as_ref(), state))
+    shown(&page, session.as_ref(), state)
 }
 
-#[derive(Deserialize)]
-pub(super) struct Credentials {
-    name: String,
-    password: String,
-}
-
-/// The first account; from this machine only.
+/// The first account, for who knows the set-up code.
 pub(super) async fn set_up(
     State(page): State<Page>,
-    Extension(peer): Extension<Peer>,
+    Extension(Peer(peer)): Extension<Peer>,
+    Extension(secure): Extension<Secure>,
     headers: HeaderMap,
     Given(wanted): Given<Credentials>,
 ) -> Result<Response, Failure> {
-    if !guard::from_here(Some(&peer), &headers) {
-        return Err(Failure::Forbidden(
-            "the first account is made on the machine itself: open the page there, or run lares hub account add NAME",
-        ));
-    }
-    if !page.accounts.none()? {
-        return Err(Failure::Conflict("there is an account already".to_owned()));
-    }
-    page.accounts
-        .add(&wanted.name, &wanted.password, Role::Owner)??;
-    page.accounts
-        .note(page.clock.wall(), &wanted.name, "setup", "")?;
-    open(&page, &peer, &wanted)
+    let opened = page.accounts.set_up(peer.ip(), &wanted).await??;
+    Ok(open(&page, &opened, is_secure(secure, &headers)))
 }
 
 pub(super) async fn log_in(
     State(page): State<Page>,
-    Extension(peer): Extension<Peer>,
+    Extension(Peer(peer)): Extension<Peer>,
+    Extension(secure): Extension<Secure>,
+    headers: HeaderMap,
     Given(given): Given<Credentials>,
 ) -> Result<Response, Failure> {
-    open(&page, &peer, &given)
-}
-
-fn open(page: &Page, peer: &Peer, given: &Credentials) -> Result<Response, Failure> {
-    let now = page.clock.wall();
-    let from = peer.0.ip();
+    let device = guard::cookie(&headers, guard::DEVICE);
     let opened = page
         .accounts
-        .log_in(from, &given.name, &given.password, now)?;
-    let (token, session) = match opened {
-        Ok(opened) => opened,
-        Err(refusal) => {
-            let name: String = given.name.chars().take(64).collect();
-            page.accounts
-                .note(now, &name, "login-failed", &from.to_string())?;
-            tracing::warn!(%from, "a login to the page failed");
-            return Err(refusal.into());
-        }
-    };
-    page.accounts
-        .note(now, &given.name, "login", &from.to_string())?;
-    let mut response = shown(page, Some(&session), "open");
-    set_cookie(&mut response, &token, 30 * 24 * 3600);
-    Ok(response)
+        .log_in(peer.ip(), device.as_deref(), &given)
+        .await??;
+    Ok(open(&page, &opened, is_secure(secure, &headers)))
 }
 
-fn set_cookie(response: &mut Response, token: &str, seconds: u32) {
-    let name = guard::COOKIE;
-    let text = format!("{name}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}");
+/// Whether the browser speaks TLS: with us, with a trusted proxy, or as it says itself of the page that it shows.
+fn is_secure(Secure(secure): Secure, headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN);
+    secure || origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
+}
+
+fn open(page: &Page, opened: &Opened, secure: bool) -> Response {
+    let mut response = shown(page, Some(&opened.session), "open");
+    let cookies = [
+        (guard::COOKIE, &opened.token, COOKIE_KEPT),
+        (guard::DEVICE, &opened.device, DEVICE_KEPT),
+    ];
+    for (name, value, seconds) in cookies {
+        set_cookie(&mut response, name, value, seconds, secure);
+    }
+    response
+}
+
+fn set_cookie(response: &mut Response, name: &str, value: &str, seconds: i64, secure: bool) {
+    let secure = if secure { "; Secure" } else { "" };
+    let text =
+        format!("{name}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}");
     if let Ok(value) = HeaderValue::from_str(&text) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
@@ -125,16 +116,88 @@ fn set_cookie(response: &mut Response, token: &str, seconds: u32) {
 pub(super) async fn log_out(
     State(page): State<Page>,
     Extension(session): Extension<Session>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    if let Some(token) = guard::cookie(&headers) {
-        page.accounts.log_out(&token)?;
-        page.accounts
-            .note(page.clock.wall(), &session.account.name, "logout", "")?;
-    }
+) -> Response {
+    page.accounts.log_out(&session);
     let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&mut response, "", 0);
-    Ok(response)
+    set_cookie(&mut response, guard::COOKIE, "", 0, false);
+    response
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewPassword {
+    password: String,
+    new: String,
+}
+
+pub(super) async fn change_password(
+    State(page): State<Page>,
+    Extension(session): Extension<Session>,
+    headers: HeaderMap,
+    Given(given): Given<NewPassword>,
+) -> Result<StatusCode, Failure> {
+    let device = guard::cookie(&headers, guard::DEVICE);
+    page.accounts
+        .change_password(&session, device.as_deref(), &given.password, &given.new)
+        .await??;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Password {
+    password: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Offered {
+    v: u32,
+    #[serde(flatten)]
+    offer: Offer,
+}
+
+pub(super) async fn offer_second(
+    State(page): State<Page>,
+    Extension(session): Extension<Session>,
+    Given(given): Given<Password>,
+) -> Result<Json<Offered>, Failure> {
+    let offer = page
+        .accounts
+        .offer_second(&session, &given.password)
+        .await??;
+    Ok(Json(Offered { v: 1, offer }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Code {
+    code: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Recovery {
+    v: u32,
+    recovery: Vec<String>,
+}
+
+pub(super) async fn confirm_second(
+    State(page): State<Page>,
+    Extension(session): Extension<Session>,
+    Given(given): Given<Code>,
+) -> Result<Json<Recovery>, Failure> {
+    let recovery = page
+        .accounts
+        .confirm_second(&session, &given.code)
+        .await??;
+    Ok(Json(Recovery { v: 1, recovery }))
+}
+
+pub(super) async fn drop_second(
+    State(page): State<Page>,
+    Extension(session): Extension<Session>,
+    Given(given): Given<Password>,
+) -> Result<StatusCode, Failure> {
+    page.accounts
+        .drop_second(&session, &given.password)
+        .await??;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn owner(session: &Session) -> Result<(), Failure> {
@@ -155,7 +218,7 @@ pub(super) async fn accounts(
     Extension(session): Extension<Session>,
 ) -> Result<Json<Accounts>, Failure> {
     owner(&session)?;
-    let accounts = page.accounts.all()?;
+    let accounts = page.accounts.all();
     Ok(Json(Accounts { v: 1, accounts }))
 }
 
@@ -171,13 +234,10 @@ pub(super) async fn add(
     Extension(session): Extension<Session>,
     Given(wanted): Given<Wanted>,
 ) -> Result<StatusCode, Failure> {
-    if page.accounts.none()? && wanted.role != Role::Owner {
-        let reason = "the first account must be an owner: nobody could change anything";
-        return Err(Failure::Conflict(reason.to_owned()));
-    }
     page.accounts
-        .add(&wanted.name, &wanted.password, wanted.role)??;
-    note_account(&page, &session, &format!("{} added", wanted.name))?;
+        .add(&wanted.name, &wanted.password, wanted.role)
+        .await??;
+    note_account(&page, &session, &wanted.name, "added");
     Ok(StatusCode::CREATED)
 }
 
@@ -186,14 +246,15 @@ pub(super) async fn remove(
     Extension(session): Extension<Session>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    page.accounts.remove(&name)??;
-    note_account(&page, &session, &format!("{name} removed"))?;
+    page.accounts.remove(&name).await??;
+    note_account(&page, &session, &name, "removed");
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn note_account(page: &Page, session: &Session, what: &str) -> Result<(), Failure> {
-    let (now, account) = (page.clock.wall(), &session.account.name);
-    Ok(page.accounts.note(now, account, "account", what)?)
+fn note_account(page: &Page, session: &Session, name: &str, what: &str) {
+    let detail = format!("{name} {what}");
+    page.accounts
+        .note(&session.account.name, "account", name, &detail);
 }
 
 #[derive(Deserialize)]
@@ -213,6 +274,9 @@ pub(super) async fn log(
     Query(lines): Query<Lines>,
 ) -> Result<Json<Log>, Failure> {
     owner(&session)?;
-    let entries = page.accounts.log(lines.limit.unwrap_or(100).min(LINES))?;
+    let entries = page
+        .accounts
+        .log(lines.limit.unwrap_or(100).min(LINES))
+        .await?;
     Ok(Json(Log { v: 1, entries }))
 }

@@ -7,14 +7,28 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    base::{clock::SystemClock, serve},
-    hub::accounts::Role,
+    base::{
+        clock::SystemClock,
+        http::{self, Limits, Pace, Server},
+    },
     wire::IncidentMessage,
 };
 
+mod doors;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 const ID: &str = "01990000-0000-7000-8000-000000000001";
+const OTHER: &str = "01990000-0000-7000-8000-000000000000";
 const PASSWORD: &str = "correct horse battery";
+
+/// A camera `slow` whose first picture is there when it is asked for the `n`th time.
+fn stills_after(n: usize) -> impl Fn(&CameraId) -> Option<Bytes> {
+    let asked = std::sync::atomic::AtomicUsize::new(1);
+    move |camera| {
+        let asked = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        (camera.as_str() == "slow" && asked >= n).then(|| Bytes::from_static(b"jpeg"))
+    }
+}
 
 /// A hub's pages on a free port, with one incident whose first segments have arrived.
 struct Rig {
@@ -55,7 +69,8 @@ fn fill(store: &std::path::Path) {
 }
 
 impl Rig {
-    async fn start(off_loopback: bool) -> (Self, impl Future<Output = ()>) {
+    /// `open`: everybody is an owner while there is no account.
+    async fn start(open: bool) -> (Self, impl Future<Output = ()>) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("store");
@@ -63,26 +78,40 @@ impl Rig {
         let (index, _) = Index::open(dir.path(), jiff::tz::TimeZone::UTC).unwrap();
         let (sender, requests) = mpsc::channel(8);
         let site: crate::flow::SiteId = "home".parse().unwrap();
+        let stop = CancellationToken::new();
+        let tasks = Tasks::new(tokio::runtime::Handle::current(), stop.clone());
+        let clock = SystemClock::start();
+        let accounts = Accounts::open(dir.path(), open, clock.clone(), &tasks).unwrap();
         let page = Page {
             index: Arc::new(index),
             shelf: Shelf::folder(&store).unwrap(),
             house: House::new([site.clone()], Some(site), "UTC".to_owned()),
-            accounts: Arc::new(Accounts::open(dir.path()).unwrap()),
+            accounts,
             requests: sender,
-            clock: SystemClock::start(),
-            stills: Arc::new(|_| None),
+            clock,
+            stills: Arc::new(stills_after(3)),
+            modes: None,
             areas: None,
-            tasks: Tasks::new(tokio::runtime::Handle::current(), CancellationToken::new()),
-            names: Arc::from(["lares.example".to_owned()]),
-            off_loopback,
+            tasks: tasks.clone(),
+            names: Names::new(&["lares.example".to_owned()]),
+            off_loopback: false,
+            small: Small::default(),
             opened: Arc::default(),
         };
         page.index.take(&message(3)).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let limits = serve::Limits::new(16, Duration::from_secs(20));
-        let server = serve::serve(limits, listener, router(page.clone()), stop.clone());
+        let pace = Pace {
+            patience: Duration::from_secs(5),
+            per_second: 1000,
+            most: 1_000_000,
+        };
+        let limits = Limits::new(16, 16, Duration::from_secs(20), pace);
+        let server = Server {
+            proxies: http::proxy::Proxies::new(&["127.0.0.7/32".parse().unwrap()]),
+            ..Server::plain("page", limits)
+        };
+        let server = http::serve(server, listener, router(page.clone()), tasks);
         let rig = Self {
             address,
             page,
@@ -127,8 +156,8 @@ fn body(request: RequestBuilder, value: &Value) -> RequestBuilder {
 }
 
 /// Runs `client` beside a hub; both must end.
-async fn with_hub<F: Future<Output = ()>>(off_loopback: bool, client: impl FnOnce(Rig) -> F) {
-    let (rig, server) = Rig::start(off_loopback).await;
+async fn with_hub<F: Future<Output = ()>>(open: bool, client: impl FnOnce(Rig) -> F) {
+    let (rig, server) = Rig::start(open).await;
     let stop = rig.stop.clone();
     let asked = async {
         client(rig).await;
@@ -138,9 +167,28 @@ async fn with_hub<F: Future<Output = ()>>(off_loopback: bool, client: impl FnOnc
     timeout(PATIENCE * 2, both).await.expect("both have ended");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_picture_of_now_is_waited_for() {
+    with_hub(true, |rig| async move {
+        let still = async |camera: &str| {
+            let path = format!("/api/cameras/home/{camera}/still.jpg");
+            rig.get(&path).send().await.unwrap()
+        };
+        let first = still("slow").await;
+        assert_eq!(first.status(), StatusCode::OK);
+        assert_eq!(first.bytes().await.unwrap(), "jpeg");
+        assert_eq!(
+            still("dead").await.status(),
+            StatusCode::NOT_FOUND,
+            "bounded"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_page_finds_incidents_pictures_and_clips() {
-    with_hub(false, |rig| async move {
+    with_hub(true, |rig| async move {
         let list = rig.json("/api/incidents?day=2026-02-02&camera=door").await;
         let incident = &list["incidents"][0];
         assert_eq!(incident["seconds"], 8.5);
@@ -191,8 +239,22 @@ async fn the_page_finds_incidents_pictures_and_clips() {
             let answer = rig.get(&format!("{download}{none}")).send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{none}");
         }
-        // An empty playlist is none, and no fault of the store.
+        // Borrowed from the visit before, with a header of its own that holds the same: still one file.
+        let before = rig.dir.path().join("store/v1/home/door/2026-02-02").join(OTHER);
+        fs::create_dir_all(before.join("sub")).unwrap();
+        fs::write(before.join("sub/init-1.mp4"), b"....avc1").unwrap();
+        fs::write(before.join("sub/00009.m4s"), b"before,").unwrap();
         let written = rig.dir.path().join("store").join(place());
+        let borrowed = format!(
+            "#EXTM3U\n#EXT-X-MAP:URI=\"../../{OTHER}/sub/init-1.mp4\"\n#EXTINF:2.0,\n../../{OTHER}/sub/00009.m4s\n\
+             #EXT-X-MAP:URI=\"init-1.mp4\"\n#EXTINF:2.0,\n00001.m4s\n"
+        );
+        fs::write(written.join("sub/index.m3u8"), borrowed).unwrap();
+        let clip = rig.get(download).send().await.unwrap();
+        assert_eq!(clip.bytes().await.unwrap(), "....avc1before,one,");
+        let again = rig.json(&format!("/api/incidents/{ID}")).await;
+        assert_eq!(again["incident"]["clip"]["parts"], 1);
+        // An empty playlist is none, and no fault of the store.
         fs::write(written.join("sub/index.m3u8"), "").unwrap();
         assert_eq!(
             rig.get(download).send().await.unwrap().status(),
@@ -207,6 +269,7 @@ async fn the_page_finds_incidents_pictures_and_clips() {
             json!([])
         );
         let log = rig.json("/api/log").await;
+        assert_eq!(log["entries"][0]["about"], "door");
         let what: Vec<_> = log["entries"]
             .as_array()
             .unwrap()
@@ -215,16 +278,16 @@ async fn the_page_finds_incidents_pictures_and_clips() {
             .collect();
         assert_eq!(
             what,
-            ["download", "download", "clip"],
+            ["download", "download", "download", "clip"],
             "two looks at the playlist are one"
         );
     })
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_an_object_of_ours_is_not_there() {
-    with_hub(false, |rig| async move {
+    with_hub(true, |rig| async move {
         fs::write(rig.dir.path().join("secret"), "not for the page").unwrap();
         // Clients make "/secret" of these, which is a place of the page.
         let up = format!("/media/{}/../../../../../../secret", place());
@@ -269,9 +332,9 @@ async fn what_is_not_an_object_of_ours_is_not_there() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_switch_reaches_the_box_and_nobody_elses_page_can_use_it() {
-    with_hub(false, |mut rig| async move {
+    with_hub(true, |mut rig| async move {
         let (site, door) = ("home".parse().unwrap(), "door".parse().unwrap());
         rig.page.house.word(&site, &door, "mode", "armed");
         let csrf = rig.csrf().await;
@@ -289,10 +352,6 @@ async fn a_switch_reaches_the_box_and_nobody_elses_page_can_use_it() {
             put(&rig)
                 .header("lares-csrf", &csrf)
                 .header(header::HOST, "elsewhere.example"),
-            put(&rig)
-                .header("lares-csrf", &csrf)
-                .header("x-forwarded-for", "10.0.0.1")
-                .header(header::HOST, "lares.example"),
         ];
         for request in forged {
             let status = request.send().await.unwrap().status();
@@ -327,122 +386,9 @@ async fn a_switch_reaches_the_box_and_nobody_elses_page_can_use_it() {
     .await;
 }
 
-#[tokio::test]
-async fn off_loopback_nobody_gets_in_without_a_password() {
-    with_hub(true, |rig| async move {
-        for path in [
-            "/api/house",
-            "/api/incidents",
-            "/api/events",
-            "/api/log",
-            &format!("/media/{}/thumb.jpg", place()),
-        ] {
-            let answer = rig.get(path).send().await.unwrap();
-            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{path}");
-        }
-        let session = rig.json("/api/session").await;
-        assert_eq!(
-            (&session["state"], &session["csrf"]),
-            (&json!("setup"), &Value::Null)
-        );
-        let anna = json!({"name": "anna", "password": PASSWORD});
-        let set_up = |rig: &Rig| body(rig.client.post(rig.url("/api/setup")), &anna);
-        // Through a proxy it is somebody else, who also cannot pretend to be on this machine.
-        let through = set_up(&rig)
-            .header("x-forwarded-for", "10.0.0.1")
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(through.status(), StatusCode::FORBIDDEN);
-        let named = set_up(&rig)
-            .header(header::HOST, "lares.example")
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(named.status(), StatusCode::FORBIDDEN);
-        let done = set_up(&rig).send().await.unwrap();
-        assert_eq!(done.status(), StatusCode::OK);
-        let cookie = done.headers()[header::SET_COOKIE]
-            .to_str()
-            .unwrap()
-            .to_owned();
-        assert!(
-            cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
-            "{cookie}"
-        );
-        let cookie = cookie.split(';').next().unwrap().to_owned();
-        assert_eq!(
-            set_up(&rig).send().await.unwrap().status(),
-            StatusCode::CONFLICT
-        );
-
-        let inside = rig
-            .get("/api/house")
-            .header(header::COOKIE, &cookie)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(inside.status(), StatusCode::OK);
-        let wrong = json!({"name": "anna", "password": "wrong horse battery"});
-        let log_in = |value: &Value| body(rig.client.post(rig.url("/api/login")), value);
-        let refused = log_in(&wrong).send().await.unwrap();
-        assert_eq!(read(refused).await["error"]["code"], "login");
-
-        // Who may only look cannot change, and sees neither accounts nor record.
-        rig.page
-            .accounts
-            .add("ben", PASSWORD, Role::Viewer)
-            .unwrap()
-            .unwrap();
-        let ben = log_in(&json!({"name": "ben", "password": PASSWORD}))
-            .send()
-            .await
-            .unwrap();
-        let cookie = ben.headers()[header::SET_COOKIE]
-            .to_str()
-            .unwrap()
-            .split(';')
-            .next()
-            .unwrap()
-            .to_owned();
-        let csrf = read(ben).await["csrf"].as_str().unwrap().to_owned();
-        let change = body(
-            rig.client.put(rig.url("/api/mode")),
-            &json!({"mode": "disarmed"}),
-        );
-        let change = change
-            .header(header::COOKIE, &cookie)
-            .header("lares-csrf", &csrf);
-        assert_eq!(change.send().await.unwrap().status(), StatusCode::FORBIDDEN);
-        for path in ["/api/accounts", "/api/log"] {
-            let answer = rig
-                .get(path)
-                .header(header::COOKIE, &cookie)
-                .send()
-                .await
-                .unwrap();
-            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
-        }
-        let out = rig
-            .client
-            .post(rig.url("/api/logout"))
-            .header(header::COOKIE, &cookie)
-            .header("lares-csrf", &csrf);
-        assert_eq!(out.send().await.unwrap().status(), StatusCode::NO_CONTENT);
-        let gone = rig
-            .get("/api/house")
-            .header(header::COOKIE, &cookie)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(gone.status(), StatusCode::UNAUTHORIZED);
-    })
-    .await;
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_without_end_or_sense_are_refused() {
-    with_hub(false, |rig| async move {
+    with_hub(true, |rig| async move {
         let long = json!({"name": "x".repeat(200_000), "password": PASSWORD});
         let answer = body(rig.client.post(rig.url("/api/login")), &long)
             .send()
@@ -466,9 +412,9 @@ async fn bodies_without_end_or_sense_are_refused() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn news_come_without_asking() {
-    with_hub(false, |rig| async move {
+    with_hub(true, |rig| async move {
         let mut events = rig.get("/api/events").send().await.unwrap();
         assert_eq!(events.headers()[header::CONTENT_TYPE], "text/event-stream");
         rig.page.house.incident(message(4));

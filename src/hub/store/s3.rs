@@ -26,7 +26,10 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::{Facts, Folder};
 use crate::{
-    base::{seldom::Seldom, serve::Peer},
+    base::{
+        http::{Peer, Standing},
+        seldom::Seldom,
+    },
     hub::keys::Keys,
     wire::keys::ObjectKey,
 };
@@ -113,7 +116,12 @@ fn internal(error: io::Error) -> S3Error {
 /// The site that has signed `request`.
 fn site<T>(request: &S3Request<T>) -> S3Result<&str> {
     match &request.credentials {
-        Some(credentials) => Ok(&credentials.access_key),
+        Some(credentials) => {
+            if let Some(standing) = request.extensions.get::<Standing>() {
+                standing.known();
+            }
+            Ok(&credentials.access_key)
+        }
         None => Err(s3_error!(AccessDenied, "sign the request")),
     }
 }

@@ -178,7 +178,10 @@ impl AccessUnits {
         let (lane, key) = (&self.lanes[at], self.lanes[at].key());
         let ready = lane.whole.len() >= PICTURES;
         let strange = self.strange(lane);
-        let chosen = self.lanes.iter().find(|lane| Some(lane.key()) == self.chosen);
+        let chosen = self
+            .lanes
+            .iter()
+            .find(|lane| Some(lane.key()) == self.chosen);
         let take = match chosen {
             Some(chosen) if chosen.key() == key => {
                 // While it lives, nobody takes its place.

@@ -69,7 +69,11 @@ fn stamps() -> impl Iterator<Item = u32> {
 
 /// Units that are whole, not the first few, by which the camera is got to know.
 fn steady(units: &[AccessUnit]) -> Vec<usize> {
-    units.iter().skip(5).map(|unit| unit.packets.len()).collect()
+    units
+        .iter()
+        .skip(5)
+        .map(|unit| unit.packets.len())
+        .collect()
 }
 
 #[test]
@@ -77,7 +81,11 @@ fn markers_are_relied_on_where_they_are_right() {
     let units = receive(stamps().map(|t| vec![sent(t, false, FIRST), sent(t, true, SECOND)]));
     // Nothing is held back at the end.
     assert_eq!(units.len(), 20);
-    assert!(units.iter().all(|unit| unit.packets.len() == 2 && !unit.lost));
+    assert!(
+        units
+            .iter()
+            .all(|unit| unit.packets.len() == 2 && !unit.lost)
+    );
     let apart = units.windows(2).map(|pair| pair[1].time - pair[0].time);
     assert!(apart.into_iter().all(|apart| apart == FRAME));
 }
@@ -85,9 +93,27 @@ fn markers_are_relied_on_where_they_are_right() {
 #[test]
 fn markers_that_are_wrong_or_missing_cut_no_picture() {
     let odd: [fn(u32) -> Vec<Sent>; 3] = [
-        |t| vec![sent(t, true, SEI), sent(t, true, FIRST), sent(t, true, SECOND)],
-        |t| vec![sent(t, false, SEI), sent(t, true, FIRST), sent(t, true, SECOND)],
-        |t| vec![sent(t, false, SEI), sent(t, false, FIRST), sent(t, false, SECOND)],
+        |t| {
+            vec![
+                sent(t, true, SEI),
+                sent(t, true, FIRST),
+                sent(t, true, SECOND),
+            ]
+        },
+        |t| {
+            vec![
+                sent(t, false, SEI),
+                sent(t, true, FIRST),
+                sent(t, true, SECOND),
+            ]
+        },
+        |t| {
+            vec![
+                sent(t, false, SEI),
+                sent(t, false, FIRST),
+                sent(t, false, SECOND),
+            ]
+        },
     ];
     for camera in odd {
         let units = receive(stamps().map(camera));
@@ -120,7 +146,9 @@ fn another_source_goes_on_without_a_gap() {
         timestamp: it.timestamp ^ (n / 10 * 0x5555_5555),
         ..it
     };
-    let pictures = (0..).zip(stamps()).map(|(n, t)| vec![other(n, sent(t, true, FIRST))]);
+    let pictures = (0..)
+        .zip(stamps())
+        .map(|(n, t)| vec![other(n, sent(t, true, FIRST))]);
     let units = receive(pictures);
     assert!(units.len() >= 19, "{}", units.len());
     assert_eq!(units.iter().filter(|unit| unit.cut).count(), 1);
@@ -141,7 +169,11 @@ fn packets_of_another_client_are_passed_over() {
         ]
     }));
     assert!(units.len() >= 19 && units.iter().all(|unit| unit.packets.len() == 2));
-    assert!(units.iter().all(|unit| unit.packets[0][12..] == *SET && !unit.cut));
+    assert!(
+        units
+            .iter()
+            .all(|unit| unit.packets[0][12..] == *SET && !unit.cut)
+    );
 }
 
 #[test]

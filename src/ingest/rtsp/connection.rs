@@ -13,11 +13,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use tokio::{
-    io::AsyncWrite,
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::{io::AsyncWrite, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::io::poll_read_buf;
 use url::Url;
@@ -312,7 +308,10 @@ mod tests {
         let mut later = Framing::default();
         later.feed(OK);
         later.feed(garbage);
-        assert_eq!(take(&mut later), (vec!["200".to_owned(), "0:2".to_owned()], None));
+        assert_eq!(
+            take(&mut later),
+            (vec!["200".to_owned(), "0:2".to_owned()], None)
+        );
         let mut endless = Framing::default();
         endless.feed(OK);
         endless.feed(&vec![b'?'; MOST_SKIPPED + 2]);

@@ -56,7 +56,12 @@ impl Depacketizer {
         line.set_caps(&caps(&rtp));
         line.segment(gst::SegmentFlags::empty());
         let kind = |set: &Vec<u8>| (set_kind(encoding, set), set.clone());
-        let mut sets: Vec<_> = track.sets.iter().map(kind).filter(|(kind, _)| *kind != 0).collect();
+        let mut sets: Vec<_> = track
+            .sets
+            .iter()
+            .map(kind)
+            .filter(|(kind, _)| *kind != 0)
+            .collect();
         // In the order in which they refer to each other.
         sets.sort_by_key(|(kind, _)| [VPS, SPS, PPS].iter().position(|k| k == kind));
         Ok(Self {
@@ -87,7 +92,13 @@ impl Depacketizer {
         for (at, mut packet) in packets.into_iter().enumerate() {
             let marker = if at == last { MARKER } else { 0 };
             let first = packet[0];
-            write_head(&mut packet, first, marker | PAYLOAD_TYPE, self.sequence, self.timestamp);
+            write_head(
+                &mut packet,
+                first,
+                marker | PAYLOAD_TYPE,
+                self.sequence,
+                self.timestamp,
+            );
             self.sequence = self.sequence.wrapping_add(1);
             let mut buffer = gst::Buffer::from_slice(packet.freeze());
             let owned = buffer.get_mut().expect("a new buffer has one owner");

@@ -103,11 +103,13 @@ impl Dialogue {
     /// Takes in what a refusal asks for; whether only the nonce was too old.
     pub(super) fn challenged(&mut self, headers: &Headers) -> Result<bool, End> {
         let challenges = headers.all("WWW-Authenticate");
-        self.login.challenged(challenges).map_err(|none| match none {
-            NoAnswer::NoUser => End::NoUser,
-            NoAnswer::Unspoken(offered) if offered.is_empty() => End::Refused,
-            NoAnswer::Unspoken(offered) => End::UnknownLogin { offered },
-        })
+        self.login
+            .challenged(challenges)
+            .map_err(|none| match none {
+                NoAnswer::NoUser => End::NoUser,
+                NoAnswer::Unspoken(offered) if offered.is_empty() => End::Refused,
+                NoAnswer::Unspoken(offered) => End::UnknownLogin { offered },
+            })
     }
 
     /// Answers what the camera asks: politely, and without doing anything.
@@ -197,7 +199,8 @@ impl Dialogue {
             let response = self.call("DESCRIBE", &asked, &accept).await?;
             match response.status {
                 200..=299 => return Ok((response, asked)),
-                300..=399 => match locate::redirect(response.headers.get("Location"), &self.camera) {
+                300..=399 => match locate::redirect(response.headers.get("Location"), &self.camera)
+                {
                     locate::Redirect::Here(there) => {
                         let moved = there.port() != self.camera.port()
                             || there.scheme() != self.camera.scheme();
@@ -219,7 +222,10 @@ impl Dialogue {
     /// Whether the camera hangs up after what it has just said.
     async fn link_is_closed(&mut self) -> bool {
         const SOON: Duration = Duration::from_millis(100);
-        matches!(tokio::time::timeout(SOON, self.link.turn()).await, Ok(Err(_)))
+        matches!(
+            tokio::time::timeout(SOON, self.link.turn()).await,
+            Ok(Err(_))
+        )
     }
 
     /// Ends the session, and waits for the answer for a moment.

@@ -136,7 +136,8 @@ impl Challenge {
         let qop = match offer.get("qop") {
             None | Some("") => None,
             Some(list) => {
-                let offered = |name: &str| list.split(',').any(|q| q.trim().eq_ignore_ascii_case(name));
+                let offered =
+                    |name: &str| list.split(',').any(|q| q.trim().eq_ignore_ascii_case(name));
                 Some(["auth", "auth-int"].into_iter().find(|q| offered(q))?)
             }
         };
@@ -148,15 +149,21 @@ impl Challenge {
             opaque: offer.get("opaque").map(str::to_owned),
             algorithm: algorithm.map(str::to_owned),
             qop,
-            stale: offer.get("stale").is_some_and(|s| s.eq_ignore_ascii_case("true")),
+            stale: offer
+                .get("stale")
+                .is_some_and(|s| s.eq_ignore_ascii_case("true")),
         })
     }
 
     fn strength(&self) -> u8 {
         match self {
             Self::Basic => 0,
-            Self::Digest { hash: Hash::Md5, .. } => 1,
-            Self::Digest { hash: Hash::Sha256, .. } => 2,
+            Self::Digest {
+                hash: Hash::Md5, ..
+            } => 1,
+            Self::Digest {
+                hash: Hash::Sha256, ..
+            } => 2,
         }
     }
 }
@@ -254,7 +261,9 @@ impl Login {
             Some(qop) => {
                 let count = format!("{:08x}", self.count);
                 header += &format!(", qop={qop}, nc={count}, cnonce=\"{cnonce}\"");
-                hash(format!("{account}:{nonce}:{count}:{cnonce}:{qop}:{request}"))
+                hash(format!(
+                    "{account}:{nonce}:{count}:{cnonce}:{qop}:{request}"
+                ))
             }
             None => {
                 if *session {
@@ -294,12 +303,21 @@ mod tests {
         let old = format!("Digest realm=\"testrealm@host.com\", {nonce}");
         let answer = login("Mufasa", "Circle Of Life", &[&old]);
         let answer = answer.signed("GET", "/dir/index.html", "0a4f113b").unwrap();
-        assert!(answer.contains("response=\"670fd8c2df070c60b045671b8b24ff02\""), "{answer}");
+        assert!(
+            answer.contains("response=\"670fd8c2df070c60b045671b8b24ff02\""),
+            "{answer}"
+        );
         let new = format!("{old}, qop=\"auth,auth-int\"");
         let answer = login("Mufasa", "Circle Of Life", &[&new]);
         let answer = answer.signed("GET", "/dir/index.html", "0a4f113b").unwrap();
-        assert!(answer.contains("response=\"6629fae49393a05397450978507c4ef1\""), "{answer}");
-        assert!(answer.contains("qop=auth, nc=00000001, cnonce=\"0a4f113b\""), "{answer}");
+        assert!(
+            answer.contains("response=\"6629fae49393a05397450978507c4ef1\""),
+            "{answer}"
+        );
+        assert!(
+            answer.contains("qop=auth, nc=00000001, cnonce=\"0a4f113b\""),
+            "{answer}"
+        );
         // RFC 7616, 3.9.1.
         let modern = "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm=SHA-256, \
                       nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\"";
@@ -328,21 +346,34 @@ mod tests {
         assert_eq!(login.challenged([both].into_iter()), Ok(true));
         let session = "Digest realm=\"c\", nonce=\"n\", algorithm=MD5-sess";
         assert_eq!(login.challenged([session].into_iter()), Ok(false));
-        assert!(login.authorization("PLAY", "x").unwrap().contains("cnonce="));
+        assert!(
+            login
+                .authorization("PLAY", "x")
+                .unwrap()
+                .contains("cnonce=")
+        );
     }
 
     #[test]
     fn quotes_in_a_realm_are_sent_back_as_they_came() {
         let realm = r#"Digest realm="Login to \"cam, one\" = 1", nonce="n""#;
-        let answer = login("a\"b", "p", &[realm]).signed("PLAY", "u", "").unwrap();
-        assert!(answer.contains(r#"realm="Login to \"cam, one\" = 1""#), "{answer}");
+        let answer = login("a\"b", "p", &[realm])
+            .signed("PLAY", "u", "")
+            .unwrap();
+        assert!(
+            answer.contains(r#"realm="Login to \"cam, one\" = 1""#),
+            "{answer}"
+        );
         assert!(answer.contains(r#"username="a\"b""#), "{answer}");
     }
 
     #[test]
     fn what_cannot_be_answered_is_named() {
         let mut login = Login::new(Some("a"), None);
-        let offers = ["NTLM", "Digest realm=\"c\", nonce=\"n\", algorithm=SHA-512-256"];
+        let offers = [
+            "NTLM",
+            "Digest realm=\"c\", nonce=\"n\", algorithm=SHA-512-256",
+        ];
         let expected = NoAnswer::Unspoken("NTLM, Digest SHA-512-256".to_owned());
         assert_eq!(login.challenged(offers.into_iter()), Err(expected));
         assert_eq!(login.authorization("OPTIONS", "*"), None);

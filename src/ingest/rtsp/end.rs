@@ -93,7 +93,10 @@ pub(super) enum End {
 
 impl End {
     /// What happened as one sentence, and what to do.
-    #[allow(clippy::too_many_lines, reason = "one arm for each end, each a pair of sentences")]
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one arm for each end, each a pair of sentences"
+    )]
     pub(super) fn problem(&self, config: &SourceConfig) -> Problem {
         let host = config.url.host_str().unwrap_or("without an address");
         let port = port(&config.url);
@@ -224,7 +227,10 @@ impl End {
 /// What the camera wrote, short and without control characters.
 fn known(text: &str) -> String {
     const MOST: usize = 80;
-    text.chars().filter(|c| !c.is_control()).take(MOST).collect()
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(MOST)
+        .collect()
 }
 
 /// RFC 2326, 7.1.1.
@@ -264,7 +270,13 @@ mod tests {
     #[test]
     fn addresses_are_told_without_what_may_be_secret() {
         let secret = config("rtsp://10.0.0.2/user=admin_password=S3CRET.sdp?token=S3CRET");
-        for end in [End::NotFound, End::Forbidden, End::NoVideo { offered: "VP8".to_owned() }] {
+        for end in [
+            End::NotFound,
+            End::Forbidden,
+            End::NoVideo {
+                offered: "VP8".to_owned(),
+            },
+        ] {
             let problem = end.problem(&secret);
             assert!(!problem.message.contains("S3CRET"), "{}", problem.message);
             assert!(problem.message.contains("10.0.0.2"));

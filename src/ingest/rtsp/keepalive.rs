@@ -31,7 +31,9 @@ impl KeepAlive {
     pub(super) fn offered(&mut self, public: Option<&str>) {
         let words = |method: &str| {
             let public = public.unwrap_or_default();
-            public.split([',', ' ']).any(|word| word.trim().eq_ignore_ascii_case(method))
+            public
+                .split([',', ' '])
+                .any(|word| word.trim().eq_ignore_ascii_case(method))
         };
         self.offered = METHODS.map(|method| words(method));
     }
@@ -43,13 +45,17 @@ impl KeepAlive {
             let digits = text.trim().split(|c: char| !c.is_ascii_digit()).next();
             digits.unwrap_or_default().parse().unwrap_or(0u64)
         });
-        self.timeout = seconds.filter(|s| (1..86_400).contains(s)).map(Duration::from_secs);
+        self.timeout = seconds
+            .filter(|s| (1..86_400).contains(s))
+            .map(Duration::from_secs);
     }
 
     /// The request to send.
     pub(super) fn method(&self) -> &'static str {
         let offered = METHODS.iter().zip(self.offered);
-        let order = offered.clone().filter(|(method, offered)| *offered || **method == "OPTIONS");
+        let order = offered
+            .clone()
+            .filter(|(method, offered)| *offered || **method == "OPTIONS");
         let rest = offered.filter(|(method, offered)| !offered && **method != "OPTIONS");
         let order: Vec<_> = order.chain(rest).map(|(method, _)| *method).collect();
         order[self.failed % order.len()]
@@ -99,7 +105,10 @@ mod tests {
             tried.push(alive.method());
             alive.refused();
         }
-        assert_eq!(tried, ["GET_PARAMETER", "OPTIONS", "SET_PARAMETER", "GET_PARAMETER"]);
+        assert_eq!(
+            tried,
+            ["GET_PARAMETER", "OPTIONS", "SET_PARAMETER", "GET_PARAMETER"]
+        );
     }
 
     #[test]
@@ -124,7 +133,10 @@ mod tests {
         alive.offered(Some("OPTIONS"));
         alive.session("1;timeout=8");
         assert!(!alive.closed(9 * SECOND, None), "none was sent");
-        assert!(!alive.closed(30 * SECOND, Some(3 * SECOND)), "something else");
+        assert!(
+            !alive.closed(30 * SECOND, Some(3 * SECOND)),
+            "something else"
+        );
         assert!(alive.closed(9 * SECOND, Some(4 * SECOND)));
         assert_eq!(alive.method(), "GET_PARAMETER");
         assert!(alive.closed(3 * SECOND, Some(SECOND)));

@@ -103,10 +103,12 @@ pub(super) enum Redirect {
 
 /// Reads the `Location` of a redirect from `camera`. Pictures that were asked for over TLS do not go unencrypted.
 pub(super) fn redirect(location: Option<&str>, camera: &Url) -> Redirect {
-    let target = location.map(clean).and_then(|text| match Url::parse(&text) {
-        Ok(url) => Some(url),
-        Err(_) => Url::parse(&(authority(camera) + "/" + text.trim_start_matches('/'))).ok(),
-    });
+    let target = location
+        .map(clean)
+        .and_then(|text| match Url::parse(&text) {
+            Ok(url) => Some(url),
+            Err(_) => Url::parse(&(authority(camera) + "/" + text.trim_start_matches('/'))).ok(),
+        });
     let Some(mut target) = target.filter(|url| matches!(url.scheme(), "rtsp" | "rtsps")) else {
         return Redirect::Nowhere;
     };
@@ -126,7 +128,9 @@ mod tests {
     use super::*;
 
     fn camera() -> Url {
-        "rtsp://10.0.0.2:8554/live?channel=1&subtype=0".parse().unwrap()
+        "rtsp://10.0.0.2:8554/live?channel=1&subtype=0"
+            .parse()
+            .unwrap()
     }
 
     #[test]
@@ -140,7 +144,10 @@ mod tests {
         let behind = "rtsp://10.0.0.2:8554/live?channel=1&subtype=0/trackID=1";
         assert_eq!(first(None, Some("trackID=1")), behind);
         let slash = "rtsp://10.0.0.2:8554/live/";
-        assert_eq!(first(Some(slash), Some("trackID=1")), format!("{slash}trackID=1"));
+        assert_eq!(
+            first(Some(slash), Some("trackID=1")),
+            format!("{slash}trackID=1")
+        );
         // An address that only the camera knows, in either place.
         let inside = Some("rtsp://192.0.2.44:554/live/");
         assert_eq!(first(inside, Some("/track 2")), format!("{slash}track%202"));
@@ -174,12 +181,21 @@ mod tests {
     fn only_the_same_host_is_followed() {
         let camera = camera();
         let here = redirect(Some("rtsp://anna:x@10.0.0.2:554/real"), &camera);
-        assert_eq!(here, Redirect::Here("rtsp://10.0.0.2:554/real".parse().unwrap()));
+        assert_eq!(
+            here,
+            Redirect::Here("rtsp://10.0.0.2:554/real".parse().unwrap())
+        );
         let relative = redirect(Some("/real"), &camera);
-        assert_eq!(relative, Redirect::Here("rtsp://10.0.0.2:8554/real".parse().unwrap()));
+        assert_eq!(
+            relative,
+            Redirect::Here("rtsp://10.0.0.2:8554/real".parse().unwrap())
+        );
         let there = redirect(Some("rtsp://evil.example/"), &camera);
         assert_eq!(there, Redirect::Elsewhere("evil.example".to_owned()));
-        assert_eq!(redirect(Some("http://10.0.0.2/"), &camera), Redirect::Nowhere);
+        assert_eq!(
+            redirect(Some("http://10.0.0.2/"), &camera),
+            Redirect::Nowhere
+        );
         assert_eq!(redirect(None, &camera), Redirect::Nowhere);
         let secure = "rtsps://cam/".parse().unwrap();
         let plain = redirect(Some("rtsp://cam/x"), &secure);

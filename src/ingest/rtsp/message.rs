@@ -47,7 +47,10 @@ impl Headers {
     }
 
     /// Every value of `name`.
-    pub(super) fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+    pub(super) fn all<'a, 'n>(
+        &'a self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
         let of = move |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
         self.0.iter().filter(of).map(|(_, value)| value.as_str())
     }
@@ -67,7 +70,8 @@ impl Headers {
         } else if let Some((name, value)) = line.split_once(':')
             && self.0.len() < MOST_HEADERS
         {
-            self.0.push((name.trim().to_owned(), value.trim().to_owned()));
+            self.0
+                .push((name.trim().to_owned(), value.trim().to_owned()));
         }
     }
 }
@@ -212,13 +216,21 @@ mod tests {
         let Parsed::Whole(Message::Request(request), length) = parse(text) else {
             panic!("a request");
         };
-        assert_eq!((request.method.as_str(), length), ("OPTIONS", text.len() - 4));
+        assert_eq!(
+            (request.method.as_str(), length),
+            ("OPTIONS", text.len() - 4)
+        );
         assert_eq!(request.headers.cseq(), Some(77));
     }
 
     #[test]
     fn what_is_too_long_or_something_else_is_given_up() {
-        for text in ["SSH-2.0-OpenSSH_9.2\r\n", "\u{1}\u{2}", "garbage", "220 ftp ready\r\n"] {
+        for text in [
+            "SSH-2.0-OpenSSH_9.2\r\n",
+            "\u{1}\u{2}",
+            "garbage",
+            "220 ftp ready\r\n",
+        ] {
             assert_eq!(parse(text.as_bytes()), Parsed::NotRtsp, "{text}");
         }
         let endless = format!("RTSP/1.0 200 OK\r\nX: {}", "x".repeat(MOST_HEAD));

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use bytes::BytesMut;
 
 use super::{
-    super::{IngestError, PacketSink, SourceState, gate::StartGate, parse::Unit, timeline::Timeline},
+    super::{
+        IngestError, PacketSink, SourceState, gate::StartGate, parse::Unit, timeline::Timeline,
+    },
     access_units::{AccessUnit, AccessUnits},
     depacketize::Depacketizer,
     quality::Quality,

@@ -50,7 +50,9 @@ impl Head {
     }
 
     pub(super) fn payload<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
-        packet.get(self.payload.0..self.payload.1).unwrap_or_default()
+        packet
+            .get(self.payload.0..self.payload.1)
+            .unwrap_or_default()
     }
 }
 
@@ -116,7 +118,11 @@ impl Content {
         Self {
             picture: self.picture || other.picture,
             // Of the first picture among them.
-            start: if self.picture { self.start } else { other.start },
+            start: if self.picture {
+                self.start
+            } else {
+                other.start
+            },
             key: self.key || other.key,
             sets: self.sets | other.sets,
         }
@@ -288,11 +294,22 @@ mod tests {
     #[test]
     fn headers_with_everything_in_them_are_read() {
         // One source beside it, an extension of a word, three bytes of padding.
-        let odd = packet(0xb1, 0xe0, &[9, 9, 9, 9, 0, 0, 0, 1, 8, 8, 8, 8, 0x65, 0x80, 0, 0, 3]);
+        let odd = packet(
+            0xb1,
+            0xe0,
+            &[9, 9, 9, 9, 0, 0, 0, 1, 8, 8, 8, 8, 0x65, 0x80, 0, 0, 3],
+        );
         let head = Head::read(&odd).unwrap();
-        assert_eq!((head.payload_type, head.marker, head.sequence), (96, true, 7));
+        assert_eq!(
+            (head.payload_type, head.marker, head.sequence),
+            (96, true, 7)
+        );
         assert_eq!(head.payload(&odd), [0x65, 0x80]);
-        for bad in [packet(0x80, 96, &[]), packet(0x80, 200, &[1]), packet(0x40, 96, &[1])] {
+        for bad in [
+            packet(0x80, 96, &[]),
+            packet(0x80, 200, &[1]),
+            packet(0x40, 96, &[1]),
+        ] {
             assert_eq!(Head::read(&bad), None);
         }
         assert_eq!(Head::read(&packet(0xa0, 96, &[1, 200])), None);

@@ -118,7 +118,9 @@ impl Times {
             next.time += nanos;
         } else {
             self.measured = None;
-            let again = state.odd.map(|(odd, time)| (self.nanos(self::step(odd, timestamp)), time));
+            let again = state
+                .odd
+                .map(|(odd, time)| (self.nanos(self::step(odd, timestamp)), time));
             match again {
                 Some((nanos, time)) if plausible(nanos, since) => next.time = time + nanos,
                 _ => {
@@ -176,12 +178,18 @@ impl Times {
         let rate = ticks as f64 * 1e9 / passed as f64;
         let near = |known: u32, share: f64| (rate / f64::from(known) - 1.0).abs() <= share;
         let other = RATES.into_iter().chain([self.told]);
-        let other = other.filter(|known| *known != self.clock_rate && near(*known, EXACT)).next();
+        let other = other
+            .filter(|known| *known != self.clock_rate && near(*known, EXACT))
+            .next();
         let Some(other) = other.filter(|_| !near(self.clock_rate, OTHER)) else {
             self.votes = (0, 0);
             return false;
         };
-        let before = if self.votes.0 == other { self.votes.1 } else { 0 };
+        let before = if self.votes.0 == other {
+            self.votes.1
+        } else {
+            0
+        };
         self.votes = (other, before + 1);
         if self.votes.1 < AGREEING {
             return false;
@@ -222,15 +230,23 @@ mod tests {
             .zip(timestamps)
             .map(|(n, timestamp)| times.place(*timestamp, at(n)))
             .collect();
-        let apart = placed.windows(2).map(|pair| (pair[1].time - pair[0].time) / 1_000_000);
-        (apart.collect(), placed.iter().filter(|p| p.corrected).count())
+        let apart = placed
+            .windows(2)
+            .map(|pair| (pair[1].time - pair[0].time) / 1_000_000);
+        (
+            apart.collect(),
+            placed.iter().filter(|p| p.corrected).count(),
+        )
     }
 
     #[test]
     fn wraps_jumps_and_outliers_leave_distances_true() {
         let steady = |base: u32| (0..20).map(move |n: u32| base.wrapping_add(n * 9000));
         let wrapping: Vec<_> = steady(u32::MAX - 50_000).collect();
-        let jumping: Vec<_> = steady(500).chain(steady(4_000_000)).chain(steady(0)).collect();
+        let jumping: Vec<_> = steady(500)
+            .chain(steady(4_000_000))
+            .chain(steady(0))
+            .collect();
         let mut outlier: Vec<_> = steady(900_000_000).collect();
         outlier[7] = outlier[7].wrapping_sub(882_000_000);
         outlier[12] = outlier[12].wrapping_add(846_000_000);

@@ -44,7 +44,10 @@ impl Receiving {
 
     fn handle(&self) -> Handle {
         let runtime = self.0.0.as_ref();
-        runtime.expect("it is taken when this is dropped").handle().clone()
+        runtime
+            .expect("it is taken when this is dropped")
+            .handle()
+            .clone()
     }
 }
 

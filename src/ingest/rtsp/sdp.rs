@@ -109,7 +109,9 @@ impl Description {
         }
         match self.tracks.last_mut() {
             Some(track) if track.attributes.len() < MOST_ATTRIBUTES => {
-                track.attributes.push((name.to_ascii_lowercase(), value.to_owned()));
+                track
+                    .attributes
+                    .push((name.to_ascii_lowercase(), value.to_owned()));
             }
             None if name.eq_ignore_ascii_case("control") => self.control = Some(value.to_owned()),
             _ => {}
@@ -120,15 +122,17 @@ impl Description {
     /// to receive (`sendonly`, seen from us) comes last.
     pub(super) fn video(&self) -> Option<Track> {
         let videos = self.tracks.iter().filter(|track| track.kind == "video");
-        videos.filter_map(Media::track).min_by_key(|(track, theirs)| {
-            let encoding = match track.encoding {
-                Some(Encoding::H264 | Encoding::H265) => 0,
-                None => 1,
-                Some(Encoding::Jpeg) => 2,
-            };
-            (*theirs, encoding)
-        })
-        .map(|(track, _)| track)
+        videos
+            .filter_map(Media::track)
+            .min_by_key(|(track, theirs)| {
+                let encoding = match track.encoding {
+                    Some(Encoding::H264 | Encoding::H265) => 0,
+                    None => 1,
+                    Some(Encoding::Jpeg) => 2,
+                };
+                (*theirs, encoding)
+            })
+            .map(|(track, _)| track)
     }
 
     /// Encodings of all tracks, for people.
@@ -137,7 +141,12 @@ impl Description {
             Some((name, _)) => name.to_owned(),
             None => track.kind.clone(),
         };
-        let names: Vec<_> = self.tracks.iter().map(name).filter(|n| !n.is_empty()).collect();
+        let names: Vec<_> = self
+            .tracks
+            .iter()
+            .map(name)
+            .filter(|n| !n.is_empty())
+            .collect();
         names.join(", ")
     }
 }
@@ -147,24 +156,40 @@ impl Media {
         let mut words = line.split_whitespace();
         Self {
             kind: words.next().unwrap_or_default().to_ascii_lowercase(),
-            payload_type: words.nth(2).and_then(|word| word.parse().ok()).filter(|pt| *pt < 128),
+            payload_type: words
+                .nth(2)
+                .and_then(|word| word.parse().ok())
+                .filter(|pt| *pt < 128),
             attributes: Vec::new(),
         }
     }
 
     fn get(&self, name: &str) -> Option<&str> {
         let known = |(known, _): &&(String, String)| known == name;
-        self.attributes.iter().find(known).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(known)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of an attribute that begins with a payload type, which should be this track's.
     fn of_payload(&self, name: &str) -> Option<&str> {
         let of = |(known, value): &&(String, String)| {
-            let number = value.split_whitespace().next().and_then(|word| word.parse().ok());
+            let number = value
+                .split_whitespace()
+                .next()
+                .and_then(|word| word.parse().ok());
             known == name && (number == self.payload_type || self.payload_type.is_none())
         };
-        let value = self.attributes.iter().find(of).map(|(_, value)| value.as_str());
-        value.or_else(|| self.get(name))?.split_once(char::is_whitespace).map(|(_, rest)| rest.trim())
+        let value = self
+            .attributes
+            .iter()
+            .find(of)
+            .map(|(_, value)| value.as_str());
+        value
+            .or_else(|| self.get(name))?
+            .split_once(char::is_whitespace)
+            .map(|(_, rest)| rest.trim())
     }
 
     /// Encoding's name and clock rate.
@@ -195,7 +220,9 @@ impl Media {
             // Of all three (RFC 6184, 8.1; RFC 7798, 7.1; RFC 2435, 4.1).
             clock_rate: self.rtpmap().and_then(|(_, rate)| rate).unwrap_or(90_000),
             control: self.get("control").map(str::to_owned),
-            sets: self.of_payload("fmtp").map_or_else(Vec::new, parameter_sets),
+            sets: self
+                .of_payload("fmtp")
+                .map_or_else(Vec::new, parameter_sets),
         };
         Some((track, self.get("sendonly").is_some()))
     }
@@ -206,7 +233,13 @@ fn parameter_sets(format: &str) -> Vec<Vec<u8>> {
     let parameters = format.split(';').filter_map(|p| p.trim().split_once('='));
     let sets = parameters.filter(|(name, _)| {
         let name = name.trim().to_ascii_lowercase();
-        ["sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps"].contains(&name.as_str())
+        [
+            "sprop-parameter-sets",
+            "sprop-vps",
+            "sprop-sps",
+            "sprop-pps",
+        ]
+        .contains(&name.as_str())
     });
     sets.flat_map(|(_, value)| value.split(','))
         .filter_map(|text| STANDARD.decode(text.trim()).ok())
@@ -220,7 +253,9 @@ fn parameter_sets(format: &str) -> Vec<Vec<u8>> {
 /// A unit without the start code that some cameras put before it.
 pub(super) fn without_start_code(unit: &[u8]) -> &[u8] {
     let code = [&[0, 0, 0, 1][..], &[0, 0, 1]];
-    code.iter().find_map(|code| unit.strip_prefix(*code)).unwrap_or(unit)
+    code.iter()
+        .find_map(|code| unit.strip_prefix(*code))
+        .unwrap_or(unit)
 }
 
 /// How long a range of normal play time lasts (RFC 2326, 3.6), where it has an end.
@@ -233,7 +268,9 @@ pub(super) fn length(range: &str) -> Option<Duration> {
     };
     let to = seconds(to.split(';').next()?)?;
     let length = to - seconds(from).unwrap_or(0.0);
-    let length = (0.0..=LONGEST_RANGE).contains(&length).then(|| Duration::from_secs_f64(length));
+    let length = (0.0..=LONGEST_RANGE)
+        .contains(&length)
+        .then(|| Duration::from_secs_f64(length));
     length.filter(|length| *length >= SHORTEST_RANGE)
 }
 
@@ -270,7 +307,10 @@ mod tests {
         let track = description.video().unwrap();
         assert_eq!(track.encoding, Some(Encoding::H264));
         assert_eq!(track.control.as_deref(), Some("trackID=1"));
-        assert_eq!(track.sets, [vec![0x67, 0x4d, 0, 0x1f], vec![0x68, 0xee, 0x3c, 0x80]]);
+        assert_eq!(
+            track.sets,
+            [vec![0x67, 0x4d, 0, 0x1f], vec![0x68, 0xee, 0x3c, 0x80]]
+        );
         assert_eq!(description.control.as_deref(), Some("*"));
         let offered = "PCMA, video, H264, h264, vnd.onvif.metadata";
         assert_eq!(description.offered(), offered);
@@ -281,15 +321,26 @@ mod tests {
         let untidy = b"v=0\no=\ns=\na=control:\n\nm=video 0 RTP/AVP 96\na=rtpmap:96 HEVC\n\
                        a=fmtp:96 sprop-vps=;sprop-sps=\na=framerate:\ngarbage\n\0\0";
         let track = Description::read(untidy).video().unwrap();
-        assert_eq!((track.encoding, track.clock_rate), (Some(Encoding::H265), 90_000));
+        assert_eq!(
+            (track.encoding, track.clock_rate),
+            (Some(Encoding::H265), 90_000)
+        );
         assert!(track.sets.is_empty());
         // Not said what it is.
         let silent = read(&["m=video 0 RTP/AVP 96"]).video().unwrap();
         assert_eq!(silent.encoding, None);
         // Sent by the camera, though it says otherwise.
-        let only = read(&["m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", "a=sendonly"]);
+        let only = read(&[
+            "m=video 0 RTP/AVP 96",
+            "a=rtpmap:96 H264/90000",
+            "a=sendonly",
+        ]);
         assert!(only.video().is_some());
-        assert!(read(&["m=video 0 RTP/AVP 96", "a=rtpmap:96 VP8/90000"]).video().is_none());
+        assert!(
+            read(&["m=video 0 RTP/AVP 96", "a=rtpmap:96 VP8/90000"])
+                .video()
+                .is_none()
+        );
         assert!(read(&["m=audio 0 RTP/AVP 0"]).video().is_none());
     }
 

@@ -94,8 +94,12 @@ pub(super) async fn run(
         Err(end) => (None, end.into()),
     };
     if outcome.end != End::Closed {
-        let uri = session.as_mut().map(|session| std::mem::take(&mut session.uri));
-        dialogue.teardown(&uri.unwrap_or_else(|| locate::plain(&dialogue.camera))).await;
+        let uri = session
+            .as_mut()
+            .map(|session| std::mem::take(&mut session.uri));
+        dialogue
+            .teardown(&uri.unwrap_or_else(|| locate::plain(&dialogue.camera)))
+            .await;
     }
     outcome
 }
@@ -143,7 +147,11 @@ impl Session {
             Carrier::Tcp => None,
             Carrier::Udp => {
                 let (local, peer) = (dialogue.link.local().ip(), dialogue.link.peer().ip());
-                Some(Ports::open(local, peer).await.map_err(|_| End::TransportRefused)?)
+                Some(
+                    Ports::open(local, peer)
+                        .await
+                        .map_err(|_| End::TransportRefused)?,
+                )
             }
         };
         let tracks = locate::track(track.control.as_deref(), &base, &asked, &dialogue.camera);
@@ -164,7 +172,14 @@ impl Session {
         let play = play(dialogue, &uri).await?;
         let answered = play.headers.get("Range").and_then(sdp::length);
         debug!(encoding = ?track.encoding, carrier = ?context.carrier, "session stands");
-        Self::new(context, track, transport, ports, uri, answered.or(description.length))
+        Self::new(
+            context,
+            track,
+            transport,
+            ports,
+            uri,
+            answered.or(description.length),
+        )
     }
 
     fn new(
@@ -398,7 +413,10 @@ impl Session {
             self.rtp(context, packet, sink);
         }
         if let Some(ports) = &self.ports
-            && let Some(state) = self.receiver.quality.losses(ports.arrivals(), Instant::now())
+            && let Some(state) = self
+                .receiver
+                .quality
+                .losses(ports.arrivals(), Instant::now())
         {
             sink.state(state);
         }
@@ -436,7 +454,9 @@ async fn setup(
     );
     let mut first = None;
     for track in tracks {
-        let response = dialogue.call("SETUP", track, &[("Transport", &transport)]).await?;
+        let response = dialogue
+            .call("SETUP", track, &[("Transport", &transport)])
+            .await?;
         match response.status {
             200..=299 => return Ok(response),
             // About the transport, the account or the number of viewers: another address does not help.
@@ -477,13 +497,18 @@ struct Transport {
 impl Transport {
     fn read(header: &str) -> Self {
         let mut transport = Self::default();
-        for (name, value) in header.split([';', ',']).filter_map(|part| part.split_once('=')) {
+        for (name, value) in header
+            .split([';', ','])
+            .filter_map(|part| part.split_once('='))
+        {
             let value = value.trim().trim_matches('"');
             let first = value.split('-').next().unwrap_or_default().trim();
             match name.trim().to_ascii_lowercase().as_str() {
                 "interleaved" => transport.channel = first.parse().ok(),
                 "server_port" => {
-                    let second = value.split_once('-').and_then(|(_, b)| b.trim().parse().ok());
+                    let second = value
+                        .split_once('-')
+                        .and_then(|(_, b)| b.trim().parse().ok());
                     transport.server_port = first.parse().ok().map(|first: u16| {
                         (first, second.unwrap_or_else(|| first.saturating_add(1)))
                     });
@@ -503,13 +528,22 @@ mod tests {
 
     #[test]
     fn transports_are_read_as_cameras_write_them() {
-        let tcp = Transport::read("RTP/AVP/TCP;unicast;interleaved=2-3;ssrc=0BADCAFE;mode=\"PLAY\"");
+        let tcp =
+            Transport::read("RTP/AVP/TCP;unicast;interleaved=2-3;ssrc=0BADCAFE;mode=\"PLAY\"");
         assert_eq!((tcp.channel, tcp.ssrc), (Some(2), Some(0x0bad_cafe)));
-        let udp = Transport::read("RTP/AVP;unicast;client_port=5000-5001;server_port=6970;source=10.0.0.2");
+        let udp = Transport::read(
+            "RTP/AVP;unicast;client_port=5000-5001;server_port=6970;source=10.0.0.2",
+        );
         assert_eq!(udp.server_port, Some((6970, 6971)));
         assert_eq!(udp.source, Some("10.0.0.2".parse().unwrap()));
         let odd = Transport::read("RTP/AVP/TCP; Interleaved = 0 ;ssrc=x;source=camera");
-        assert_eq!(odd, Transport { channel: Some(0), ..Transport::default() });
+        assert_eq!(
+            odd,
+            Transport {
+                channel: Some(0),
+                ..Transport::default()
+            }
+        );
         assert_eq!(Transport::read(""), Transport::default());
     }
 }

@@ -167,7 +167,9 @@ impl RtspSource {
                 told = None;
             }
             if outcome.learned {
-                debug!("the camera ended a session whose keep-alive does not suit it; another is tried");
+                debug!(
+                    "the camera ended a session whose keep-alive does not suit it; another is tried"
+                );
                 continue;
             }
             let other = carrier.after(&end, &self.config);

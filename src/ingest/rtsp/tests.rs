@@ -325,7 +325,11 @@ fn motion_jpeg_is_watched_and_other_codecs_are_told() {
     let viewer = Viewer::camera(&camera, None);
     viewer.until("packets", |seen| seen.packets.len() >= 10);
     let seen = viewer.seen.lock();
-    assert!(seen.packets.iter().all(|p| p.key && p.format.codec == Codec::Other));
+    assert!(
+        seen.packets
+            .iter()
+            .all(|p| p.key && p.format.codec == Codec::Other)
+    );
     assert_eq!(seen.packets[0].format.size.width, 192);
     drop(seen);
     let camera = Camera::start("vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96", None);

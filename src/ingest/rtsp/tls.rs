@@ -57,9 +57,11 @@ impl Trust {
         let verifier = Verifier {
             authorities: match roots.is_empty() {
                 true => None,
-                false => WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-                    .build()
-                    .ok(),
+                false => {
+                    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                        .build()
+                        .ok()
+                }
             },
             named,
             provider: provider.clone(),
@@ -99,7 +101,10 @@ pub(super) fn server_name(host: &str) -> Option<ServerName<'static>> {
 
 /// What became of a TLS handshake.
 pub(super) fn diagnosis(error: &io::Error) -> End {
-    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+    let Some(error) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+    else {
         return End::Unreachable;
     };
     use rustls::{AlertDescription as Alert, CertificateError as Why};
@@ -147,7 +152,11 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.named.iter().any(|named| named.as_ref() == end_entity.as_ref()) {
+        if self
+            .named
+            .iter()
+            .any(|named| named.as_ref() == end_entity.as_ref())
+        {
             return Ok(ServerCertVerified::assertion());
         }
         let issuer = Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
@@ -176,6 +185,8 @@ impl ServerCertVerifier for Verifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -60,7 +60,11 @@ impl Ports {
             let other = if port == even { odd } else { even };
             match socket(SocketAddr::new(local, other)) {
                 Ok(second) => {
-                    let (rtp, rtcp) = if port == even { (first, second) } else { (second, first) };
+                    let (rtp, rtcp) = if port == even {
+                        (first, second)
+                    } else {
+                        (second, first)
+                    };
                     let granted = socket2::SockRef::from(&rtp).recv_buffer_size().unwrap_or(0);
                     return Ok(Self {
                         rtp,
@@ -176,7 +180,11 @@ impl Ports {
 }
 
 fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
     socket.set_nonblocking(true)?;
     // Granted as far as `net.core.rmem_max` goes.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
@@ -232,7 +240,9 @@ impl Reorder {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.held.first_key_value().map(|(_, (_, since))| *since + REORDER_WITHIN)
+        self.held
+            .first_key_value()
+            .map(|(_, (_, since))| *since + REORDER_WITHIN)
     }
 }
 
@@ -266,11 +276,17 @@ mod tests {
         for sequence in [2, 3, 3] {
             reorder.push(packet(sequence), start);
         }
-        assert!(sequences(&mut reorder, start).is_empty(), "1 may still come");
+        assert!(
+            sequences(&mut reorder, start).is_empty(),
+            "1 may still come"
+        );
         assert_eq!(reorder.deadline(), Some(start + REORDER_WITHIN));
         assert_eq!(sequences(&mut reorder, start + REORDER_WITHIN), [2, 3]);
         reorder.push(packet(1), start);
-        assert!(sequences(&mut reorder, start + REORDER_WITHIN).is_empty(), "too late");
+        assert!(
+            sequences(&mut reorder, start + REORDER_WITHIN).is_empty(),
+            "too late"
+        );
         assert_eq!((reorder.arrivals.arrived, reorder.arrivals.lost), (7, 1));
     }
 

@@ -55,6 +55,26 @@ fn a_sound_chain() {
 }
 
 #[test]
+fn what_goes_to_the_hub_in_this_program_has_not_left() {
+    let (_dir, db) = three();
+    let camera = "door".parse().unwrap();
+    let what = Departure {
+        at: WallTime(2_000),
+        kind: "media",
+        incident: "01990000-0000-7000-8000-000000000001".parse().unwrap(),
+        camera: &camera,
+        recipient: HERE,
+        bytes: 1_000_000,
+        purpose: "home security",
+        until: WallTime(9_000),
+        receipt: None,
+    };
+    append(&db, &what).unwrap();
+    assert_eq!(head(&db).unwrap().unwrap().n, 3);
+    assert_eq!(bytes_since(&db, WallTime(0)).unwrap(), 60);
+}
+
+#[test]
 fn what_stays_here_does_not_count_as_left() {
     let (_dir, db) = three();
     let deleted = Entry {

@@ -1,12 +1,13 @@
 //! The state of the moment: only its newest value counts, and it is never queued.
 //!
 //! In: values by topic, from any thread, and announcements. Out, to the MQTT sink: what changed, and on a new connection
-//! everything that is retained. A value that changed three times while the broker was away is sent once.
+//! everything that is retained. A value that changed three times while the broker was away is sent once. A listener in this
+//! program hears each change at once.
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -31,11 +32,15 @@ pub(super) struct LiveValue {
     unsent: bool,
 }
 
+/// Hears each value, on its topic.
+type Listener = Box<dyn Fn(&str, &Bytes) + Send + Sync>;
+
 struct Inner {
     topics: Topics,
     values: Mutex<BTreeMap<String, LiveValue>>,
     announced: Announced,
     changed: Notify,
+    listener: OnceLock<Listener>,
     /// Packets and bytes that the broker got beside alerts, since they were last asked for.
     packets: AtomicU64,
     bytes: AtomicU64,
@@ -58,6 +63,7 @@ impl LiveState {
             values: Mutex::default(),
             announced: Announced::default(),
             changed: Notify::new(),
+            listener: OnceLock::new(),
             packets: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }))
@@ -79,9 +85,26 @@ impl LiveState {
             acknowledged,
             unsent: true,
         };
+        let heard = self.0.listener.get().map(|listener| {
+            let (topic, payload) = (topic.clone(), value.payload.clone());
+            move || listener(&topic, &payload)
+        });
         values.insert(topic, value);
         drop(values);
+        if let Some(tell) = heard {
+            tell();
+        }
         self.0.changed.notify_one();
+    }
+
+    /// Tells `listener` each retained value that is known, and from now on each change. There is one listener: a second one is
+    /// not heard of. It must be quick, and must not call back.
+    pub fn also_to(&self, listener: impl Fn(&str, &Bytes) + Send + Sync + 'static) {
+        let values = self.0.values.lock();
+        for (topic, value) in values.iter().filter(|(_, value)| value.retain) {
+            listener(topic, &value.payload);
+        }
+        let _ = self.0.listener.set(Box::new(listener));
     }
 
     /// Whether pictures come from a camera.
@@ -195,6 +218,29 @@ impl LiveState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listener_here_hears_each_change_and_what_was_known_before() {
+        let live = LiveState::new(&"home".parse().unwrap());
+        let door: CameraId = "door".parse().unwrap();
+        live.mode(&door, Mode::Armed);
+        live.snapshot(&door, Bytes::from_static(b"not retained"));
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let kept = heard.clone();
+        live.also_to(move |topic, payload| {
+            kept.lock()
+                .push(format!("{topic} {}", String::from_utf8_lossy(payload)));
+        });
+        live.person(&door, true);
+        live.person(&door, true);
+        live.snapshot(&door, Bytes::from_static(b"jpeg"));
+        let expected = ["mode armed", "person ON", "snapshot jpeg"];
+        assert_eq!(
+            *heard.lock(),
+            expected.map(|word| format!("lares/home/door/{word}"))
+        );
+        assert_eq!(live.take().len(), 3, "the broker gets them all the same");
+    }
 
     #[test]
     fn only_the_newest_value_counts() {

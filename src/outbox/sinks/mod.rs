@@ -33,6 +33,7 @@ pub(crate) use {
 };
 
 use self::http::Exchange;
+pub(crate) use super::ledger::HERE;
 use super::{budget::Use, pace::Pacer, plan::LaneKey};
 use crate::{
     config::UploadConfig,
@@ -41,6 +42,9 @@ use crate::{
 
 /// Name of the broker among receivers: it is the only one that can ask for alerts again.
 pub(crate) const MQTT: &str = "mqtt";
+
+/// Name of the hub in this program among receivers, where it is not the broker's.
+pub(crate) const NEAR: &str = "hub";
 
 /// Why a sink could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -226,7 +230,7 @@ pub trait Sink: Send + Sync + 'static {
     fn on_top(&self) -> u64 {
         0
     }
-    /// Who gets it, for the ledger: an address without secrets.
+    /// Who gets it, for the ledger: an address without secrets; [`HERE`] where nothing leaves this box.
     fn recipient(&self) -> String;
     /// How many deliveries may be on their way at once.
     fn at_once(&self) -> usize;

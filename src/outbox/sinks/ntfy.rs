@@ -206,6 +206,17 @@ fn noun(label: Label, language: Language) -> &'static str {
     }
 }
 
+/// The same in French as one that has been told of, and that it has gone.
+fn definite(label: Label) -> (&'static str, &'static str) {
+    match label {
+        Label::Person => ("La personne", "partie"),
+        Label::Bicycle => ("Le vélo", "parti"),
+        Label::Car => ("La voiture", "partie"),
+        Label::Cat => ("Le chat", "parti"),
+        Label::Dog => ("Le chien", "parti"),
+    }
+}
+
 const MONTHS: [[&str; 12]; 2] = [
     [
         "January",
@@ -242,8 +253,11 @@ fn zoned(at: WallTime, zone: &TimeZone) -> ZonedDateTime {
     instant.to_zoned_datetime(zone.clone())
 }
 
-fn clock(at: &ZonedDateTime) -> String {
-    format!("{:02}:{:02}", at.hour(), at.minute())
+fn clock(at: &ZonedDateTime, language: Language) -> String {
+    match language {
+        Language::En => format!("{:02}:{:02}", at.hour(), at.minute()),
+        Language::Fr => format!("{}\u{a0}h\u{a0}{:02}", at.hour(), at.minute()),
+    }
 }
 
 fn date(at: &ZonedDateTime, language: Language) -> String {
@@ -261,7 +275,8 @@ fn text(
     let what = noun(alert.label, language);
     let start = zoned(alert.start, zone);
     let end = zoned(alert.end.unwrap_or(alert.start), zone);
-    let (from, to, day) = (clock(&start), clock(&end), date(&start, language));
+    let [from, to] = [&start, &end].map(|at| clock(at, language));
+    let day = date(&start, language);
     let (mut title, mut message) = match (language, alert.state) {
         (Language::En, IncidentState::Began) => (
             format!("{what} at {name}"),
@@ -276,15 +291,25 @@ fn text(
             format!("From {from} to {to} on {day}."),
         ),
         (Language::Fr, IncidentState::Began) => (
-            format!("{what} : {name}"),
-            format!("Détection à {from}, le {day}."),
+            format!(
+                "{}\u{a0}: {name}",
+                if alert.label == Label::Person {
+                    "Quelqu’un"
+                } else {
+                    what
+                }
+            ),
+            format!("À {from}, le {day}."),
         ),
         (Language::Fr, IncidentState::Updated) => (
-            format!("Toujours là : {what}, {name}"),
+            format!("Toujours là\u{a0}: {}, {name}", what.to_lowercase()),
             format!("Depuis {from}, le {day}."),
         ),
         (Language::Fr, IncidentState::Ended) => (
-            format!("Fin de la visite : {what}, {name}"),
+            {
+                let (who, gone) = definite(alert.label);
+                format!("{who} est {gone}\u{a0}: {name}")
+            },
             format!("De {from} à {to}, le {day}."),
         ),
     };
@@ -292,19 +317,19 @@ fn text(
         let zones = alert.zones.join(", ");
         message.push_str(&match language {
             Language::En => format!(" In: {zones}."),
-            Language::Fr => format!(" Zone : {zones}."),
+            Language::Fr => format!(" Zone\u{a0}: {zones}."),
         });
     }
     if alert.clock != ClockState::Good {
         message.push_str(match language {
             Language::En => " The box's clock may be wrong.",
-            Language::Fr => " L'horloge du boîtier n'est peut-être pas à l'heure.",
+            Language::Fr => " L’horloge du boîtier n’est peut-être pas à l’heure.",
         });
     }
     if alert.test {
         title = match language {
             Language::En => format!("Test: {title}"),
-            Language::Fr => format!("Essai : {title}"),
+            Language::Fr => format!("Essai\u{a0}: {title}"),
         };
     }
     (title, message)
@@ -393,16 +418,16 @@ mod tests {
                 "A person at Front door | Seen at 03:40 on 2 February. In: gate.",
                 "Still there: A person at Front door | Since 03:40 on 2 February. In: gate.",
                 "Gone: A person at Front door | From 03:40 to 03:43 on 2 February. In: gate.",
-                "Une personne : Front door | Détection à 03:40, le 2 février. Zone : gate.",
-                "Toujours là : Une personne, Front door | Depuis 03:40, le 2 février. Zone : gate.",
-                "Fin de la visite : Une personne, Front door | De 03:40 à 03:43, le 2 février. Zone : gate.",
+                "Quelqu’un\u{a0}: Front door | À 3\u{a0}h\u{a0}40, le 2 février. Zone\u{a0}: gate.",
+                "Toujours là\u{a0}: une personne, Front door | Depuis 3\u{a0}h\u{a0}40, le 2 février. Zone\u{a0}: gate.",
+                "La personne est partie\u{a0}: Front door | De 3\u{a0}h\u{a0}40 à 3\u{a0}h\u{a0}43, le 2 février. Zone\u{a0}: gate.",
             ]
         );
         let mut test = alert("began");
         test.test = true;
         test.clock = ClockState::Unsure;
         let (title, message) = text(&test, "Porte", Language::Fr, &paris);
-        assert_eq!(title, "Essai : Une personne : Porte");
-        assert!(message.ends_with("peut-être pas à l'heure."), "{message}");
+        assert_eq!(title, "Essai\u{a0}: Quelqu’un\u{a0}: Porte");
+        assert!(message.ends_with("peut-être pas à l’heure."), "{message}");
     }
 }

@@ -21,7 +21,7 @@ use object_store::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    Body, Outcome, Parcel, Payload, Sink, SinkError, Takes,
+    Body, HERE, Outcome, Parcel, Payload, Sink, SinkError, Takes,
     http::{self, Connector, Exchange, PacedClient, full_text, innermost},
     name_is_unknown,
     standing::{Standing, later},
@@ -46,6 +46,8 @@ struct Inner {
     /// Before each key; empty or ending in a slash.
     prefix: String,
     target: Target,
+    /// It is the store of the hub in this program.
+    here: bool,
     pacer: Arc<Pacer>,
     /// Time that every upload gets.
     least_time: Duration,
@@ -93,6 +95,7 @@ impl StoreSink {
             store,
             prefix,
             target,
+            here: config.here,
             pacer: Arc::clone(pacer),
             least_time: LEAST_TIME,
             standing: Standing::new(),
@@ -381,6 +384,7 @@ impl Sink for StoreSink {
 
     fn recipient(&self) -> String {
         match &self.0.target {
+            _ if self.0.here => HERE.to_owned(),
             Target::S3 { bucket, endpoint } => {
                 format!("s3://{bucket}/{} at {endpoint}", self.0.prefix)
             }
@@ -393,7 +397,7 @@ impl Sink for StoreSink {
     }
 
     fn metered(&self) -> bool {
-        matches!(self.0.target, Target::S3 { .. })
+        matches!(self.0.target, Target::S3 { .. }) && !self.0.here
     }
 
     fn ready(&self) -> BoxFuture<'_, ()> {

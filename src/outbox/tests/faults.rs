@@ -55,6 +55,7 @@ impl Rude {
             user: None,
             password: None,
             ca_file: None,
+            here: false,
         };
         Arc::new(StoreSink::new(&config, &Pacer::new(None)).unwrap())
     }

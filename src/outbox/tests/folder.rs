@@ -18,6 +18,7 @@ fn upload_to(folder: &Path) -> UploadConfig {
         user: None,
         password: None,
         ca_file: None,
+        here: false,
     }
 }
 

@@ -190,8 +190,8 @@ fn it_can_be_told_of_the_end_too_in_french_and_by_password() {
     assert_eq!(
         titles,
         [
-            ("Une personne : Front door", 4),
-            ("Fin de la visite : Une personne, Front door", 2)
+            ("Quelqu’un\u{a0}: Front door", 4),
+            ("La personne est partie\u{a0}: Front door", 2)
         ]
     );
 }

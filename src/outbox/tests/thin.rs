@@ -148,7 +148,7 @@ impl House {
     }
 
     fn send_text(&mut self) {
-        while let Some(parcel) = self.outbox.next_alert("mqtt", 0).unwrap() {
+        while let Some(parcel) = self.outbox.next_alert("mqtt", Some(0)).unwrap() {
             self.spend_time(parcel.bytes() as usize);
             let id = parcel.ticket.key.incident;
             let took = self.now + ROUND_TRIP - self.began[&id];

@@ -1,14 +1,16 @@
 // Zones and masks of one camera.
 import { useEffect, useState } from "preact/hooks";
 
-import { Failure, hub, type Areas, type Point } from "../api";
+import { Failure, at, hub, type Areas, type Point } from "../api";
 import { Canvas } from "../areas/canvas";
 import { FEWEST, withArea, withZone, withoutArea, type Kind } from "../areas/geometry";
+import { holdPage } from "../route";
 import { failureText, house, mayChange } from "../state";
 import { words, type Words } from "../words";
 
 const KINDS: Kind[] = ["zone", "motion", "privacy"];
 const nameOf = (kind: Kind, w: Words) => ({ zone: w.kindZone, motion: w.kindMotion, privacy: w.kindPrivacy })[kind];
+const drawOf = (kind: Kind, w: Words) => ({ zone: w.drawZone, motion: w.drawMotion, privacy: w.drawPrivacy })[kind];
 const helpOf = (kind: Kind, w: Words) => ({ zone: w.zoneHelp, motion: w.motionHelp, privacy: w.privacyHelp })[kind];
 
 /** One picture to draw on; asked for until there is one. */
@@ -18,7 +20,7 @@ function usePicture(from: string): string | null {
     let over = false;
     let shown: string | null = null;
     const load = async () => {
-      const answer = await fetch(from, { cache: "no-store", credentials: "same-origin" }).catch(() => null);
+      const answer = await fetch(at(from), { cache: "no-store", credentials: "same-origin" }).catch(() => null);
       if (over) return;
       if (answer?.ok) {
         shown = URL.createObjectURL(await answer.blob());
@@ -106,6 +108,8 @@ export function AreasPage({ site, camera }: { site: string; camera: string }) {
   const name = known?.name ?? camera;
   const picture = usePicture(`/api/cameras/${site}/${camera}/still.jpg`);
   const [areas, setAreas] = useState<Areas | null>(null);
+  /** As the box knows them. */
+  const [kept, setKept] = useState<Areas | null>(null);
   const [drawing, setDrawing] = useState<{ kind: Kind; corners: Point[] } | null>(null);
   const [said, setSaid] = useState<{ text: string; bad: boolean; detail?: string } | null>(null);
   const [busy, setBusy] = useState(false);
@@ -113,10 +117,27 @@ export function AreasPage({ site, camera }: { site: string; camera: string }) {
   // What the box says itself is in English, and more exact.
   const fail = (error: unknown) =>
     setSaid({ text: failureText(error), bad: true, detail: error instanceof Failure ? error.message : "" });
+  const taken = (areas: Areas) => {
+    setAreas(areas);
+    setKept(areas);
+  };
   const elsewhere = known?.editable === false;
   useEffect(() => {
-    if (!elsewhere) hub.areas(site, camera).then(setAreas).catch(fail);
+    if (!elsewhere) hub.areas(site, camera).then(taken).catch(fail);
   }, [site, camera, elsewhere]);
+
+  // Leaving with something unsaved is asked about: within the page, and by the browser where it is closed.
+  const unsaved = (drawing?.corners.length ?? 0) > 0 || areas !== kept;
+  useEffect(() => {
+    if (!unsaved) return undefined;
+    const release = holdPage(() => confirm(words.value.unsaved));
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener("beforeunload", ask);
+    return () => {
+      release();
+      removeEventListener("beforeunload", ask);
+    };
+  }, [unsaved]);
 
   const finish = () => {
     if (!drawing || !areas) return;
@@ -129,7 +150,7 @@ export function AreasPage({ site, camera }: { site: string; camera: string }) {
     setBusy(true);
     setSaid({ text: w.saving, bad: false });
     try {
-      setAreas(await hub.draw(site, camera, areas));
+      taken(await hub.draw(site, camera, areas));
       setSaid({ text: w.saved, bad: false });
     } catch (error) {
       fail(error);
@@ -161,7 +182,7 @@ export function AreasPage({ site, camera }: { site: string; camera: string }) {
                 <li key={kind}>
                   <button type="button" disabled={!picture} onClick={() => setDrawing({ kind, corners: [] })}>
                     <span class={`swatch ${kind}`} aria-hidden="true" />
-                    {w.draw(nameOf(kind, w))}
+                    {drawOf(kind, w)}
                   </button>
                   <span class="hint">{helpOf(kind, w)}</span>
                 </li>

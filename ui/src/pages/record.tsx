@@ -2,14 +2,19 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { hub, type LogEntry } from "../api";
-import { complain, zone } from "../state";
+import { deedOf } from "../sentences";
+import { complain, nameOf, zone } from "../state";
 import { fullTime } from "../time";
-import { language, words, type Words } from "../words";
+import { language, words } from "../words";
 
-function deed(what: string, w: Words): string {
-  const key = `did_${what}` as keyof Words;
-  const text = w[key];
-  return typeof text === "string" ? text : what;
+function Deed({ entry }: { entry: LogEntry }) {
+  const w = words.value;
+  const { text, incident, detail } = deedOf(entry.what, entry.detail, nameOf, w);
+  return (
+    <td>
+      {text} {detail && <span class="detail">{detail}</span>} {incident && <a href={`#/incident/${incident}`}>{w.clipLink}</a>}
+    </td>
+  );
 }
 
 export function RecordPage() {
@@ -39,9 +44,7 @@ export function RecordPage() {
               <tr key={index}>
                 <td>{fullTime(entry.at, zone.value, language.value)}</td>
                 <td>{entry.account}</td>
-                <td>
-                  {deed(entry.what, w)} <span class="detail">{entry.detail}</span>
-                </td>
+                <Deed entry={entry} />
               </tr>
             ))}
           </tbody>

@@ -1,12 +1,16 @@
 // The cameras: a sentence, a picture of now and a switch for each.
 import type { Camera, House } from "../api";
+import { reasonOf } from "../reasons";
 import { cameraSentence, toneOf, type Tone } from "../sentences";
 import { asked, keyOf, mayChange, setMode } from "../state";
 import { words, type Words } from "../words";
 import { ToneIcon } from "./icons";
 import { Still } from "./still";
 
-const toneWord = (tone: Tone, w: Words) => (tone === "good" ? w.watching : tone === "paused" ? w.paused : w.problem);
+const toneWord = (tone: Tone, w: Words) => ({ good: w.watching, attention: w.attention, paused: w.paused, problem: w.problem })[tone];
+
+/** The part of the page that shows a camera. */
+export const placeOfCamera = (camera: { site: string; id: string }) => `camera-${camera.site}-${camera.id}`;
 
 function Switch({ camera }: { camera: Camera }) {
   const w = words.value;
@@ -33,20 +37,31 @@ function Switch({ camera }: { camera: Camera }) {
   );
 }
 
+/** Why it is not well: in the reader's words, or in the box's own. */
+function Why({ camera }: { camera: Camera }) {
+  if (!camera.problem) return null;
+  const why = reasonOf(camera.problem, words.value);
+  return (
+    <p class="why" lang={why ? undefined : "en"}>
+      {why ?? camera.problem}
+    </p>
+  );
+}
+
 function One({ camera }: { camera: Camera }) {
   const w = words.value;
   const tone = toneOf(camera);
   return (
-    <li class={`camera ${tone}`}>
-      <Still from={camera.still} alt={w.pictureOf(camera.name)} none={w.noPicture} />
+    <li class={`camera ${tone}`} id={placeOfCamera(camera)} tabIndex={-1}>
+      <Still from={camera.still} alt={w.pictureOf(camera.name)} none={tone === "paused" ? w.paused : w.noPicture} loading={w.loading} />
       <div class="facts">
         <h3>
           <ToneIcon tone={tone} />
           {camera.name}
           <span class={`tone ${tone}`}>{toneWord(tone, w)}</span>
         </h3>
-        <p>{cameraSentence(camera, w)}</p>
-        {camera.problem && <p class="why" lang="en">{camera.problem}</p>}
+        {tone !== "attention" && <p>{cameraSentence(camera, w)}</p>}
+        <Why camera={camera} />
         <div class="actions">
           <Switch camera={camera} />
           {mayChange.value && (
@@ -64,6 +79,7 @@ export function Cameras({ house }: { house: House }) {
   const w = words.value;
   if (house.cameras.length === 0) return null;
   const some = (mode: string) => house.cameras.some((camera) => camera.mode === mode);
+  const homes = new Set(house.cameras.map((camera) => camera.site));
   return (
     <section aria-labelledby="cameras">
       <div class="row">
@@ -80,11 +96,18 @@ export function Cameras({ house }: { house: House }) {
         )}
       </div>
       {!mayChange.value && <p class="hint">{w.viewerOnly}</p>}
-      <ul class="cameras">
-        {house.cameras.map((camera) => (
-          <One camera={camera} key={keyOf(camera)} />
-        ))}
-      </ul>
+      {[...homes].map((site) => (
+        <div key={site}>
+          {homes.size > 1 && <h3 class="home">{site}</h3>}
+          <ul class="cameras">
+            {house.cameras
+              .filter((camera) => camera.site === site)
+              .map((camera) => (
+                <One camera={camera} key={keyOf(camera)} />
+              ))}
+          </ul>
+        </div>
+      ))}
     </section>
   );
 }

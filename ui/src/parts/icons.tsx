@@ -2,8 +2,9 @@
 import type { Tone } from "../sentences";
 
 const shapes: Record<Tone, string> = {
-  // A tick, two bars, an exclamation mark: told apart without colours.
+  // A tick, a head over shoulders, two bars, an exclamation mark: told apart without colours.
   good: "M6 12.5l4 4 8-9",
+  attention: "M12 5.6a2.9 2.9 0 1 0 .01 0M6.6 18.4c.4-3.4 2.6-5 5.4-5s5 1.6 5.4 5",
   paused: "M9 6v12M15 6v12",
   problem: "M12 5v9M12 18.2v.3",
 };

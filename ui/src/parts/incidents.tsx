@@ -1,21 +1,22 @@
 // What happened: a card for each incident, and one of them open.
 import type { House, Incident } from "../api";
+import { addressOf, close, filter, open } from "../route";
 import { incidentDetails, incidentTitle } from "../sentences";
-import { choose, days, filter, incidents, keyOf, loaded, more, nameOf, next, open, zone } from "../state";
+import { choose, days, fetched, incidents, keyOf, loaded, more, nameOf, next, opened, placeOf, zone } from "../state";
 import { clockTime, dayBefore, dayInWords, dayOf, fullTime } from "../time";
 import { language, words } from "../words";
 import { Dialog } from "./dialog";
+import { Picture } from "./picture";
 import { Player } from "./player";
 
 function Card({ incident }: { incident: Incident }) {
   const w = words.value;
-  const title = incidentTitle(incident, nameOf(incident), w);
+  const title = incidentTitle(incident, placeOf(incident), w);
   const time = clockTime(incident.start, zone.value, language.value);
-  const picture = incident.picture ?? incident.crop;
   return (
     <li class={incident.state === "ended" ? "card" : "card now"} data-incident={incident.id}>
-      <button type="button" aria-label={w.openIncident(title, time)} onClick={() => (open.value = incident.id)}>
-        <span class="frame">{picture ? <img src={picture} alt="" loading="lazy" /> : <span class="none">{w.noPicture}</span>}</span>
+      <a href={addressOf(`incident/${incident.id}`)} aria-label={w.openIncident(title, time)}>
+        <Picture small={incident.small ?? incident.crop} whole={incident.picture} none={w.noPicture} />
         <span class="facts">
           <span class="time">{time}</span>
           <strong>{title}</strong>
@@ -24,31 +25,54 @@ function Card({ incident }: { incident: Incident }) {
           ))}
           {incident.test && <span>{w.test}</span>}
         </span>
-      </button>
+      </a>
     </li>
   );
 }
 
+/** Cameras to choose from: those that there are, and those that incidents still name; by home. */
+function choices(house: House): [site: string, cameras: { site: string; id: string }[]][] {
+  const homes = new Map<string, { site: string; id: string }[]>();
+  const named = new Set<string>();
+  for (const { site, id } of [...house.cameras, ...days.value.cameras]) {
+    const key = keyOf({ site, id });
+    if (named.has(key)) continue;
+    named.add(key);
+    homes.set(site, [...(homes.get(site) ?? []), { site, id }]);
+  }
+  return [...homes].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
 function Filters({ house }: { house: House }) {
   const w = words.value;
+  const homes = choices(house);
+  const options = (cameras: { site: string; id: string }[]) =>
+    cameras.map((camera) => (
+      <option value={keyOf(camera)} key={keyOf(camera)}>
+        {nameOf(camera.site, camera.id)}
+      </option>
+    ));
   return (
     <div class="filters">
       <label>
         {w.camera}
-        <select value={filter.value.camera} onChange={(event) => void choose({ camera: event.currentTarget.value })}>
+        <select value={filter.value.camera} onChange={(event) => choose({ camera: event.currentTarget.value })}>
           <option value="">{w.allCameras}</option>
-          {house.cameras.map((camera) => (
-            <option value={keyOf(camera)} key={keyOf(camera)}>
-              {camera.name}
-            </option>
-          ))}
+          {homes.length > 1
+            ? homes.map(([site, cameras]) => (
+                <optgroup label={site} key={site}>
+                  <option value={`${site}/`}>{w.allOf(site)}</option>
+                  {options(cameras)}
+                </optgroup>
+              ))
+            : options(homes[0]?.[1] ?? [])}
         </select>
       </label>
       <label>
         {w.day}
-        <select value={filter.value.day} onChange={(event) => void choose({ day: event.currentTarget.value })}>
+        <select value={filter.value.day} onChange={(event) => choose({ day: event.currentTarget.value })}>
           <option value="">{w.allDays}</option>
-          {days.value.map(({ day, incidents }) => (
+          {days.value.days.map(({ day, incidents }) => (
             <option value={day} key={day}>
               {`${nameOfDay(day)} (${incidents})`}
             </option>
@@ -60,6 +84,7 @@ function Filters({ house }: { house: House }) {
 }
 
 function nameOfDay(day: string): string {
+  if (!day) return words.value.dayUnknown;
   const today = dayOf(Date.now(), zone.value);
   if (day === today) return words.value.today;
   return day === dayBefore(today) ? words.value.yesterday : dayInWords(day, language.value);
@@ -69,19 +94,28 @@ function byDay(list: readonly Incident[]): [string, Incident[]][] {
   const groups = new Map<string, Incident[]>();
   for (const incident of list) {
     const day = dayOf(incident.start, zone.value);
-    groups.set(day, [...(groups.get(day) ?? []), incident]);
+    const group = groups.get(day);
+    if (group) group.push(incident);
+    else groups.set(day, [incident]);
   }
   return [...groups];
 }
 
 function Open() {
   const w = words.value;
-  const incident = incidents.value.find((incident) => incident.id === open.value);
-  if (!incident) return null;
-  const title = incidentTitle(incident, nameOf(incident), w);
+  const incident = opened.value;
+  if (!incident) {
+    if (fetched.value !== false) return null;
+    return (
+      <Dialog title={w.incidents} onClose={close} key="gone">
+        <p>{w.incidentGone}</p>
+      </Dialog>
+    );
+  }
+  const title = incidentTitle(incident, placeOf(incident), w);
   const time = fullTime(incident.start, zone.value, language.value);
   return (
-    <Dialog title={title} onClose={() => (open.value = null)} key={incident.id}>
+    <Dialog title={title} onClose={close} key={incident.id}>
       <p>{[time, ...incidentDetails(incident, w)].join(" · ")}</p>
       <Player incident={incident} label={w.clipOf(title, time)} />
     </Dialog>

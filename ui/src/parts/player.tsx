@@ -1,10 +1,14 @@
 // The clip of an incident: from its first segment on, while it grows, and after.
+import { effect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { Incident } from "../api";
+import { at, type Incident } from "../api";
+import { connected } from "../state";
 import { words } from "../words";
 
 const HEVC = 'video/mp4; codecs="hvc1.1.6.L93.B0"';
+/** Waits before each further try, in milliseconds; after the last one the reader decides. */
+const WAITS = [1000, 2000, 4000, 8000];
 
 /** Whether this browser can play such pictures. */
 function plays(codec: string | null): boolean {
@@ -15,48 +19,99 @@ function plays(codec: string | null): boolean {
   );
 }
 
-function Video({ playlist, label, live }: { playlist: string; label: string; live: boolean }) {
+/** Plays `playlist` in `element` from `from` seconds on; `lost` is called once when it cannot go on. Ends with the function returned. */
+function play(element: HTMLVideoElement, playlist: string, from: number, lost: () => void): () => void {
+  let stop = () => {};
+  let over = false;
+  const end = () => {
+    if (over) return;
+    over = true;
+    stop();
+    lost();
+  };
+  import("hls.js/light").then(({ default: Hls }) => {
+    if (over) return;
+    if (!Hls.isSupported()) {
+      // Browsers that play such playlists by themselves.
+      element.addEventListener("error", end);
+      element.src = playlist;
+      element.currentTime = from;
+      stop = () => element.removeEventListener("error", end);
+      return;
+    }
+    // From the beginning, also of a clip that still grows.
+    const hls = new Hls({ startPosition: from, enableWorker: false, liveDurationInfinity: false, backBufferLength: Infinity });
+    let recovered = false;
+    hls.on(Hls.Events.ERROR, (_event, data) => {
+      if (!data.fatal) return;
+      if (data.type === Hls.ErrorTypes.MEDIA_ERROR && !recovered) {
+        recovered = true;
+        hls.recoverMediaError();
+      } else end();
+    });
+    hls.loadSource(playlist);
+    hls.attachMedia(element);
+    stop = () => hls.destroy();
+  }, end);
+  return () => {
+    over = true;
+    stop();
+  };
+}
+
+function Video({ playlist, poster, label, live }: { playlist: string; poster: string | null; label: string; live: boolean }) {
+  const w = words.value;
   const video = useRef<HTMLVideoElement>(null);
+  /** Counts what begins it again. */
+  const [turn, setTurn] = useState(0);
   const [failed, setFailed] = useState(false);
+  const tries = useRef(0);
 
   useEffect(() => {
     const element = video.current;
     if (!element) return undefined;
-    let over = false;
-    let stop = () => {};
+    let timer: ReturnType<typeof setTimeout> | undefined;
     setFailed(false);
-    void import("hls.js/light").then(({ default: Hls }) => {
-      if (over) return;
-      if (!Hls.isSupported()) {
-        // Browsers that play such playlists by themselves.
-        element.src = playlist;
-        return;
-      }
-      // From the beginning, also of a clip that still grows.
-      const hls = new Hls({ startPosition: 0, enableWorker: false, liveDurationInfinity: false, backBufferLength: Infinity });
-      let tries = 0;
-      hls.on(Hls.Events.ERROR, (_event, data) => {
-        if (!data.fatal) return;
-        tries += 1;
-        if (tries > 5) setFailed(true);
-        else if (data.type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
-        else setTimeout(() => hls.startLoad(), 1000);
-      });
-      hls.loadSource(playlist);
-      hls.attachMedia(element);
-      stop = () => hls.destroy();
+    const stop = play(element, playlist, element.currentTime, () => {
+      const wait = WAITS[tries.current++];
+      if (wait === undefined || !connected.peek()) setFailed(true);
+      else timer = setTimeout(() => setTurn((turn) => turn + 1), wait);
     });
+    const well = () => (tries.current = 0);
+    element.addEventListener("timeupdate", well);
     return () => {
-      over = true;
+      clearTimeout(timer);
       stop();
+      element.removeEventListener("timeupdate", well);
     };
-  }, [playlist]);
+  }, [playlist, turn]);
+
+  const again = () => {
+    tries.current = 0;
+    setTurn((turn) => turn + 1);
+  };
+  // The box is back: so is the clip.
+  useEffect(() => {
+    let was = connected.peek();
+    return effect(() => {
+      const now = connected.value;
+      if (now && !was && (video.current?.readyState ?? 0) < 3) again();
+      was = now;
+    });
+  }, []);
 
   return (
     <>
-      <video ref={video} controls playsInline muted autoPlay aria-label={label} />
-      {failed && <p class="hint">{words.value.clipFailed}</p>}
-      {live && <p class="hint">{words.value.clipGrowing}</p>}
+      <video ref={video} controls playsInline muted autoPlay poster={poster ? at(poster) : undefined} aria-label={label} />
+      {failed && (
+        <p class="actions" role="alert">
+          <span class="trouble">{w.clipFailed}</span>
+          <button type="button" onClick={again}>
+            {w.tryAgain}
+          </button>
+        </p>
+      )}
+      {live && <p class="hint">{w.clipGrowing}</p>}
     </>
   );
 }
@@ -64,7 +119,7 @@ function Video({ playlist, label, live }: { playlist: string; label: string; liv
 export function Player({ incident, label }: { incident: Incident; label: string }) {
   const w = words.value;
   const { clip } = incident;
-  const picture = incident.picture && <img class="large" src={incident.picture} alt={label} />;
+  const picture = incident.picture && <img class="large" src={at(incident.picture)} alt={label} />;
   if (!clip.playlist) {
     return (
       <>
@@ -76,7 +131,7 @@ export function Player({ incident, label }: { incident: Incident; label: string 
   return (
     <>
       {plays(clip.codec) ? (
-        <Video playlist={clip.playlist} label={label} live={clip.state === "first"} />
+        <Video playlist={at(clip.playlist)} poster={incident.picture} label={label} live={clip.state === "first"} />
       ) : (
         <>
           {picture}
@@ -87,9 +142,9 @@ export function Player({ incident, label }: { incident: Incident; label: string 
       {clip.download && clip.parts > 1 && <p class="hint">{w.inParts}</p>}
       {clip.download && (
         <p class="actions">
-          {Array.from({ length: Math.max(clip.parts, 1) }, (_, at) => (
-            <a key={at} class="button" href={`${clip.download}?part=${at + 1}`} download>
-              {clip.parts > 1 ? w.downloadPart(at + 1) : w.download}
+          {Array.from({ length: Math.max(clip.parts, 1) }, (_, part) => (
+            <a key={part} class="button" href={at(`${clip.download}?part=${part + 1}`)} download>
+              {clip.parts > 1 ? w.downloadPart(part + 1) : w.download}
             </a>
           ))}
         </p>

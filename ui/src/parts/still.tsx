@@ -1,13 +1,17 @@
 // What a camera sees now: a picture a second, while it can be seen.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-const EVERY = 1000;
-const AFTER_A_FAILURE = 5000;
+import { at } from "../api";
+import { stills } from "./queue";
 
-/** `from`: where it is asked for; null where there is none to be had. */
-export function Still({ from, alt, none }: { from: string | null; alt: string; none: string }) {
+const EVERY = 1000;
+const AFTER_A_FAILURE = 3000;
+
+/** `from`: where it is asked for; null where there is none to be had. `none`: what is said instead. */
+export function Still({ from, alt, none, loading }: { from: string | null; alt: string; none: string; loading: string }) {
   const place = useRef<HTMLDivElement>(null);
   const [picture, setPicture] = useState<string | null>(null);
+  const [failed, setFailed] = useState(false);
 
   useEffect(() => {
     if (!from) return undefined;
@@ -15,21 +19,30 @@ export function Still({ from, alt, none }: { from: string | null; alt: string; n
     let timer: ReturnType<typeof setTimeout> | undefined;
     let shown: string | null = null;
     let over = false;
+    let leave = () => {};
     const again = (wait: number) => {
       clearTimeout(timer);
-      if (!over && seen && !document.hidden) timer = setTimeout(load, wait);
+      leave();
+      if (over || !seen || document.hidden) return;
+      const top = () => place.current?.getBoundingClientRect().top ?? 0;
+      timer = setTimeout(() => (leave = stills.add(top, load)), wait);
     };
     const load = async () => {
+      const began = performance.now();
       try {
-        const answer = await fetch(from, { cache: "no-store", credentials: "same-origin" });
+        const answer = await fetch(at(from), { cache: "no-store", credentials: "same-origin" });
         if (!answer.ok) throw new Error();
         const next = URL.createObjectURL(await answer.blob());
         if (over) return URL.revokeObjectURL(next);
         if (shown) URL.revokeObjectURL(shown);
         shown = next;
         setPicture(next);
-        again(EVERY);
+        setFailed(false);
+        // A slow link is not filled with them.
+        again(Math.max(EVERY, 2 * (performance.now() - began)));
       } catch {
+        if (over) return;
+        setFailed(true);
         again(AFTER_A_FAILURE);
       }
     };
@@ -43,16 +56,18 @@ export function Still({ from, alt, none }: { from: string | null; alt: string; n
     return () => {
       over = true;
       clearTimeout(timer);
+      leave();
       look.disconnect();
       document.removeEventListener("visibilitychange", wake);
       if (shown) URL.revokeObjectURL(shown);
       setPicture(null);
+      setFailed(false);
     };
   }, [from]);
 
   return (
     <div class="still" ref={place}>
-      {picture ? <img src={picture} alt={alt} /> : <span class="none">{none}</span>}
+      {picture ? <img src={picture} alt={alt} /> : <span class="none">{from && !failed ? loading : none}</span>}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 // The top of the page: name, places, language; and what went wrong.
 import { hub } from "../api";
-import { route } from "../route";
+import { addressOf, route } from "../route";
 import { begin, complain, connected, mayChange, notice, session } from "../state";
 import type { Language } from "../time";
 import { language, speak, words } from "../words";
@@ -13,7 +13,7 @@ function Languages() {
       <span class="unseen">{w.language}</span>
       <select
         value={language.value}
-        onChange={(event) => speak(event.currentTarget.value as Language)}
+        onChange={(event) => void speak(event.currentTarget.value as Language).catch(complain)}
       >
         <option value="en" lang="en">
           English
@@ -30,7 +30,7 @@ function Places() {
   const w = words.value;
   if (session.value?.state !== "open") return null;
   const place = (to: string, text: string) => (
-    <a href={`#/${to}`} aria-current={route.value === to ? "page" : undefined}>
+    <a href={to === "" ? addressOf("") : `#/${to}`} aria-current={route.value === to ? "page" : undefined}>
       {text}
     </a>
   );

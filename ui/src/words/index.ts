@@ -1,12 +1,10 @@
-// The words of the chosen language.
+// The words of the chosen language. Those of the other one are fetched when they are chosen.
 import { computed, signal } from "@preact/signals";
 
 import type { Language } from "../time";
 import { en, type Words } from "./en";
-import { fr } from "./fr";
 
 export type { Words };
-export const catalogues: Record<Language, Words> = { en, fr };
 
 const KEPT = "lares-language";
 
@@ -23,15 +21,28 @@ function first(): Language {
     : "en";
 }
 
-export const language = signal<Language>(typeof navigator === "undefined" ? "en" : first());
-export const words = computed<Words>(() => catalogues[language.value]);
+const catalogues = signal<Partial<Record<Language, Words>>>({ en });
+const chosen = signal<Language>("en");
 
-/** Changes the language, for the next visit too. */
-export function speak(chosen: Language): void {
-  language.value = chosen;
-  try {
-    localStorage.setItem(KEPT, chosen);
-  } catch {
-    // It holds until the page is closed.
+/** The language that the page speaks: the one that was chosen, as soon as its words are there. */
+export const language = computed<Language>(() => (catalogues.value[chosen.value] ? chosen.value : "en"));
+export const words = computed<Words>(() => catalogues.value[language.value] ?? en);
+
+/** Speaks `wanted` from now on; resolves once its words are there. Without them the page stays as it is. */
+export async function speak(wanted: Language, keep = true): Promise<void> {
+  chosen.value = wanted;
+  if (keep) {
+    try {
+      localStorage.setItem(KEPT, wanted);
+    } catch {
+      // It holds until the page is closed.
+    }
+  }
+  if (wanted === "fr" && !catalogues.peek().fr) {
+    const { fr } = await import("./fr");
+    catalogues.value = { ...catalogues.peek(), fr };
   }
 }
+
+/** Speaks the language of the reader. */
+export const speakFirst = (): Promise<void> => (typeof navigator === "undefined" ? Promise.resolve() : speak(first(), false));

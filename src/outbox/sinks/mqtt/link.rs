@@ -58,6 +58,8 @@ pub(super) struct Link {
     pub(super) topics: Topics,
     pub(super) address: String,
     pub(super) live: LiveState,
+    /// It is the broker of the hub in this program: nothing of it counts in the data plan.
+    pub(super) here: bool,
     /// Knows whether the data plan has room for the state of the moment.
     pub(super) outbox: Weak<Outbox>,
     pub(super) pacer: Arc<Pacer>,
@@ -284,10 +286,11 @@ impl Link {
         let bytes = (topic.len() + payload.len()) as u64 + PUBLISH_HEAD;
         // What is retained is text; what is not is a picture.
         let what = if retain { Use::Text } else { Use::Still };
-        let may = self
-            .outbox
-            .upgrade()
-            .is_none_or(|outbox| outbox.live_may_leave(what, bytes + ON_THE_WIRE));
+        let may = self.here
+            || self
+                .outbox
+                .upgrade()
+                .is_none_or(|outbox| outbox.live_may_leave(what, bytes + ON_THE_WIRE));
         if !may {
             tracing::debug!(topic, "left out: the data plan has no room for it");
             return false;

@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use self::witness::kept_health;
 
 use self::link::Link;
-use super::{LiveState, MQTT, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes, tls};
+use super::{HERE, LiveState, MQTT, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes, tls};
 use crate::{
     base::tasks::Tasks,
     config::MqttConfig,
@@ -108,6 +108,8 @@ pub struct MqttSink {
     pacer: Arc<Pacer>,
     connected: watch::Receiver<bool>,
     problem: Arc<Mutex<Option<String>>>,
+    /// It is the broker of the hub in this program.
+    here: bool,
 }
 
 impl MqttSink {
@@ -145,6 +147,7 @@ impl MqttSink {
             outbox: Arc::downgrade(outbox),
             pacer: Arc::clone(outbox.pacer()),
             commands,
+            here: config.here,
             limit: limits::CommandLimit::new(),
             birth: birth::Birth::new(site, discovery),
             discovery_rights: Discovery::rights(&config.discovery_prefix, site),
@@ -164,6 +167,7 @@ impl MqttSink {
             pacer: Arc::clone(outbox.pacer()),
             connected: is_connected,
             problem,
+            here: config.here,
         })
     }
 }
@@ -207,7 +211,14 @@ impl Sink for MqttSink {
     }
 
     fn recipient(&self) -> String {
+        if self.here {
+            return HERE.to_owned();
+        }
         self.address.clone()
+    }
+
+    fn metered(&self) -> bool {
+        !self.here
     }
 
     fn at_once(&self) -> usize {

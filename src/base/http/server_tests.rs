@@ -1,0 +1,268 @@
+use std::{io::BufReader, time::Instant as Began};
+
+use axum::routing::{get, post};
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+use crate::base::http::{Pace, Standing, tls};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const STRANGERS: usize = 16;
+
+fn limits() -> Limits {
+    let pace = Pace {
+        patience: Duration::from_secs(10),
+        per_second: 1000,
+        most: 100_000,
+    };
+    Limits {
+        stranger_life: Duration::from_millis(1500),
+        ..Limits::new(STRANGERS, 8, Duration::from_secs(10), pace).hurried()
+    }
+}
+
+fn pages() -> Router {
+    async fn known(axum::Extension(standing): axum::Extension<Standing>) -> &'static str {
+        standing.known();
+        "known\n"
+    }
+    async fn who(axum::Extension(Peer(peer)): axum::Extension<Peer>) -> String {
+        format!("you are {}\n", peer.ip())
+    }
+    Router::new()
+        .route("/", get(|| async { "well\n" }))
+        .route("/known", get(known))
+        .route("/who", get(who))
+        .route(
+            "/take",
+            post(|body: Bytes| async move { format!("{} taken\n", body.len()) }),
+        )
+        .route("/large", get(|| async { vec![b'x'; 64 << 20] }))
+}
+
+/// Runs `client` against a server; it must end, and so must the server with all its connections.
+async fn with(server: Server, client: impl AsyncFnOnce(SocketAddr)) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let tasks = Tasks::new(tokio::runtime::Handle::current(), CancellationToken::new());
+    tasks.spawn("server", serve(server, listener, pages(), tasks.clone()));
+    timeout(PATIENCE, client(address)).await.expect("it ends");
+    let ended = tokio::task::spawn_blocking(move || tasks.close(Duration::from_secs(5)));
+    assert_eq!(ended.await.unwrap(), Vec::<String>::new());
+}
+
+async fn plain(client: impl AsyncFnOnce(SocketAddr)) {
+    with(Server::plain("test", limits()), client).await;
+}
+
+async fn connect(from: [u8; 4], address: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
+async fn say(address: SocketAddr, what: &[u8]) -> TcpStream {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let _ = socket.write_all(what).await;
+    socket
+}
+
+/// What comes until the server hangs up.
+async fn hear(mut socket: impl AsyncRead + Unpin) -> String {
+    let mut heard = Vec::new();
+    let _ = socket.read_to_end(&mut heard).await;
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+/// One answer on a connection that stays open.
+async fn answer(socket: &mut TcpStream) -> String {
+    let mut buffer = [0; 4096];
+    let read = socket.read(&mut buffer).await.unwrap_or(0);
+    String::from_utf8_lossy(&buffer[..read]).into_owned()
+}
+
+const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+const KEEP: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const KNOWN: &[u8] = b"GET /known HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const HALF: &[u8] = b"POST /take HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n{";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_unfinished_requests_keeps_nobody_out() {
+    plain(async |address| {
+        let mut owner = say(address, KNOWN).await;
+        assert!(answer(&mut owner).await.contains("known"));
+        let mut flood = Vec::new();
+        for at in 0..6 * STRANGERS {
+            let mut socket = connect([127, 0, 0, 2 + (at % 3) as u8], address).await;
+            let what = [&b""[..], b"GET / HTTP/1.1\r\nHo", HALF][at % 3];
+            let _ = socket.write_all(what).await;
+            flood.push(socket);
+        }
+        // A browser that nobody knows, and the one that is known already.
+        assert!(
+            hear(say(address, ASK).await)
+                .await
+                .starts_with("HTTP/1.1 200")
+        );
+        owner.write_all(KEEP).await.unwrap();
+        assert!(answer(&mut owner).await.starts_with("HTTP/1.1 200"));
+        for socket in flood {
+            assert!(!hear(socket).await.contains("200 OK"));
+        }
+        // Strangers are sent away after a while, known clients are not.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_connection_outlives_a_stranger() {
+    plain(async |address| {
+        let (mut owner, mut stranger) = (say(address, KNOWN).await, say(address, KEEP).await);
+        let began = Began::now();
+        let (mut last, mut sent_away) = (String::new(), None);
+        while began.elapsed() < Duration::from_millis(2500) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            answer(&mut owner).await;
+            owner.write_all(KEEP).await.unwrap();
+            if sent_away.is_none() {
+                last = answer(&mut stranger).await;
+                let gone = stranger.write_all(KEEP).await.is_err() || last.is_empty();
+                sent_away = gone.then(|| began.elapsed());
+            }
+        }
+        let sent_away = sent_away.unwrap_or_else(|| panic!("still there: {last}"));
+        assert!(sent_away > Duration::from_millis(1000), "{sent_away:?}");
+        assert!(answer(&mut owner).await.starts_with("HTTP/1.1 200"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_may_be_slow_but_not_silent() {
+    plain(async |address| {
+        let silent = hear(say(address, HALF).await).await;
+        assert!(silent.starts_with("HTTP/1.1 408"), "{silent}");
+        // 100 bytes each 100 ms give back what the waiting takes.
+        let head =
+            b"POST /take HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n";
+        let mut slow = say(address, head).await;
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            slow.write_all(&[b'x'; 100]).await.unwrap();
+        }
+        let slow = hear(slow).await;
+        assert!(slow.contains("1000 taken"), "{slow}");
+        // One byte each 100 ms does not.
+        let mut drip = say(address, head).await;
+        let began = Began::now();
+        while drip.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(began.elapsed() < Duration::from_secs(5), "nobody minds");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_and_bodies_that_are_too_long_are_refused() {
+    plain(async |address| {
+        let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(100));
+        for head in [long, many] {
+            let answer = hear(say(address, head.as_bytes()).await).await;
+            assert!(!answer.contains("200 OK"), "{answer}");
+        }
+        let head = b"POST /take HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n";
+        let mut socket = say(address, head).await;
+        let (began, mut sent) = (Began::now(), 0);
+        while let Ok(bytes) = socket.write(&[0; 65_536]).await {
+            sent += bytes;
+            assert!(began.elapsed() < PATIENCE, "{sent} bytes were taken");
+        }
+        // Without a length in the head.
+        let head = b"POST /take HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut socket = say(address, head).await;
+        let chunk = format!("{:x}\r\n{}\r\n", 60_000, "x".repeat(60_000));
+        for _ in 0..3 {
+            let _ = socket.write_all(chunk.as_bytes()).await;
+        }
+        let answer = hear(socket).await;
+        assert!(!answer.contains("200 OK"), "{answer}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_take_the_answer_is_left() {
+    plain(async |address| {
+        let socket = say(address, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        assert!(hear(socket).await.len() < 64 << 20, "it waited for us");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_behind_a_trusted_proxy_is_named() {
+    let ask = b"GET /who HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.7\r\nConnection: close\r\n\r\n";
+    let server = Server {
+        proxies: Proxies::new(&["127.0.0.1/32".parse().unwrap()]),
+        ..Server::plain("test", limits())
+    };
+    with(server, async |address| {
+        assert!(
+            hear(say(address, ask).await)
+                .await
+                .contains("you are 198.51.100.7")
+        );
+        let mut other = connect([127, 0, 0, 9], address).await;
+        other.write_all(ask).await.unwrap();
+        assert!(hear(other).await.contains("you are 127.0.0.9"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_with_tls_speaks_tls_and_leads_browsers_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = tls::Files {
+        certificate: dir.path().join("cert.pem"),
+        key: dir.path().join("key.pem"),
+    };
+    let (certificate, key) = tls::self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(&files.certificate, &certificate).unwrap();
+    std::fs::write(&files.key, key).unwrap();
+    let server = Server {
+        tls: Some(Tls::load(files).unwrap()),
+        ..Server::plain("test", limits())
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut roots = rustls::RootCertStore::empty();
+    let mut pem = BufReader::new(certificate.as_bytes());
+    use rustls::pki_types::pem::PemObject;
+    for cert in rustls::pki_types::CertificateDer::pem_reader_iter(&mut pem) {
+        roots.add(cert.unwrap()).unwrap();
+    }
+    let client = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+    with(server, async |address| {
+        let socket = TcpStream::connect(address).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        let mut socket = connector.connect(name, socket).await.unwrap();
+        socket.write_all(ASK).await.unwrap();
+        assert!(hear(socket).await.starts_with("HTTP/1.1 200"));
+        let ask = b"GET /x?y=1 HTTP/1.1\r\nHost: cams.example:8443\r\n\r\n";
+        let answer = hear(say(address, ask).await).await.to_lowercase();
+        assert!(
+            answer.contains("location: https://cams.example:8443/x?y=1"),
+            "{answer}"
+        );
+        // Who says nothing is not waited for.
+        assert_eq!(hear(say(address, b"").await).await, "");
+    })
+    .await;
+}

@@ -1,0 +1,60 @@
+//! The record job: packets wait in the pre-roll ring, and become segments while an incident is open. Runs in the record
+//! pool.
+
+use std::{sync::Arc, time::Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{IDLE_TICK, TICK, pipeline::Note, record::Record, view::View};
+use crate::{
+    base::{
+        clock::Clock,
+        link::Receiver,
+        pool::{Job, Next, SLICE},
+    },
+    flow::Packet,
+};
+
+/// One camera's work for the record pool.
+pub(super) struct RecordJob {
+    pub(super) record: Record,
+    pub(super) packets: Receiver<Packet>,
+    pub(super) notes: Receiver<Note>,
+    pub(super) views: Receiver<View>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Job for RecordJob {
+    fn run(&mut self) -> Next {
+        let began = Instant::now();
+        let stopping = self.stop.is_cancelled();
+        while let Some(note) = self.notes.try_recv() {
+            match note {
+                Note::Report(report) => self.record.report(&report),
+                Note::Mode(mode) => self.record.set_mode(mode),
+            }
+        }
+        if let Some(view) = self.views.try_recv() {
+            self.record.view(view);
+        }
+        while let Some(packet) = self.packets.try_recv() {
+            self.record.packet(&packet);
+            if began.elapsed() >= SLICE {
+                break;
+            }
+        }
+        self.record.tick(self.clock.now());
+        for clip in self.record.take_closed() {
+            tracing::debug!(incident = %clip.incident, segments = clip.segments, bytes = clip.bytes, "clip closed");
+        }
+        if began.elapsed() >= SLICE && !self.packets.is_empty() {
+            return Next::Again;
+        }
+        if stopping {
+            self.record.finish();
+            return Next::Done;
+        }
+        Next::At(Instant::now() + if self.record.busy() { TICK } else { IDLE_TICK })
+    }
+}

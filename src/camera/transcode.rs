@@ -1,0 +1,248 @@
+//! Clips that are encoded again: H.264 beside an H.265 clip, so that every browser plays it, and clips of a camera with a
+//! privacy mask, which is painted in before anything is kept.
+//!
+//! In: the watched stream's packets and the steps of its incidents, in one order. Out: the same events as of any recorder.
+//! Nothing is decoded while no clip is open. No thread, no clock: live, `job` runs it in the preview pool, behind a queue
+//! of its own (`queue`) for which the recorder never waits; replay calls it in line.
+
+mod feed;
+mod job;
+mod queue;
+mod spill;
+
+use std::{path::PathBuf, sync::Arc};
+
+pub(super) use self::{
+    feed::{Route, Transcode},
+    job::TranscodeJob,
+    queue::{Limits, TranscodeQueue},
+};
+use crate::{
+    base::cpu::StageCpu,
+    clip::{ClipEvent, Recorder},
+    config::{CameraConfig, DecoderChoice},
+    flow::{CameraId, Frame, IncidentId, MediaTime, Packet, Polygon, Rendition, StreamFormat},
+    ingest::{Decoder, Encoder, Feed, Purpose},
+};
+
+/// What happens to clips, as a recorder is told.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// A clip begins; what came before it follows as packets that lead.
+    Start {
+        incident: IncidentId,
+        dir: PathBuf,
+        start: MediaTime,
+        /// No packets came before: what may still be open has no more to get.
+        fresh: bool,
+    },
+    Pause {
+        incident: IncidentId,
+        until: MediaTime,
+    },
+    Resume {
+        incident: IncidentId,
+        start: MediaTime,
+    },
+    End {
+        incident: IncidentId,
+        until: MediaTime,
+    },
+    /// Disarmed: every clip is closed, and no later one reaches back.
+    Clear,
+}
+
+/// One thing that the transcoder is given.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    Step(Step),
+    Packet {
+        packet: Packet,
+        /// It is from before its clip began: only of use where no other clip has brought it already.
+        lead: bool,
+    },
+}
+
+/// Makes the clips of one rendition.
+pub(super) struct Transcoder {
+    camera: CameraId,
+    recorder: Recorder,
+    decoder: Option<Decoder>,
+    encoder: Option<Encoder>,
+    choice: DecoderChoice,
+    purpose: Purpose,
+    mask: Vec<Polygon>,
+    stages: StageCpu,
+    /// Packets that lead are of use.
+    takes_lead: bool,
+    /// The next packet that is decoded must be a keyframe.
+    from_key: bool,
+    told: bool,
+}
+
+impl Transcoder {
+    /// Makes clips of `rendition` out of the watched stream of `config`.
+    pub(super) fn new(rendition: Rendition, config: &CameraConfig, stages: StageCpu) -> Self {
+        Self {
+            camera: config.id.clone(),
+            recorder: Recorder::new(rendition, &config.clip),
+            decoder: None,
+            encoder: None,
+            choice: config.decoder,
+            purpose: if rendition == Rendition::Preview {
+                Purpose::Preview
+            } else {
+                Purpose::Evidence
+            },
+            mask: config.privacy_mask.clone(),
+            stages,
+            takes_lead: false,
+            from_key: true,
+            told: false,
+        }
+    }
+
+    /// Whether no clip is open.
+    pub(super) fn idle(&self) -> bool {
+        self.recorder.idle()
+    }
+
+    /// Takes the next thing in.
+    pub(super) fn take(&mut self, item: Item) -> Vec<ClipEvent> {
+        let events = match item {
+            Item::Packet { lead: true, .. } if !self.takes_lead => Vec::new(),
+            Item::Packet { .. } if self.recorder.idle() => Vec::new(),
+            Item::Packet { packet, .. } => self.packet(&packet),
+            Item::Step(step) => self.step(step),
+        };
+        self.rest(events)
+    }
+
+    /// Time passes, and nothing waits to be taken in.
+    pub(super) fn tick(&mut self, now: MediaTime) -> Vec<ClipEvent> {
+        let events = self.recorder.tick(now);
+        self.rest(events)
+    }
+
+    /// Closes every clip with what has been made of it.
+    pub(super) fn finish(&mut self) -> Vec<ClipEvent> {
+        let events = self.recorder.finish();
+        self.rest(events)
+    }
+
+    fn step(&mut self, step: Step) -> Vec<ClipEvent> {
+        match step {
+            Step::Start {
+                incident,
+                dir,
+                start,
+                fresh,
+            } => {
+                let mut events = Vec::new();
+                if fresh && !self.recorder.idle() {
+                    events.extend(self.recorder.clear());
+                }
+                self.takes_lead = self.recorder.idle();
+                if self.takes_lead {
+                    self.restart();
+                }
+                events.extend(self.recorder.start(incident, dir, start));
+                events
+            }
+            Step::Pause { incident, until } => self.recorder.pause(incident, until),
+            Step::Resume { incident, start } => self.recorder.resume(incident, start),
+            Step::End { incident, until } => self.recorder.end(incident, until),
+            Step::Clear => self.recorder.clear(),
+        }
+    }
+
+    fn restart(&mut self) {
+        self.decoder = None;
+        self.encoder = None;
+        self.from_key = true;
+    }
+
+    /// Between clips there is nothing to decode, and the next one begins with a run of its own.
+    fn rest(&mut self, mut events: Vec<ClipEvent>) -> Vec<ClipEvent> {
+        if self.recorder.idle() && self.decoder.is_some() {
+            self.restart();
+            events.extend(self.recorder.clear());
+        }
+        events
+    }
+
+    fn packet(&mut self, packet: &Packet) -> Vec<ClipEvent> {
+        let mut events = Vec::new();
+        for frame in self.decode(packet) {
+            for made in self.encode(&frame) {
+                events.extend(self.recorder.packet(&made));
+            }
+        }
+        events
+    }
+
+    fn decode(&mut self, packet: &Packet) -> Vec<Frame> {
+        let changed = |format: &Arc<StreamFormat>| !Arc::ptr_eq(format, &packet.format);
+        let broken = packet.discontinuity && self.decoder.is_some();
+        if self
+            .decoder
+            .as_ref()
+            .map(Decoder::format)
+            .is_some_and(changed)
+            || broken
+        {
+            self.restart();
+        }
+        if self.from_key && !packet.key {
+            return Vec::new();
+        }
+        if self.decoder.is_none() {
+            match Decoder::new(&packet.format, self.choice, &self.mask, self.stages.clone()) {
+                Ok(mut decoder) => {
+                    decoder.restart(Feed::Running);
+                    self.decoder = Some(decoder);
+                }
+                Err(error) => {
+                    self.cannot(&error);
+                    return Vec::new();
+                }
+            }
+        }
+        self.from_key = false;
+        let decoded = self.decoder.as_mut().map(|decoder| decoder.decode(packet));
+        match decoded {
+            Some(Ok(frames)) => frames,
+            // What is damaged is told by those who watch; here the next keyframe is waited for.
+            Some(Err(_)) => {
+                self.restart();
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn encode(&mut self, frame: &Frame) -> Vec<Packet> {
+        if !self
+            .encoder
+            .as_ref()
+            .is_some_and(|encoder| encoder.takes(frame))
+        {
+            match Encoder::new(frame, self.purpose, self.stages.clone()) {
+                Ok(encoder) => self.encoder = Some(encoder),
+                Err(error) => {
+                    self.cannot(&error);
+                    return Vec::new();
+                }
+            }
+        }
+        self.encoder
+            .as_mut()
+            .map_or_else(Vec::new, |encoder| encoder.push(frame))
+    }
+
+    fn cannot(&mut self, error: &dyn std::fmt::Display) {
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!(camera = %self.camera, "clips of this camera cannot be encoded anew: {error}");
+        }
+    }
+}
