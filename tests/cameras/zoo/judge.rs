@@ -94,12 +94,12 @@ fn camera(kind: &Kind, record: &Record) -> Result<(), String> {
         )
     };
     let judged = match kind.right {
-        Right::Plays => steady(kind, looks).and_then(|()| silent(kind, looks, record)),
-        Right::PlaysAndTells(words) => steady(kind, looks).and_then(|()| {
+        Right::Plays => steady(kind, looks, seen).and_then(|()| silent(kind, looks, record)),
+        Right::PlaysAndTells(words) => steady(kind, looks, seen).and_then(|()| {
             let told = looks.iter().any(|look| has(&look.problem, words));
             must(told, || format!("{words:?} was not told"))
         }),
-        Right::PlaysAndMayTell(words) => steady(kind, looks).and_then(|()| {
+        Right::PlaysAndMayTell(words) => steady(kind, looks, seen).and_then(|()| {
             let other = looks
                 .iter()
                 .find(|look| !look.problem.is_empty() && !has(&look.problem, words));
@@ -126,7 +126,7 @@ fn has(problem: &str, words: &[&str]) -> bool {
 }
 
 /// Pictures come from near the start to the end, at their rate and without gaps, in one session.
-fn steady(kind: &Kind, looks: &[Look]) -> Result<(), String> {
+fn steady(kind: &Kind, looks: &[Look], seen: &Seen) -> Result<(), String> {
     let first = looks.iter().find(|look| look.packets > 0.0);
     let first = first.ok_or("no picture came")?;
     let last = looks.last().ok_or("no picture came")?;
@@ -146,9 +146,8 @@ fn steady(kind: &Kind, looks: &[Look]) -> Result<(), String> {
     must(came <= most, || {
         format!("{came} pictures came in {time:.0} s")
     })?;
-    must(last.sessions < 1.5, || {
-        format!("{} sessions", last.sessions)
-    })?;
+    let played = seen.asked("PLAY");
+    must(played == 1, || format!("PLAY was asked {played} times"))?;
     must(last.state == "online", || {
         "it is not online at the end".to_owned()
     })?;
@@ -171,6 +170,9 @@ fn silent(kind: &Kind, looks: &[Look], record: &Record) -> Result<(), String> {
     })?;
     let warned = lines_with(&record.log, &[&of(kind), "WARN"]);
     must(warned.is_empty(), || format!("warned: {warned:?}"))?;
+    // One connection may be told as two sessions where the stream seemed to begin again.
+    let sessions = looks.last().map_or(0.0, |last| last.sessions);
+    must(sessions < 1.5, || format!("{sessions} sessions"))?;
     let lost = record.lost[kind.name];
     must(lost == 0.0, || format!("{lost} packets dropped"))
 }

@@ -44,7 +44,8 @@ pub(super) const KINDS: &[Kind] = &[
             ..films.plain()
         },
     )
-    .seconds(24),
+    .right(Right::Learns)
+    .seconds(30),
     Kind::new(
         "keepalive-refused",
         "answers 400 to GET_PARAMETER, which it offers",
