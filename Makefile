@@ -95,6 +95,16 @@ bench-load: build samples ## haste and memory with one to fifty cameras (docs/be
 soak: build samples ## thirty minutes with three cameras: memory, threads and losses must stay as they are
 	LARES=$(LARES) tests/soak.sh
 
+# How long the odd cameras are watched together, in seconds.
+SOAK ?= 600
+
+.PHONY: zoo
+zoo: build ## every kind of odd camera, then twenty-odd of them together for SOAK=600 seconds (docs/cameras.md)
+	@rm -f $(TARGET)/zoo.txt
+	@SOAK=$(SOAK) ZOO_REPORT=$(abspath $(TARGET))/zoo.txt cargo test $(CARGO_FLAGS) --test cameras -- \
+	    --ignored --exact --nocapture zoo::whole::the_whole_zoo; \
+	status=$$?; cat $(TARGET)/zoo.txt && exit $$status
+
 .PHONY: crash-test
 crash-test: build samples ## cut the power and kill the agent RUNS=100 times, and count what arrives (docs/durability.md); SEED=N for the same instants
 	PYTHONPATH=tests $(PYTHON) -m crash --lares $(LARES) --powercut

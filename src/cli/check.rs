@@ -1,8 +1,12 @@
 //! `lares check`: what works and what does not, in plain words, each with what to do next.
 
+mod filler;
+mod record;
+mod scrub;
+
 use std::{
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, mpsc},
     time::{Duration, Instant},
@@ -40,7 +44,9 @@ const CAMERA_PATIENCE: Duration = Duration::from_secs(15);
 const EXAMPLES: &str = "\
 Examples:
   lares check --config lares.toml              everything that the configuration names
-  lares check --camera rtsp://10.0.0.2/live    one camera, before there is a configuration";
+  lares check --camera rtsp://10.0.0.2/live    one camera, before there is a configuration
+  lares check --camera rtsp://10.0.0.2/live --record camera.jsonl
+                                               the same, with a recording for a report";
 
 /// Say in plain words what works and what to do about what does not.
 #[derive(Debug, Clone, clap::Args)]
@@ -51,6 +57,13 @@ pub struct CheckArgs {
     /// Check this one camera without a configuration, such as rtsp://10.0.0.2/live
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     camera: Option<String>,
+    /// Record what the camera says, and ten seconds of its packets, into FILE: without logins, addresses, names,
+    /// sound and pictures, so that it can be shown to others (docs/cameras.md)
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Leave the pictures in the recording: whoever has the file sees what the camera saw
+    #[arg(long, requires = "record")]
+    with_pictures: bool,
 }
 
 /// Writes one line for each thing checked, and remembers whether any failed.
@@ -108,7 +121,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match config {
         Ok(Some(config)) => {
             findings.ok("configuration", &format!("{} camera(s)", config.cameras.len()))?;
-            check(&config, &mut findings)?;
+            check(&config, args, &mut findings)?;
         }
         Ok(None) => findings.problem(
             "configuration",
@@ -129,7 +142,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
+fn check(config: &Config, args: &CheckArgs, findings: &mut Findings<'_>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -151,6 +164,10 @@ fn check(config: &Config, findings: &mut Findings<'_>) -> anyhow::Result<()> {
             for camera in &config.cameras {
                 let scouts = receiving.tasks(&tasks);
                 costs.extend(check_camera(camera, models, &scouts, findings)?);
+            }
+            if let Some(file) = &args.record {
+                let (cameras, scouts) = (&config.cameras, receiving.tasks(&tasks));
+                record::camera(cameras, file, args.with_pictures, &scouts, findings)?;
             }
             if let Some(capacity) = capacity(&costs) {
                 findings.ok("this machine", &format!("carries {capacity}"))?;

@@ -57,7 +57,7 @@ pub(crate) use decoders::describe as describe_decoder;
 pub use encode::{Encoder, Purpose};
 pub use file::FileSource;
 pub use ondemand::OnDemand;
-pub use rtsp::{Receiving, RtspSource};
+pub use rtsp::{Observer, Receiving, RtspSource};
 pub use setup::init;
 
 use crate::flow::{Packet, Problem, StreamFormat};

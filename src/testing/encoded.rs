@@ -27,6 +27,8 @@ pub struct Encoded {
     pub rate: u32,
     /// A sensor's grain over a scene, at a camera's bit rate, instead of a ball on black.
     pub grain: bool,
+    /// The picture is refreshed in columns: after the first keyframe come recovery points alone. H.264.
+    pub refresh: bool,
 }
 
 impl Encoded {
@@ -42,6 +44,7 @@ impl Encoded {
             size: Size::new(160, 96),
             rate: 10,
             grain: false,
+            refresh: false,
         }
     }
 
@@ -98,6 +101,7 @@ impl Encoded {
             ..
         } = self;
         let open = u8::from(self.open_gop);
+        let refresh = u8::from(self.refresh);
         let raw =
             format!("video/x-raw,format=I420,width={width},height={height},framerate={rate}/1");
         let source =
@@ -115,7 +119,7 @@ impl Encoded {
         let encode = match self.codec {
             Codec::H264 => format!(
                 "x264enc speed-preset=ultrafast bitrate={kbits} b-adapt=false bframes={b_frames} key-int-max={gop} threads=1 \
-                 option-string=scenecut=0:open-gop={open}:b-pyramid=normal ! h264parse ! \
+                 option-string=scenecut=0:open-gop={open}:b-pyramid=normal:intra-refresh={refresh} ! h264parse ! \
                  video/x-h264,stream-format=avc,alignment=au"
             ),
             Codec::H265 => format!(

@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod certificates;
 pub mod encoded;
+pub mod films;
 pub mod incidents;
 pub mod log;
 pub mod models;

@@ -17,6 +17,7 @@ mod error;
 mod factory;
 mod listener;
 mod pacer;
+pub mod quirk;
 mod script;
 mod server;
 mod tamper;

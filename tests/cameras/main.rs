@@ -15,5 +15,7 @@ mod program;
 
 mod connections;
 mod encodings;
+mod recordings;
 mod streams;
 mod street;
+mod zoo;

@@ -21,6 +21,7 @@ use url::Url;
 use super::{
     end::End,
     message::{self, Message, Parsed, Request, Response},
+    observer::Window,
     tls::{self, Trust},
 };
 
@@ -67,6 +68,7 @@ pub(super) struct Framing {
     /// Something sound has come: from then on what cannot be read is passed over.
     sound: bool,
     skipped: usize,
+    window: Window,
 }
 
 impl Framing {
@@ -92,6 +94,7 @@ impl Framing {
                 [b'\r' | b'\n' | 0, ..] => self.buffer.advance(1),
                 _ => match message::parse(&self.buffer) {
                     Parsed::Whole(message, length) => {
+                        self.window.heard(&self.buffer[..length]);
                         self.buffer.advance(length);
                         (self.sound, self.skipped) = (true, 0);
                         return Ok(Some(match message {
@@ -149,7 +152,11 @@ enum Io {
 
 impl Connection {
     /// Connects to the camera at `url`.
-    pub(super) async fn open(url: &Url, trust: Option<&Trust>) -> Result<Self, End> {
+    pub(super) async fn open(
+        url: &Url,
+        trust: Option<&Trust>,
+        window: &Window,
+    ) -> Result<Self, End> {
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = super::source::port(url);
@@ -175,7 +182,10 @@ impl Connection {
         };
         Ok(Self {
             io,
-            read: Framing::default(),
+            read: Framing {
+                window: window.clone(),
+                ..Framing::default()
+            },
             write: BytesMut::new(),
             peer,
             local,

@@ -15,6 +15,7 @@ use super::{
     end::End,
     locate,
     message::{Headers, Request, Response},
+    observer::Window,
     tls::Trust,
 };
 use crate::config::SourceConfig;
@@ -36,6 +37,7 @@ pub(super) struct Dialogue {
     pub(super) camera: Url,
     trust: Option<Trust>,
     login: Login,
+    window: Window,
     cseq: u32,
     /// Id of the session, once there is one.
     pub(super) session: Option<String>,
@@ -56,17 +58,18 @@ impl From<Broken> for End {
 
 impl Dialogue {
     /// Connects.
-    pub(super) async fn open(config: &SourceConfig) -> Result<Self, End> {
+    pub(super) async fn open(config: &SourceConfig, window: &Window) -> Result<Self, End> {
         let mut camera = config.url.clone();
         // An address holds no password by the configuration's contract; make sure that none gets any farther.
         let _ = camera.set_username("");
         let _ = camera.set_password(None);
         let trust = Trust::new(config)?;
         Ok(Self {
-            link: Connection::open(&camera, trust.as_ref()).await?,
+            link: Connection::open(&camera, trust.as_ref(), window).await?,
             camera,
             trust,
             login: Login::new(config.user.as_deref(), config.password.as_ref()),
+            window: window.clone(),
             cseq: 0,
             session: None,
             early: Vec::new(),
@@ -92,6 +95,7 @@ impl Dialogue {
             text += &format!("{name}: {value}\r\n");
         }
         text += "\r\n";
+        self.window.said(text.as_bytes());
         self.link.send(text.as_bytes());
         self.cseq
     }
@@ -117,6 +121,7 @@ impl Dialogue {
         };
         let cseq = request.headers.get("CSeq").unwrap_or("0");
         let text = format!("RTSP/1.0 {status}\r\nCSeq: {cseq}\r\nPublic: OPTIONS\r\n\r\n");
+        self.window.said(text.as_bytes());
         self.link.send(text.as_bytes());
     }
 
@@ -176,7 +181,7 @@ impl Dialogue {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(Broken::Closed)) if refusals > reconnected => {
                     reconnected = refusals;
-                    self.link = Connection::open(&self.camera, self.trust.as_ref()).await?;
+                    self.link = Connection::open(&self.camera, self.trust.as_ref(), &self.window).await?;
                 }
                 Ok(Err(Broken::Closed)) if self.cseq == 1 && self.link.silent() => {
                     return Err(End::Mute);
@@ -202,7 +207,7 @@ impl Dialogue {
                         self.camera = there;
                         asked = locate::plain(&self.camera);
                         if moved || self.link_is_closed().await {
-                            self.link = Connection::open(&self.camera, self.trust.as_ref()).await?;
+                            self.link = Connection::open(&self.camera, self.trust.as_ref(), &self.window).await?;
                         }
                     }
                     locate::Redirect::Elsewhere(host) => return Err(End::Redirected { host }),

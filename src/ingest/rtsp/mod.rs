@@ -24,6 +24,7 @@
 //! | `depacketize` | pictures to access units, by GStreamer's elements |
 //! | `receive` | access units to packets on the box's time line |
 //! | `quality`, `end` | what is wrong, as sentences for people; pure |
+//! | `observer` | a window for `lares check --record` |
 //! | `steps` | single steps, for fuzzing |
 
 mod access_units;
@@ -37,6 +38,7 @@ mod locate;
 #[cfg(test)]
 mod manners_tests;
 mod message;
+mod observer;
 mod quality;
 mod receive;
 mod rtcp;
@@ -56,5 +58,6 @@ mod tls;
 mod transport_tests;
 mod udp;
 
+pub use observer::Observer;
 pub use runtime::Receiving;
 pub use source::RtspSource;

@@ -19,6 +19,7 @@ use super::{
     keepalive::KeepAlive,
     locate,
     message::Response,
+    observer::Window,
     quality::Quality,
     receive::Receiver,
     rtcp,
@@ -44,6 +45,7 @@ pub(super) struct Context<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) carrier: Carrier,
     pub(super) token: &'a CancellationToken,
+    pub(super) window: &'a Window,
 }
 
 /// How a session ended.
@@ -74,7 +76,7 @@ pub(super) async fn run(
     let opened = tokio::select! {
         biased;
         () = context.token.cancelled() => Err(End::Stopped),
-        opened = Dialogue::open(context.config) => opened,
+        opened = Dialogue::open(context.config, context.window) => opened,
     };
     let mut dialogue = match opened {
         Ok(dialogue) => dialogue,
@@ -404,8 +406,11 @@ impl Session {
         }
         if channel == self.channel {
             self.rtp(context, data, sink);
-        } else if rtcp::says_goodbye(&data) {
-            self.goodbye = Some(Instant::now());
+        } else if channel == reports {
+            context.window.packet(true, &data);
+            if rtcp::says_goodbye(&data) {
+                self.goodbye = Some(Instant::now());
+            }
         }
     }
 
@@ -424,6 +429,7 @@ impl Session {
     }
 
     fn rtp(&mut self, context: &Context<'_>, packet: BytesMut, sink: &mut dyn PacketSink) {
+        context.window.packet(false, &packet);
         if self.receiver.packet(packet, context.clock.now(), sink) {
             let now = Instant::now();
             self.first.get_or_insert(now);

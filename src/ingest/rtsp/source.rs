@@ -16,6 +16,7 @@ use super::{
     super::{PacketSink, SourceState, setup},
     end::End,
     keepalive::KeepAlive,
+    observer::{Observer, Window},
     session::{self, Context, Outcome},
 };
 use crate::{
@@ -81,6 +82,7 @@ pub struct RtspSource {
     clock: Arc<dyn Clock>,
     stages: StageCpu,
     waits: (Duration, Duration),
+    window: Window,
 }
 
 impl RtspSource {
@@ -98,6 +100,16 @@ impl RtspSource {
             clock,
             stages,
             waits: WAITS,
+            window: Window::default(),
+        }
+    }
+
+    /// Has `observer` see what passes in every session.
+    #[must_use]
+    pub fn observed(self, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            window: Window(Some(observer)),
+            ..self
         }
     }
 
@@ -136,6 +148,7 @@ impl RtspSource {
                 clock: &self.clock,
                 carrier,
                 token: &token,
+                window: &self.window,
             };
             let outcome = match setup::init() {
                 Ok(()) => session::run(&context, &mut alive, &mut *sink).await,
