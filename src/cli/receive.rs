@@ -19,7 +19,7 @@ use crate::{
 
 /// Receive a camera until stopped, and keep nothing
 #[derive(Debug, Clone, clap::Args)]
-pub struct ReceiveArgs {
+pub(super) struct ReceiveArgs {
     /// The camera's address, without a login
     url: Url,
 }
@@ -39,7 +39,7 @@ impl PacketSink for Nowhere {
 ///
 /// # Errors
 /// When the system has no thread to give.
-pub fn run(args: &ReceiveArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ReceiveArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

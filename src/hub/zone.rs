@@ -30,6 +30,9 @@ mod tests {
         let (zone, name) = of_the_house(nameless);
         assert_eq!((day(&zone).as_str(), name.as_str()), ("2026-02-02", "UTC"));
         let (zone, name) = of_the_house(TimeZone::get("Europe/Paris").unwrap());
-        assert_eq!((day(&zone).as_str(), name.as_str()), ("2026-02-03", "Europe/Paris"));
+        assert_eq!(
+            (day(&zone).as_str(), name.as_str()),
+            ("2026-02-03", "Europe/Paris")
+        );
     }
 }

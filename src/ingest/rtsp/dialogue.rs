@@ -181,7 +181,8 @@ impl Dialogue {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(Broken::Closed)) if refusals > reconnected => {
                     reconnected = refusals;
-                    self.link = Connection::open(&self.camera, self.trust.as_ref(), &self.window).await?;
+                    self.link =
+                        Connection::open(&self.camera, self.trust.as_ref(), &self.window).await?;
                 }
                 Ok(Err(Broken::Closed)) if self.cseq == 1 && self.link.silent() => {
                     return Err(End::Mute);
@@ -207,7 +208,9 @@ impl Dialogue {
                         self.camera = there;
                         asked = locate::plain(&self.camera);
                         if moved || self.link_is_closed().await {
-                            self.link = Connection::open(&self.camera, self.trust.as_ref(), &self.window).await?;
+                            self.link =
+                                Connection::open(&self.camera, self.trust.as_ref(), &self.window)
+                                    .await?;
                         }
                     }
                     locate::Redirect::Elsewhere(host) => return Err(End::Redirected { host }),
