@@ -179,7 +179,7 @@ impl FileSource {
         match &mut self.parser {
             Some(parser) if changed => parser.set_caps(&caps),
             Some(_) => {}
-            None => self.parser = Some(Parser::new(&caps)?),
+            None => self.parser = Some(Parser::of_file(&caps)?),
         }
         if let Some(parser) = &mut self.parser {
             units = parser.push(buffer, &caps);

@@ -12,7 +12,9 @@
 //! |---|---|
 //! | `setup` | starts GStreamer, names what is missing |
 //! | `line` | a chain of elements that works synchronously |
-//! | `nal` | what the headers of NAL units say; pure |
+//! | `nal`, `sets`, `poc` | what the headers of NAL units say, in which order pictures are shown; pure |
+//! | `bits` | reads those headers; pure |
+//! | `order` | presentation times where they are missing; pure |
 //! | `parse` | access units out of a demuxer's or depayloader's buffers |
 //! | `gate` | where a run may begin; pure |
 //! | `meter` | CPU time of GStreamer's threads |
@@ -26,6 +28,7 @@
 //! | `ondemand` | decides what is decoded, and when |
 //! | `steps` | single steps, for benches |
 
+mod bits;
 mod container;
 mod decode;
 mod decoders;
@@ -39,11 +42,16 @@ mod nal;
 mod ondemand;
 #[cfg(test)]
 mod ondemand_tests;
+mod order;
+#[cfg(test)]
+mod order_tests;
 mod parse;
+mod poc;
 mod ring;
 mod rtsp;
 #[cfg(test)]
 mod samples;
+mod sets;
 mod setup;
 #[doc(hidden)]
 pub mod steps;
