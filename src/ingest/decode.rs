@@ -114,8 +114,8 @@ impl Decoder {
         privacy_mask: &[Polygon],
         stages: StageCpu,
     ) -> Result<Self, DecodeError> {
-        let element = decoders::software(format)?;
-        Self::with(vec![element], false, format, privacy_mask, stages)
+        let elements = decoders::software(format)?.into_iter().collect();
+        Self::with(elements, false, format, privacy_mask, stages)
     }
 
     /// The hardware decoder `name`.
@@ -378,23 +378,34 @@ mod tests {
                 "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 10".to_owned(),
             ),
             ("deep.mp4", format!("{} -pix_fmt yuv422p10le", x264(10, 0))),
+            ("jpeg.mkv", "-c:v mjpeg".to_owned()),
+            ("full.mp4", "-c:v mjpeg -pix_fmt yuvj444p".to_owned()),
+            ("vp8.mkv", "-c:v libvpx -deadline realtime -cpu-used 8 -g 10".to_owned()),
+            ("av1.mkv", "-c:v libaom-av1 -usage realtime -cpu-used 8 -g 10".to_owned()),
+            ("sorenson.flv", "-c:v flv -g 10".to_owned()),
+            ("h263.3gp", "-s 176x144 -c:v h263 -g 10".to_owned()),
+            ("part2.mp4", "-c:v mpeg4 -bf 2 -g 10".to_owned()),
+            ("part2b.avi", "-c:v mpeg4 -bf 2 -g 10".to_owned()),
+            ("mpeg2.mkv", "-c:v mpeg2video -bf 2 -g 10".to_owned()),
+            ("raw.avi", "-c:v rawvideo -pix_fmt bgr24".to_owned()),
+            ("raw.mkv", "-c:v rawvideo -pix_fmt yuyv422".to_owned()),
         ] {
+
             let packets = packets(&studio.video(name, 30, &options));
             let frames = all(&mut decoder(&packets), &packets);
             let mut times: Vec<_> = packets.iter().map(|p| p.time).collect();
             times.sort();
             let shown: Vec<_> = frames.iter().map(|f| f.time).collect();
             assert_eq!(shown, times, "{name}");
-            assert!(
-                frames.iter().all(|f| f.size == Size::new(192, 128)),
-                "{name}"
-            );
+            let size = packets[0].format.size;
+            assert!(size.width >= 176, "{name}");
+            assert!(frames.iter().all(|f| f.size == size), "{name}");
             // The test picture is colourful: planes of the right place and stride have contrast.
             for frame in &frames {
                 let row = frame.luma_row(64);
                 let (low, high) = (row.iter().min().unwrap(), row.iter().max().unwrap());
                 assert!(high - low > 100, "{name}");
-                let _ = frame.chroma(95, 63);
+                let _ = frame.chroma(87, 63);
             }
         }
     }

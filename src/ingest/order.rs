@@ -109,7 +109,7 @@ impl Order {
         let missing = unit.pts.is_none();
         let stamp = unit.pts.or(unit.dts).or(self.last_end).unwrap_or_default();
         self.last_end = Some(stamp + unit.duration.unwrap_or(USUAL_DURATION));
-        let Some(place) = self.counter.read(unit.format.codec, &unit.data) else {
+        let Some(place) = self.counter.read(&unit.format, &unit.data) else {
             let mut out = self.finish();
             unit.pts = Some(stamp);
             out.push(self.renew(unit));

@@ -285,6 +285,18 @@ fn read_format(caps: &gst::Caps) -> Option<(StreamFormat, Layout)> {
         Codec::Other => codec_data.clear(),
     }
     let mut caps = caps.copy();
+    if codec == Codec::Other
+        && let Some(fields) = caps.make_mut().structure_mut(0)
+    {
+        // Demuxers give whole pictures, which decoders of JPEG want to be told; and some pass on colours that the file leaves
+        // open, which nothing understands.
+        if fields.name() == "image/jpeg" {
+            fields.set("parsed", true);
+        }
+        if fields.name() != "video/x-raw" {
+            fields.remove_field("colorimetry");
+        }
+    }
     if layout.length_size != 4 {
         let record = gst::Buffer::from_slice(codec_data.clone());
         caps.make_mut().set("codec_data", record);

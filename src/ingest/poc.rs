@@ -2,6 +2,8 @@
 //!
 //! H.264: slice headers 7.3.3, picture order count 8.2.1 (all three types). H.265: slice segment headers 7.3.6.1, picture order
 //! count 8.3.1. Units have a four-byte length before each.
+//! MPEG-1, -2 and -4 part 2 have no such count: pictures of type B are shown as they come, each other one when the next of its kind
+//! comes (ISO/IEC 13818-2, 6.1.1.11; 14496-2, 6.1.3.8).
 //! A memory management control operation 5 (H.264), which begins the count again amid a sequence, is not looked for: encoders of
 //! cameras do not send it.
 
@@ -12,7 +14,7 @@ use super::{
     nal,
     sets::{self, Depth, Kind, Picture, Sequence, Set},
 };
-use crate::flow::Codec;
+use crate::flow::{Codec, StreamFormat};
 
 /// Where a picture has its place among those of its coded video sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(super) struct Counter {
     before: (i64, i64),
     /// FrameNumOffset and frame_num of the picture before.
     frames: (i64, i64),
+    /// MPEG: pictures of other types than B, and since the last of them.
+    anchors: (i64, i64),
 }
 
 impl Counter {
@@ -45,8 +49,12 @@ impl Counter {
         }
     }
 
-    /// Reads one access unit: its parameter sets, then its first slice.
-    pub(super) fn read(&mut self, codec: Codec, data: &[u8]) -> Option<Place> {
+    /// Reads one access unit of such a stream: its parameter sets, then its first slice.
+    pub(super) fn read(&mut self, format: &StreamFormat, data: &[u8]) -> Option<Place> {
+        let codec = format.codec;
+        if codec == Codec::Other {
+            return self.mpeg(mpeg_type(&format.codec_name, data)?);
+        }
         for unit in nal::units(data, 4) {
             let slice = match codec {
                 Codec::H264 => matches!(unit[0] & 0x1f, 1 | 2 | 5),
@@ -77,6 +85,25 @@ impl Counter {
             }
             None => {}
         }
+    }
+
+    fn mpeg(&mut self, kind: Type) -> Option<Place> {
+        const BETWEEN: i64 = 1 << 16;
+        self.depth = Some(Depth {
+            pictures: 1,
+            declared: false,
+        });
+        let restart = !std::mem::replace(&mut self.begun, true);
+        self.anchors = match kind {
+            Type::Between => (self.anchors.0, self.anchors.1 + 1),
+            Type::Anchor => (self.anchors.0 + 1, 0),
+        };
+        let (anchors, since) = self.anchors;
+        let count = match kind {
+            Type::Between => (anchors - 1) * BETWEEN + since.min(BETWEEN - 1),
+            Type::Anchor => anchors * BETWEEN,
+        };
+        Some(Place { count, restart })
     }
 
     fn h264_slice(&mut self, unit: &[u8]) -> Option<Place> {
@@ -187,6 +214,31 @@ impl Counter {
             restart,
         })
     }
+}
+
+/// Types of MPEG pictures, as far as their order goes.
+#[derive(Clone, Copy)]
+enum Type {
+    /// I, P, S.
+    Anchor,
+    /// B.
+    Between,
+}
+
+/// picture_coding_type (ISO/IEC 13818-2, 6.2.3) or vop_coding_type (14496-2, 6.2.5) of the first picture in `data`.
+fn mpeg_type(codec_name: &str, data: &[u8]) -> Option<Type> {
+    let (code, shift, mask, between) = match codec_name {
+        "MPEG-4 part 2" => (0xb6, 14, 3, 2),
+        "MPEG-1" | "MPEG-2" => (0x00, 3, 7, 3),
+        _ => return None,
+    };
+    let at = data.windows(4).position(|w| w == [0, 0, 1, code])? + 4;
+    let head = u16::from_be_bytes([*data.get(at)?, *data.get(at + 1)?]);
+    Some(if (head >> shift) & mask == between {
+        Type::Between
+    } else {
+        Type::Anchor
+    })
 }
 
 /// PicOrderCntMsb (H.264, 8-3; H.265, 8-1).
