@@ -13,7 +13,7 @@ use super::{
     IngestError, decoders,
     line::{Line, Output},
     mask::Mask,
-    nal, setup,
+    nal, setup, turn,
 };
 use crate::{
     base::cpu::{Stage, StageCpu},
@@ -303,7 +303,8 @@ impl Decoder {
             planes,
             data,
         };
-        Some(self.mask.paint(frame))
+        // Masks are drawn on the picture that people see.
+        Some(self.mask.paint(turn::frame(frame, self.format.turn)))
     }
 }
 
@@ -380,8 +381,14 @@ mod tests {
             ("deep.mp4", format!("{} -pix_fmt yuv422p10le", x264(10, 0))),
             ("jpeg.mkv", "-c:v mjpeg".to_owned()),
             ("full.mp4", "-c:v mjpeg -pix_fmt yuvj444p".to_owned()),
-            ("vp8.mkv", "-c:v libvpx -deadline realtime -cpu-used 8 -g 10".to_owned()),
-            ("av1.mkv", "-c:v libaom-av1 -usage realtime -cpu-used 8 -g 10".to_owned()),
+            (
+                "vp8.mkv",
+                "-c:v libvpx -deadline realtime -cpu-used 8 -g 10".to_owned(),
+            ),
+            (
+                "av1.mkv",
+                "-c:v libaom-av1 -usage realtime -cpu-used 8 -g 10".to_owned(),
+            ),
             ("sorenson.flv", "-c:v flv -g 10".to_owned()),
             ("h263.3gp", "-s 176x144 -c:v h263 -g 10".to_owned()),
             ("part2.mp4", "-c:v mpeg4 -bf 2 -g 10".to_owned()),
@@ -390,7 +397,6 @@ mod tests {
             ("raw.avi", "-c:v rawvideo -pix_fmt bgr24".to_owned()),
             ("raw.mkv", "-c:v rawvideo -pix_fmt yuyv422".to_owned()),
         ] {
-
             let packets = packets(&studio.video(name, 30, &options));
             let frames = all(&mut decoder(&packets), &packets);
             let mut times: Vec<_> = packets.iter().map(|p| p.time).collect();

@@ -19,9 +19,9 @@
 //! | `gate` | where a run may begin; pure |
 //! | `meter` | CPU time of GStreamer's threads |
 //! | `timeline`, `trust` | the box's time for each timestamp, where timestamps are of use; pure |
-//! | `file`, `container` | video files |
+//! | `file`, `container`, `mp4` | video files |
 //! | `rtsp` | cameras: sessions by RTSP |
-//! | `decode`, `mask` | one decoder; privacy masks |
+//! | `decode`, `turn`, `mask` | one decoder; turned pictures; privacy masks |
 //! | `decoders` | which element decodes: hardware that has passed a trial, or software |
 //! | `encode` | H.264 out of decoded pictures |
 //! | `ring` | the current group of pictures; pure |
@@ -34,10 +34,13 @@ mod decode;
 mod decoders;
 mod encode;
 mod file;
+#[cfg(test)]
+mod file_tests;
 mod gate;
 mod line;
 mod mask;
 mod meter;
+mod mp4;
 mod nal;
 mod ondemand;
 #[cfg(test)]
@@ -57,6 +60,7 @@ mod setup;
 pub mod steps;
 mod timeline;
 mod trust;
+mod turn;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -67,6 +71,7 @@ pub use file::FileSource;
 pub use ondemand::OnDemand;
 pub use rtsp::{Observer, Receiving, RtspSource};
 pub use setup::init;
+pub use turn::turned_sink;
 
 use crate::flow::{Packet, Problem, StreamFormat};
 
@@ -114,6 +119,14 @@ pub enum IngestError {
     /// There is something in the file, but no pictures.
     #[error("{path} holds no video stream: give a file with video in it")]
     NoVideo {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Pictures, but none to begin with.
+    #[error(
+        "{path} holds no keyframe, without which no picture can be decoded: cut it again from where a keyframe is"
+    )]
+    NoKeyframe {
         /// Which file.
         path: PathBuf,
     },

@@ -17,7 +17,7 @@ use super::{
     order::Order,
     setup,
 };
-use crate::flow::{Codec, MediaTime, Size, StreamFormat};
+use crate::flow::{Codec, MediaTime, Size, StreamFormat, Turn};
 
 /// One access unit with the stream's own times.
 #[derive(Debug, Clone)]
@@ -58,9 +58,11 @@ impl Parser {
         Self::ordered(caps, Order::live())
     }
 
-    /// A parser for a file's stream. It holds some units back, which a camera's must not be.
-    pub(super) fn of_file(caps: &gst::Caps) -> Result<Self, IngestError> {
-        Self::ordered(caps, Order::of_file())
+    /// A parser for a file's stream, whose pictures are to be turned. It holds some units back, which a camera's must not be.
+    pub(super) fn of_file(caps: &gst::Caps, turn: Turn) -> Result<Self, IngestError> {
+        let mut parser = Self::ordered(caps, Order::of_file())?;
+        parser.formats.turn = turn;
+        Ok(parser)
     }
 
     fn ordered(caps: &gst::Caps, order: Order) -> Result<Self, IngestError> {
@@ -189,6 +191,7 @@ impl Unit {
 /// Turns capabilities into a format, once for each change.
 #[derive(Default)]
 pub(super) struct Formats {
+    turn: Turn,
     current: Option<(gst::Caps, Arc<StreamFormat>, Layout)>,
 }
 
@@ -206,7 +209,8 @@ impl Formats {
     pub(super) fn unit(&mut self, buffer: gst::Buffer, caps: &gst::Caps) -> Option<Unit> {
         let changed = !matches!(&self.current, Some((known, _, _)) if known == caps);
         if changed {
-            let (format, layout) = read_format(caps)?;
+            let (mut format, layout) = read_format(caps)?;
+            format.turn = self.turn;
             // Frame rates and the like come and go in capabilities: only what matters makes a new format.
             match &mut self.current {
                 Some((known, old, _)) if same_stream(old, &format) => *known = caps.clone(),
@@ -247,6 +251,7 @@ impl Formats {
 fn same_stream(a: &StreamFormat, b: &StreamFormat) -> bool {
     a.codec == b.codec
         && a.size == b.size
+        && a.turn == b.turn
         && a.codec_data == b.codec_data
         && a.codec_name == b.codec_name
 }
@@ -307,6 +312,7 @@ fn read_format(caps: &gst::Caps) -> Option<(StreamFormat, Layout)> {
             dimension("width").unwrap_or(0),
             dimension("height").unwrap_or(0),
         ),
+        turn: Turn::NONE,
         codec_data: codec_data.into(),
         codec_name: codec_name(structure),
         caps: caps.to_string(),
