@@ -212,7 +212,7 @@ impl Decoder {
                 key: packet.key,
             });
             let start = *self.start.get_or_insert(packet.time);
-            if self.keeps_history(packet) {
+            if self.leans(packet).is_some() {
                 // Pictures are missing until the next such keyframe where decoding starts at this one.
                 self.one_to_one = false;
             }
@@ -241,13 +241,20 @@ impl Decoder {
         })
     }
 
-    /// Whether `packet` is a keyframe that libav decodes only when it has had the pictures before: H.264 with recovery
-    /// points instead of IDR pictures. It takes the jump of the frame number for lost pictures, which GStreamer's
-    /// wrapper does not let it make up.
-    pub(super) fn keeps_history(&self, packet: &Packet) -> bool {
-        packet.key
-            && self.format.codec == Codec::H264
-            && nal::facts(Codec::H264, 0, &packet.data).open
+    /// Whether `packet` is a keyframe that gives no picture alone, and how many pictures that follow it are not whole when decoding
+    /// starts there: H.264 with recovery points instead of IDR pictures, of which libav takes the jump of the frame number for lost
+    /// pictures, and intra refresh (`gate`).
+    pub(super) fn leans(&self, packet: &Packet) -> Option<u32> {
+        let codec = self.format.codec;
+        if !packet.key || codec == Codec::Other {
+            return None;
+        }
+        let facts = nal::facts(codec, 0, &packet.data);
+        let leans = match codec {
+            Codec::H264 => facts.open,
+            _ => !facts.intra,
+        };
+        leans.then_some(facts.recovery.unwrap_or(0))
     }
 
     fn frames(&mut self) -> Vec<Frame> {

@@ -11,7 +11,7 @@ use crate::{
 use super::{Decoder, OnDemand, decoders, setup};
 use bytes::Bytes;
 
-use super::samples::{Studio, packets, x264, x265};
+use super::samples::{Studio, intra_refresh, packets, x264, x265};
 
 const AWAKE: DecodeDemand = DecodeDemand::Awake {
     every: Duration::ZERO,
@@ -258,4 +258,52 @@ fn a_change_of_size_makes_a_new_decoder() {
     let frames = feed(&mut on_demand(2), &first, AWAKE);
     assert!(frames.len() >= 29, "{}", frames.len());
     assert_eq!(frames.last().unwrap().size.width, 320);
+}
+
+/// Mean difference of luma.
+fn apart(a: &Frame, b: &Frame) -> f64 {
+    let rows = (0..a.size.height as usize).map(|y| a.luma_row(y).iter().zip(b.luma_row(y)));
+    let sum: u64 = rows.flatten().map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / f64::from(a.size.width * a.size.height)
+}
+
+#[test]
+fn intra_refresh_is_entered_at_a_recovery_point_and_looked_at_when_it_is_whole() {
+    for codec in [Codec::H264, Codec::H265] {
+        let studio = Studio::new();
+        let all = packets(&studio.video("v.mkv", 120, &intra_refresh(codec, 20)));
+        let whole = feed(&mut on_demand(2), &all, AWAKE);
+        println!(
+            "{codec:?} keys {:?} whole {}",
+            all.iter()
+                .filter(|p| p.key)
+                .map(|p| (p.time.secs_f64() * 10.0).round())
+                .collect::<Vec<_>>(),
+            whole.len()
+        );
+        // Joined amid the stream, its keyframe long gone: the gate lets a run begin at a recovery point.
+        let joined: Vec<_> = all
+            .iter()
+            .skip_while(|p| !p.key || p.time.secs_f64() < 3.0)
+            .cloned()
+            .collect();
+        let begin = (joined[0].time.secs_f64() * 10.0).round() as i64;
+        for demand in [AWAKE, DecodeDemand::Asleep] {
+            let mut decoder = on_demand(2);
+            let got = feed(&mut decoder, &joined, demand);
+            println!(
+                "{demand:?} begin {begin} corrupt {} {:?}",
+                decoder.corrupt(),
+                tenths(&got)
+            );
+            for frame in &got {
+                let right = whole.iter().find(|right| right.time == frame.time).unwrap();
+                println!(
+                    "  {} {}",
+                    (frame.time.secs_f64() * 10.0).round(),
+                    apart(frame, right)
+                );
+            }
+        }
+    }
 }
