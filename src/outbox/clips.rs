@@ -15,6 +15,7 @@ use super::{
     witness,
 };
 use crate::{
+    base::durable::Flush,
     flow::{IncidentId, MediaFile, MediaKind, Rendition},
     wire::{Clip, ClipState, Item, keys, playlist},
 };
@@ -424,6 +425,7 @@ impl Outbox {
             files::make_dir(dir)?;
         }
         // While it grows it can be written anew from the rows; only the last one is flushed.
-        files::write(&path, text.as_bytes(), ended)
+        let flush = if ended { Flush::Yes } else { Flush::No };
+        files::write(&path, text.as_bytes(), flush)
     }
 }

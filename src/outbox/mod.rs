@@ -87,7 +87,7 @@ pub use view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
 pub use witness::VARIABLE as WITNESS_VARIABLE;
 
 use crate::{
-    base::{clock::Clock, rate::RateLimit, telemetry::Metrics},
+    base::{clock::Clock, durable, rate::RateLimit, reserve, telemetry::Metrics},
     config::OutboxConfig,
     flow::{CameraId, IncidentId, MediaTime, Mode, SiteId, WallTime},
     wire::health::LedgerHead,
@@ -412,7 +412,7 @@ fn set_aside(dir: &Path) -> Result<(), OutboxError> {
 /// Opens the database; on a full disk with what the reserve holds.
 fn open_database(dir: &Path) -> Result<Connection, OutboxError> {
     let mut opened = store::open(dir);
-    while opened.is_err() && retention::free_bytes(dir) == 0 && room::use_reserve(dir) {
+    while opened.is_err() && reserve::free_bytes(dir) == 0 && reserve::give(dir) {
         opened = store::open(dir);
     }
     opened
@@ -422,7 +422,8 @@ fn open_database(dir: &Path) -> Result<Connection, OutboxError> {
 fn lock(dir: &Path) -> Result<File, OutboxError> {
     use rustix::fs::{FlockOperation, flock};
     let path = dir.join("lares.lock");
-    let file = File::create(&path).map_err(|error| OutboxError::file(&path, "written", error))?;
+    let file =
+        durable::create(&path).map_err(|error| OutboxError::file(&path, "written", error))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(OutboxError::InUse {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Fail, Outbox, OutboxError, Tx, evict::Kept, files, incidents, plan::Lane, witness};
 use crate::{
+    base::durable::Flush,
     flow::{IncidentId, MediaFile, MediaKind},
     wire::Item,
 };
@@ -195,7 +196,7 @@ impl Outbox {
         let mut state = self.state.lock();
         self.with_room_for_file(&mut state, jpeg.len() as u64, || {
             files::make_dir(&dir)?;
-            files::write(&dir.join(item.to_string()), jpeg, true)
+            files::write(&dir.join(item.to_string()), jpeg, Flush::Yes)
         })?;
         self.write_in(&mut state, |tx| {
             tx.enter_picture(incident, &prefix, item, jpeg)

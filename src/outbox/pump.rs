@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Outbox, OutboxError,
     plan::LaneKey,
-    room,
     sinks::{Outcome, Parcel, Scope, Sink, Takes, Ticket},
 };
-use crate::base::{backoff::Backoff, heartbeat::Heartbeat, tasks::Tasks, telemetry::SinkLabel};
+use crate::base::{
+    backoff::Backoff, heartbeat::Heartbeat, reserve, tasks::Tasks, telemetry::SinkLabel,
+};
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -61,7 +62,7 @@ impl Outbox {
         self.register(&sinks).map_err(std::io::Error::other)?;
         self.sinks.lock().clone_from(&sinks);
         // Not at the opening: what a replay leaves in its folder needs none.
-        room::keep_reserve(&self.dir);
+        reserve::keep(&self.dir);
         for sink in sinks {
             let pump = Pump {
                 outbox: Arc::clone(self),
@@ -98,7 +99,7 @@ impl Outbox {
             if let Err(error) = self.sweep() {
                 tracing::warn!(%error, "nothing could be deleted");
             }
-            let again = if room::keep_reserve(&self.dir) {
+            let again = if reserve::keep(&self.dir) {
                 SWEEP_EVERY
             } else {
                 RESERVE_EVERY

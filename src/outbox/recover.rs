@@ -6,15 +6,18 @@
 use rusqlite::params;
 
 use super::{
-    Outbox, OutboxError, State, files,
+    Outbox, OutboxError, State,
     plan::{Lane, LaneKey},
     retention::Bytes,
 };
-use crate::flow::{IncidentId, Rendition};
+use crate::{
+    base::durable,
+    flow::{IncidentId, Rendition},
+};
 
 impl Outbox {
     pub(super) fn recover(&self) -> Result<(), OutboxError> {
-        let removed = files::remove_unfinished(&self.path(""));
+        let removed = durable::remove_unfinished(&self.path(""));
         let open = self.column("SELECT id FROM incidents WHERE ended = 0")?;
         let unclosed: Vec<(IncidentId, Rendition)> = self.read(|db| {
             let mut select =

@@ -15,7 +15,10 @@ use super::{
     evict::{Excess, Kept, Stored, evict},
     incidents,
 };
-use crate::flow::{ClockState, IncidentId, WallTime};
+use crate::{
+    base::reserve::free_bytes,
+    flow::{ClockState, IncidentId, WallTime},
+};
 
 /// Bytes of files on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,11 +52,6 @@ const IS_PICTURE: &str = "(kind IN ('thumb', 'crop'))";
 
 fn kept(picture: bool) -> Kept {
     if picture { Kept::Picture } else { Kept::Clip }
-}
-
-/// Free bytes of the disk that holds `dir`; 0 when the system does not say.
-pub(super) fn free_bytes(dir: &Path) -> u64 {
-    rustix::fs::statvfs(dir).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// A disk with less than this, and less than a twentieth of its size, is nearly full.
