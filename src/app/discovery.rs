@@ -1,14 +1,17 @@
 //! Tells Home Assistant what there is at this site, and takes back what there is no more.
 //!
-//! In: the configuration. Out: documents and deletions among the live values; the outbox remembers where documents may still
-//! be kept.
+//! In: the configuration. Out: documents and deletions among the live values; the outbox remembers where documents, and the last
+//! values of a camera, may still be kept.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     config::{Config, MqttConfig},
     outbox::{Outbox, OutboxError, sinks::LiveState},
-    wire::discovery::{Discovery, Limits},
+    wire::{
+        Topics,
+        discovery::{Discovery, Limits},
+    },
 };
 
 /// Announces the box and its cameras, where that is wanted. `silent`: without a health report for so long, the box is in
@@ -26,7 +29,15 @@ pub(super) fn announce(
         true => documents(config, mqtt, outbox, silent),
         false => Vec::new(),
     };
-    let topics: BTreeSet<String> = documents.iter().map(|(topic, _)| topic.clone()).collect();
+    let mut topics: BTreeSet<String> = documents.iter().map(|(topic, _)| topic.clone()).collect();
+    // What a broker keeps of a camera that is no more would say for ever that it is online, or that something moves.
+    let own = Topics::new(outbox.site());
+    topics.extend(
+        config
+            .cameras
+            .iter()
+            .flat_map(|camera| own.retained_of(&camera.id)),
+    );
     for topic in outbox.will_announce(&topics)? {
         live.withdraw(topic);
     }

@@ -18,6 +18,8 @@ pub(super) const HUB_USER: &str = "_hub";
 /// The user at the broker for Home Assistant, or another program of the household.
 pub const HOUSE_USER: &str = "_house";
 
+/// Characters of the secret part of a client's name.
+const CLIENT: usize = 16;
 /// Random bytes of a secret.
 const BYTES: usize = 24;
 
@@ -27,6 +29,7 @@ pub struct Keys {
     sites: BTreeMap<SiteId, Secret>,
     hub: Secret,
     house: Secret,
+    client: String,
 }
 
 impl Keys {
@@ -46,6 +49,7 @@ impl Keys {
             sites,
             hub: secret(dir.join("hub"))?,
             house: secret(dir.join("house"))?,
+            client: secret(dir.join("client"))?.expose().to_owned(),
         })
     }
 
@@ -63,6 +67,11 @@ impl Keys {
     /// The hub's own.
     pub(super) fn hub(&self) -> &Secret {
         &self.hub
+    }
+
+    /// Part of the name by which the hub connects to a broker, which nobody can guess.
+    pub(super) fn client(&self) -> &str {
+        &self.client[..self.client.len().min(CLIENT)]
     }
 
     /// That of [`HOUSE_USER`].

@@ -87,7 +87,7 @@ pub use view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
 pub use witness::VARIABLE as WITNESS_VARIABLE;
 
 use crate::{
-    base::{clock::Clock, durable, rate::RateLimit, reserve, telemetry::Metrics},
+    base::{ageing::Ageing, clock::Clock, durable, rate::RateLimit, reserve, telemetry::Metrics},
     config::OutboxConfig,
     flow::{CameraId, IncidentId, MediaTime, Mode, SiteId, WallTime},
     wire::health::LedgerHead,
@@ -129,6 +129,13 @@ pub struct Outbox {
     resends: RateLimit,
     sinks: Mutex<Vec<Arc<dyn Sink>>>,
     observer: Mutex<Option<AckObserver>>,
+    /// What has gone by age: incidents, clips, pictures.
+    ageing: Mutex<[Ageing; 3]>,
+    /// Held while a picture is replaced or read: file and row change one after the other, and nobody who only needs rows has to
+    /// wait for the disk. Taken before `state`.
+    pictures: Mutex<()>,
+    /// How long segments of each camera may be.
+    longest: Mutex<BTreeMap<CameraId, Duration>>,
     witness: Option<Witness>,
     /// Held for as long as this process owns the folder.
     _lock: File,
@@ -248,6 +255,9 @@ impl Outbox {
             resends: RateLimit::new(RESENDS_AT_ONCE, RESEND_EVERY),
             sinks: Mutex::new(Vec::new()),
             observer: Mutex::new(None),
+            ageing: Mutex::default(),
+            pictures: Mutex::default(),
+            longest: Mutex::default(),
             witness,
             _lock: lock,
         });
@@ -283,6 +293,11 @@ impl Outbox {
     /// When the database cannot be read.
     pub fn ledger_head(&self) -> Result<Option<LedgerHead>, OutboxError> {
         self.read(|db| Ok(ledger::head(db)?))
+    }
+
+    /// Says how long segments of `camera` may be: playlists that begin from now on promise it.
+    pub fn segments_up_to(&self, camera: &CameraId, longest: Duration) {
+        self.longest.lock().insert(camera.clone(), longest);
     }
 
     /// The pace of the link, for receivers.

@@ -1,6 +1,7 @@
 //! One worker for each sink: picks what goes next, hands it over, waits for the answer, backs off.
 //!
-//! A worker is a thread, because the database flushes to disk; its deliveries are async on the shared runtime. A parcel
+//! A worker is a thread, because the database flushes to disk; its deliveries are polled on that thread and use the shared
+//! runtime's sockets, so that they stand still while the worker waits for the database. A parcel
 //! that fails waits alone, with its own back-off; a receiver that fails stops its own worker only. The log says once that a
 //! receiver is away and once that it is back.
 

@@ -56,10 +56,9 @@ impl Outbox {
         done
     }
 
-    /// The same for a file of `bytes`.
+    /// The same for a file of `bytes`, which is written without the database.
     pub(super) fn with_room_for_file<T>(
         &self,
-        state: &mut State,
         bytes: u64,
         write: impl Fn() -> Result<T, OutboxError>,
     ) -> Result<T, OutboxError> {
@@ -68,7 +67,7 @@ impl Outbox {
             if !matches!(done, Err(OutboxError::Full { .. })) {
                 break;
             }
-            if self.free_up(state, from, bytes) {
+            if self.free_up(&mut self.state.lock(), from, bytes) {
                 done = write();
             }
         }

@@ -15,7 +15,7 @@ use crate::base::sqlite::{self, OpenError, Safety};
 pub(crate) const FILE: &str = "outbox.db";
 
 /// Step `i` brings schema `i` to `i + 1`. Never changed once released, only added to.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -190,6 +190,15 @@ INSERT INTO alert_delivery (incident, seq, sink, n, first_sent_ms, attempts, pro
 DROP TABLE alerts_4;
 CREATE INDEX alert_delivery_waiting ON alert_delivery (sink, incident, seq) WHERE waiting = 1;
 ",
+    "
+-- Since when an incident counts as kept; NULL until the clock is right.
+ALTER TABLE incidents ADD COLUMN kept_ms INTEGER;
+UPDATE incidents SET kept_ms = start_ms
+    WHERE start_ms >= 1767225600000 AND json_valid(facts) AND json_extract(facts, '$.clock') = 'good';
+CREATE INDEX incidents_by_kept ON incidents (kept_ms);
+-- The target duration of its playlists, in seconds, for as long as they live; NULL where it was not known.
+ALTER TABLE clips ADD COLUMN target INTEGER;
+",
 ];
 
 /// Opens the database in `dir` and brings its schema up to date.
@@ -238,7 +247,7 @@ mod tests {
         drop(db);
         let error = open(dir.path()).unwrap_err().to_string();
         assert!(
-            error.contains("newer Lares (schema 99, this one knows 5)"),
+            error.contains("newer Lares (schema 99, this one knows 6)"),
             "{error}"
         );
         assert!(!error.contains('\n'));

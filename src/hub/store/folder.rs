@@ -135,6 +135,15 @@ impl Folder {
         Ok(())
     }
 
+    /// Says that an object has last changed `at`. One that is not there is passed over.
+    pub(crate) fn touch(&self, key: &ObjectKey, at: SystemTime) -> io::Result<()> {
+        match File::options().write(true).open(self.path(key)) {
+            Ok(file) => file.set_modified(at),
+            Err(error) if missing(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Keys below `prefix` in alphabetical order, from the first one after `after` on, at most `most`; and whether there are
     /// more.
     pub(crate) fn list(
