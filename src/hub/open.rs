@@ -5,7 +5,7 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
@@ -132,47 +132,46 @@ impl Opening {
         Some(wanted)
     }
 
-    /// Opens the index, fills one that is empty from the store, and makes it again whenever it is found damaged.
+    /// Opens the index, fills one that is empty from the store, and makes it again whenever it is found damaged. On a thread of its
+    /// own: thousands of rows are written.
     pub(super) fn index(&self) {
         let opening = self.clone();
-        self.tasks.spawn("index", async move {
-            let stop = opening.tasks.token().clone();
-            loop {
-                let opened = opening.parts.try_until(Part::Index, &stop, || {
-                    let index = Arc::clone(&opening.index);
-                    blocking(move || index.begin_or_renew())
-                });
-                let Some((aside, fresh)) = opened.await else {
-                    return;
-                };
-                if let Some(aside) = aside {
-                    tracing::warn!(
-                        aside = %aside.display(),
-                        "the hub's index was damaged: it was set aside and is made again from the store"
-                    );
-                }
-                let damaged = async {
-                    if fresh {
-                        opening.fill().await;
-                    }
-                    opening.index.is_damaged().await;
-                };
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = damaged => {}
-                }
-                // What is wrong with the file is found out once more when it is opened; a damage that this does not find is
-                // one all the same.
-                let index = Arc::clone(&opening.index);
-                match blocking(move || index.renew()).await {
-                    Ok((aside, _)) => tracing::warn!(
-                        aside = %aside.display(),
-                        "the hub's index is damaged: it was set aside and is made again from the store"
-                    ),
-                    Err(error) => opening.parts.set(Part::Index, Some(error.to_string())),
-                }
-            }
+        let runtime = self.tasks.runtime().clone();
+        let started = self.tasks.thread("hub-index", move || {
+            runtime.block_on(opening.keep_index());
         });
+        if let Err(error) = started {
+            let error = HubError::file(&self.config.dir, error);
+            self.parts.set(Part::Index, Some(error.to_string()));
+        }
+    }
+
+    async fn keep_index(self) {
+        let stop = self.tasks.token().clone();
+        loop {
+            let opened = self.parts.try_until(Part::Index, &stop, || {
+                std::future::ready(self.index.begin_or_renew())
+            });
+            let Some((aside, fresh)) = opened.await else {
+                return;
+            };
+            tell_aside(aside.as_deref());
+            let damaged = async {
+                if fresh {
+                    self.fill().await;
+                }
+                self.index.is_damaged().await;
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = damaged => {}
+            }
+            // A damage that its next opening would not find is one all the same.
+            match self.index.renew() {
+                Ok((aside, _)) => tell_aside(Some(&aside)),
+                Err(error) => self.parts.set(Part::Index, Some(error.to_string())),
+            }
+        }
     }
 
     /// Fills an index that is new from what lies in the store; a store that is away is waited for.
@@ -325,6 +324,15 @@ impl Opening {
             let error = HubError::file(&self.config.dir, error);
             self.parts.set(Part::Listener, Some(error.to_string()));
         }
+    }
+}
+
+fn tell_aside(aside: Option<&Path>) {
+    if let Some(aside) = aside {
+        tracing::warn!(
+            aside = %aside.display(),
+            "the hub's index was damaged: it was set aside and is made again from the store"
+        );
     }
 }
 

@@ -140,6 +140,27 @@ impl Index {
         })
     }
 
+    /// Every camera that has an incident. One step of the index for each, however many incidents there are.
+    pub(in crate::hub) fn cameras(&self) -> Result<Vec<(SiteId, CameraId)>, HubError> {
+        self.database.read(|db| {
+            let mut next = db.prepare_cached(
+                "SELECT site, camera FROM incidents WHERE (site, camera) > (?1, ?2) ORDER BY site, camera LIMIT 1",
+            )?;
+            let mut last = (String::new(), String::new());
+            let mut cameras = Vec::new();
+            while let Some(found) = next
+                .query_row([&last.0, &last.1], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?
+            {
+                last = found;
+                if let (Ok(site), Ok(camera)) = (last.0.parse(), last.1.parse()) {
+                    cameras.push((site, camera));
+                }
+            }
+            Ok(cameras)
+        })
+    }
+
     fn tell_unreadable(&self, count: usize) {
         if count > 0 && self.unreadable.may() {
             tracing::warn!(

@@ -257,26 +257,6 @@ impl Index {
         })
     }
 
-    /// Every camera that has an incident. One step of the index for each, however many incidents there are.
-    pub(super) fn cameras(&self) -> Result<Vec<(SiteId, CameraId)>, HubError> {
-        let database = self.database.lock();
-        let mut next = database.prepare_cached(
-            "SELECT site, camera FROM incidents WHERE (site, camera) > (?1, ?2) ORDER BY site, camera LIMIT 1",
-        )?;
-        let mut last = (String::new(), String::new());
-        let mut cameras = Vec::new();
-        while let Some(found) = next
-            .query_row([&last.0, &last.1], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?
-        {
-            last = found;
-            if let (Ok(site), Ok(camera)) = (last.0.parse(), last.1.parse()) {
-                cameras.push((site, camera));
-            }
-        }
-        Ok(cameras)
-    }
-
     /// Forgets `gone`, whose objects have been deleted.
     pub(super) fn forget<'a>(
         &self,

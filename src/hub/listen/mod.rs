@@ -176,7 +176,13 @@ impl Listener {
             match event {
                 Ok(Event::Incoming(Incoming::ConnAck(_))) => {
                     self.caught_up.clear();
-                    let _ = client.try_subscribe_many(self.filters());
+                    let filters = self.filters();
+                    // Where the only box is in this program and heard there, there is nothing to ask for.
+                    if filters.is_empty() {
+                        self.with.parts.set(Part::Listener, None);
+                    } else {
+                        let _ = client.try_subscribe_many(filters);
+                    }
                 }
                 Ok(Event::Incoming(Incoming::SubAck(ack))) => self.subscribed(&ack),
                 Ok(Event::Incoming(Incoming::Publish(message))) => {
