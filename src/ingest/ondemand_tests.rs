@@ -305,7 +305,6 @@ fn intra_refresh_is_entered_at_a_recovery_point_and_looked_at_when_it_is_whole()
                 "{codec:?} {demand:?}: {times:?}"
             );
             assert_eq!(decoder.corrupt(), 0, "{codec:?} {demand:?}");
-            let series: Vec<_> = got.iter().map(|f| apart(f, whole.iter().find(|r| r.time == f.time).unwrap()).round()).collect(); println!("{codec:?} {demand:?} {series:?}");
             for frame in &got {
                 let right = whole.iter().find(|right| right.time == frame.time);
                 let apart = apart(frame, right.unwrap());
