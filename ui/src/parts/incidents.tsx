@@ -16,7 +16,7 @@ function Card({ incident }: { incident: Incident }) {
   return (
     <li class={incident.state === "ended" ? "card" : "card now"} data-incident={incident.id}>
       <a href={addressOf(`incident/${incident.id}`)} aria-label={w.openIncident(title, time)}>
-        <Picture small={incident.small ?? incident.crop} whole={incident.picture} none={w.noPicture} />
+        <Picture crop={incident.crop} small={incident.small} whole={incident.picture} none={w.noPicture} />
         <span class="facts">
           <span class="time">{time}</span>
           <strong>{title}</strong>

@@ -3,12 +3,14 @@
 /** Loads that may be on their way at once. A browser opens six connections to one server, and the page needs some for news. */
 const AT_ONCE = 3;
 /** A load that took longer than this came over a slow link, in milliseconds. */
-export const QUICK = 250;
+const QUICK = 250;
 
 interface Waiting {
   /** Where it stands on the page: the upper one goes first. */
   top: () => number;
   load: () => Promise<void>;
+  /** It is large enough for how long it takes to say whether the link is wide, and not only that it is short. */
+  weighty: boolean;
 }
 
 /** Begins with few loads, and has more at once as soon as one was quick. */
@@ -16,6 +18,8 @@ export class Queue {
   private waiting: Waiting[] = [];
   private running = 0;
   private quick = false;
+  /** Whether the last weighty load was quick. */
+  wide = false;
 
   /** `least`: loads at once whatever the link. */
   constructor(
@@ -24,8 +28,8 @@ export class Queue {
   ) {}
 
   /** Loads when it is its turn. The function that it returns takes it out again. */
-  add(top: () => number, load: () => Promise<void>): () => void {
-    const entry = { top, load };
+  add(top: () => number, load: () => Promise<void>, weighty = false): () => void {
+    const entry = { top, load, weighty };
     this.waiting.push(entry);
     // All that are added in one go are put in order first.
     queueMicrotask(() => this.next());
@@ -43,6 +47,7 @@ export class Queue {
       const done = () => {
         this.running -= 1;
         this.quick = this.clock() - began <= QUICK;
+        if (first.weighty) this.wide = this.quick;
         this.next();
       };
       first.load().then(done, done);
