@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     keep_onnxruntime_quiet();
+    lares::base::memory::be_thrifty();
     lares::cli::main()
 }
 
