@@ -106,6 +106,18 @@ fn used(pid: u32) -> (f64, f64) {
     ((ticks(11) + ticks(12)) / 100.0, kilobytes / 1000.0)
 }
 
+fn is_filled(index: &Path) -> bool {
+    let filled = || {
+        let index = rusqlite::Connection::open(index)?;
+        index.query_row(
+            "SELECT count(*) FROM settings WHERE name = 'filled'",
+            [],
+            |row| row.get::<_, i64>(0),
+        )
+    };
+    filled().is_ok_and(|count| count == 1)
+}
+
 fn main() -> ExitCode {
     // `cargo bench` passes this; `cargo test --benches` does not, and needs no figures.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -138,6 +150,14 @@ fn main() -> ExitCode {
         std::thread::sleep(Duration::from_millis(50));
     }
     get(page, "/api/session");
+    // The page is open before the index is whole.
+    while !is_filled(&dir.path().join("data/hub/index.db")) {
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "the index is not made"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
     println!(
         "index of {INCIDENTS} incidents made anew in {:.1} s",
         began.elapsed().as_secs_f64()

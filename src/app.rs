@@ -104,6 +104,9 @@ impl App {
                 "the configuration is new, or another one than at the last start; the ledger says what changed"
             );
         }
+        for camera in &config.cameras {
+            outbox.segments_up_to(&camera.id, camera.clip.segment_max);
+        }
         outbox.adopt_orphans(&clip_contents)?;
         let live = LiveState::new(&site);
         let diary = Diary::new(&config.data_dir, clock.clone());
@@ -133,9 +136,11 @@ impl App {
             outbox: shared.outbox.clone(),
             busy: Mutex::default(),
         };
+        let to_hub = config.mqtt.is_none();
         let (asked, commands) = mpsc::channel(COMMANDS);
-        let (stills, ask) = (&shared.stills, asked.clone());
-        let hub = start_hub(&mut config, &site, desk, stills, ask, &services).await?;
+        let ask = asked.clone();
+        let hub = start_hub(&mut config, &site, desk, &shared, ask, &services).await?;
+        let broker_up = hub.as_ref().filter(|_| to_hub).map(Hub::broker_up);
         let near = hub.as_ref().and_then(Hub::near).cloned();
         if let Some(near) = near.clone() {
             shared
@@ -148,7 +153,8 @@ impl App {
             .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
         let silent = health::silent_after(health_every);
         discovery::announce(&config, &shared.outbox, &shared.live, silent)?;
-        receivers::start(&config, &shared, near, asked, &deliveries)?;
+        let hub_to_hear = receivers::Hearing { near, broker_up };
+        receivers::start(&config, &shared, hub_to_hear, asked, &deliveries)?;
 
         if let Some(address) = config.web.listen {
             let handles = web::Handles {
@@ -310,14 +316,14 @@ async fn start_hub(
     config: &mut Config,
     site: &SiteId,
     desk: areas::Desk,
-    stills: &Stills,
+    shared: &Shared,
     asked: mpsc::Sender<HubCommand>,
     tasks: &Tasks,
 ) -> anyhow::Result<Option<Hub>> {
     let Some(hub_config) = &config.hub else {
         return Ok(None);
     };
-    let stills = stills.clone();
+    let (stills, board) = (shared.stills.clone(), shared.board.clone());
     let local = hub::Local {
         site: site.clone(),
         stills: Arc::new(move |camera| stills.ask(camera)),
@@ -334,8 +340,20 @@ async fn start_hub(
         near: config.mqtt.is_some() && hub_config.broker.is_none(),
         objects: (config.upload.is_some() && hub_config.store.is_none())
             .then(|| config.data_dir.join("objects")),
+        trouble: Arc::new({
+            let board = board.clone();
+            move |sentences: &[String]| board.troubles("hub", sentences)
+        }),
     };
-    let hub = Hub::start(hub_config, Some(local), tasks).await?;
+    let hub = match Hub::start(hub_config, Some(local), tasks).await {
+        Ok(hub) => hub,
+        // The cameras are watched all the same.
+        Err(error) => {
+            tracing::error!("{error}; the hub is not there until the next start");
+            board.troubles("hub", &[error.to_string()]);
+            return Ok(None);
+        }
+    };
     if config.mqtt.is_none() {
         config.mqtt = hub.mqtt(site);
     }

@@ -76,7 +76,7 @@ use crate::{
     diary::Diary,
     flow::{CameraId, Mode, Rendition, StreamRole},
     infer::Infer,
-    ingest::{Receiving, RtspSource},
+    ingest::{Receiving, RtspSource, turned_sink},
     outbox::{Outbox, sinks::LiveState},
 };
 
@@ -149,6 +149,7 @@ impl Camera {
     ) -> Self {
         let (camera, lanes) = Self::jobs(&config, mode, shared, workers, tasks);
         let id = camera.id.clone();
+        let rotate = config.rotate;
         for (role, source) in [
             (StreamRole::Sub, Some(config.source)),
             (StreamRole::Main, config.main),
@@ -165,9 +166,8 @@ impl Camera {
                     "main"
                 }
             );
-            camera
-                .sources
-                .spawn(&name, source.run(Box::new(feed), stop));
+            let sink = turned_sink(Box::new(feed), rotate);
+            camera.sources.spawn(&name, source.run(sink, stop));
         }
         camera
     }

@@ -41,6 +41,10 @@ pub(super) fn report(shared: &Shared, heartbeats: &Heartbeats) -> Health {
     );
     let (stalled, hanging) = (heartbeats.overdue(), heartbeats.hanging());
     health.problems = problems(health.clock, outbox.disk_problem(), &stalled, &hanging);
+    health.problems.extend(outbox.ageing_problems());
+    health
+        .problems
+        .extend(board.troubles.values().flatten().cloned());
     health.ok = board.healthy() && health.problems.is_empty();
     health.cameras = std::mem::take(&mut board.cameras)
         .into_iter()

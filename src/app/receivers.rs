@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::own_hub::OwnHub;
 use crate::{
@@ -13,21 +13,29 @@ use crate::{
     outbox::sinks::{self, HubCommand, MqttSink, NtfySink, Sink, WebhookSink},
 };
 
-/// Connects the outbox to what the configuration names, and to the hub in this program where it is `near`. What receivers ask for
+/// How the hub in this program hears the box.
+pub(super) struct Hearing {
+    /// In this program.
+    pub(super) near: Option<Near>,
+    /// By its own broker, while that says that it is there.
+    pub(super) broker_up: Option<watch::Receiver<bool>>,
+}
+
+/// Connects the outbox to what the configuration names, and to the hub in this program as `hub` says. What receivers ask for
 /// goes to `asked`.
 pub(super) fn start(
     config: &Config,
     Shared { outbox, live, .. }: &Shared,
-    near: Option<Near>,
+    hub: Hearing,
     asked: mpsc::Sender<HubCommand>,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
     let mut receivers: Vec<Arc<dyn Sink>> = Vec::new();
-    if let Some(near) = near {
+    if let Some(near) = hub.near {
         receivers.push(Arc::new(OwnHub(near)));
     }
     if let Some(mqtt) = &config.mqtt {
-        let sink = MqttSink::start(tasks, mqtt, outbox, live.clone(), asked)?;
+        let sink = MqttSink::start_when(tasks, mqtt, outbox, live.clone(), asked, hub.broker_up)?;
         receivers.push(Arc::new(sink));
     }
     if let Some(webhook) = &config.webhook {

@@ -34,13 +34,17 @@ pub struct BoardView {
     pub names: BTreeMap<CameraId, String>,
     /// Sinks (`mqtt`, `upload`) and the `disk`, by name.
     pub parts: BTreeMap<&'static str, PartStatus>,
+    /// What is wrong with programs inside this one, such as the `hub`, in whole sentences.
+    pub troubles: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl BoardView {
     /// Whether nothing is wrong; a suspended camera is not wrong.
     #[must_use]
     pub fn healthy(&self) -> bool {
-        self.cameras.values().all(|c| c.problem.is_none()) && self.parts.values().all(|p| p.up)
+        self.cameras.values().all(|c| c.problem.is_none())
+            && self.parts.values().all(|p| p.up)
+            && self.troubles.values().all(Vec::is_empty)
     }
 }
 
@@ -75,6 +79,11 @@ impl Board {
         };
         let mut view = self.0.lock();
         view.parts.insert(name, status.clone()) != Some(status)
+    }
+
+    /// Writes what is wrong with `name`; nothing where all is well.
+    pub fn troubles(&self, name: &'static str, sentences: &[String]) {
+        self.0.lock().troubles.insert(name, sentences.to_vec());
     }
 
     /// All of it now.

@@ -247,7 +247,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        flow::{Codec, IncidentId, Label, MediaTime, NormRect, Size, StreamFormat},
+        flow::{Codec, IncidentId, Label, MediaTime, NormRect, Size, StreamFormat, Turn},
         testing::models::Painter,
     };
 
@@ -259,6 +259,7 @@ mod tests {
         let format = Arc::new(StreamFormat {
             codec: Codec::H264,
             size: Size::new(64, 48),
+            turn: Turn::NONE,
             codec_data: Bytes::new(),
             codec_name: "H.264".to_owned(),
             caps: String::new(),

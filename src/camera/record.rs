@@ -35,9 +35,13 @@ pub struct Record {
     entry: ClipEntry,
     stages: StageCpu,
     bytes: u64,
-    /// Clips that are encoded again: all of them where there is a privacy mask, else those of H.265 for browsers.
+    /// Clips that are encoded again: all of them where there is a privacy mask or pictures of a codec that has no place in a
+    /// clip, else those of H.265 for browsers.
     transcode: Option<Transcode>,
-    masked: bool,
+    /// The watched stream has no clip as it comes.
+    encoded: bool,
+    /// For a transcoder that is wanted later: a recording's codec is known when its first packet comes.
+    config: Option<CameraConfig>,
     /// Whether the watched stream is H.265, once a packet has been seen.
     h265: Option<bool>,
     mode: Mode,
@@ -52,7 +56,10 @@ impl Record {
             Route::Inline(Box::new(transcoder))
         });
         let entry = ClipEntry::new(&config.id, shared);
-        Self::with(config, mode, shared, route, entry)
+        Self {
+            config: Some(config.clone()),
+            ..Self::with(config, mode, shared, route, entry)
+        }
     }
 
     /// The same, with what it transcodes sent along `route`.
@@ -88,7 +95,8 @@ impl Record {
             stages: shared.stages.clone(),
             bytes: 0,
             transcode: route.map(|route| Transcode::new(route, &config.clip)),
-            masked,
+            encoded: masked,
+            config: None,
             h265: None,
             mode,
         }
@@ -99,6 +107,9 @@ impl Record {
         self.bytes += packet.data.len() as u64;
         if self.mode == Mode::Disarmed {
             return;
+        }
+        if packet.stream == StreamRole::Sub && !packet.format.codec.fits_cmaf() {
+            self.encode_all();
         }
         if packet.stream == StreamRole::Main && packet.key {
             self.pictures.main_keyframe(packet);
@@ -113,10 +124,27 @@ impl Record {
         if packet.stream == StreamRole::Sub {
             let h265 = packet.format.codec == Codec::H265;
             self.h265 = Some(h265);
-            if self.masked || h265 {
+            if self.encoded || h265 {
                 self.on_transcode(|transcode| transcode.packet(packet));
             }
         }
+    }
+
+    /// Encodes the clips of a recording from now on, whose pictures have no place in one.
+    fn encode_all(&mut self) {
+        let Some(config) = self.config.take().filter(|_| !self.encoded) else {
+            return;
+        };
+        self.on_streams(|role, recorder| match role {
+            StreamRole::Sub => recorder.finish(),
+            StreamRole::Main => Vec::new(),
+        });
+        self.on_transcode(Transcode::finish);
+        self.streams.retain(|(role, _)| *role != StreamRole::Sub);
+        let transcoder = Transcoder::new(Rendition::Sub, &config, self.stages.clone());
+        let route = Route::Inline(Box::new(transcoder));
+        self.transcode = Some(Transcode::new(route, &self.clip));
+        self.encoded = true;
     }
 
     /// Follows a change of an incident. Its alert is already safe.
@@ -160,7 +188,7 @@ impl Record {
             Ok(dir) => {
                 let (id, start) = (incident.id, incident.start);
                 self.on_streams(|_, recorder| recorder.start(id, dir.clone(), start));
-                if self.masked || self.h265.is_none_or(|h265| h265) {
+                if self.encoded || self.h265.is_none_or(|h265| h265) {
                     self.on_transcode(|transcode| transcode.start(id, dir, start));
                 }
             }

@@ -1,5 +1,5 @@
-//! Clips that are encoded again: H.264 beside an H.265 clip, so that every browser plays it, and clips of a camera with a
-//! privacy mask, which is painted in before anything is kept.
+//! Clips that are encoded again: H.264 beside an H.265 clip, so that every browser plays it, clips of a camera with a
+//! privacy mask, which is painted in before anything is kept, and clips of recordings whose codec has no place in CMAF.
 //!
 //! In: the watched stream's packets and the steps of its incidents, in one order. Out: the same events as of any recorder.
 //! Nothing is decoded while no clip is open. No thread, no clock: live, `job` runs it in the preview pool, behind a queue

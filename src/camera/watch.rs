@@ -24,7 +24,7 @@ use crate::{
         MediaTime, Mode, Packet, Track,
     },
     infer::{CameraInfer, Look, Seen, Trigger},
-    ingest::OnDemand,
+    ingest::{DecodeError, OnDemand},
     outbox::sinks::LiveState,
     track::{Tracker, TrackerConfig},
 };
@@ -76,6 +76,8 @@ pub struct Watch {
     /// The clock, for the time a look took since its picture was received.
     clock: Arc<dyn Clock>,
     refusals: Vec<Refusal>,
+    /// Why the last stream could not be decoded at all.
+    undecodable: Option<DecodeError>,
 }
 
 impl Watch {
@@ -122,6 +124,7 @@ impl Watch {
             view: None,
             sightings: Vec::new(),
             refusals: Vec::new(),
+            undecodable: None,
             live: shared.live.clone(),
             stills: shared.stills.clone(),
             metrics: shared.metrics.clone(),
@@ -155,6 +158,7 @@ impl Watch {
         let before = self.decoder.decoded();
         if let Err(error) = self.decoder.push(packet, demand) {
             tracing::warn!(camera = %self.id, %error, "a picture could not be decoded");
+            self.undecodable = Some(error);
         }
         while let Some(frame) = self.decoder.next_frame(self.next_look.unwrap_or(time)) {
             self.frame(frame);
@@ -365,6 +369,15 @@ impl Watch {
     #[must_use]
     pub fn busy(&self) -> bool {
         self.attentive() || self.open.is_some() || self.eyes.pending()
+    }
+
+    /// Why no picture was ever decoded, if none was.
+    #[must_use]
+    pub fn blind(&self) -> Option<String> {
+        (self.decoder.decoded() == 0).then(|| match &self.undecodable {
+            Some(error) => error.to_string(),
+            None => format!("{} units are damaged", self.decoder.corrupt()),
+        })
     }
 
     /// Pictures decoded so far.

@@ -28,7 +28,7 @@ use crate::{
         telemetry::Metrics,
     },
     config::{ByteSize, CameraConfig, Config, SourceConfig},
-    flow::{Packet, Problem, StreamFormat, StreamRole},
+    flow::{Packet, Problem, StreamFormat, StreamRole, Turn},
     hub::{self, AccountBook},
     infer::Infer,
     ingest::{self, PacketSink, Receiving, RtspSource, SourceState},
@@ -263,7 +263,7 @@ fn check_camera(
     for (role, suffix, source) in streams {
         let Some(source) = source else { continue };
         let what = format!("camera {}{suffix}", camera.id);
-        match watch(source, role, tasks)? {
+        match watch(source, role, camera.rotate, tasks)? {
             Err(problem) => {
                 findings.problem(&what, &format!("{}: {}", problem.message, problem.hint))?
             }
@@ -359,6 +359,7 @@ impl PacketSink for Scout {
 fn watch(
     source: &SourceConfig,
     role: StreamRole,
+    rotate: Turn,
     tasks: &Tasks,
 ) -> anyhow::Result<Result<Shown, Problem>> {
     let (sender, signs) = mpsc::channel();
@@ -366,7 +367,8 @@ fn watch(
     let token = scouting.token().clone();
     let stages = StageCpu::default();
     let rtsp = RtspSource::new(source.clone(), role, SystemClock::start(), stages.clone());
-    scouting.spawn("check", rtsp.run(Box::new(Scout(sender)), token));
+    let sink = ingest::turned_sink(Box::new(Scout(sender)), rotate);
+    scouting.spawn("check", rtsp.run(sink, token));
     let deadline = Instant::now() + CAMERA_PATIENCE;
     let mut packets: Vec<Packet> = Vec::new();
     let mut begun = Duration::ZERO;

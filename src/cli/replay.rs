@@ -243,7 +243,7 @@ impl Replay<'_> {
         let mut end = MediaTime::ZERO;
         while let Some(packet) = source.next_packet()? {
             received += 1;
-            let size = packet.format.size;
+            let size = packet.format.shown_size();
             end = end.max(packet.time + packet.duration.unwrap_or_default());
             clock.advance_to(packet.arrived);
             if self.mot.is_some() {
@@ -322,6 +322,13 @@ impl Replay<'_> {
                 summary.upload_bytes,
                 summary.source_bytes,
             )?;
+        }
+        if let Some(why) = pipeline.watch().blind() {
+            let format = source.format();
+            anyhow::bail!(
+                "{name}: nothing was watched, for no picture of this {} video could be decoded: {why}",
+                format.codec_name
+            );
         }
         Ok(())
     }

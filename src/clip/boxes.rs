@@ -1,5 +1,7 @@
 //! ISO base media file format boxes as bytes: a length, a four-letter type, then the content.
 
+use crate::flow::{Size, Turn};
+
 /// Writes big-endian fields and nested boxes into memory.
 #[derive(Debug, Default)]
 pub(super) struct BoxWriter(Vec<u8>);
@@ -74,10 +76,14 @@ impl BoxWriter {
         });
     }
 
-    /// The unity transformation matrix of `mvhd` and `tkhd`.
-    pub(super) fn unity_matrix(&mut self) {
-        for value in [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000] {
-            self.u32(value);
+    /// The transformation matrix of `mvhd` and `tkhd` (ISO/IEC 14496-12, 8.3.2) that turns pictures of such a size.
+    pub(super) fn matrix(&mut self, turn: Turn, size: Size) {
+        const ONE: i32 = 0x1_0000;
+        let [a, b, c, d] = turn.matrix().map(|sign| ONE * i32::from(sign));
+        let (right, down) = turn.shift(size.width, size.height);
+        let fixed = |pixels: u32| (pixels << 16).cast_signed();
+        for value in [a, b, 0, c, d, 0, fixed(right), fixed(down), 0x4000_0000] {
+            self.i32(value);
         }
     }
 }

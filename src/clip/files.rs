@@ -1,21 +1,15 @@
 //! Files that are whole or not there at all, even after a power cut.
 //!
-//! In: a path and its content. Out: the file under its name, its content and its name both synced to disk. It is
+//! In: a path and its content. Out: the file under its name, its content and its name both on disk. It is
 //! written beside its place under a name by which the outbox finds and removes it at its next start.
 
-use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::ClipError;
-
-/// Unfinished files are called `.NAME.part`.
-const UNFINISHED: &str = ".part";
+use crate::base::durable::{self, Flush};
 
 /// Content in pieces, so that coded pictures need not be copied together.
 #[derive(Debug, Clone)]
@@ -49,54 +43,16 @@ impl From<Vec<Bytes>> for Content {
 /// When the disk is full or refuses; then nothing stands at `path` that did not stand there before.
 pub(super) fn write(path: &Path, content: &Content) -> Result<(), ClipError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    make_folder(folder).map_err(|e| ClipError::writing(folder, content.bytes, e))?;
-    let unfinished = unfinished(path);
-    let written = write_unfinished(&unfinished, content)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .and_then(|()| sync_folder(folder));
-    written.map_err(|e| {
-        // Room matters more than a trace; if even this fails, the outbox finds it at the next start.
-        let _ = fs::remove_file(&unfinished);
-        ClipError::writing(path, content.bytes, e)
-    })
-}
-
-fn unfinished(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}{UNFINISHED}"))
-}
-
-fn write_unfinished(path: &Path, content: &Content) -> io::Result<()> {
-    let mut writer = BufWriter::with_capacity(64 * 1024, File::create(path)?);
-    for chunk in &content.chunks {
-        writer.write_all(chunk)?;
-    }
-    writer
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Makes `folder` and its missing parents, each entered in its own parent on disk.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    let parent = folder.parent().unwrap_or(Path::new("."));
-    make_folder(parent)?;
-    match fs::create_dir(folder) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists || !folder.is_dir() => Err(e),
-        _ if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
-        _ => sync_folder(parent),
-    }
+    durable::make_dir(folder).map_err(|e| ClipError::writing(folder, content.bytes, e))?;
+    let pieces = content.chunks.iter().map(AsRef::as_ref);
+    durable::write_pieces(path, pieces, Flush::Yes)
+        .map_err(|e| ClipError::writing(path, content.bytes, e))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn content() -> Content {
@@ -127,7 +83,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("00001.m4s");
         // The one device that is always full.
-        std::os::unix::fs::symlink("/dev/full", unfinished(&path)).unwrap();
+        std::os::unix::fs::symlink("/dev/full", durable::unfinished(&path)).unwrap();
         let error = write(&path, &content()).unwrap_err();
         assert!(
             matches!(error, ClipError::DiskFull { needed: 16, .. }),

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::{ClipError, boxes::BoxWriter};
-use crate::flow::{Codec, StreamFormat};
+use crate::flow::{Codec, StreamFormat, Turn};
 
 /// Ticks in a second.
 pub(super) const TIMESCALE: u32 = 90_000;
@@ -96,7 +96,7 @@ pub(super) fn init(format: &StreamFormat) -> Result<Vec<u8>, ClipError> {
             w.u32(0x1_0000); // rate 1
             w.u16(0x100); // volume 1
             w.zeros(10);
-            w.unity_matrix();
+            w.matrix(Turn::NONE, format.size);
             w.zeros(24);
             w.u32(TRACK + 1); // next track
         });
@@ -107,7 +107,7 @@ pub(super) fn init(format: &StreamFormat) -> Result<Vec<u8>, ClipError> {
                 w.u32(TRACK);
                 w.zeros(8); // reserved, duration
                 w.zeros(16); // reserved, layer, group, volume
-                w.unity_matrix();
+                w.matrix(format.turn, format.size);
                 w.u32(u32::from(width) << 16);
                 w.u32(u32::from(height) << 16);
             });
@@ -242,6 +242,28 @@ mod tests {
             let mut odd = StreamFormat::clone(&h264);
             odd.size = size;
             assert!(refused(odd).contains("how large"), "{size:?}");
+        }
+    }
+
+    #[test]
+    fn the_track_header_says_how_pictures_are_turned() {
+        let plain = format(Codec::H264, Size::new(640, 360));
+        for (degrees, matrix) in [
+            (0, [1, 0, 0, 1, 0, 0]),
+            (90, [0, 1, -1, 0, 360, 0]),
+            (180, [-1, 0, 0, -1, 640, 360]),
+            (270, [0, -1, 1, 0, 0, 640]),
+        ] {
+            let mut turned = StreamFormat::clone(&plain);
+            turned.turn = Turn::clockwise(degrees).unwrap();
+            let header = init(&turned).unwrap();
+            let tkhd = header.windows(4).position(|w| w == b"tkhd").unwrap();
+            let number = |n: usize| {
+                let at = tkhd + 44 + 4 * n;
+                i32::from_be_bytes(header[at..at + 4].try_into().unwrap()) >> 16
+            };
+            assert_eq!([0, 1, 3, 4, 6, 7].map(number), matrix, "{degrees}");
+            assert_eq!([9, 10].map(number), [640, 360], "the size is that before");
         }
     }
 

@@ -7,7 +7,7 @@ use mp4_atom::{Any, ReadFrom};
 
 use crate::{
     config::ClipConfig,
-    flow::{Codec, MediaTime, Packet, Size, StreamFormat, StreamRole},
+    flow::{Codec, MediaTime, Packet, Size, StreamFormat, StreamRole, Turn},
 };
 
 /// Seconds as media time.
@@ -21,6 +21,7 @@ pub(crate) fn format(codec: Codec, size: Size) -> Arc<StreamFormat> {
     Arc::new(StreamFormat {
         codec,
         size,
+        turn: Turn::NONE,
         codec_data: Bytes::from_static(if fits { b"\x01\x64\x00\x1f\xff" } else { b"" }),
         codec_name: if fits { "H.264" } else { "Motion JPEG" }.to_owned(),
         caps: String::new(),

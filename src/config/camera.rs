@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::Serialize;
 
 use super::{ByteSize, Secret, keys};
-use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon};
+use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon, Turn};
 
 /// One camera.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +26,8 @@ pub struct CameraConfig {
     pub decoder: DecoderChoice,
     /// What to look for, motion and where.
     pub detect: DetectConfig,
+    /// How pictures are turned before anything looks at them or keeps them.
+    pub rotate: Turn,
     /// When incidents end and what is recorded.
     pub incident: IncidentConfig,
     /// Clip cutting.

@@ -11,7 +11,7 @@ use super::{
     places,
     read::Section,
 };
-use crate::flow::{CameraId, Label, Mode};
+use crate::flow::{CameraId, Label, Mode, Turn};
 
 /// The cameras; at least one, unless there is a hub for those of other boxes.
 pub(super) fn cameras(root: &Section<'_>, has_hub: bool) -> Vec<CameraConfig> {
@@ -112,6 +112,7 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         ],
         DecoderChoice::Auto,
     );
+    let rotate = rotate(&section);
     let detect = detect(&section);
     let incident = incident(section.section("incident"));
     let privacy_mask = section.polygons("privacy_mask");
@@ -125,6 +126,7 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         mode,
         wake_within,
         decoder,
+        rotate,
         detect,
         incident,
         clip,
@@ -134,6 +136,22 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
 
 /// A camera that sends nothing for this long counts as stalled.
 pub(super) const STALL_AFTER: Duration = Duration::from_secs(10);
+
+/// How a camera that hangs on its side, or upside down, is turned.
+fn rotate(section: &Section<'_>) -> Turn {
+    let Some(degrees) = section.number("rotate", 0.0, 270.0) else {
+        return Turn::NONE;
+    };
+    Turn::clockwise(degrees as u32)
+        .filter(|_| degrees.fract() == 0.0)
+        .unwrap_or_else(|| {
+            section.problem(
+                "rotate",
+                "turns by quarters: write 90, 180 or 270 (degrees, clockwise)",
+            );
+            Turn::NONE
+        })
+}
 
 /// How both streams of a camera are reached.
 struct Access {

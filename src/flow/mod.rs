@@ -15,6 +15,7 @@ mod segment;
 mod status;
 mod time;
 mod track;
+mod turn;
 
 pub use detection::{Clothes, Detection, Label};
 pub use frame::{ColourMatrix, ColourRange, Frame, PixelLayout, Plane};
@@ -31,3 +32,4 @@ pub use segment::{MediaFile, MediaKind, Rendition};
 pub use status::{CameraState, Problem, Rung};
 pub use time::{ClockState, MediaTime, WallTime};
 pub use track::{Track, TrackState};
+pub use turn::Turn;

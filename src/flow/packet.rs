@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{MediaTime, Size};
+use super::{MediaTime, Size, Turn};
 
 /// Which of a camera's streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,8 +39,10 @@ impl Codec {
 pub struct StreamFormat {
     /// Coding.
     pub codec: Codec,
-    /// Picture size in pixels, as the stream says.
+    /// Size of the coded picture in pixels, as the stream says.
     pub size: Size,
+    /// How the picture is turned before anybody looks at it.
+    pub turn: Turn,
     /// The payload of the `avcC` or `hvcC` box (ISO/IEC 14496-15); empty for [`Codec::Other`].
     pub codec_data: Bytes,
     /// The codec's name for people, such as "H.264" or "MPEG-4 part 2".
@@ -49,13 +51,18 @@ pub struct StreamFormat {
     pub caps: String,
 }
 
+impl StreamFormat {
+    /// Size of the picture as it is looked at, in pixels.
+    #[must_use]
+    pub fn shown_size(&self) -> Size {
+        self.turn.size(self.size)
+    }
+}
+
 impl fmt::Debug for StreamFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {}x{}",
-            self.codec_name, self.size.width, self.size.height
-        )
+        let size = self.shown_size();
+        write!(f, "{} {}x{}", self.codec_name, size.width, size.height)
     }
 }
 

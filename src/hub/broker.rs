@@ -1,62 +1,63 @@
 //! The hub's broker: Debian's mosquitto as a child, with a configuration that we write.
 //!
-//! In: users and where to listen. Out: a running broker, started anew when it dies, ended with us. Each site may write below
-//! its own topics and nothing else; what is queued and retained survives restarts.
+//! In: users and where to listen. Out: a running broker, started again when it dies or its port becomes free, ended with us.
+//! Each site may write what boxes say below its own topics and nothing else; what is queued and retained survives restarts.
 
 use std::{
     fmt::Write as _,
+    fs::Permissions,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
+    sync::watch,
     time::{Instant, sleep, timeout},
 };
 
 use super::{
-    HubError,
+    HubError, doors,
     keys::{HOUSE_USER, HUB_USER, Keys, write_private},
+    parts::{Part, Parts, Restarts},
 };
-use crate::base::{backoff::Backoff, tasks::Tasks};
+use crate::base::{
+    durable,
+    seldom::{Sum, Tally},
+    tasks::Tasks,
+};
 
 /// Largest message: a picture of full quality.
-const LARGEST: u32 = 4_000_000;
-/// Messages kept for a receiver that is away.
+const LARGEST: u32 = 2_000_000;
+/// Messages on their way to one receiver.
+const IN_FLIGHT: u32 = 20;
+/// Messages kept for a receiver that is away ...
 const QUEUED: u32 = 20_000;
+/// ... and their bytes.
+const QUEUED_BYTES: u32 = 50_000_000;
 /// How long it may take to listen.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
 /// How long it may take to write its state when it is stopped.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
-/// One that has run for this long was a good one.
-const GOOD_AFTER: Duration = Duration::from_secs(30);
+/// Lines of one kind are handed on at most this often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// Where Debian keeps it, which is not on every user's path.
 const PLACES: [&str; 2] = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"];
 
-/// Writes the configuration into `dir`, starts the broker on `listen` and keeps it running until `tasks` stop. Returns once it
-/// listens.
-///
-/// # Errors
-/// When it is not installed, or does not start.
-pub(super) async fn start(
-    dir: &Path,
-    listen: SocketAddr,
-    keys: &Keys,
-    tasks: &Tasks,
-) -> Result<(), HubError> {
-    let config = prepare(dir, listen, keys).await?;
-    let keeper = Keeper {
-        program: program(),
-        config,
-        listen,
-        tasks: tasks.clone(),
-    };
-    let child = keeper.spawn()?;
-    tasks.spawn("broker", keeper.clone().keep(child));
-    keeper.listens().await
+/// Keeps a broker running for as long as it can.
+pub(super) struct Broker {
+    pub(super) dir: PathBuf,
+    pub(super) listen: SocketAddr,
+    pub(super) keys: Arc<Keys>,
+    pub(super) parts: Parts,
+    /// Whether it listens: who has a password for it waits for that, so that no stranger on the same port gets it.
+    pub(super) up: watch::Sender<bool>,
+    pub(super) tasks: Tasks,
 }
 
 fn program() -> &'static str {
@@ -81,53 +82,26 @@ pub(super) fn is_installed() -> Result<(), HubError> {
         .map_err(|error| HubError::Broker(error.to_string()))
 }
 
-/// Writes configuration, users and rights; the configuration's path.
-async fn prepare(dir: &Path, listen: SocketAddr, keys: &Keys) -> Result<PathBuf, HubError> {
-    std::fs::create_dir_all(dir).map_err(|error| HubError::file(dir, error))?;
-    let passwords: String = keys
-        .users()
-        .fold(String::new(), |mut text, (user, secret)| {
-            let _ = writeln!(text, "{user}:{}", secret.expose());
-            text
-        });
-    let file = dir.join("passwords");
-    write_private(&file, passwords.as_bytes())?;
-    // Hashes them where they are; as arguments they would be there for every user of the machine to read.
-    let hashed = Command::new("mosquitto_passwd")
-        .arg("-U")
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .await;
-    match hashed {
-        Ok(status) if status.success() => {}
-        Ok(status) => {
-            return Err(HubError::Broker(format!(
-                "mosquitto_passwd ended with {status}"
-            )));
-        }
-        Err(error) => return Err(HubError::Broker(format!("mosquitto_passwd: {error}"))),
-    }
-    write_private(&dir.join("rights"), rights(keys).as_bytes())?;
-    let config = dir.join("mosquitto.conf");
-    write_private(&config, configuration(dir, listen).as_bytes())?;
-    Ok(config)
-}
-
-/// Who may read and write what.
+/// Who may read and write what. A site writes what boxes say and reads what is said to it: nothing that it sends itself
+/// waits for it, so that its queues stay small.
 fn rights(keys: &Keys) -> String {
     let mut text = format!(
-        "user {HUB_USER}\ntopic readwrite lares/#\n\n\
+        "user {HUB_USER}\ntopic readwrite lares/#\ntopic readwrite homeassistant/device/#\n\n\
          user {HOUSE_USER}\ntopic read lares/#\ntopic write lares/+/+/mode/set\ntopic write lares/+/command\n\
          topic readwrite homeassistant/#\n"
     );
     for site in keys.sites() {
         let _ = write!(
             text,
-            "\nuser {site}\ntopic readwrite lares/{site}/#\ntopic readwrite homeassistant/device/{site}/#\n\
-             topic read homeassistant/status\n"
+            "\nuser {site}\ntopic readwrite lares/{site}/status\ntopic readwrite lares/{site}/health\n"
+        );
+        for what in ["status", "mode", "person", "motion", "snapshot", "incident"] {
+            let _ = writeln!(text, "topic write lares/{site}/+/{what}");
+        }
+        let _ = write!(
+            text,
+            "topic read lares/{site}/command\ntopic read lares/{site}/+/mode/set\n\
+             topic write homeassistant/device/{site}/+/config\ntopic read homeassistant/status\n"
         );
     }
     text
@@ -153,7 +127,9 @@ fn configuration(dir: &Path, listen: SocketAddr) -> String {
          autosave_interval 30\n\
          persistent_client_expiration 14d\n\
          max_packet_size {LARGEST}\n\
+         max_inflight_messages {IN_FLIGHT}\n\
          max_queued_messages {QUEUED}\n\
+         max_queued_bytes {QUEUED_BYTES}\n\
          max_connections 1000\n\
          log_dest stderr\n\
          log_timestamp false\n\
@@ -162,83 +138,129 @@ fn configuration(dir: &Path, listen: SocketAddr) -> String {
     )
 }
 
-/// Keeps the child running.
-#[derive(Clone)]
-struct Keeper {
-    program: &'static str,
-    config: PathBuf,
-    listen: SocketAddr,
-    tasks: Tasks,
-}
-
-impl Keeper {
-    /// Starts it so that it ends with us, even when we are killed.
-    fn spawn(&self) -> Result<Child, HubError> {
-        let start = |mut command: Command| {
-            command
-                .arg("-c")
-                .arg(&self.config)
-                // Ours: mosquitto would tell the service manager that it is ready.
-                .env_remove("NOTIFY_SOCKET")
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::piped())
-                .kill_on_drop(true)
-                .spawn()
-        };
-        let mut guarded = Command::new("setpriv");
-        guarded.args(["--pdeathsig", "TERM", self.program]);
-        start(guarded)
-            .or_else(|_| start(Command::new(self.program)))
-            .map_err(|error| HubError::Broker(error.to_string()))
+impl Broker {
+    /// Runs it, and starts it again when it ends, until `tasks` stop.
+    pub(super) async fn run(self) {
+        let stop = self.tasks.token().clone();
+        let mut restarts = Restarts::new();
+        loop {
+            let begun = tokio::select! {
+                () = stop.cancelled() => return,
+                begun = self.begin() => begun,
+            };
+            let problem = match begun {
+                Err(error) => error,
+                Ok(mut child) => {
+                    restarts.begins();
+                    self.parts.set(Part::Broker, None);
+                    self.up.send_replace(true);
+                    let ended = tokio::select! {
+                        status = child.wait() => status,
+                        () = stop.cancelled() => {
+                            end(&mut child).await;
+                            return;
+                        }
+                    };
+                    self.up.send_replace(false);
+                    HubError::BrokerEnded(how(ended))
+                }
+            };
+            self.parts.set(Part::Broker, Some(problem.to_string()));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(restarts.wait()) => {}
+            }
+        }
     }
 
-    async fn listens(&self) -> Result<(), HubError> {
+    /// A broker that listens.
+    async fn begin(&self) -> Result<Child, HubError> {
+        // It takes its port itself: one that is in use is told before it tries.
+        drop(doors::BROKER.open(self.listen).await?);
+        let config = self.prepare().await?;
+        let mut child = spawn(&config)?;
+        if let Some(said) = child.stderr.take() {
+            self.tasks.spawn("broker log", hear(said));
+        }
         let until = Instant::now() + STARTS_WITHIN;
         while tokio::net::TcpStream::connect(self.listen).await.is_err() {
+            if let Ok(Some(status)) = child.try_wait() {
+                return Err(HubError::BrokerEnded(status.to_string()));
+            }
             if Instant::now() > until {
-                return Err(HubError::Broker(format!(
-                    "it does not listen on {}",
-                    self.listen
-                )));
+                end(&mut child).await;
+                let reason = format!("it does not listen on {}", self.listen);
+                return Err(HubError::Broker(reason));
             }
             sleep(Duration::from_millis(50)).await;
         }
-        Ok(())
+        Ok(child)
     }
 
-    async fn keep(self, mut child: Child) {
-        let stop = self.tasks.token().clone();
-        let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
-        loop {
-            let began = Instant::now();
-            if let Some(said) = child.stderr.take() {
-                self.tasks.spawn("broker log", hear(said));
+    /// Writes configuration, users and rights; the configuration's path.
+    async fn prepare(&self) -> Result<PathBuf, HubError> {
+        let dir = &self.dir;
+        let failed = |error| HubError::file(dir, error);
+        durable::make_dir(dir).map_err(failed)?;
+        // What it writes there itself follows the umask of the process.
+        std::fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(failed)?;
+        let passwords: String =
+            self.keys
+                .users()
+                .fold(String::new(), |mut text, (user, secret)| {
+                    let _ = writeln!(text, "{user}:{}", secret.expose());
+                    text
+                });
+        let file = dir.join("passwords");
+        write_private(&file, passwords.as_bytes())?;
+        // Hashes them where they are; as arguments they would be there for every user of the machine to read.
+        let hashed = Command::new("mosquitto_passwd")
+            .arg("-U")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .await;
+        match hashed {
+            Ok(status) if status.success() => {}
+            Ok(status) => {
+                return Err(HubError::Broker(format!(
+                    "mosquitto_passwd ended with {status}"
+                )));
             }
-            let ended = tokio::select! {
-                status = child.wait() => status,
-                () = stop.cancelled() => {
-                    end(&mut child).await;
-                    return;
-                }
-            };
-            let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
-            tracing::warn!("the hub's broker mosquitto has ended ({how}); it is started anew");
-            if began.elapsed() >= GOOD_AFTER {
-                backoff.reset();
-            }
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = sleep(backoff.wait()) => {}
-                }
-                match self.spawn() {
-                    Ok(new) => break child = new,
-                    Err(error) => tracing::error!("{error}"),
-                }
-            }
+            Err(error) => return Err(HubError::Broker(format!("mosquitto_passwd: {error}"))),
         }
+        write_private(&dir.join("rights"), rights(&self.keys).as_bytes())?;
+        let config = dir.join("mosquitto.conf");
+        write_private(&config, configuration(dir, self.listen).as_bytes())?;
+        Ok(config)
     }
+}
+
+/// Starts it so that it ends with us, even when we are killed.
+fn spawn(config: &Path) -> Result<Child, HubError> {
+    let start = |mut command: Command| {
+        command
+            .arg("-c")
+            .arg(config)
+            // Ours: mosquitto would tell the service manager that it is ready.
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+    };
+    let mut guarded = Command::new("setpriv");
+    guarded.args(["--pdeathsig", "TERM", program()]);
+    start(guarded)
+        .or_else(|_| start(Command::new(program())))
+        .map_err(|error| HubError::Broker(error.to_string()))
+}
+
+fn how(ended: std::io::Result<ExitStatus>) -> String {
+    ended.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
 /// Asks it to write its state and end.
@@ -254,15 +276,22 @@ async fn end(child: &mut Child) {
     }
 }
 
-/// Hands on what it says.
+/// Hands on what it says; a client can make it say much.
 async fn hear(said: impl AsyncRead + Unpin) {
     let mut lines = BufReader::new(said).lines();
+    let tally = Tally::new(TELL_EVERY);
     while let Ok(Some(line)) = lines.next_line().await {
         // It says so at each start; in a container there may be no other user.
         if line.contains("should not be run as root") {
             tracing::debug!("mosquitto: {line}");
-        } else {
-            tracing::warn!("mosquitto: {line}");
+            continue;
+        }
+        let kind: String = line
+            .chars()
+            .take_while(|c| !c.is_ascii_digit() && *c != ':')
+            .collect();
+        if let Some(Sum { count, last, .. }) = tally.count(&kind, &line) {
+            tracing::warn!(lines = count, "mosquitto: {last}");
         }
     }
 }
@@ -280,8 +309,17 @@ mod tests {
         let of_a = text.split("user a\n").nth(1).unwrap();
         let of_a = of_a.split("\nuser ").next().unwrap();
         insta::assert_snapshot!(of_a, @r"
-        topic readwrite lares/a/#
-        topic readwrite homeassistant/device/a/#
+        topic readwrite lares/a/status
+        topic readwrite lares/a/health
+        topic write lares/a/+/status
+        topic write lares/a/+/mode
+        topic write lares/a/+/person
+        topic write lares/a/+/motion
+        topic write lares/a/+/snapshot
+        topic write lares/a/+/incident
+        topic read lares/a/command
+        topic read lares/a/+/mode/set
+        topic write homeassistant/device/a/+/config
         topic read homeassistant/status
         ");
         assert!(!configuration(dir.path(), ([127, 0, 0, 1], 1).into()).contains("anonymous true"));

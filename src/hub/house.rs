@@ -15,14 +15,18 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 use crate::{
-    flow::{CameraId, Mode, Rung, SiteId, WallTime},
-    wire::{Health, IncidentMessage},
+    flow::{CameraId, ClockState, Mode, Rung, SiteId, WallTime},
+    wire::{Health, IncidentMessage, range::MOST_CAMERAS},
 };
 
 /// News that a slow listener may be behind before it has to ask anew.
 const BEHIND: usize = 256;
-/// Cameras of one site that are remembered; more are not real ones.
-const MOST_CAMERAS: usize = 256;
+/// Bytes of pictures of one site that are remembered: its oldest go.
+const MOST_PICTURES: usize = 24_000_000;
+/// A box's clock and ours may differ by this much.
+const CLOCK_OFF_MS: i64 = 10 * 60 * 1000;
+/// What a box said about the time counts for this long.
+const CLOCKS_KNOWN: Duration = Duration::from_secs(3 * 3600);
 /// A box may be this much late with its report.
 const LATE: Duration = Duration::from_secs(60);
 
@@ -43,7 +47,8 @@ struct Camera {
     mode: Option<Mode>,
     person: bool,
     motion: bool,
-    picture: Option<Bytes>,
+    /// The last picture, and its place in the order in which they came.
+    picture: Option<(u64, Bytes)>,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +62,34 @@ struct Site {
     silent: bool,
     health: Option<Box<Health>>,
     cameras: BTreeMap<CameraId, Camera>,
+    /// Pictures that have come.
+    pictures: u64,
+    /// How far the box's clock was from ours in its last report, where it takes it for right; and when that was.
+    clock: Option<(Instant, i64)>,
+}
+
+impl Site {
+    /// Forgets the oldest pictures of what is too much.
+    fn trim_pictures(&mut self) {
+        let pictures = |site: &Self| -> usize {
+            let all = site
+                .cameras
+                .values()
+                .filter_map(|camera| camera.picture.as_ref());
+            all.map(|(_, jpeg)| jpeg.len()).sum()
+        };
+        while pictures(self) > MOST_PICTURES {
+            let oldest = self
+                .cameras
+                .values_mut()
+                .filter(|camera| camera.picture.is_some())
+                .min_by_key(|camera| camera.picture.as_ref().map(|(at, _)| *at));
+            match oldest {
+                Some(camera) => camera.picture = None,
+                None => return,
+            }
+        }
+    }
 }
 
 /// A site, as the page sees it.
@@ -99,6 +132,8 @@ pub(super) struct HouseView {
     v: u32,
     zone: String,
     now: WallTime,
+    /// What is wrong with the hub itself, in one sentence each.
+    problems: Vec<String>,
     pub(super) sites: Vec<SiteView>,
     pub(super) cameras: Vec<CameraView>,
 }
@@ -109,6 +144,7 @@ pub(super) struct House {
     sites: Arc<Mutex<BTreeMap<SiteId, Site>>>,
     local: Option<SiteId>,
     zone: String,
+    problems: Arc<Mutex<Vec<String>>>,
     news: broadcast::Sender<News>,
 }
 
@@ -127,6 +163,7 @@ impl House {
             sites: Arc::new(Mutex::new(sites)),
             local,
             zone,
+            problems: Arc::default(),
             news: broadcast::channel(BEHIND).0,
         }
     }
@@ -136,8 +173,19 @@ impl House {
         self.news.subscribe()
     }
 
+    /// What is wrong with the hub itself.
+    pub(super) fn trouble(&self, problems: &[String]) {
+        *self.problems.lock() = problems.to_vec();
+        let _ = self.news.send(News::House);
+    }
+
     pub(super) fn local(&self) -> Option<&SiteId> {
         self.local.as_ref()
+    }
+
+    /// Whether this hub is for `site`.
+    pub(super) fn knows_site(&self, site: &SiteId) -> bool {
+        self.sites.lock().contains_key(site)
     }
 
     /// Every site that is heard through the broker.
@@ -170,13 +218,22 @@ impl House {
         }
     }
 
-    fn camera(&self, site: &SiteId, camera: &CameraId, change: impl FnOnce(&mut Camera) -> bool) {
+    /// Changes something of `camera`; false where its site has too many already.
+    fn camera(
+        &self,
+        site: &SiteId,
+        camera: &CameraId,
+        change: impl FnOnce(&mut Camera) -> bool,
+    ) -> bool {
+        let mut taken = true;
         self.change(site, |site| {
             if site.cameras.len() >= MOST_CAMERAS && !site.cameras.contains_key(camera) {
+                taken = false;
                 return false;
             }
             change(site.cameras.entry(camera.clone()).or_default())
         });
+        taken
     }
 
     /// The box is connected, or not.
@@ -192,6 +249,8 @@ impl House {
             if live {
                 let next = health.next_by.map_or(0, |next| next.0 - health.at.0);
                 let next = Duration::from_millis(u64::try_from(next).unwrap_or(0));
+                site.clock = (health.clock == ClockState::Good)
+                    .then(|| (Instant::now(), health.at.0.saturating_sub(now.0)));
                 site.heard = Some((Instant::now(), now));
                 site.due = (!next.is_zero()).then(|| Instant::now() + next + LATE);
                 site.silent = false;
@@ -212,8 +271,8 @@ impl House {
         });
     }
 
-    /// A camera's `status`, `mode`, `person` or `motion`.
-    pub(super) fn word(&self, site: &SiteId, camera: &CameraId, what: &str, word: &str) {
+    /// A camera's `status`, `mode`, `person` or `motion`; false where the site has too many cameras.
+    pub(super) fn word(&self, site: &SiteId, camera: &CameraId, what: &str, word: &str) -> bool {
         self.camera(site, camera, |camera| match what {
             "status" => camera.state.replace(word.to_owned()).as_deref() != Some(word),
             "mode" => {
@@ -223,20 +282,46 @@ impl House {
             "person" => std::mem::replace(&mut camera.person, word == "ON") != (word == "ON"),
             "motion" => std::mem::replace(&mut camera.motion, word == "ON") != (word == "ON"),
             _ => false,
-        });
+        })
     }
 
-    /// A picture of an open incident.
-    pub(super) fn picture(&self, site: &SiteId, camera: &CameraId, jpeg: Bytes) {
-        self.camera(site, camera, |camera| {
-            camera.picture.replace(jpeg).is_none()
+    /// A picture of an open incident; false where the site has too many cameras.
+    pub(super) fn picture(&self, site: &SiteId, camera: &CameraId, jpeg: Bytes) -> bool {
+        let mut taken = true;
+        self.change(site, |site| {
+            if site.cameras.len() >= MOST_CAMERAS && !site.cameras.contains_key(camera) {
+                taken = false;
+                return false;
+            }
+            site.pictures += 1;
+            let number = site.pictures;
+            let known = site.cameras.entry(camera.clone()).or_default();
+            let first = known.picture.replace((number, jpeg)).is_none();
+            site.trim_pictures();
+            first
         });
+        taken
+    }
+
+    /// Whether most boxes that know the time say another one than we: then it is our clock that is wrong. One site's word
+    /// does not count against others.
+    pub(super) fn doubts_our_clock(&self, now: Instant) -> bool {
+        let sites = self.sites.lock();
+        let lately = sites.values().filter_map(|site| {
+            let (at, off) = site.clock?;
+            (now.duration_since(at) < CLOCKS_KNOWN).then_some(off)
+        });
+        let (off, all) = lately.fold((0, 0), |(off, all), ms| {
+            (off + usize::from(ms.abs() > CLOCK_OFF_MS), all + 1)
+        });
+        off * 2 > all
     }
 
     /// The last picture of a camera that was sent.
     pub(super) fn last_picture(&self, site: &SiteId, camera: &CameraId) -> Option<Bytes> {
         let sites = self.sites.lock();
-        sites.get(site)?.cameras.get(camera)?.picture.clone()
+        let (_, jpeg) = sites.get(site)?.cameras.get(camera)?.picture.as_ref()?;
+        Some(jpeg.clone())
     }
 
     /// What people call a camera.
@@ -341,6 +426,7 @@ impl House {
             v: crate::wire::VERSION,
             zone: self.zone.clone(),
             now,
+            problems: self.problems.lock().clone(),
             sites: views.collect(),
             cameras,
         }
@@ -356,10 +442,7 @@ fn problems(health: &Health) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        flow::ClockState,
-        wire::health::{CameraHealth, DiskHealth},
-    };
+    use crate::wire::health::{CameraHealth, DiskHealth};
 
     fn ids() -> (SiteId, CameraId) {
         ("home".parse().unwrap(), "door".parse().unwrap())
@@ -411,6 +494,60 @@ mod tests {
         );
         house.online(&site, false);
         assert_eq!(view(&house)["cameras"][0]["state"], "unknown");
+    }
+
+    #[test]
+    fn a_site_with_many_cameras_and_pictures_is_remembered_in_part() {
+        let (site, door) = ids();
+        let other: SiteId = "annex".parse().unwrap();
+        let house = House::new([site.clone(), other.clone()], None, "UTC".to_owned());
+        house.picture(&site, &door, Bytes::from_static(b"door"));
+        let camera = |n: usize| format!("camera-{n}").parse::<CameraId>().unwrap();
+        let taken = (0..300).filter(|n| {
+            let jpeg = Bytes::from(vec![0; 1_000_000]);
+            house.picture(&other, &camera(*n), jpeg)
+        });
+        assert_eq!(taken.count(), MOST_CAMERAS);
+        assert!(!house.word(&other, &camera(299), "status", "online"));
+        let kept = (0..300).filter_map(|n| house.last_picture(&other, &camera(n)));
+        assert_eq!(kept.map(|jpeg| jpeg.len()).sum::<usize>(), MOST_PICTURES);
+        assert!(
+            house
+                .last_picture(&other, &camera(MOST_CAMERAS - 1))
+                .is_some()
+        );
+        assert_eq!(house.last_picture(&site, &door).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn the_hubs_clock_is_doubted_where_most_boxes_say_another_time() {
+        let sites: Vec<SiteId> = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
+        let house = House::new(sites.clone(), None, "UTC".to_owned());
+        let now = WallTime(1_800_000_000_000);
+        let say = |site: &SiteId, off: i64, clock: ClockState| {
+            let mut health = report(0);
+            (health.site, health.at, health.clock) = (site.clone(), WallTime(now.0 + off), clock);
+            health.next_by = None;
+            house.health(health, true, now);
+        };
+        assert!(
+            !house.doubts_our_clock(Instant::now()),
+            "nobody says anything"
+        );
+        let month = -30 * 24 * 3_600_000;
+        say(&sites[0], month, ClockState::Good);
+        assert!(house.doubts_our_clock(Instant::now()));
+        say(&sites[1], 2000, ClockState::Good);
+        assert!(!house.doubts_our_clock(Instant::now()), "one against one");
+        say(&sites[2], month, ClockState::Unsure);
+        assert!(
+            !house.doubts_our_clock(Instant::now()),
+            "it does not know either"
+        );
+        say(&sites[2], month, ClockState::Good);
+        assert!(house.doubts_our_clock(Instant::now()));
+        let later = Instant::now() + CLOCKS_KNOWN;
+        assert!(!house.doubts_our_clock(later), "too long ago");
     }
 
     #[test]

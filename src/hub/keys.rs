@@ -6,19 +6,20 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use super::HubError;
-use crate::{config::Secret, flow::SiteId};
+use crate::{base::durable, config::Secret, flow::SiteId};
 
 /// The hub's own user at the broker. No site can have this name.
 pub(super) const HUB_USER: &str = "_hub";
 /// The user at the broker for Home Assistant, or another program of the household.
 pub const HOUSE_USER: &str = "_house";
 
+/// Characters of the secret part of a client's name.
+const CLIENT: usize = 16;
 /// Random bytes of a secret.
 const BYTES: usize = 24;
 
@@ -28,6 +29,7 @@ pub struct Keys {
     sites: BTreeMap<SiteId, Secret>,
     hub: Secret,
     house: Secret,
+    client: String,
 }
 
 impl Keys {
@@ -36,7 +38,7 @@ impl Keys {
     /// # Errors
     /// When a file cannot be read or written.
     pub fn load(dir: &Path, sites: impl IntoIterator<Item = SiteId>) -> Result<Self, HubError> {
-        fs::create_dir_all(dir).map_err(|error| HubError::file(dir, error))?;
+        durable::make_dir(dir).map_err(|error| HubError::file(dir, error))?;
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
             .map_err(|error| HubError::file(dir, error))?;
         let sites = sites
@@ -47,6 +49,7 @@ impl Keys {
             sites,
             hub: secret(dir.join("hub"))?,
             house: secret(dir.join("house"))?,
+            client: secret(dir.join("client"))?.expose().to_owned(),
         })
     }
 
@@ -64,6 +67,11 @@ impl Keys {
     /// The hub's own.
     pub(super) fn hub(&self) -> &Secret {
         &self.hub
+    }
+
+    /// Part of the name by which the hub connects to a broker, which nobody can guess.
+    pub(super) fn client(&self) -> &str {
+        &self.client[..self.client.len().min(CLIENT)]
     }
 
     /// That of [`HOUSE_USER`].
@@ -105,24 +113,7 @@ fn secret(path: PathBuf) -> Result<Secret, HubError> {
 
 /// Writes a file that only this user can read, whole or not at all.
 pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), HubError> {
-    let failed = |error| HubError::file(path, error);
-    let fresh = path.with_extension("new");
-    let _ = fs::remove_file(&fresh);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&fresh)
-        .map_err(failed)?;
-    file.write_all(content).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    fs::rename(&fresh, path).map_err(failed)?;
-    if let Some(folder) = path.parent() {
-        fs::File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
-    }
-    Ok(())
+    durable::write(path, content).map_err(|error| HubError::file(path, error))
 }
 
 #[cfg(test)]

@@ -1,145 +1,95 @@
 //! The hub: what receives. A broker, a store, an index of incidents and the page for the household.
 //!
 //! In: what boxes send over MQTT and S3. Out: the page. It knows boxes only by what they send, so that it could become a program
-//! of its own; the box that it runs in is one of them.
+//! of its own; the box that it runs in is one of them. Each part starts for itself: one that cannot, because a port is taken or a
+//! file is damaged, is told and tried again, and the others work meanwhile.
 //!
 //! | part | what it is |
 //! |---|---|
+//! | `parts` | how each of them is doing |
+//! | `open` | how they are started |
 //! | `keys` | everybody's secrets |
+//! | `doors` | where it listens |
+//! | `ports` | who may connect, and how |
+//! | `near` | the box in this program, where its broker is another |
 //! | `broker` | mosquitto as a child |
 //! | `store` | S3 over a folder |
 //! | `shelf` | objects as the page reads them, there or in another store |
+//! | `database` | how its databases are opened and written |
 //! | `index` | incidents and their numbers, in SQLite |
 //! | `house` | the state of the moment |
 //! | `listen` | the ear at the broker |
-//! | `near` | the box in this program, where its broker is another |
+//! | `sweep` | what is deleted, and when |
 //! | `accounts` | who may look and who may change |
-//! | `ports` | who may connect, and how |
-//! | `zone` | in which days are counted |
 //! | `pages` | HTTP |
+//! | `zone` | in which days are counted |
 
 mod accounts;
 mod broker;
+mod database;
+mod doors;
+mod error;
 mod house;
 mod index;
 mod keys;
 mod listen;
 mod near;
+mod open;
 mod pages;
+mod parts;
 mod ports;
 mod shelf;
 mod store;
+mod sweep;
 mod zone;
 
 use std::{
     collections::BTreeSet,
-    io,
     net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use jiff::tz::TimeZone;
-use rumqttc::v5::MqttOptions;
-use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::sync::{mpsc, watch};
 
 pub use accounts::AccountBook;
+pub use doors::probe;
+pub use error::HubError;
 pub use keys::{HOUSE_USER, Keys};
 pub use near::Near;
 
 use self::{
-    accounts::Accounts,
+    broker::Broker,
     house::House,
     index::Index,
     keys::HUB_USER,
-    listen::{GRUMBLE_EVERY, Listener},
-    pages::{Page, Small, Stills},
-    shelf::Shelf,
-    store::Folder,
+    listen::{Listener, Listens},
+    open::Opening,
+    pages::Stills,
+    parts::{Observer, Part, Parts},
+    store::Shares,
+    sweep::Sweep,
 };
 use crate::{
     base::{
         clock::{Clock, SystemClock},
-        http::{self, names::Names},
-        seldom::Seldom,
+        reserve,
         tasks::Tasks,
     },
     config::{Areas, HubConfig, MqttConfig, Secret, UploadConfig},
-    flow::{CameraId, Mode, SiteId, WallTime},
-    outbox::sinks::{SinkError, connection},
+    flow::{CameraId, Mode, SiteId},
+    outbox::sinks::connection,
 };
 
 /// How often the hub's own broker hears that the hub is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests to boxes that may wait for the broker.
 const REQUESTS: usize = 64;
-/// Files that may be open for all of them, and what else the program needs.
-const OPEN_FILES: u64 = 4096;
-/// How often to look what is too old or too much: each time all objects are looked at.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-
-/// Why the hub did not start, or could not do something.
-#[derive(Debug, thiserror::Error)]
-pub enum HubError {
-    /// A file of its own.
-    #[error("the hub cannot use {path}: {source}. Make it readable and writable for this user")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Its database.
-    #[error("the hub's database cannot be used: {0}")]
-    Database(#[from] rusqlite::Error),
-    /// Made by a later version.
-    #[error("{0} was made by a newer Lares: update this one")]
-    NewerIndex(PathBuf),
-    /// The broker.
-    #[error("the hub's broker mosquitto cannot be started: {0}. Install it: apt install mosquitto")]
-    Broker(String),
-    /// A port in use.
-    #[error(
-        "the hub cannot listen on {address} for {what}: {source}. Choose another address with {key} under [hub]"
-    )]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// For whom.
-        what: &'static str,
-        /// Which key says so.
-        key: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// What the box in this program says.
-    #[error("an alert of this box cannot be read: {0}. Report this with the log")]
-    Document(serde_json::Error),
-    /// The store's folder.
-    #[error("the hub's store cannot be read: {0}")]
-    Store(io::Error),
-    /// Another broker or store that the configuration names.
-    #[error(transparent)]
-    Elsewhere(#[from] SinkError),
-    /// An account that cannot be.
-    #[error("{0}")]
-    Account(String),
-    /// Hashing.
-    #[error("the password cannot be kept: {0}")]
-    Password(String),
-}
-
-impl HubError {
-    fn file(path: &Path, source: io::Error) -> Self {
-        Self::File {
-            path: path.to_owned(),
-            source,
-        }
-    }
-}
+/// How long a start waits for the first attempts of its parts.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The box that the hub runs in, if any.
 pub struct Local {
@@ -155,6 +105,8 @@ pub struct Local {
     pub near: bool,
     /// Where its own objects lie, where it sends them to a store that the hub does not read.
     pub objects: Option<PathBuf>,
+    /// Told of each change: what is wrong with the hub, in one sentence each.
+    pub trouble: Arc<dyn Fn(&[String]) + Send + Sync>,
 }
 
 /// Changes the mode of a camera of this box, for an account where there is one; false where it is too busy.
@@ -201,21 +153,24 @@ pub struct Hub {
     page: SocketAddr,
     broker: Option<SocketAddr>,
     store: Option<SocketAddr>,
+    broker_up: watch::Receiver<bool>,
+    parts: Parts,
     near: Option<Near>,
 }
 
 impl Hub {
     /// Starts broker, store, index and page, each with its own files in `config.dir`; broker and store only where
-    /// the configuration names no others. They stop with `tasks`.
+    /// the configuration names no others. They stop with `tasks`. Parts that cannot work yet are tried again; what is wrong is
+    /// told to `local` and by [`problems`](Self::problems).
     ///
     /// # Errors
-    /// When a port is in use, a file cannot be used, or mosquitto is missing.
+    /// When there are no keys: their folder cannot be used.
     pub async fn start(
         config: &HubConfig,
         local: Option<Local>,
         tasks: &Tasks,
     ) -> Result<Self, HubError> {
-        allow_open_files();
+        doors::allow_open_files();
         let clock: Arc<dyn Clock> = SystemClock::start();
         let (zone, zone_name) = zone::of_the_house(TimeZone::system());
         let sites: BTreeSet<SiteId> = config
@@ -225,25 +180,12 @@ impl Hub {
             .chain(local.as_ref().map(|local| local.site.clone()))
             .collect();
         let keys = Arc::new(Keys::load(&config.dir.join("keys"), sites.clone())?);
-        let page_listener = listen_on(config.listen, "the page", "listen").await?;
-        let page_address = address_of(&page_listener, config.listen);
-
-        let (mut shelf, folder, store) = start_store(config, &keys, tasks).await?;
-        if let Some(local) = &local
-            && let Some(objects) = &local.objects
-        {
-            shelf = shelf.with_near(&local.site, objects)?;
-        }
-        let (index, fresh) = Index::open(&config.dir, zone)?;
-        let index = Arc::new(index);
-        if fresh {
-            make_anew(&index, &shelf).await?;
-        }
-        let accounts = Accounts::open(&config.dir, config.open_page, Arc::clone(&clock), tasks)?;
-        let (options, address, broker) = start_broker(config, &keys, &sites, tasks).await?;
+        reserve::keep(&config.dir);
 
         let local_site = local.as_ref().map(|local| local.site.clone());
-        let house = House::new(sites, local_site, zone_name);
+        let house = House::new(sites.clone(), local_site, zone_name);
+        let parts = Parts::new(Some(observer(&house, local.as_ref())));
+        let index = Arc::new(Index::closed(&config.dir, zone, Arc::clone(&clock)));
         let near = local.as_ref().filter(|local| local.near).map(|local| {
             house.near(&local.site);
             Near {
@@ -254,82 +196,86 @@ impl Hub {
             }
         });
         let (sender, requests) = mpsc::channel(REQUESTS);
-        let listener = Listener {
-            options,
-            address,
+        let opening = Opening {
+            config: config.clone(),
+            keys: Arc::clone(&keys),
+            parts: parts.clone(),
             index: Arc::clone(&index),
             house: house.clone(),
             clock: Arc::clone(&clock),
-            requests,
-            stop: tasks.token().clone(),
-            grumbles: Seldom::new(GRUMBLE_EVERY),
-            caught_up: BTreeSet::new(),
-        };
-        tasks.spawn("hub", listener.run());
-        keep_limits(config, folder, &index, &clock, tasks)?;
-
-        let page = Page {
-            index,
-            shelf,
-            house,
-            accounts,
-            requests: sender,
-            clock,
-            areas: local.as_ref().map(|local| Arc::clone(&local.areas)),
-            modes: local
-                .as_ref()
-                .filter(|local| local.near)
-                .map(|local| Arc::clone(&local.modes)),
-            stills: local.map_or_else(|| Arc::new(|_: &_| None) as Stills, |local| local.stills),
+            shares: Shares::new(config.quota.0, sites.len()),
+            objects: local.as_ref().and_then(|local| {
+                let objects = local.objects.clone()?;
+                Some((local.site.clone(), objects))
+            }),
+            folder: Arc::new(OnceLock::new()),
             tasks: tasks.clone(),
-            names: Names::new(&config.names),
-            off_loopback: !page_address.ip().is_loopback(),
-            small: Small::start(tasks).map_err(|error| HubError::file(&config.dir, error))?,
-            opened: Arc::default(),
         };
-        tasks.spawn(
-            "page",
-            http::serve(
-                ports::page(config),
-                page_listener,
-                pages::router(page),
-                tasks.clone(),
-            ),
-        );
+        let sweep = opening.sweep();
+        let store = opening.store().await;
+        opening.index();
+        let page = opening.page(local, sender).await;
+        let (up, broker_up) = watch::channel(config.broker.is_some());
+        let broker = opening.broker(up).await;
+        opening.listen(broker, broker_up.clone(), requests);
+        sweep
+            .start(tasks)
+            .map_err(|error| HubError::file(&config.dir, error))?;
+        parts.tried(PATIENCE).await;
         let shown =
             |own: Option<SocketAddr>| own.map_or("external".to_owned(), |own| own.to_string());
-        tracing::info!(page = %format!("http://{page_address}"), broker = shown(broker), store = shown(store), "the hub is open");
+        tracing::info!(
+            page = %format!("http://{page}"),
+            broker = shown(broker),
+            store = shown(store),
+            broken = parts.problems().len(),
+            "the hub is open"
+        );
         Ok(Self {
             keys,
-            page: page_address,
+            page,
             broker,
             store,
+            broker_up,
+            parts,
             near,
         })
     }
 
-    /// Where the page is.
+    /// Where the page is, or will be.
     #[must_use]
     pub fn page(&self) -> SocketAddr {
         self.page
     }
 
-    /// Where the hub's own broker is.
+    /// Where the hub's own broker is, or will be.
     #[must_use]
     pub fn broker(&self) -> Option<SocketAddr> {
         self.broker
     }
 
-    /// Where the hub's own store is.
+    /// Where the hub's own store is, or will be.
     #[must_use]
     pub fn store(&self) -> Option<SocketAddr> {
         self.store
+    }
+
+    /// Whether the broker listens. Who has a login for the hub's own waits for that: on its port there may be a stranger.
+    #[must_use]
+    pub fn broker_up(&self) -> watch::Receiver<bool> {
+        self.broker_up.clone()
     }
 
     /// Where the box in this program is heard, where its broker is another than the hub's.
     #[must_use]
     pub fn near(&self) -> Option<&Near> {
         self.near.as_ref()
+    }
+
+    /// What is wrong with its parts now, in one sentence each.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.parts.problems()
     }
 
     /// Everybody's secrets.
@@ -360,50 +306,15 @@ impl Hub {
     }
 }
 
-/// Where the page reads objects; the folder and address of the store, where it is the hub's own.
-async fn start_store(
-    config: &HubConfig,
-    keys: &Arc<Keys>,
-    tasks: &Tasks,
-) -> Result<(Shelf, Option<Folder>, Option<SocketAddr>), HubError> {
-    if let Some(store) = &config.store {
-        return Ok((Shelf::external(store)?, None, None));
-    }
-    let listener = listen_on(config.store_listen, "uploads", "store_listen").await?;
-    let address = address_of(&listener, config.store_listen);
-    let root = config.dir.join("store");
-    let folder = Folder::open(&root).map_err(HubError::Store)?;
-    tasks.spawn(
-        "store",
-        http::serve(
-            ports::store(config),
-            listener,
-            store::endpoint(folder.clone(), Arc::clone(keys)),
-            tasks.clone(),
-        ),
-    );
-    Ok((Shelf::folder(&root)?, Some(folder), Some(address)))
-}
-
-/// How the hub hears its broker; the broker's address for people, and its port where it is the hub's own.
-async fn start_broker(
-    config: &HubConfig,
-    keys: &Keys,
-    sites: &BTreeSet<SiteId>,
-    tasks: &Tasks,
-) -> Result<(MqttOptions, String, Option<SocketAddr>), HubError> {
-    if let Some(broker) = &config.broker {
-        // Another hub at the same broker is for other sites.
-        let first = sites.first().map_or("", |site| site.as_str());
-        let (options, address) = connection(broker, &format!("lares-hub-{first}"))?;
-        return Ok((options, address, None));
-    }
-    let address = free_port(config.broker_listen).await?;
-    broker::start(&config.dir.join("broker"), address, keys, tasks).await?;
-    let mut own = own_broker(address, HUB_USER, keys.hub());
-    own.keep_alive = KEEP_ALIVE;
-    let (options, shown) = connection(&own, "lares-hub")?;
-    Ok((options, shown, Some(address)))
+/// Who is told what is wrong: the page, and the box around the hub.
+fn observer(house: &House, local: Option<&Local>) -> Observer {
+    let (house, box_around) = (house.clone(), local.map(|local| Arc::clone(&local.trouble)));
+    Arc::new(move |problems| {
+        house.trouble(problems);
+        if let Some(trouble) = &box_around {
+            trouble(problems);
+        }
+    })
 }
 
 /// The hub's own broker at `address`, for `user`.
@@ -413,147 +324,4 @@ fn own_broker(address: SocketAddr, user: &str, secret: &Secret) -> MqttConfig {
     config.user = Some(user.to_owned());
     config.password = Some(secret.clone());
     config
-}
-
-/// Fills an index that is new from what lies in the store. A store that is away is no reason not to start.
-async fn make_anew(index: &Index, shelf: &Shelf) -> Result<(), HubError> {
-    match index::rebuild(index, shelf).await {
-        Ok(incidents) => {
-            if incidents > 0 {
-                tracing::info!(incidents, "the index was made anew from the store");
-            }
-            index.filled()
-        }
-        Err(error @ HubError::Store(_)) => {
-            tracing::warn!("{error}; earlier incidents come to the page with the next start");
-            Ok(())
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Starts what deletes incidents that are too old, or too much for the hub's own store.
-fn keep_limits(
-    config: &HubConfig,
-    folder: Option<Folder>,
-    index: &Arc<Index>,
-    clock: &Arc<dyn Clock>,
-    tasks: &Tasks,
-) -> Result<(), HubError> {
-    let (quota, retention) = (config.quota.0, config.retention);
-    let (index, clock) = (Arc::clone(index), Arc::clone(clock));
-    let (stop, runtime) = (tasks.token().clone(), tasks.runtime().clone());
-    let sweep = move || -> Result<usize, HubError> {
-        let mut gone = 0;
-        if let Some(folder) = &folder {
-            let swept = store::sweep(folder, quota, retention, SystemTime::now());
-            let swept = swept.map_err(HubError::Store)?;
-            index.forget(&swept)?;
-            gone = swept.len();
-        }
-        // Also those whose clips never came, or lie in another store.
-        let kept = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        let oldest = clock.wall().0.saturating_sub(kept);
-        Ok(gone + index.forget_before(WallTime(oldest))?)
-    };
-    tasks
-        .thread("hub-sweep", move || {
-            runtime.block_on(async {
-                loop {
-                    match sweep() {
-                        Ok(0) => {}
-                        Ok(incidents) => {
-                            tracing::info!(
-                                incidents,
-                                "deleted: too old, or too much for the quota"
-                            );
-                        }
-                        Err(error) => tracing::warn!(%error, "nothing could be deleted"),
-                    }
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(SWEEP_EVERY) => {}
-                    }
-                }
-            });
-        })
-        .map_err(|error| HubError::file(&config.dir, error))
-}
-
-/// Whether a hub with such a configuration could start, or is running; what it would say.
-///
-/// # Errors
-/// One sentence that says what to do.
-pub fn probe(config: &HubConfig) -> Result<String, HubError> {
-    let mut places = vec![(config.listen, "the page", "listen")];
-    if config.broker.is_none() {
-        broker::is_installed()?;
-        places.push((config.broker_listen, "the broker", "broker_listen"));
-    }
-    if config.store.is_none() {
-        places.push((config.store_listen, "uploads", "store_listen"));
-    }
-    let count = places.len();
-    let taken: Vec<HubError> = places
-        .into_iter()
-        .filter_map(|(address, what, key)| {
-            let source = std::net::TcpListener::bind(address).err()?;
-            Some(HubError::Listen {
-                address,
-                what,
-                key,
-                source,
-            })
-        })
-        .collect();
-    // All of them at once are most likely taken by the hub itself.
-    let running = taken.len() == count;
-    match taken.into_iter().next() {
-        Some(error) if !running => Err(error),
-        _ => Ok(format!(
-            "{} at http://{}",
-            if running { "is open" } else { "can open" },
-            config.listen
-        )),
-    }
-}
-
-/// Asks for as many open files as connections may need: many systems give a program 1024 unless it asks for more. Where the system
-/// gives less all the same, connections that find no room wait.
-fn allow_open_files() {
-    let mut files = getrlimit(Resource::Nofile);
-    let most = files
-        .maximum
-        .map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
-    if files.current.is_some_and(|now| now < most) {
-        files.current = Some(most);
-        if let Err(error) = setrlimit(Resource::Nofile, files) {
-            tracing::debug!(%error, "no more open files");
-        }
-    }
-}
-
-async fn listen_on(
-    address: SocketAddr,
-    what: &'static str,
-    key: &'static str,
-) -> Result<TcpListener, HubError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| HubError::Listen {
-            address,
-            what,
-            key,
-            source,
-        })
-}
-
-fn address_of(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
-    listener.local_addr().unwrap_or(wanted)
-}
-
-/// The broker takes its port itself: one that is in use is told before it tries, and port 0 is a free one.
-async fn free_port(wanted: SocketAddr) -> Result<SocketAddr, HubError> {
-    let listener = listen_on(wanted, "the broker", "broker_listen").await?;
-    Ok(address_of(&listener, wanted))
 }

@@ -12,7 +12,12 @@ use gstreamer_app as gst_app;
 use gst::prelude::*;
 use parking_lot::Mutex;
 
-use super::{IngestError, meter::ThreadMeter, parse, setup};
+use super::{
+    IngestError,
+    meter::ThreadMeter,
+    mp4::{self, Movie},
+    parse, setup,
+};
 use crate::{base::cpu::StageCpu, flow::Codec};
 
 /// Units that wait between the demuxer and the reader.
@@ -22,19 +27,25 @@ const WAITING: u32 = 16;
 #[derive(Default)]
 pub(super) struct Found {
     streams: usize,
-    video: bool,
+    /// The stream that is read, and how well it suits.
+    chosen: Option<(gst::Pad, Suits)>,
     complete: bool,
 }
 
 impl Found {
     /// There are streams, but none of pictures.
     pub(super) fn only_others(&self) -> bool {
-        self.streams > 0 && !self.video
+        self.streams > 0 && self.chosen.is_none()
+    }
+
+    /// Whether there is anything beside the pictures.
+    pub(super) fn has_others(&self) -> bool {
+        self.streams > 1
     }
 
     /// All streams are known and none is of pictures.
     pub(super) fn no_video_to_come(&self) -> bool {
-        self.complete && !self.video
+        self.complete && self.chosen.is_none()
     }
 }
 
@@ -62,12 +73,16 @@ pub(super) fn check_readable(path: &Path) -> Result<(), IngestError> {
 }
 
 /// A pipeline that reads a file, its end, and what it tells on the way.
-pub(super) type Reader = (gst::Pipeline, gst_app::AppSink, Arc<Mutex<Found>>);
+pub(super) type Reader = (gst::Pipeline, gst_app::AppSink, Arc<Mutex<Found>>, Movie);
 
-/// Builds the pipeline for the first video stream of a file.
+/// Builds the pipeline for the video stream of a file that is worth looking at: the first of moving pictures.
 pub(super) fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestError> {
     let filesrc = setup::element("filesrc")?;
     filesrc.set_property("location", path);
+    let file = std::fs::File::open(path).ok();
+    let movie = file.and_then(|mut file| mp4::movie(&mut file));
+    let movie = movie.unwrap_or_default();
+    patch(&filesrc, &movie);
     let parsebin = setup::element("parsebin")?;
     // Our own parser comes after the demuxer for what can enter a clip; GStreamer chooses one for the rest.
     parsebin.connect("autoplug-continue", false, |args| {
@@ -94,16 +109,26 @@ pub(super) fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestE
         gst::PadProbeReturn::Ok
     });
     let found = Arc::new(Mutex::new(Found::default()));
+    let wanted = movie.picture().map(|track| track.id);
     let seen = Arc::clone(&found);
+    // Nothing flows before the pads of all streams that begin together are there.
     parsebin.connect_pad_added(move |_, pad| {
-        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        let name = caps.structure(0).map_or("", |s| s.name().as_str());
-        let video = name.starts_with("video/") || name.starts_with("image/");
         let mut seen = seen.lock();
         seen.streams += 1;
-        if video && !seen.video {
-            seen.video = pad.link(&entry).is_ok();
+        let suits = rank(pad, wanted);
+        let better = match (&seen.chosen, suits) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some((_, before)), Some(suits)) => suits < *before,
+        };
+        let Some(suits) = suits.filter(|_| better) else {
+            return;
+        };
+        if let Some((worse, _)) = seen.chosen.take() {
+            // A pad that was linked can be unlinked.
+            let _ = worse.unlink(&entry);
         }
+        seen.chosen = pad.link(&entry).is_ok().then(|| (pad.clone(), suits));
     });
     // A short file without video is sometimes at its end before it is known that no more streams come.
     for signal in ["no-more-pads", "drained"] {
@@ -113,7 +138,61 @@ pub(super) fn pipeline(path: &Path, stages: &StageCpu) -> Result<Reader, IngestE
             None
         });
     }
-    Ok((pipeline, appsink, found))
+    Ok((pipeline, appsink, found, movie))
+}
+
+/// How well a stream suits, the smallest best: whether it is another track than the wanted one, and its kind.
+type Suits = (bool, u8);
+
+/// How well a stream suits; none if it is not of pictures. `wanted` is the track to be chosen.
+fn rank(pad: &gst::Pad, wanted: Option<u32>) -> Option<Suits> {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    let name = caps.structure(0)?.name().as_str();
+    let kind = match parse::codec_of(&caps) {
+        Codec::H264 | Codec::H265 => 0,
+        // Covers and previews are images.
+        Codec::Other if name.starts_with("video/") => 1,
+        Codec::Other if name.starts_with("image/") => 2,
+        Codec::Other => return None,
+    };
+    let stream = pad.stream_id();
+    let id = stream
+        .as_ref()
+        .and_then(|id| id.rsplit('/').next()?.parse().ok());
+    Some((wanted.is_some() && id != wanted, kind))
+}
+
+/// Changes what is read where the demuxer must not see it as it is.
+fn patch(filesrc: &gst::Element, movie: &Movie) {
+    let patches = movie.patches.clone();
+    let Some(pad) = filesrc.static_pad("src").filter(|_| !patches.is_empty()) else {
+        return;
+    };
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let Some(buffer) = info.buffer_mut() else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let (start, size) = (buffer.offset(), buffer.size() as u64);
+        let touched = |(at, _): &&(u64, [u8; 4])| {
+            *at < start.saturating_add(size) && at.saturating_add(4) > start
+        };
+        let touched: Vec<_> = patches.iter().filter(touched).collect();
+        if !touched.is_empty()
+            && let Ok(mut bytes) = buffer.make_mut().map_writable()
+        {
+            for (at, word) in touched {
+                for (place, value) in (*at..).zip(word) {
+                    let place = place
+                        .checked_sub(start)
+                        .and_then(|n| usize::try_from(n).ok());
+                    if let Some(byte) = place.and_then(|n| bytes.get_mut(n)) {
+                        *byte = *value;
+                    }
+                }
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Whether the file is shorter than its outermost boxes (MP4) or chunks (AVI) say. Their demuxers take that for the end.
@@ -126,14 +205,21 @@ pub(super) fn is_cut(path: &Path) -> bool {
 pub(super) fn ends_early(mut file: impl Read + Seek) -> bool {
     let mut walk = || -> std::io::Result<bool> {
         let length = file.seek(SeekFrom::End(0))?;
-        let mut at = 0u64;
+        let (mut at, mut riff) = (0u64, false);
         while at < length {
             let mut head = [0; 16];
             file.seek(SeekFrom::Start(at))?;
             let read = file.read(&mut head)?;
             let (size, kind) = (word(head, 0, u32::from_be_bytes), &head[4..8]);
             let size = match (&head[..4], size) {
-                (b"RIFF", _) => 8 + word(head, 4, u32::from_le_bytes),
+                (b"RIFF", _) => {
+                    riff = true;
+                    8 + word(head, 4, u32::from_le_bytes)
+                }
+                // What comes after the last chunk, or after the last box, is none of it.
+                _ if riff || (at > 0 && !kind.iter().all(u8::is_ascii_graphic)) => {
+                    return Ok(false);
+                }
                 (_, _) if at == 0 && kind != b"ftyp" => return Ok(false),
                 (_, 0) => return Ok(false),
                 (_, 1) => u64::from_be_bytes(head[8..16].try_into().unwrap_or_default()),
@@ -175,6 +261,22 @@ mod tests {
     /// A box with a length of 64 bits.
     fn large(kind: &[u8; 4], size: u64) -> Vec<u8> {
         [&[0, 0, 0, 1], &kind[..], &size.to_be_bytes()].concat()
+    }
+
+    #[test]
+    fn bytes_after_the_end_are_no_cut() {
+        let riff = [&b"RIFF"[..], &8u32.to_le_bytes(), b"AVI LIST"].concat();
+        let two = [&riff[..], &riff].concat();
+        for after in [
+            &b"recorder 4711 was here, sixteen bytes and more"[..],
+            &[0; 40],
+            &[0xff; 3],
+        ] {
+            assert!(!ends_early(Cursor::new([&two[..], after].concat())));
+        }
+        assert!(ends_early(Cursor::new(&two[..two.len() - 1])));
+        let boxes = [large(b"ftyp", 16), large(b"mdat", 16), vec![0xee; 33]].concat();
+        assert!(!ends_early(Cursor::new(boxes)));
     }
 
     #[test]

@@ -209,19 +209,18 @@ fn difference(a: &Frame, b: &Frame) -> f64 {
     sum as f64 / f64::from(a.size.width * a.size.height).max(1.0)
 }
 
-/// The installed decoder for `format` that runs on the processor, in one thread where it lets itself be told.
-pub(super) fn software(format: &StreamFormat) -> Result<gst::Element, IngestError> {
+/// The installed decoder for `format` that runs on the processor, in one thread where it lets itself be told. Pictures that are not
+/// coded need none.
+pub(super) fn software(format: &StreamFormat) -> Result<Option<gst::Element>, IngestError> {
     let decoder = match format.codec {
         Codec::H264 => setup::element("avdec_h264")?,
         Codec::H265 => setup::element("avdec_h265")?,
         Codec::Other => {
             let caps: gst::Caps = format.caps.parse().map_err(|_| missing(format))?;
-            let kinds = gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO;
-            gst::ElementFactory::factories_with_type(kinds, gst::Rank::MARGINAL)
-                .into_iter()
-                .filter(|factory| factory.can_sink_any_caps(&caps))
-                .filter(|factory| !is_hardware(factory))
-                .max_by_key(|factory| factory.rank())
+            if caps.structure(0).is_some_and(|s| s.name() == "video/x-raw") {
+                return Ok(None);
+            }
+            best(&caps)
                 .and_then(|factory| factory.create().build().ok())
                 .ok_or_else(|| missing(format))?
         }
@@ -237,7 +236,18 @@ pub(super) fn software(format: &StreamFormat) -> Result<gst::Element, IngestErro
     if decoder.has_property("output-corrupt") {
         decoder.set_property("output-corrupt", false);
     }
-    Ok(decoder)
+    Ok(Some(decoder))
+}
+
+/// The decoder of the highest rank for `caps`. One that wants to know more than they say would refuse them when they come.
+fn best(caps: &gst::Caps) -> Option<gst::ElementFactory> {
+    let kinds = gst::ElementFactoryType::DECODER
+        | gst::ElementFactoryType::MEDIA_VIDEO
+        | gst::ElementFactoryType::MEDIA_IMAGE;
+    gst::ElementFactory::factories_with_type(kinds, gst::Rank::MARGINAL)
+        .into_iter()
+        .filter(|factory| factory.can_sink_all_caps(caps) && !is_hardware(factory))
+        .max_by_key(|factory| factory.rank())
 }
 
 fn missing(format: &StreamFormat) -> IngestError {

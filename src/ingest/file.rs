@@ -1,7 +1,8 @@
 //! Video files as a source: pulled packet by packet, so that replay runs in lock-step.
 //!
-//! The demuxer runs in threads of GStreamer and stops when a few units wait. Media time zero is the first picture that
-//! is presented; `arrived` is the file's own time: the latest presentation time so far.
+//! The demuxer runs in threads of GStreamer and stops when a few units wait. Media time zero is where a player's clock begins: at the
+//! first picture, or at an edit list's first edit, before which pictures have negative times, or at the sound that comes long before
+//! the pictures. `arrived` is the file's own time: the latest presentation time so far.
 
 use std::{
     collections::VecDeque,
@@ -21,20 +22,21 @@ use super::{
     IngestError,
     container::{self, Found},
     gate::StartGate,
+    mp4::Movie,
     parse::{Parser, Unit},
     setup,
 };
 use crate::{
     base::cpu::{Stage, StageCpu},
-    flow::{MediaTime, Packet, StreamFormat, StreamRole},
+    flow::{MediaTime, Packet, StreamFormat, StreamRole, Turn},
 };
 
 /// A file from which nothing comes for this long is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Units among which the first presented picture is: no codec reorders farther (H.264, A.3.1: max_dec_frame_buffering).
 const REORDER: usize = 16;
-/// For a file that says neither when a picture is shown nor for how long.
-const USUAL_DURATION: Duration = Duration::from_millis(40);
+/// Sound that begins so much before the pictures is waited for by players; less is how containers round.
+const LEAD: i64 = 500_000_000;
 
 /// A video file being read.
 pub struct FileSource {
@@ -51,10 +53,15 @@ pub struct FileSource {
     ended: bool,
     missing: Option<IngestError>,
     damage: Option<String>,
+    movie: Movie,
+    /// The time of players minus that of units.
+    ahead: Option<i64>,
+    /// Something was found that might be a picture.
+    units: bool,
     zero: MediaTime,
     format: Option<Arc<StreamFormat>>,
     newest: MediaTime,
-    last_end: Option<MediaTime>,
+    last_pts: MediaTime,
 }
 
 impl FileSource {
@@ -65,7 +72,7 @@ impl FileSource {
     pub fn open(path: &Path, role: StreamRole, stages: StageCpu) -> Result<Self, IngestError> {
         setup::init()?;
         container::check_readable(path)?;
-        let (pipeline, appsink, found) = container::pipeline(path, &stages)?;
+        let (pipeline, appsink, found, movie) = container::pipeline(path, &stages)?;
         let mut source = Self {
             path: path.to_owned(),
             role,
@@ -80,10 +87,13 @@ impl FileSource {
             ended: false,
             missing: None,
             damage: None,
+            movie,
+            ahead: None,
+            units: false,
             zero: MediaTime::ZERO,
             format: None,
             newest: MediaTime::ZERO,
-            last_end: None,
+            last_pts: MediaTime::ZERO,
         };
         // A failure to start is told on the bus, where the reason is.
         let _ = source.pipeline.set_state(gst::State::Playing);
@@ -91,11 +101,24 @@ impl FileSource {
             source.read()?;
         }
         let first = source.ready.iter().filter_map(|unit| unit.pts).min();
-        source.zero = first.ok_or(IngestError::Damaged {
+        let first = first.ok_or(IngestError::NoKeyframe {
             path: path.to_owned(),
         })?;
+        source.zero = source.players_zero(first);
         source.format = source.ready.front().map(|unit| Arc::clone(&unit.format));
         Ok(source)
+    }
+
+    /// The time of units at which a player's clock begins.
+    fn players_zero(&self, first: MediaTime) -> MediaTime {
+        if let Some(zero) = self.movie.picture().and_then(|track| track.zero) {
+            return MediaTime::from_nanos(zero);
+        }
+        let lead = self.ahead.map_or(0, |ahead| first.nanos() + ahead);
+        if lead > LEAD && self.found.lock().has_others() {
+            return MediaTime::from_nanos(first.nanos() - lead);
+        }
+        first
     }
 
     /// The format in force at the first packet.
@@ -117,9 +140,7 @@ impl FileSource {
         let Some(unit) = self.ready.pop_front() else {
             return Ok(None);
         };
-        let pts = unit
-            .pts
-            .expect("a unit without a time gets one when it is read");
+        let pts = unit.pts.expect("a parser gives no unit without a time");
         let time = MediaTime::from_nanos(pts - self.zero);
         self.newest = self.newest.max(time);
         let changed = !self
@@ -174,12 +195,27 @@ impl FileSource {
             return Ok(());
         };
         let before = crate::base::cpu::thread();
+        if self.ahead.is_none()
+            && let Some(stamp) = buffer.pts().or(buffer.dts())
+        {
+            let segment = sample.segment();
+            let segment = segment.and_then(gst::Segment::downcast_ref::<gst::ClockTime>);
+            let shown = segment.and_then(|segment| segment.to_stream_time(stamp));
+            let nanos = |time: gst::ClockTime| i64::try_from(time.nseconds()).ok();
+            self.ahead = shown
+                .and_then(nanos)
+                .zip(nanos(stamp))
+                .map(|(shown, stamp)| shown - stamp);
+        }
         let changed = self.caps.as_ref() != Some(&caps);
         let mut units = Vec::new();
         match &mut self.parser {
             Some(parser) if changed => parser.set_caps(&caps),
             Some(_) => {}
-            None => self.parser = Some(Parser::new(&caps)?),
+            None => {
+                let turn = self.movie.picture().map_or(Turn::NONE, |track| track.turn);
+                self.parser = Some(Parser::of_file(&caps, turn)?);
+            }
         }
         if let Some(parser) = &mut self.parser {
             units = parser.push(buffer, &caps);
@@ -192,14 +228,9 @@ impl FileSource {
     }
 
     fn keep(&mut self, units: Vec<Unit>) {
-        for mut unit in units {
-            let pts = match (unit.pts, self.last_end) {
-                (Some(pts), _) => pts,
-                (None, Some(end)) => end,
-                (None, None) => MediaTime::ZERO,
-            };
-            unit.pts = Some(pts);
-            self.last_end = Some(pts + unit.duration.unwrap_or(USUAL_DURATION));
+        for unit in units {
+            self.units = true;
+            self.last_pts = unit.pts.unwrap_or(self.last_pts);
             if self.gate.lets_in(&unit) {
                 self.ready.push_back(unit);
             }
@@ -211,7 +242,7 @@ impl FileSource {
         let left = self.parser.as_mut().map_or_else(Vec::new, Parser::finish);
         self.keep(left);
         let path = self.path.clone();
-        if self.last_end.is_none() {
+        if !self.units {
             return Err(match failure {
                 Some(Failure::Missing(error)) => error,
                 _ if self.found.lock().only_others() => IngestError::NoVideo { path },
@@ -219,7 +250,7 @@ impl FileSource {
             });
         }
         if failure.is_some() || !self.appsink.is_eos() || container::is_cut(&self.path) {
-            let readable = self.last_end.map_or(0, |end| end - self.zero);
+            let readable = self.last_pts - self.zero;
             let sentence = format!(
                 "{} is damaged after {:.1} s: what came before is used, the rest is left out; copy it again from where it was recorded",
                 path.display(),

@@ -1,4 +1,4 @@
-//! Where a run may begin: at a picture from which decoding can start, without those that need what came before it.
+//! Where a run may begin: at a picture from which decoding can start, without those that need what came before it. Pure.
 
 use super::parse::Unit;
 use crate::flow::{Codec, MediaTime};
@@ -37,6 +37,30 @@ impl StartGate {
                 true
             }
             Self::Open => true,
+        }
+    }
+}
+
+/// Makes entry points of recovery points where no keyframes come: with intra refresh a stream has one keyframe at its start, if
+/// that, and then only points from which so many pictures on everything is whole again.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    /// There was somewhere to begin.
+    begun: bool,
+    /// Recovery points since the last keyframe.
+    points: u32,
+}
+
+impl Entries {
+    /// Calls `unit`, the next in decode order, a keyframe if decoding has to begin there. A recovery point between two keyframes is
+    /// left alone: those serve better.
+    pub(super) fn mark(&mut self, unit: &mut Unit) {
+        if unit.key {
+            (self.begun, self.points) = (true, 0);
+        } else if unit.facts.recovery.is_some() {
+            self.points = self.points.saturating_add(1);
+            unit.key = !self.begun || self.points > 1;
+            self.begun = true;
         }
     }
 }

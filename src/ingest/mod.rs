@@ -12,43 +12,55 @@
 //! |---|---|
 //! | `setup` | starts GStreamer, names what is missing |
 //! | `line` | a chain of elements that works synchronously |
-//! | `nal` | what the headers of NAL units say; pure |
+//! | `nal`, `sets`, `poc` | what the headers of NAL units say, in which order pictures are shown; pure |
+//! | `bits` | reads those headers; pure |
+//! | `order` | presentation times where they are missing; pure |
 //! | `parse` | access units out of a demuxer's or depayloader's buffers |
 //! | `gate` | where a run may begin; pure |
 //! | `meter` | CPU time of GStreamer's threads |
 //! | `timeline`, `trust` | the box's time for each timestamp, where timestamps are of use; pure |
-//! | `file`, `container` | video files |
+//! | `file`, `container`, `mp4` | video files |
 //! | `rtsp` | cameras: sessions by RTSP |
-//! | `decode`, `mask` | one decoder; privacy masks |
+//! | `decode`, `turn`, `mask` | one decoder; turned pictures; privacy masks |
 //! | `decoders` | which element decodes: hardware that has passed a trial, or software |
 //! | `encode` | H.264 out of decoded pictures |
 //! | `ring` | the current group of pictures; pure |
 //! | `ondemand` | decides what is decoded, and when |
 //! | `steps` | single steps, for benches |
 
+mod bits;
 mod container;
 mod decode;
 mod decoders;
 mod encode;
 mod file;
+#[cfg(test)]
+mod file_tests;
 mod gate;
 mod line;
 mod mask;
 mod meter;
+mod mp4;
 mod nal;
 mod ondemand;
 #[cfg(test)]
 mod ondemand_tests;
+mod order;
+#[cfg(test)]
+mod order_tests;
 mod parse;
+mod poc;
 mod ring;
 mod rtsp;
 #[cfg(test)]
 mod samples;
+mod sets;
 mod setup;
 #[doc(hidden)]
 pub mod steps;
 mod timeline;
 mod trust;
+mod turn;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -59,6 +71,7 @@ pub use file::FileSource;
 pub use ondemand::OnDemand;
 pub use rtsp::{Observer, Receiving, RtspSource};
 pub use setup::init;
+pub use turn::turned_sink;
 
 use crate::flow::{Packet, Problem, StreamFormat};
 
@@ -106,6 +119,14 @@ pub enum IngestError {
     /// There is something in the file, but no pictures.
     #[error("{path} holds no video stream: give a file with video in it")]
     NoVideo {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Pictures, but none to begin with.
+    #[error(
+        "{path} holds no keyframe, without which no picture can be decoded: cut it again from where a keyframe is"
+    )]
+    NoKeyframe {
         /// Which file.
         path: PathBuf,
     },

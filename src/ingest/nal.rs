@@ -2,6 +2,7 @@
 //!
 //! Works on units with a length before each (ISO/IEC 14496-15), as parsers give them for `avc` and `hvc1`. Pure.
 
+use super::bits::Bits;
 use crate::flow::Codec;
 
 /// Facts about one access unit.
@@ -17,6 +18,8 @@ pub(super) struct Facts {
     pub(super) skipped_leading: bool,
     /// Nothing refers to it.
     pub(super) droppable: bool,
+    /// A recovery point: decoding can start here, and pictures are whole after so many more (0: at once).
+    pub(super) recovery: Option<u32>,
 }
 
 /// The NAL units of `data`, each with `length_size` bytes of length before it; stops at a cut one.
@@ -49,16 +52,20 @@ fn h264(data: &[u8]) -> Facts {
     const SLICE: u8 = 1;
     const PARTITION_A: u8 = 2;
     const IDR: u8 = 5;
+    const SEI: u8 = 6;
     let mut facts = Facts::default();
     let (mut slices, mut intra, mut unreferenced, mut idr) = (0, 0, 0, false);
     for unit in units(data, 4) {
         let kind = unit[0] & 0x1f;
+        if kind == SEI && slices == 0 {
+            facts.recovery = facts.recovery.or(h264_recovery(&unit[1..]));
+        }
         if !matches!(kind, SLICE | PARTITION_A | IDR) {
             continue;
         }
         let mut bits = Bits::new(&unit[1..]);
-        let first_macroblock = bits.exp_golomb();
-        let slice_type = bits.exp_golomb();
+        let first_macroblock = bits.unsigned();
+        let slice_type = bits.unsigned();
         slices += 1;
         facts.starts_picture |= first_macroblock == Some(0);
         // 2 and 7 are I, 4 and 9 SI; an IDR picture has no others.
@@ -74,10 +81,14 @@ fn h264(data: &[u8]) -> Facts {
 
 fn h265(data: &[u8], temporal_layers: u8) -> Facts {
     const LAST_SLICE: u8 = 31;
+    const PREFIX_SEI: u8 = 39;
     let mut facts = Facts::default();
     let (mut slices, mut intra, mut unreferenced) = (0, 0, 0);
     for unit in units(data, 4).filter(|unit| unit.len() > 2) {
         let kind = (unit[0] >> 1) & 0x3f;
+        if kind == PREFIX_SEI && slices == 0 {
+            facts.recovery = facts.recovery.or(h265_recovery(&unit[2..]));
+        }
         if kind > LAST_SLICE {
             continue;
         }
@@ -97,54 +108,36 @@ fn h265(data: &[u8], temporal_layers: u8) -> Facts {
     facts
 }
 
-/// A bit reader that skips emulation prevention bytes.
-struct Bits<'a> {
-    data: &'a [u8],
-    byte: usize,
-    bit: u32,
-    zeros: u32,
+/// recovery_frame_cnt (H.264, D.1.8).
+fn h264_recovery(sei: &[u8]) -> Option<u32> {
+    recovery_payload(sei)?.unsigned()
 }
 
-impl<'a> Bits<'a> {
-    fn new(data: &'a [u8]) -> Self {
-        Self {
-            data,
-            byte: 0,
-            bit: 0,
-            zeros: 0,
-        }
-    }
+/// recovery_poc_cnt (H.265, D.2.8). Of a negative one the pictures that follow are whole at once.
+fn h265_recovery(sei: &[u8]) -> Option<u32> {
+    let count = recovery_payload(sei)?.signed()?;
+    u32::try_from(count.max(0)).ok()
+}
 
-    fn bit(&mut self) -> Option<u32> {
-        let value = *self.data.get(self.byte)?;
-        let bit = u32::from(value >> (7 - self.bit)) & 1;
-        self.bit += 1;
-        if self.bit == 8 {
-            self.bit = 0;
-            self.byte += 1;
-            self.zeros = if value == 0 { self.zeros + 1 } else { 0 };
-            if self.zeros >= 2 && self.data.get(self.byte) == Some(&3) {
-                self.byte += 1;
-                self.zeros = 0;
+/// The payload of a recovery point among the messages of an SEI unit (H.264, 7.3.2.3.1; H.265, 7.3.5); its type is 6 in both.
+fn recovery_payload(sei: &[u8]) -> Option<Bits<'_>> {
+    const RECOVERY_POINT: u32 = 6;
+    let mut bits = Bits::new(sei);
+    loop {
+        let mut head = [0u32; 2];
+        for number in &mut head {
+            loop {
+                let byte = bits.fixed(8)?;
+                *number = number.saturating_add(byte);
+                if byte != 0xff {
+                    break;
+                }
             }
         }
-        Some(bit)
-    }
-
-    /// ue(v).
-    fn exp_golomb(&mut self) -> Option<u32> {
-        let mut zeros = 0;
-        while self.bit()? == 0 {
-            zeros += 1;
-            if zeros > 31 {
-                return None;
-            }
+        match head {
+            [RECOVERY_POINT, _] => return Some(bits),
+            [_, size] => bits.skip(size.checked_mul(8)?)?,
         }
-        let mut value = 1u64;
-        for _ in 0..zeros {
-            value = (value << 1) | u64::from(self.bit()?);
-        }
-        u32::try_from(value - 1).ok()
     }
 }
 

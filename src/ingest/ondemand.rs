@@ -5,7 +5,8 @@
 //! from the keyframe of the current group of pictures, and every picture is given once, in presentation order: a packet
 //! goes in by [`OnDemand::push`], and [`OnDemand::next_frame`] decodes until it has a picture to give. So a burst at
 //! waking holds one picture at a time, whatever the size and the length of the group.
-//! A stream whose keyframes libav cannot decode alone (see `keeps_history`) is decoded in bursts as well.
+//! A stream whose keyframes cannot be decoded alone (see [`Decoder::leans`]) is decoded in bursts as well; where it is entered amid an
+//! intra refresh, pictures are not given before it is complete.
 //! The interval between keyframes is measured, never assumed.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -45,6 +46,8 @@ pub struct OnDemand {
     broken: bool,
     /// Keyframes of this stream cannot be decoded alone.
     continuous: bool,
+    /// Pictures to come that are not whole yet.
+    veiled: u32,
     /// Decoded and not given yet, in presentation order.
     ready: VecDeque<Frame>,
     /// Whether the current group is to be decoded as far as it has come, picture by picture.
@@ -80,6 +83,7 @@ impl OnDemand {
             fed: None,
             broken: false,
             continuous: false,
+            veiled: 0,
             ready: VecDeque::new(),
             running: false,
             newest: MediaTime::ZERO,
@@ -117,7 +121,7 @@ impl OnDemand {
         };
         let (key, time) = (packet.key, packet.time);
         self.newest = time;
-        self.continuous |= decoder.keeps_history(&packet);
+        self.continuous |= decoder.leans(&packet).is_some();
         let awake = matches!(demand, DecodeDemand::Awake { .. });
         if key && self.continuous {
             // Nothing before this keyframe may be left out.
@@ -278,6 +282,8 @@ impl OnDemand {
         {
             decoder.restart(Feed::Running);
             self.fed = Some(0);
+            let first = self.ring.current_unit(0);
+            self.veiled = first.and_then(|unit| decoder.leans(unit)).unwrap_or(0);
         }
         let end = self.ring.current_len();
         let Some(number) = self.fed.filter(|&number| number < end) else {
@@ -305,10 +311,12 @@ impl OnDemand {
         match decoder.decode(unit) {
             Ok(frames) => {
                 self.decoded += frames.len() as u64;
+                let veiled = frames.len().min(self.veiled as usize);
+                self.veiled -= veiled as u32;
                 if unit.key && !frames.is_empty() {
                     self.stumbles = 0;
                 }
-                self.ready.extend(frames);
+                self.ready.extend(frames.into_iter().skip(veiled));
             }
             Err(error) => {
                 self.corrupt += 1;

@@ -11,7 +11,7 @@ use crate::{
 use super::{Decoder, OnDemand, decoders, setup};
 use bytes::Bytes;
 
-use super::samples::{Studio, packets, x264, x265};
+use super::samples::{Studio, intra_refresh, packets, x264, x265};
 
 const AWAKE: DecodeDemand = DecodeDemand::Awake {
     every: Duration::ZERO,
@@ -258,4 +258,81 @@ fn a_change_of_size_makes_a_new_decoder() {
     let frames = feed(&mut on_demand(2), &first, AWAKE);
     assert!(frames.len() >= 29, "{}", frames.len());
     assert_eq!(frames.last().unwrap().size.width, 320);
+}
+
+/// Mean difference of luma.
+fn apart(a: &Frame, b: &Frame) -> f64 {
+    let rows = (0..a.size.height as usize).map(|y| a.luma_row(y).iter().zip(b.luma_row(y)));
+    let sum: u64 = rows.flatten().map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / f64::from(a.size.width * a.size.height)
+}
+
+/// Puts a recovery point of 20 pictures before every twentieth (x265 leaves it out) and calls those keyframes, as the gate does.
+fn with_recovery_points(packets: &mut [Packet]) {
+    // SEI prefix; recovery point of two bytes: recovery_poc_cnt 20, exact_match_flag.
+    const SEI: [u8; 11] = [0, 0, 0, 7, 0x4e, 1, 6, 2, 0x05, 0x14, 0x80];
+    for packet in packets.iter_mut().step_by(20) {
+        packet.data = Bytes::from([&SEI[..], &packet.data].concat());
+        packet.key = true;
+    }
+}
+
+#[test]
+fn intra_refresh_is_entered_at_a_recovery_point_and_looked_at_when_it_is_whole() {
+    for codec in [Codec::H264, Codec::H265] {
+        let studio = Studio::new();
+        let mut all = packets(&studio.video("v.mkv", 120, &intra_refresh(codec, 20)));
+        if codec == Codec::H265 {
+            with_recovery_points(&mut all);
+        }
+        let whole = feed(&mut on_demand(2), &all, AWAKE);
+        assert_eq!(whole.len(), 120);
+        // Joined amid the stream, its keyframe long gone: the gate lets a run begin at a recovery point.
+        let joined: Vec<_> = all.iter().filter(|p| p.time.secs_f64() > 3.95).collect();
+        let joined: Vec<_> = joined.into_iter().cloned().collect();
+        assert!(joined[0].key, "{codec:?}");
+        for (demand, most_apart) in [(AWAKE, 1), (DecodeDemand::Asleep, 22)] {
+            let mut decoder = on_demand(2);
+            let got = feed(&mut decoder, &joined, demand);
+            let times = tenths(&got);
+            assert!(
+                (60..63).contains(&times[0]),
+                "{codec:?} {demand:?}: {times:?}"
+            );
+            let apart_in_time = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+            assert!(
+                apart_in_time <= Some(most_apart),
+                "{codec:?} {demand:?}: {times:?}"
+            );
+            assert_eq!(decoder.corrupt(), 0, "{codec:?} {demand:?}");
+            for frame in &got {
+                let right = whole.iter().find(|right| right.time == frame.time);
+                let apart = apart(frame, right.unwrap());
+                assert!(
+                    apart < 1.0,
+                    "{codec:?} {demand:?} at {:?}: {apart}",
+                    frame.time
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn keyframes_that_come_seldom_and_irregularly_hold_no_look_up() {
+    // As "smart" codecs send them: a keyframe after 2 s, then after 12, 6 and 20.
+    let keys = "-forced-idr 1 -force_key_frames 0,2,14,20,40";
+    for (name, options) in [("h264.mp4", x264(1000, 0)), ("h265.mp4", x265(1000, false))] {
+        let studio = Studio::new();
+        let packets = packets(&studio.video(name, 450, &format!("{options} {keys}")));
+        assert_eq!(packets.iter().filter(|p| p.key).count(), 5, "{name}");
+        let mut decoder = on_demand(2);
+        let looks = tenths(&feed(&mut decoder, &packets, DecodeDemand::Asleep));
+        let apart = looks.windows(2).map(|pair| pair[1] - pair[0]).max();
+        // A picture that is shown later than it is coded holds a look up by the depth of reordering.
+        assert!(apart <= Some(25), "{name}: {looks:?}");
+        assert_eq!(decoder.corrupt(), 0);
+        let bytes: usize = packets.iter().map(|p| p.data.len()).sum();
+        assert!(bytes < 32_000_000, "all of it fits the ring");
+    }
 }

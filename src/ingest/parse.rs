@@ -2,7 +2,7 @@
 //!
 //! GStreamer's parsers do the work, synchronously; what they get wrong for some cameras is put right here: a picture
 //! that they cut in two (parameter sets before each slice) is joined again, and whether decoding can start at a
-//! picture is checked against its slices.
+//! picture is checked against its slices. Presentation times that are missing are put in by [`order`](super::order).
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,17 +11,22 @@ use gstreamer as gst;
 
 use super::{
     IngestError,
+    gate::Entries,
     line::{Line, Output},
     nal::{self, Facts},
+    order::Order,
     setup,
 };
-use crate::flow::{Codec, MediaTime, Size, StreamFormat};
+use crate::flow::{Codec, MediaTime, Size, StreamFormat, Turn};
 
 /// One access unit with the stream's own times.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
     pub(super) format: Arc<StreamFormat>,
+    /// When it is shown; always there once the unit has left the [`Parser`].
     pub(super) pts: Option<MediaTime>,
+    /// When it is decoded, where the stream says so.
+    pub(super) dts: Option<MediaTime>,
     pub(super) duration: Option<Duration>,
     pub(super) key: bool,
     pub(super) facts: Facts,
@@ -43,15 +48,28 @@ pub(super) struct Parser {
     line: Option<Line>,
     formats: Formats,
     held: Option<Unit>,
+    entries: Entries,
+    order: Order,
 }
 
 impl Parser {
-    /// A parser for a stream with such capabilities.
+    /// A parser for a live stream with such capabilities.
     pub(super) fn new(caps: &gst::Caps) -> Result<Self, IngestError> {
+        Self::ordered(caps, Order::live())
+    }
+
+    /// A parser for a file's stream, whose pictures are to be turned. It holds some units back, which a camera's must not be.
+    pub(super) fn of_file(caps: &gst::Caps, turn: Turn) -> Result<Self, IngestError> {
+        let mut parser = Self::ordered(caps, Order::of_file())?;
+        parser.formats.turn = turn;
+        Ok(parser)
+    }
+
+    fn ordered(caps: &gst::Caps, order: Order) -> Result<Self, IngestError> {
         let (parser, wanted) = match codec_of(caps) {
             Codec::H264 => ("h264parse", "video/x-h264,stream-format=avc,alignment=au"),
             Codec::H265 => ("h265parse", "video/x-h265,stream-format=hvc1,alignment=au"),
-            Codec::Other => return Ok(Self::with(None)),
+            Codec::Other => return Ok(Self::around(None, order)),
         };
         let wanted: gst::Caps = wanted.parse().expect("capabilities written here are valid");
         let line = Line::new(vec![setup::element(parser)?], &wanted).map_err(|error| {
@@ -61,15 +79,21 @@ impl Parser {
         })?;
         line.set_caps(caps);
         line.segment(gst::SegmentFlags::empty());
-        Ok(Self::with(Some(line)))
+        Ok(Self::around(Some(line), order))
     }
 
-    /// A parser around `line`, whose elements end in one that parses; none: buffers are access units already.
+    /// A parser of a live stream around `line`, whose elements end in one that parses; none: buffers are access units already.
     pub(super) fn with(line: Option<Line>) -> Self {
+        Self::around(line, Order::live())
+    }
+
+    fn around(line: Option<Line>, order: Order) -> Self {
         Self {
             line,
             formats: Formats::default(),
             held: None,
+            entries: Entries::default(),
+            order,
         }
     }
 
@@ -80,8 +104,8 @@ impl Parser {
         }
     }
 
-    /// Parses one buffer; gives the units that are known to be whole. The last one is held back until the next
-    /// picture starts, or until [`release`](Self::release).
+    /// Parses one buffer; gives the units that are known to be whole and when they are shown. The last one is held back until
+    /// the next picture starts, or until [`release`](Self::release).
     pub(super) fn push(&mut self, buffer: gst::Buffer, caps: &gst::Caps) -> Vec<Unit> {
         let outputs = match &self.line {
             None => vec![(buffer, caps.clone())],
@@ -90,7 +114,8 @@ impl Parser {
                 .push(buffer)
                 .map_or_else(|_| Vec::new(), |()| line.take()),
         };
-        self.join(outputs)
+        let whole = self.join(outputs);
+        self.order(whole)
     }
 
     /// Passes the packets of one access unit through the line; otherwise like [`push`](Self::push).
@@ -100,12 +125,14 @@ impl Parser {
             let _ = line.push_list(list);
             line.take()
         });
-        self.join(outputs)
+        let whole = self.join(outputs);
+        self.order(whole)
     }
 
-    /// Gives what is held back, where the caller knows that a picture has ended.
-    pub(super) fn release(&mut self) -> Option<Unit> {
-        self.held.take()
+    /// Gives what is held back, where the caller knows that a picture has ended. What waits for its time goes on waiting.
+    pub(super) fn release(&mut self) -> Vec<Unit> {
+        let last = self.held.take();
+        self.order(last)
     }
 
     /// Gives all that is left, at the end of the stream.
@@ -114,8 +141,19 @@ impl Parser {
             line.drain();
             line.take()
         });
-        let mut units = self.join(outputs);
+        let whole = self.join(outputs);
+        let mut units = self.order(whole);
         units.extend(self.release());
+        units.extend(self.order.finish());
+        units
+    }
+
+    fn order(&mut self, whole: impl IntoIterator<Item = Unit>) -> Vec<Unit> {
+        let mut units = Vec::new();
+        for mut unit in whole {
+            self.entries.mark(&mut unit);
+            units.extend(self.order.push(unit));
+        }
         units
     }
 
@@ -153,6 +191,7 @@ impl Unit {
 /// Turns capabilities into a format, once for each change.
 #[derive(Default)]
 pub(super) struct Formats {
+    turn: Turn,
     current: Option<(gst::Caps, Arc<StreamFormat>, Layout)>,
 }
 
@@ -161,6 +200,8 @@ pub(super) struct Formats {
 struct Layout {
     length_size: usize,
     temporal_layers: u8,
+    /// Every unit of this codec can be decoded alone, whatever the container says.
+    intra_only: bool,
 }
 
 impl Formats {
@@ -168,7 +209,8 @@ impl Formats {
     pub(super) fn unit(&mut self, buffer: gst::Buffer, caps: &gst::Caps) -> Option<Unit> {
         let changed = !matches!(&self.current, Some((known, _, _)) if known == caps);
         if changed {
-            let (format, layout) = read_format(caps)?;
+            let (mut format, layout) = read_format(caps)?;
+            format.turn = self.turn;
             // Frame rates and the like come and go in capabilities: only what matters makes a new format.
             match &mut self.current {
                 Some((known, old, _)) if same_stream(old, &format) => *known = caps.clone(),
@@ -177,8 +219,11 @@ impl Formats {
         }
         let (_, format, layout) = self.current.as_ref()?;
         let flags = buffer.flags();
-        let pts = buffer.pts().or(buffer.dts());
-        let pts = pts.and_then(|t| i64::try_from(t.nseconds()).ok());
+        let time = |stamp: Option<gst::ClockTime>| {
+            let nanos = stamp.and_then(|t| i64::try_from(t.nseconds()).ok());
+            nanos.map(MediaTime::from_nanos)
+        };
+        let (pts, dts) = (time(buffer.pts()), time(buffer.dts()));
         let duration = buffer.duration().map(Duration::from);
         let mapped = buffer.into_mapped_buffer_readable().ok()?;
         let mut data = Bytes::from_owner(mapped);
@@ -191,9 +236,11 @@ impl Formats {
         let facts = nal::facts(format.codec, layout.temporal_layers, &data);
         Some(Unit {
             format: Arc::clone(format),
-            pts: pts.map(MediaTime::from_nanos),
+            pts,
+            dts,
             duration: duration.filter(|d| !d.is_zero()),
-            key: !flags.contains(gst::BufferFlags::DELTA_UNIT) && facts.intra,
+            key: facts.intra
+                && (layout.intra_only || !flags.contains(gst::BufferFlags::DELTA_UNIT)),
             facts,
             discontinuity: flags.contains(gst::BufferFlags::DISCONT),
             data,
@@ -204,6 +251,7 @@ impl Formats {
 fn same_stream(a: &StreamFormat, b: &StreamFormat) -> bool {
     a.codec == b.codec
         && a.size == b.size
+        && a.turn == b.turn
         && a.codec_data == b.codec_data
         && a.codec_name == b.codec_name
 }
@@ -233,6 +281,7 @@ fn read_format(caps: &gst::Caps) -> Option<(StreamFormat, Layout)> {
             Codec::H265 => (record.get(21)? >> 3) & 7,
             _ => 0,
         },
+        intra_only: is_intra_only(structure.name()),
     };
     let mut codec_data = record.to_vec();
     match codec {
@@ -241,6 +290,18 @@ fn read_format(caps: &gst::Caps) -> Option<(StreamFormat, Layout)> {
         Codec::Other => codec_data.clear(),
     }
     let mut caps = caps.copy();
+    if codec == Codec::Other
+        && let Some(fields) = caps.make_mut().structure_mut(0)
+    {
+        // Demuxers give whole pictures, which decoders of JPEG want to be told; and some pass on colours that the file leaves
+        // open, which nothing understands.
+        if fields.name() == "image/jpeg" {
+            fields.set("parsed", true);
+        }
+        if fields.name() != "video/x-raw" {
+            fields.remove_field("colorimetry");
+        }
+    }
     if layout.length_size != 4 {
         let record = gst::Buffer::from_slice(codec_data.clone());
         caps.make_mut().set("codec_data", record);
@@ -251,11 +312,25 @@ fn read_format(caps: &gst::Caps) -> Option<(StreamFormat, Layout)> {
             dimension("width").unwrap_or(0),
             dimension("height").unwrap_or(0),
         ),
+        turn: Turn::NONE,
         codec_data: codec_data.into(),
         codec_name: codec_name(structure),
         caps: caps.to_string(),
     };
     Some((format, layout))
+}
+
+/// Whether every picture of such a codec is coded on its own.
+fn is_intra_only(name: &str) -> bool {
+    let moving = [
+        "video/x-raw",
+        "video/x-jpc",
+        "video/x-dnxhd",
+        "video/x-prores",
+        "video/x-huffyuv",
+        "video/x-dv",
+    ];
+    name.starts_with("image/") || moving.contains(&name)
 }
 
 /// The codec's name for people.
@@ -271,6 +346,8 @@ pub(super) fn codec_name(structure: &gst::StructureRef) -> String {
         },
         "image/jpeg" => "Motion JPEG".to_owned(),
         "video/x-divx" => "DivX".to_owned(),
+        "video/x-raw" => "raw video".to_owned(),
+        "video/x-h263" => "H.263".to_owned(),
         other => other
             .trim_start_matches("video/x-")
             .trim_start_matches("video/")

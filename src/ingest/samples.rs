@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 use crate::{
     base::cpu::StageCpu,
-    flow::{Packet, StreamRole},
+    flow::{Codec, Packet, StreamRole},
 };
 
 use super::FileSource;
@@ -54,6 +54,18 @@ pub(super) fn x265(gop: u32, open: bool) -> String {
     format!(
         "-c:v libx265 -preset ultrafast -pix_fmt yuv420p -x265-params log-level=none:pools=1:keyint={gop}:min-keyint={gop}:scenecut=0:open-gop={open}:bframes=3:b-adapt=0"
     )
+}
+
+/// Intra refresh: after the first keyframe only recovery points, each `gop` frames.
+pub(super) fn intra_refresh(codec: Codec, gop: u32) -> String {
+    match codec {
+        Codec::H265 => format!(
+            "-c:v libx265 -preset ultrafast -pix_fmt yuv420p -x265-params log-level=none:pools=1:keyint={gop}:intra-refresh=1:scenecut=0:bframes=0"
+        ),
+        _ => format!(
+            "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -x264-params keyint={gop}:intra-refresh=1:scenecut=0:bframes=0"
+        ),
+    }
 }
 
 /// All packets of a file.

@@ -11,10 +11,13 @@ const TOPICS: &str = "announced";
 
 impl Tx<'_> {
     fn announced(&self) -> Result<BTreeSet<String>, Fail> {
-        let text = store::setting(self.db, TOPICS)?;
-        Ok(text
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default())
+        let Some(text) = store::setting(self.db, TOPICS)? else {
+            return Ok(BTreeSet::new());
+        };
+        Ok(serde_json::from_str(&text).unwrap_or_else(|error| {
+            tracing::error!(%error, "what was announced to Home Assistant cannot be read: earlier documents are not taken back");
+            BTreeSet::new()
+        }))
     }
 
     fn set_announced(&self, topics: &BTreeSet<String>) -> Result<(), Fail> {

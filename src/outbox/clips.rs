@@ -15,6 +15,7 @@ use super::{
     witness,
 };
 use crate::{
+    base::durable::Flush,
     flow::{IncidentId, MediaFile, MediaKind, Rendition},
     wire::{Clip, ClipState, Item, keys, playlist},
 };
@@ -134,18 +135,29 @@ pub(super) fn uses(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn closed(
+/// What a playlist says beside its segments.
+pub(super) struct PlaylistState {
+    target: u32,
+    pub(super) ended: bool,
+}
+
+/// What the playlist of a rendition says beside its segments: none will come once it is closed.
+pub(super) fn playlist_state(
     db: &Connection,
     incident: IncidentId,
     rendition: Rendition,
-) -> rusqlite::Result<bool> {
-    let closed = db
-        .prepare_cached("SELECT closed FROM clips WHERE incident = ?1 AND rendition = ?2")?
+) -> rusqlite::Result<PlaylistState> {
+    let found: Option<(bool, Option<u32>)> = db
+        .prepare_cached("SELECT closed, target FROM clips WHERE incident = ?1 AND rendition = ?2")?
         .query_row(params![incident.to_string(), rendition.as_str()], |row| {
-            row.get(0)
+            Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
-    Ok(closed.unwrap_or(false))
+    let (ended, target) = found.unwrap_or((false, None));
+    Ok(PlaylistState {
+        target: target.unwrap_or(playlist::TARGET),
+        ended,
+    })
 }
 
 /// The playlist of those `uses` that `keep` lets through. What is left out in the middle leaves a discontinuity.
@@ -153,7 +165,7 @@ pub(super) fn render(
     own_key: &str,
     uses: &[Use],
     keep: impl Fn(&Use) -> bool,
-    ended: bool,
+    state: &PlaylistState,
 ) -> String {
     let mut hole = false;
     let mut entries = Vec::new();
@@ -170,7 +182,7 @@ pub(super) fn render(
         });
         hole = false;
     }
-    playlist::render(&entries, ended)
+    playlist::render(&entries, state.target, state.ended)
 }
 
 impl Tx<'_> {
@@ -217,9 +229,25 @@ impl Tx<'_> {
     ) -> Result<(), Fail> {
         let id = incident.to_string();
         let r = rendition.as_str();
-        self.db
-            .prepare_cached("INSERT OR IGNORE INTO clips (incident, rendition) VALUES (?1, ?2)")?
-            .execute(params![id, r])?;
+        let begun: bool = self
+            .db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM clips WHERE incident = ?1 AND rendition = ?2)",
+            )?
+            .query_row(params![id, r], |row| row.get(0))?;
+        if !begun {
+            let camera = incidents::known(self.db, incident)?.facts.camera;
+            let longest = self.outbox.longest.lock().get(&camera).copied();
+            self.db
+                .prepare_cached(
+                    "INSERT INTO clips (incident, rendition, target) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![
+                    id,
+                    r,
+                    playlist::target(longest.unwrap_or_default())
+                ])?;
+        }
         self.db
             .prepare_cached(
                 "INSERT OR IGNORE INTO clip_uses (incident, rendition, object) VALUES (?1, ?2, ?3)",
@@ -372,9 +400,22 @@ impl Outbox {
             if delivered && incident != file.incident {
                 tx.compose_later(incident, &row.prefix, Item::Playlist(file.rendition))?;
             }
-            Ok(())
-        })?;
-        self.local_playlist(incident, file.rendition)
+            Ok(playlist_state(tx.db, incident, file.rendition)?.ended)
+        })
+        .and_then(|ended| self.playlist_if(ended, incident, file.rendition))
+    }
+
+    /// A clip that was closed has got one more segment: its playlist here is written once more.
+    pub(super) fn playlist_if(
+        &self,
+        ended: bool,
+        incident: IncidentId,
+        rendition: Rendition,
+    ) -> Result<(), OutboxError> {
+        if ended {
+            self.local_playlist(incident, rendition, ended)?;
+        }
+        Ok(())
     }
 
     /// No more segments will come for this rendition of the incident's clip.
@@ -386,8 +427,10 @@ impl Outbox {
         incident: IncidentId,
         rendition: Rendition,
     ) -> Result<(), OutboxError> {
+        // Before the row says so: a cut in between leaves a clip that is closed once more at the next start.
+        let written = self.local_playlist(incident, rendition, true);
         self.write(|tx| tx.close_clip(incident, rendition))?;
-        self.local_playlist(incident, rendition)
+        written
     }
 
     /// There will be no clip, and why: receivers are told `none`.
@@ -404,26 +447,30 @@ impl Outbox {
         })
     }
 
-    /// Writes the playlist beside the segments here: it lists all of them, arrived elsewhere or not.
-    pub(super) fn local_playlist(
+    /// Writes the playlist beside the segments here: it lists all of them, arrived elsewhere or not. Only once a clip is over:
+    /// while it grows, nobody reads it here, and a lane that writes segments does not wait for it.
+    fn local_playlist(
         &self,
         incident: IncidentId,
         rendition: Rendition,
+        ended: bool,
     ) -> Result<(), OutboxError> {
-        let (key, text, ended) = self.read(|db| {
+        let (key, text) = self.read(|db| {
             let row = incidents::known(db, incident)?;
             let key = format!("{}/{}", row.prefix, Item::Playlist(rendition));
-            let ended = closed(db, incident, rendition)?;
+            let mut state = playlist_state(db, incident, rendition)?;
+            state.ended |= ended;
             let uses = uses(db, incident, rendition)?;
-            let text = (!uses.is_empty()).then(|| render(&key, &uses, |_| true, ended));
-            Ok((key, text, ended))
+            let text = (!uses.is_empty()).then(|| render(&key, &uses, |_| true, &state));
+            Ok((key, text))
         })?;
         let Some(text) = text else { return Ok(()) };
         let path = self.path(&key);
         if let Some(dir) = path.parent() {
             files::make_dir(dir)?;
         }
-        // While it grows it can be written anew from the rows; only the last one is flushed.
-        files::write(&path, text.as_bytes(), ended)
+        self.with_room_for_file(text.len() as u64, || {
+            files::write(&path, text.as_bytes(), Flush::Yes)
+        })
     }
 }

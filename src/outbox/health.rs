@@ -4,8 +4,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Outbox, OutboxError, budget, ledger, retention, view};
+use super::{Outbox, OutboxError, budget, ledger, view};
 use crate::{
+    base::reserve,
     flow::WallTime,
     wire::health::{Allowance, BudgetHealth, DiskHealth, SinkHealth},
 };
@@ -78,7 +79,7 @@ impl Outbox {
         DiskHealth {
             stored: self.state.lock().stored.all(),
             quota: self.settings.quota.0,
-            free: retention::free_bytes(&self.dir),
+            free: reserve::free_bytes(&self.dir),
         }
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Fail, Outbox, OutboxError, Tx, clips, files};
 use crate::{
-    flow::{Incident, IncidentId, IncidentState, MediaTime, WallTime},
+    flow::{ClockState, Incident, IncidentId, IncidentState, MediaTime, WallTime},
     wire::{Facts, keys},
 };
 
@@ -94,7 +94,7 @@ impl Tx<'_> {
         self.take_over(&mut row, incident);
         self.db
             .prepare_cached(
-                "INSERT INTO incidents (id, camera, prefix, start_ms, start_ns, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO incidents (id, camera, prefix, start_ms, start_ns, facts, kept_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 incident.id.to_string(),
@@ -102,7 +102,8 @@ impl Tx<'_> {
                 row.prefix,
                 row.start.0,
                 row.start_media.nanos(),
-                to_json(&row.facts)
+                to_json(&row.facts),
+                (row.facts.clock == ClockState::Good).then_some(row.start.0)
             ])?;
         Ok(row)
     }
@@ -136,8 +137,7 @@ impl Outbox {
     pub fn incident_dir(&self, incident: &Incident) -> Result<std::path::PathBuf, OutboxError> {
         let prefix = self.write(|tx| Ok(tx.ensure(incident)?.prefix))?;
         let dir = self.path(&prefix);
-        let mut state = self.state.lock();
-        self.with_room_for_file(&mut state, 0, || files::make_dir(&dir))?;
+        self.with_room_for_file(0, || files::make_dir(&dir))?;
         Ok(dir)
     }
 }

@@ -87,7 +87,7 @@ pub use view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
 pub use witness::VARIABLE as WITNESS_VARIABLE;
 
 use crate::{
-    base::{clock::Clock, rate::RateLimit, telemetry::Metrics},
+    base::{ageing::Ageing, clock::Clock, durable, rate::RateLimit, reserve, telemetry::Metrics},
     config::OutboxConfig,
     flow::{CameraId, IncidentId, MediaTime, Mode, SiteId, WallTime},
     wire::health::LedgerHead,
@@ -129,6 +129,13 @@ pub struct Outbox {
     resends: RateLimit,
     sinks: Mutex<Vec<Arc<dyn Sink>>>,
     observer: Mutex<Option<AckObserver>>,
+    /// What has gone by age: incidents, clips, pictures.
+    ageing: Mutex<[Ageing; 3]>,
+    /// Held while a picture is replaced or read: file and row change one after the other, and nobody who only needs rows has to
+    /// wait for the disk. Taken before `state`.
+    pictures: Mutex<()>,
+    /// How long segments of each camera may be.
+    longest: Mutex<BTreeMap<CameraId, Duration>>,
     witness: Option<Witness>,
     /// Held for as long as this process owns the folder.
     _lock: File,
@@ -248,6 +255,9 @@ impl Outbox {
             resends: RateLimit::new(RESENDS_AT_ONCE, RESEND_EVERY),
             sinks: Mutex::new(Vec::new()),
             observer: Mutex::new(None),
+            ageing: Mutex::default(),
+            pictures: Mutex::default(),
+            longest: Mutex::default(),
             witness,
             _lock: lock,
         });
@@ -283,6 +293,11 @@ impl Outbox {
     /// When the database cannot be read.
     pub fn ledger_head(&self) -> Result<Option<LedgerHead>, OutboxError> {
         self.read(|db| Ok(ledger::head(db)?))
+    }
+
+    /// Says how long segments of `camera` may be: playlists that begin from now on promise it.
+    pub fn segments_up_to(&self, camera: &CameraId, longest: Duration) {
+        self.longest.lock().insert(camera.clone(), longest);
     }
 
     /// The pace of the link, for receivers.
@@ -412,7 +427,7 @@ fn set_aside(dir: &Path) -> Result<(), OutboxError> {
 /// Opens the database; on a full disk with what the reserve holds.
 fn open_database(dir: &Path) -> Result<Connection, OutboxError> {
     let mut opened = store::open(dir);
-    while opened.is_err() && retention::free_bytes(dir) == 0 && room::use_reserve(dir) {
+    while opened.is_err() && reserve::free_bytes(dir) == 0 && reserve::give(dir) {
         opened = store::open(dir);
     }
     opened
@@ -422,7 +437,8 @@ fn open_database(dir: &Path) -> Result<Connection, OutboxError> {
 fn lock(dir: &Path) -> Result<File, OutboxError> {
     use rustix::fs::{FlockOperation, flock};
     let path = dir.join("lares.lock");
-    let file = File::create(&path).map_err(|error| OutboxError::file(&path, "written", error))?;
+    let file =
+        durable::create(&path).map_err(|error| OutboxError::file(&path, "written", error))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(OutboxError::InUse {

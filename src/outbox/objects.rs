@@ -7,8 +7,11 @@
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::{Fail, Outbox, OutboxError, Tx, evict::Kept, files, incidents, plan::Lane, witness};
+use super::{
+    Fail, Outbox, OutboxError, Tx, clips, evict::Kept, files, incidents, plan::Lane, witness,
+};
 use crate::{
+    base::durable::Flush,
     flow::{IncidentId, MediaFile, MediaKind},
     wire::Item,
 };
@@ -79,9 +82,9 @@ impl Tx<'_> {
         incident: IncidentId,
         prefix: &str,
         item: Item,
-        jpeg: &[u8],
+        bytes: u64,
+        sha256: [u8; 32],
     ) -> Result<(), Fail> {
-        let sha256: [u8; 32] = Sha256::digest(jpeg).into();
         let key = format!("{prefix}/{item}");
         let version = self
             .db
@@ -97,7 +100,7 @@ impl Tx<'_> {
                     lane_of(item).code(),
                     key,
                     kind_of(item),
-                    jpeg.len() as i64,
+                    bytes as i64,
                     sha256,
                     self.wall().0
                 ],
@@ -133,7 +136,7 @@ impl Outbox {
     pub fn media(&self, file: &MediaFile) -> Result<(), OutboxError> {
         let item = Item::of(file.kind, file.rendition, file.number);
         let mut state = self.state.lock();
-        self.write_in(&mut state, |tx| {
+        let ended = self.write_in(&mut state, |tx| {
             let row = incidents::known(tx.db, file.incident)?;
             let key = format!("{}/{item}", row.prefix);
             let (object, version): (i64, i64) = tx
@@ -171,11 +174,11 @@ impl Outbox {
                 let sum = Some(file.sha256);
                 witness::object(kind_of(item), file.incident, version, &key, sum)
             });
-            Ok(())
+            Ok(clips::playlist_state(tx.db, file.incident, file.rendition)?.ended)
         })?;
         self.stored_more(&mut state, Kept::Clip, file.bytes);
         drop(state);
-        self.local_playlist(file.incident, file.rendition)
+        self.playlist_if(ended, file.incident, file.rendition)
     }
 
     /// Takes in a picture: writes it, flushed, beside the clip. A newer one replaces an older one, here and in the store.
@@ -191,16 +194,27 @@ impl Outbox {
         let item = kind.item();
         let prefix = self.read(|db| Ok(incidents::known(db, incident)?.prefix))?;
         let dir = self.path(&prefix);
-        // File and row change under one lock: whoever reads both sees a pair that fits.
-        let mut state = self.state.lock();
-        self.with_room_for_file(&mut state, jpeg.len() as u64, || {
-            files::make_dir(&dir)?;
-            files::write(&dir.join(item.to_string()), jpeg, true)
-        })?;
-        self.write_in(&mut state, |tx| {
-            tx.enter_picture(incident, &prefix, item, jpeg)
-        })?;
-        self.stored_more(&mut state, Kept::Picture, jpeg.len() as u64);
+        let sha256: [u8; 32] = Sha256::digest(jpeg).into();
+        let path = dir.join(item.to_string());
+        // File and row change one after the other while nobody reads either; who commits an alert meanwhile does not wait for
+        // the disk.
+        let _one = self.pictures.lock();
+        for last in [false, true] {
+            self.with_room_for_file(jpeg.len() as u64, || {
+                files::make_dir(&dir)?;
+                files::write(&path, jpeg, Flush::Yes)
+            })?;
+            let mut state = self.state.lock();
+            // Room may have been made of it in between.
+            if !path.exists() && !last {
+                continue;
+            }
+            self.write_in(&mut state, |tx| {
+                tx.enter_picture(incident, &prefix, item, jpeg.len() as u64, sha256)
+            })?;
+            self.stored_more(&mut state, Kept::Picture, jpeg.len() as u64);
+            break;
+        }
         Ok(())
     }
 

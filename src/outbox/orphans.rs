@@ -144,9 +144,11 @@ impl Outbox {
                 if !(bytes.starts_with(&[0xff, 0xd8]) && bytes.ends_with(&[0xff, 0xd9])) {
                     return Ok(false);
                 }
+                let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+                let length = bytes.len() as u64;
                 let mut state = self.state.lock();
                 self.write_in(&mut state, |tx| {
-                    tx.enter_picture(orphan.incident, &orphan.prefix, orphan.item, &bytes)
+                    tx.enter_picture(orphan.incident, &orphan.prefix, orphan.item, length, sha256)
                 })?;
                 self.stored_more(&mut state, Kept::Picture, bytes.len() as u64);
                 Ok(true)

@@ -63,8 +63,18 @@ impl Lane {
     /// As a number for the database; permanent.
     #[must_use]
     pub fn code(self) -> i64 {
-        let at = Self::ALL.iter().position(|lane| *lane == self);
-        at.map_or(0, |at| at as i64)
+        match self {
+            Self::Alerts => 0,
+            Self::Thumb => 1,
+            Self::Crop => 2,
+            Self::Facts => 3,
+            Self::Playlist(Rendition::Sub) => 4,
+            Self::Media(Rendition::Sub) => 5,
+            Self::Playlist(Rendition::Main) => 6,
+            Self::Media(Rendition::Main) => 7,
+            Self::Playlist(Rendition::Preview) => 8,
+            Self::Media(Rendition::Preview) => 9,
+        }
     }
 
     /// From its number.

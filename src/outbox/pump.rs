@@ -1,6 +1,7 @@
 //! One worker for each sink: picks what goes next, hands it over, waits for the answer, backs off.
 //!
-//! A worker is a thread, because the database flushes to disk; its deliveries are async on the shared runtime. A parcel
+//! A worker is a thread, because the database flushes to disk; its deliveries are polled on that thread and use the shared
+//! runtime's sockets, so that they stand still while the worker waits for the database. A parcel
 //! that fails waits alone, with its own back-off; a receiver that fails stops its own worker only. The log says once that a
 //! receiver is away and once that it is back.
 
@@ -20,10 +21,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Outbox, OutboxError,
     plan::LaneKey,
-    room,
     sinks::{Outcome, Parcel, Scope, Sink, Takes, Ticket},
 };
-use crate::base::{backoff::Backoff, heartbeat::Heartbeat, tasks::Tasks, telemetry::SinkLabel};
+use crate::base::{
+    backoff::Backoff, heartbeat::Heartbeat, reserve, tasks::Tasks, telemetry::SinkLabel,
+};
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -61,7 +63,7 @@ impl Outbox {
         self.register(&sinks).map_err(std::io::Error::other)?;
         self.sinks.lock().clone_from(&sinks);
         // Not at the opening: what a replay leaves in its folder needs none.
-        room::keep_reserve(&self.dir);
+        reserve::keep(&self.dir);
         for sink in sinks {
             let pump = Pump {
                 outbox: Arc::clone(self),
@@ -98,7 +100,7 @@ impl Outbox {
             if let Err(error) = self.sweep() {
                 tracing::warn!(%error, "nothing could be deleted");
             }
-            let again = if room::keep_reserve(&self.dir) {
+            let again = if reserve::keep(&self.dir) {
                 SWEEP_EVERY
             } else {
                 RESERVE_EVERY

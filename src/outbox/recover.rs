@@ -6,15 +6,18 @@
 use rusqlite::params;
 
 use super::{
-    Outbox, OutboxError, State, files,
+    Outbox, OutboxError, State,
     plan::{Lane, LaneKey},
     retention::Bytes,
 };
-use crate::flow::{IncidentId, Rendition};
+use crate::{
+    base::durable,
+    flow::{IncidentId, Rendition},
+};
 
 impl Outbox {
     pub(super) fn recover(&self) -> Result<(), OutboxError> {
-        let removed = files::remove_unfinished(&self.path(""));
+        let removed = durable::remove_unfinished(&self.path(""));
         let open = self.column("SELECT id FROM incidents WHERE ended = 0")?;
         let unclosed: Vec<(IncidentId, Rendition)> = self.read(|db| {
             let mut select =
@@ -125,9 +128,14 @@ impl Outbox {
             let mut rows = select.query(params![Lane::Alerts.code()])?;
             while let Some(row) = rows.next()? {
                 let incident: String = row.get(0)?;
-                if let (Ok(incident), Some(lane)) = (incident.parse(), Lane::from_code(row.get(1)?))
-                {
-                    lanes.push(LaneKey { incident, lane });
+                let code = row.get(1)?;
+                match (incident.parse(), Lane::from_code(code)) {
+                    (Ok(incident), Some(lane)) => lanes.push(LaneKey { incident, lane }),
+                    _ => tracing::error!(
+                        incident,
+                        lane = code,
+                        "a row of the outbox is of a kind that nobody knows: it waits and is not sent"
+                    ),
                 }
             }
             Ok((lanes, Bytes::count(&state.db)?))

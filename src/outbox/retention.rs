@@ -2,8 +2,8 @@
 //! and files and delivered alerts earlier when they outgrow their share of the disk.
 //!
 //! Rows go last, so that a cut in between leaves rows without files (parked at the next start, deleted by the next sweep)
-//! and never files that nobody knows of. While the system clock is not synchronised nothing is deleted by age. An alert
-//! that has not arrived is never deleted for room.
+//! and never files that nobody knows of. What may go by age is the rule of [`crate::base::ageing`], the same as in a hub: nothing
+//! while the clock is unsure, and never much at once. An alert that has not arrived is never deleted for room.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -15,7 +15,13 @@ use super::{
     evict::{Excess, Kept, Stored, evict},
     incidents,
 };
-use crate::flow::{ClockState, IncidentId, WallTime};
+use crate::{
+    base::{
+        ageing::{self, Counted},
+        reserve::free_bytes,
+    },
+    flow::{ClockState, IncidentId, WallTime},
+};
 
 /// Bytes of files on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,16 +50,21 @@ impl Bytes {
     }
 }
 
+/// What has an age of its own.
+#[derive(Debug, Clone, Copy)]
+enum Aged {
+    Incidents,
+    Clips,
+    Pictures,
+}
+
+/// An incident whose age is not known yet counts as the newest.
+const NOT_YET: i64 = i64::MAX / 2;
 /// Of rows of files.
 const IS_PICTURE: &str = "(kind IN ('thumb', 'crop'))";
 
 fn kept(picture: bool) -> Kept {
     if picture { Kept::Picture } else { Kept::Clip }
-}
-
-/// Free bytes of the disk that holds `dir`; 0 when the system does not say.
-pub(super) fn free_bytes(dir: &Path) -> u64 {
-    rustix::fs::statvfs(dir).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// A disk with less than this, and less than a twentieth of its size, is nearly full.
@@ -100,20 +111,19 @@ impl Outbox {
     /// When the database cannot be written.
     pub fn sweep(&self) -> Result<usize, OutboxError> {
         let mut touched = 0;
-        if self.clock.state() == ClockState::Good {
-            for (incident, prefix) in self.outlived()? {
-                let _ = std::fs::remove_dir_all(self.path(&prefix));
-                self.write(|tx| {
-                    let camera = incidents::known(tx.db, incident)?.facts.camera;
-                    let (objects, bytes) = accounts::on_disk(tx.db, incident)?;
-                    tx.deleted(incident, &camera, objects, bytes, DeletedFor::Retention)?;
-                    tx.db
-                        .prepare_cached("DELETE FROM incidents WHERE id = ?1")?
-                        .execute([incident.to_string()])?;
-                    Ok(())
-                })?;
-                touched += 1;
-            }
+        self.settle_ages()?;
+        for (incident, prefix) in self.outlived()? {
+            let _ = std::fs::remove_dir_all(self.path(&prefix));
+            self.write(|tx| {
+                let camera = incidents::known(tx.db, incident)?.facts.camera;
+                let (objects, bytes) = accounts::on_disk(tx.db, incident)?;
+                tx.deleted(incident, &camera, objects, bytes, DeletedFor::Retention)?;
+                tx.db
+                    .prepare_cached("DELETE FROM incidents WHERE id = ?1")?
+                    .execute([incident.to_string()])?;
+                Ok(())
+            })?;
+            touched += 1;
         }
         if touched > 0 {
             self.reload()?;
@@ -133,54 +143,110 @@ impl Outbox {
         Ok(touched)
     }
 
-    /// How long files of that kind are kept.
-    pub(super) fn cutoff(&self, retention: std::time::Duration) -> i64 {
-        let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        self.clock.wall().0.saturating_sub(retention)
+    /// Gives each incident that was recorded without a right clock, or with one that was ahead, this moment to be kept from, once
+    /// the clock is right.
+    fn settle_ages(&self) -> Result<(), OutboxError> {
+        if self.clock.state() != ClockState::Good {
+            return Ok(());
+        }
+        let now = self.clock.wall();
+        let newest = ageing::newest(now).0;
+        let any = self.read(|db| {
+            let any =
+                "SELECT EXISTS (SELECT 1 FROM incidents WHERE kept_ms IS NULL OR kept_ms > ?1)";
+            Ok(db
+                .prepare_cached(any)?
+                .query_row([newest], |row| row.get(0))?)
+        })?;
+        if any {
+            self.write(|tx| {
+                tx.db
+                    .prepare_cached(
+                        "UPDATE incidents SET kept_ms = ?1 WHERE kept_ms IS NULL OR kept_ms > ?2",
+                    )?
+                    .execute([now.0, newest])?;
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
-    /// Ended incidents older than the retention whose files no younger incident shows.
+    /// How many of those that are counted may go by age now.
+    fn may_go(&self, which: Aged, counted: Counted) -> usize {
+        let mut ageing = self.ageing.lock();
+        ageing[which as usize].may_go(self.clock.now(), self.clock.state(), counted)
+    }
+
+    /// What a person should look at: more is late than a clock that is right explains.
+    #[must_use]
+    pub fn ageing_problems(&self) -> Vec<String> {
+        let ageing = self.ageing.lock();
+        let kinds = [
+            (Aged::Incidents, "incidents"),
+            (Aged::Clips, "clips"),
+            (Aged::Pictures, "pictures"),
+        ];
+        let said = kinds
+            .into_iter()
+            .find_map(|(which, what)| ageing[which as usize].problem(what));
+        said.into_iter().collect()
+    }
+
+    /// Ended incidents older than the retention whose files no younger incident shows; those that may go now, the oldest first.
     fn outlived(&self) -> Result<Vec<(IncidentId, String)>, OutboxError> {
-        let cutoff = self.cutoff(self.settings.retention);
-        self.read(|db| {
+        let cutoff = ageing::cutoff(self.clock.wall(), self.settings.retention);
+        let (kept, mut old) = self.read(|db| {
+            let kept: i64 = db
+                .prepare_cached("SELECT count(*) FROM incidents")?
+                .query_row([], |row| row.get(0))?;
             let mut select = db.prepare_cached(
-                "SELECT id, prefix FROM incidents i WHERE start_ms < ?1 AND ended = 1 AND NOT EXISTS (
+                "SELECT id, prefix, kept_ms FROM incidents i WHERE kept_ms < ?1 AND ended = 1 AND NOT EXISTS (
                      SELECT 1 FROM objects o JOIN clip_uses u ON u.object = o.id JOIN incidents y ON y.id = u.incident
-                     WHERE o.incident = i.id AND y.start_ms >= ?1)",
+                     WHERE o.incident = i.id AND (y.kept_ms IS NULL OR y.kept_ms >= ?1))
+                 ORDER BY kept_ms, id",
             )?;
-            let rows = select.query_map([cutoff], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            let rows = select.query_map([cutoff.0], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    WallTime(row.get(2)?),
+                ))
             })?;
             let mut found = Vec::new();
             for row in rows {
-                let (id, prefix) = row?;
-                found.extend(id.parse().map(|id| (id, prefix)));
+                let (id, prefix, since) = row?;
+                found.extend(id.parse::<IncidentId>().map(|id| (id, prefix, since)));
             }
-            Ok(found)
-        })
+            Ok((kept, found))
+        })?;
+        let mut counted = Counted::of(old.iter().map(|(.., since)| *since), cutoff);
+        counted.kept = usize::try_from(kept).unwrap_or(0);
+        old.truncate(self.may_go(Aged::Incidents, counted));
+        Ok(old
+            .into_iter()
+            .map(|(id, prefix, _)| (id, prefix))
+            .collect())
     }
 
     /// Deletes files that are too old for their kind; their incidents stay.
     fn age_files(&self, state: &mut State) -> Result<usize, OutboxError> {
-        if self.clock.state() != ClockState::Good {
-            return Ok(0);
+        let (now, settings) = (self.clock.wall(), &self.settings);
+        let mut stored = self.evictable(state)?;
+        stored.sort_by_key(|stored| (stored.start, stored.incident));
+        let mut gone = Vec::new();
+        for (kind, which, retention) in [
+            (Kept::Clip, Aged::Clips, settings.clips.retention),
+            (Kept::Picture, Aged::Pictures, settings.pictures.retention),
+        ] {
+            let cutoff = ageing::cutoff(now, retention);
+            let of_kind = || stored.iter().filter(|stored| stored.kept == kind);
+            let counted = Counted::of(of_kind().map(|stored| stored.start), cutoff);
+            let going = of_kind().take(self.may_go(which, counted));
+            gone.extend(going.map(|stored| (stored.incident, stored.kept)));
         }
-        let settings = &self.settings;
-        let (clips, pictures) = (
-            self.cutoff(settings.clips.retention),
-            self.cutoff(settings.pictures.retention),
-        );
-        let old = self.evictable(state)?.into_iter().filter(|stored| {
-            stored.start.0
-                < match stored.kept {
-                    Kept::Clip => clips,
-                    Kept::Picture => pictures,
-                }
-        });
-        let old = old.map(|stored| (stored.incident, stored.kept)).collect();
         self.evict(
             state,
-            old,
+            gone,
             DeletedFor::Retention,
             "it was deleted before it could leave: it was too old for its kind",
         )
@@ -212,7 +278,7 @@ impl Outbox {
     pub(super) fn evictable(&self, state: &State) -> Result<Vec<Stored>, OutboxError> {
         let read = |db: &Connection| -> rusqlite::Result<Vec<Stored>> {
             let mut select = db.prepare_cached(&format!(
-                "SELECT i.id, i.start_ms, {IS_PICTURE} AS picture, sum(o.bytes), min(o.delivered_ms IS NOT NULL AND o.waiting = 0)
+                "SELECT i.id, coalesce(i.kept_ms, {NOT_YET}), {IS_PICTURE} AS picture, sum(o.bytes), min(o.delivered_ms IS NOT NULL AND o.waiting = 0)
                  FROM incidents i JOIN objects o ON o.incident = i.id
                  WHERE i.ended = 1 AND o.gone = 0 AND o.sha256 IS NOT NULL
                    AND NOT EXISTS (SELECT 1 FROM clips c WHERE c.incident = i.id AND c.closed = 0)

@@ -4,27 +4,17 @@
 //! reserve, then from the oldest clips that have not; a file gets it from clips alone, and only while the disk is in
 //! fact full. No alert is deleted for room.
 //!
-//! The reserve is a file that holds nothing. It is given back bit by bit, so that what one row needs does not go to the
-//! next segment, and is made whole again once there is room.
-
-use std::{fs::File, io::Write, path::Path};
+//! The reserve is that of [`reserve`].
 
 use rusqlite::ErrorCode;
-use rustix::fs::{FallocateFlags, fallocate};
 
 use super::{
     Fail, Outbox, OutboxError, State,
     accounts::DeletedFor,
     evict::{Excess, evict},
-    retention::free_bytes,
 };
+use crate::base::reserve::{self, BIT, free_bytes};
 
-/// The reserve's name in `data_dir`.
-const FILE: &str = "reserve";
-/// Room for a hundred changes of incidents at least, and for what SQLite keeps beside its database.
-const RESERVE: u64 = 4 << 20;
-/// What is given back of it at once: several transactions of an alert, less than most segments.
-const BIT: u64 = 128 << 10;
 /// What is freed at once beyond what is needed, so that not every write has to look for room.
 const AHEAD: u64 = 4 << 20;
 /// A disk with more than this free is not full, whatever was refused.
@@ -46,46 +36,6 @@ const FOR_ROWS: [Spare; 4] = [
 ];
 const FOR_FILES: [Spare; 2] = [Spare::Delivered, Spare::Undelivered];
 
-/// Makes the reserve whole if there is room for it twice; true when it is.
-pub(super) fn keep_reserve(dir: &Path) -> bool {
-    let path = dir.join(FILE);
-    let length = std::fs::metadata(&path).map_or(0, |file| file.len());
-    if length >= RESERVE {
-        return true;
-    }
-    if free_bytes(dir) < 2 * RESERVE {
-        return false;
-    }
-    let fill = || -> std::io::Result<()> {
-        let mut file = File::create(&path)?;
-        if fallocate(&file, FallocateFlags::empty(), 0, RESERVE).is_err() {
-            // A file system that cannot set blocks aside gets them written.
-            file.write_all(&vec![0; RESERVE as usize])?;
-        }
-        file.sync_all()
-    };
-    let filled = fill();
-    if let Err(error) = &filled {
-        tracing::debug!(%error, "no reserve");
-    }
-    filled.is_ok()
-}
-
-/// Gives a bit of the reserve back to the disk; false when there is none left.
-pub(super) fn use_reserve(dir: &Path) -> bool {
-    let path = dir.join(FILE);
-    let Ok(file) = File::options().write(true).open(&path) else {
-        return false;
-    };
-    let length = file.metadata().map_or(0, |file| file.len());
-    if length == RESERVE {
-        tracing::warn!(
-            "no room on the disk: alerts are written into the room that was kept for them"
-        );
-    }
-    length > 0 && file.set_len(length.saturating_sub(BIT)).is_ok()
-}
-
 impl Outbox {
     /// Tries `write` again with more and more room while it fails for want of it.
     pub(super) fn with_room_for_rows<T>(
@@ -106,10 +56,9 @@ impl Outbox {
         done
     }
 
-    /// The same for a file of `bytes`.
+    /// The same for a file of `bytes`, which is written without the database.
     pub(super) fn with_room_for_file<T>(
         &self,
-        state: &mut State,
         bytes: u64,
         write: impl Fn() -> Result<T, OutboxError>,
     ) -> Result<T, OutboxError> {
@@ -118,7 +67,7 @@ impl Outbox {
             if !matches!(done, Err(OutboxError::Full { .. })) {
                 break;
             }
-            if self.free_up(state, from, bytes) {
+            if self.free_up(&mut self.state.lock(), from, bytes) {
                 done = write();
             }
         }
@@ -153,7 +102,7 @@ impl Outbox {
     /// Frees `bytes` and some more; false when there was nothing to free, or no need.
     fn free_up(&self, state: &mut State, from: Spare, bytes: u64) -> bool {
         if from == Spare::Reserve {
-            let given = use_reserve(&self.dir);
+            let given = reserve::give(&self.dir);
             if given {
                 self.sweep_wake.notify_one();
             }

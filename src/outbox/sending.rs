@@ -98,32 +98,15 @@ impl Tx<'_> {
         let body = match (key.lane, sha256) {
             (Lane::Playlist(rendition), _) => {
                 let uses = clips::uses(self.db, incident, rendition)?;
-                let ended =
-                    clips::closed(self.db, incident, rendition)? && !uses.iter().any(|u| u.waiting);
-                Body::Bytes(clips::render(&name, &uses, |u| u.delivered, ended).into())
+                let mut state = clips::playlist_state(self.db, incident, rendition)?;
+                state.ended &= !uses.iter().any(|u| u.waiting);
+                Body::Bytes(clips::render(&name, &uses, |u| u.delivered, &state).into())
             }
             (Lane::Facts, _) => {
                 let row = incidents::known(self.db, incident)?;
                 let uploading = self.outbox.uploading();
                 let message = alerts::compose(self.db, uploading, row.facts, None, self.wall())?;
                 Body::Bytes(message.to_json().into())
-            }
-            (Lane::Thumb | Lane::Crop, Some(sha256)) => {
-                // A picture may be replaced while it is on its way, so it is read here, while its row is held.
-                let path = self.outbox.path(&name);
-                match std::fs::read(&path) {
-                    Ok(jpeg) if <[u8; 32]>::from(Sha256::digest(&jpeg)) == sha256 => {
-                        Body::Bytes(jpeg.into())
-                    }
-                    Ok(_) => {
-                        self.park(object, "it has changed on disk since it was written")?;
-                        return Ok(None);
-                    }
-                    Err(error) => {
-                        self.park(object, &format!("it cannot be read from disk ({error})"))?;
-                        return Ok(None);
-                    }
-                }
             }
             (_, Some(sha256)) => Body::File {
                 path: self.outbox.path(&name),
@@ -221,6 +204,22 @@ enum Prepared {
 impl Outbox {
     /// The object to send next, if any waits.
     pub(super) fn next_object(&self) -> Result<Option<Parcel>, OutboxError> {
+        loop {
+            let Some(parcel) = self.next_prepared()? else {
+                return Ok(None);
+            };
+            // A picture may be replaced while it is on its way, so it is read whole: before it leaves, and not while the database
+            // is held.
+            if !matches!(parcel.ticket.key.lane, Lane::Thumb | Lane::Crop) {
+                return Ok(Some(parcel));
+            }
+            if let Some(parcel) = self.with_picture(parcel)? {
+                return Ok(Some(parcel));
+            }
+        }
+    }
+
+    fn next_prepared(&self) -> Result<Option<Parcel>, OutboxError> {
         let mut state = self.state.lock();
         self.refresh_budget(&mut state)?;
         loop {
@@ -247,6 +246,50 @@ impl Outbox {
                 }
             }
         }
+    }
+
+    /// The parcel with its picture's content. None where it has been replaced since its row was read, and is sent later, or where
+    /// its file is not what was written, and is put aside.
+    fn with_picture(&self, mut parcel: Parcel) -> Result<Option<Parcel>, OutboxError> {
+        let Payload::Object {
+            body: body @ Body::File { .. },
+            ..
+        } = &mut parcel.payload
+        else {
+            return Ok(Some(parcel));
+        };
+        let Body::File { path, sha256, .. } = &*body else {
+            return Ok(Some(parcel));
+        };
+        let ticket = &parcel.ticket;
+        let reason = {
+            let _one = self.pictures.lock();
+            match std::fs::read(path) {
+                Ok(jpeg) if <[u8; 32]>::from(Sha256::digest(&jpeg)) == *sha256 => {
+                    *body = Body::Bytes(jpeg.into());
+                    return Ok(Some(parcel));
+                }
+                Ok(_) => "it has changed on disk since it was written".to_owned(),
+                Err(error) => format!("it cannot be read from disk ({error})"),
+            }
+        };
+        let mut state = self.state.lock();
+        let charge = &ticket.charge;
+        self.book_back(&mut state, charge.what, charge.booked, 0)?;
+        let done = self.write_in(&mut state, |tx| {
+            let version: Option<i64> = tx
+                .db
+                .prepare_cached("SELECT version FROM objects WHERE id = ?1 AND waiting = 1")?
+                .query_row([ticket.row], |row| row.get(0))
+                .optional()?;
+            if version == Some(ticket.version) {
+                tx.park(ticket.row, &reason)?;
+            }
+            Ok(())
+        });
+        state.objects.release(ticket.key);
+        self.refresh(&mut state, ticket.key)?;
+        done.map(|()| None)
     }
 
     /// Notes which clips could begin if the data plan had room for them.

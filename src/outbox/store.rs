@@ -4,20 +4,18 @@
 //! may lose the newest transactions in a power cut, and a committed alert must not be lost. The schema's version is in
 //! `user_version`; each step of [`MIGRATIONS`] brings it one further.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::OutboxError;
+use crate::base::sqlite::{self, OpenError, Safety};
 
 /// The database's name in `data_dir`.
 pub(crate) const FILE: &str = "outbox.db";
 
-/// How long to wait for another process's transaction.
-const BUSY: Duration = Duration::from_secs(5);
-
 /// Step `i` brings schema `i` to `i + 1`. Never changed once released, only added to.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -192,51 +190,26 @@ INSERT INTO alert_delivery (incident, seq, sink, n, first_sent_ms, attempts, pro
 DROP TABLE alerts_4;
 CREATE INDEX alert_delivery_waiting ON alert_delivery (sink, incident, seq) WHERE waiting = 1;
 ",
+    "
+-- Since when an incident counts as kept; NULL until the clock is right.
+ALTER TABLE incidents ADD COLUMN kept_ms INTEGER;
+UPDATE incidents SET kept_ms = start_ms
+    WHERE start_ms >= 1767225600000 AND json_valid(facts) AND json_extract(facts, '$.clock') = 'good';
+CREATE INDEX incidents_by_kept ON incidents (kept_ms);
+-- The target duration of its playlists, in seconds, for as long as they live; NULL where it was not known.
+ALTER TABLE clips ADD COLUMN target INTEGER;
+",
 ];
-
-/// Statements that stay prepared: all that one delivery takes, and those around it. With rusqlite's usual 16 most are parsed anew for
-/// each object.
-const PREPARED: usize = 128;
 
 /// Opens the database in `dir` and brings its schema up to date.
 pub(crate) fn open(dir: &Path) -> Result<Connection, OutboxError> {
     let path = dir.join(FILE);
-    let wrap = |source| OutboxError::sqlite(&path, source);
-    let mut db = Connection::open(&path).map_err(wrap)?;
-    db.set_prepared_statement_cache_capacity(PREPARED);
-    db.busy_timeout(BUSY).map_err(wrap)?;
-    db.pragma_update(None, "journal_mode", "WAL")
-        .map_err(wrap)?;
-    db.pragma_update(None, "synchronous", "FULL")
-        .map_err(wrap)?;
-    db.pragma_update(None, "foreign_keys", true).map_err(wrap)?;
-    let known = MIGRATIONS.len() as u32;
-    let found: u32 = db
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(wrap)?;
-    if found > known {
-        return Err(OutboxError::Newer { path, found, known });
-    }
-    let sound: String = db
-        .pragma_query_value(None, "quick_check", |row| row.get(0))
-        .map_err(wrap)?;
-    if sound != "ok" {
-        return Err(OutboxError::Damaged {
-            path,
-            detail: sound,
-        });
-    }
-    for (from, step) in MIGRATIONS.iter().enumerate().skip(found as usize) {
-        migrate(&mut db, from as u32 + 1, step).map_err(wrap)?;
-    }
-    Ok(db)
-}
-
-fn migrate(db: &mut Connection, to: u32, step: &str) -> rusqlite::Result<()> {
-    let tx = db.transaction()?;
-    tx.execute_batch(step)?;
-    tx.pragma_update(None, "user_version", to)?;
-    tx.commit()
+    sqlite::open(&path, &MIGRATIONS, Safety::Full).map_err(|error| match error {
+        OpenError::Newer { found, known } => OutboxError::Newer { path, found, known },
+        OpenError::Damaged(detail) => OutboxError::Damaged { path, detail },
+        OpenError::File(source) => OutboxError::file(&path, "opened", source),
+        OpenError::Sqlite(source) => OutboxError::sqlite(&path, source),
+    })
 }
 
 /// A setting that must survive a restart.
@@ -274,7 +247,7 @@ mod tests {
         drop(db);
         let error = open(dir.path()).unwrap_err().to_string();
         assert!(
-            error.contains("newer Lares (schema 99, this one knows 5)"),
+            error.contains("newer Lares (schema 99, this one knows 6)"),
             "{error}"
         );
         assert!(!error.contains('\n'));
@@ -285,7 +258,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut db = Connection::open(dir.path().join(FILE)).unwrap();
         for (from, step) in MIGRATIONS.iter().enumerate().take(4) {
-            migrate(&mut db, from as u32 + 1, step).unwrap();
+            sqlite::migrate(&mut db, from as u32 + 1, step).unwrap();
         }
         db.execute_batch(
             "INSERT INTO incidents (id, camera, prefix, start_ms, start_ns, facts) VALUES ('a', 'door', 'p', 1, 1, '{}');

@@ -81,13 +81,13 @@ pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxErro
     let mut read = || {
         spending.read(&db, budget, &TimeZone::system(), wall)?;
         let mut select = db.prepare(
-            "SELECT i.id, i.start_ms, 'alert ' || d.seq, 0, d.waiting, d.attempts, d.problem, d.seq, NULL, d.sink
+            "SELECT i.id, i.start_ms, 'alert ' || d.seq, 0, d.waiting, d.attempts, d.problem, d.seq, NULL, d.sink, 0 AS kind
              FROM alert_delivery d JOIN incidents i ON i.id = d.incident
              WHERE d.waiting = 1 OR (d.problem IS NOT NULL AND d.delivered_ms IS NULL)
              UNION ALL
-             SELECT i.id, i.start_ms, o.key, o.bytes, o.waiting, o.attempts, o.problem, o.id + 1000000000, o.lane, 'upload'
+             SELECT i.id, i.start_ms, o.key, o.bytes, o.waiting, o.attempts, o.problem, o.id, o.lane, 'upload', 1
              FROM objects o JOIN incidents i ON i.id = o.incident WHERE o.waiting = 1 OR o.problem IS NOT NULL
-             ORDER BY 2, 1, 8, 10",
+             ORDER BY 2, 1, 11, 8, 10",
         )?;
         let mut rows = select.query([])?;
         let mut listed = Vec::new();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
 
-use crate::flow::{Codec, MediaTime, Packet, Size, StreamFormat, StreamRole};
+use crate::flow::{Codec, MediaTime, Packet, Size, StreamFormat, StreamRole, Turn};
 
 /// What to encode.
 #[derive(Debug, Clone, Copy)]
@@ -176,6 +176,7 @@ impl Encoded {
         Arc::new(StreamFormat {
             codec: self.codec,
             size: self.size,
+            turn: Turn::NONE,
             codec_data: Bytes::copy_from_slice(&data),
             codec_name: format!("{:?}", self.codec),
             caps: caps.to_string(),

@@ -9,6 +9,7 @@ pub mod health;
 pub mod incident;
 pub mod keys;
 pub mod playlist;
+pub mod range;
 pub mod topics;
 pub mod why;
 

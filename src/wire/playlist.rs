@@ -5,8 +5,8 @@
 
 use std::{fmt::Write, time::Duration};
 
-/// Segments are cut after 4 s at the latest; RFC 8216 wants one target for the whole life of the playlist.
-const TARGET: u64 = 4;
+/// The target, in seconds, where segments are cut after 4 s at the latest.
+pub const TARGET: u32 = 4;
 
 /// One segment in a playlist. Addresses are relative to the playlist.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +21,20 @@ pub struct Entry {
     pub discontinuity: bool,
 }
 
-/// The playlist of `entries`; `ended` when no more will come.
+/// The target duration of a playlist whose segments are cut after `longest`, in seconds: "The EXTINF duration, when rounded to
+/// the nearest integer, MUST be less than or equal to the target" (RFC 8216, 4.3.3.1).
 #[must_use]
-pub fn render(entries: &[Entry], ended: bool) -> String {
+pub fn target(longest: Duration) -> u32 {
+    let seconds = longest.as_secs_f64().ceil().clamp(0.0, 3600.0);
+    (seconds as u32).max(TARGET)
+}
+
+/// The playlist of `entries`; `ended` when no more will come. `target` must be the same for the whole life of the playlist (6.2.1);
+/// it is raised only where a camera whose pictures are rarer made a segment longer than it was to be.
+#[must_use]
+pub fn render(entries: &[Entry], target: u32, ended: bool) -> String {
     let longest = entries.iter().map(|e| e.duration).max().unwrap_or_default();
-    // "The EXTINF duration, when rounded to the nearest integer, MUST be less than or equal to the target" (4.3.3.1).
-    let target = (longest.as_secs_f64().round() as u64).max(TARGET);
+    let target = u64::from(target).max(longest.as_secs_f64().round() as u64);
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n\
          #EXT-X-PLAYLIST-TYPE:EVENT\n"
@@ -77,18 +85,26 @@ mod tests {
             entry("00004.m4s", "init-2.mp4", 1_500),
         ];
         entries[2].discontinuity = true;
-        insta::assert_snapshot!(render(&entries, true));
+        insta::assert_snapshot!(render(&entries, TARGET, true));
     }
 
     #[test]
     fn an_open_playlist_has_no_end() {
-        let text = render(&[entry("00001.m4s", "init-1.mp4", 2_000)], false);
+        let text = render(&[entry("00001.m4s", "init-1.mp4", 2_000)], TARGET, false);
         insta::assert_snapshot!(text);
     }
 
     #[test]
-    fn a_long_segment_raises_the_target() {
-        let text = render(&[entry("00001.m4s", "init-1.mp4", 7_600)], false);
-        assert!(text.contains("#EXT-X-TARGETDURATION:8\n"), "{text}");
+    fn the_target_is_the_same_from_the_first_segment_to_the_last() {
+        let target = target(Duration::from_secs_f64(7.5));
+        let mut entries = vec![entry("00001.m4s", "init-1.mp4", 2_000)];
+        let begins = |text: &str| text.lines().nth(2).map(str::to_owned);
+        let first = begins(&render(&entries, target, false));
+        assert_eq!(first.as_deref(), Some("#EXT-X-TARGETDURATION:8"));
+        entries.push(entry("00002.m4s", "init-1.mp4", 7_540));
+        assert_eq!(begins(&render(&entries, target, true)), first);
+        entries.push(entry("00003.m4s", "init-1.mp4", 9_600));
+        let text = render(&entries, target, true);
+        assert!(text.contains("#EXT-X-TARGETDURATION:10\n"), "{text}");
     }
 }

@@ -154,6 +154,17 @@ impl Topics {
         self.of(camera, "mode")
     }
 
+    /// What brokers keep of `camera`.
+    #[must_use]
+    pub fn retained_of(&self, camera: &CameraId) -> [String; 4] {
+        [
+            self.camera_status(camera),
+            self.mode(camera),
+            self.person(camera),
+            self.motion(camera),
+        ]
+    }
+
     /// Where a new mode is asked for.
     #[must_use]
     pub fn mode_set(&self, camera: &CameraId) -> String {

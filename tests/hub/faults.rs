@@ -86,12 +86,11 @@ fn what_happened_while_the_hub_was_away_arrives_and_a_lost_index_comes_back() {
     }
     running = hub.start();
     // The picture's address has the number of the message in it, which is that of the last one.
+    wait_for("the index", Duration::from_secs(20), || {
+        let made = "the index was made again from the store";
+        running.log().contains(made).then_some(())
+    });
     assert_eq!(all(&hub), kept);
-    assert!(
-        running
-            .log()
-            .contains("the index was made anew from the store")
-    );
     running.terminate(STOPS);
 }
 

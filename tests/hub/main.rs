@@ -14,4 +14,5 @@ mod boxes;
 mod elsewhere;
 mod faults;
 mod hour;
+mod parts;
 mod rig;

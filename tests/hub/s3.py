@@ -29,9 +29,10 @@ BUCKET = "lares"
 def main():
     endpoint, site, other, own, foreign = sys.argv[1:6]
     secret = os.environ["SECRET"]
-    config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1})
+    config = Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 1})
+    version_2 = Config(signature_version="s3", s3={"addressing_style": "path"}, retries={"max_attempts": 1})
 
-    def client(key=site, password=secret):
+    def client(key=site, password=secret, config=config):
         return boto3.client(
             "s3",
             endpoint_url=endpoint,
@@ -79,6 +80,10 @@ def main():
         "wrong secret": attempt(client(password="wrong").get_object, Bucket=BUCKET, Key=own),
         "unknown site": attempt(client(key="nobody").get_object, Bucket=BUCKET, Key=own),
         "hub's own user": attempt(client(key="_hub").get_object, Bucket=BUCKET, Key=own),
+        "version 2": attempt(client(config=version_2).get_object, Bucket=BUCKET, Key=own),
+        "version 2, put": attempt(
+            client(config=version_2).put_object, Bucket=BUCKET, Key=f"{place}/thumb.jpg", Body=b"x"
+        ),
         "crop not there": attempt(s3.head_object, Bucket=BUCKET, Key=f"{place}/crop.jpg"),
     }
 
@@ -119,16 +124,28 @@ def main():
     refused["anonymous"] = raw("GET", f"/{BUCKET}/{own}")
     refused["anonymous list"] = raw("GET", f"/{BUCKET}?list-type=2&prefix=v1/")
     put = s3.generate_presigned_url("put_object", {"Bucket": BUCKET, "Key": f"{place}/crop.jpg"})
-    put = put.removeprefix(endpoint)
-    refused["oversize"] = raw("PUT", put, {"Content-Length": str(10**9)})
+    refused["presigned put"] = raw("PUT", put.removeprefix(endpoint), {"Content-Length": "4"}, b"body")
+
+    def signed_put(length):
+        """Path and headers of an upload of that length, signed in its head."""
+        request = AWSRequest("PUT", f"{endpoint}/{BUCKET}/{place}/crop.jpg", data=b"x" * min(length, 1000))
+        request.headers["Content-Length"] = str(length)
+        S3SigV4Auth(Credentials(site, secret), "s3", "us-east-1").add_auth(request)
+        return f"/{BUCKET}/{place}/crop.jpg", dict(request.headers)
+
+    refused["oversize"] = raw("PUT", *signed_put(10**9))
+    path, headers = signed_put(1000)
     cut = http.client.HTTPConnection(host, timeout=10)
-    cut.putrequest("PUT", put)
-    cut.putheader("Content-Length", "1000")
+    cut.putrequest("PUT", path)
+    for name, value in headers.items():
+        cut.putheader(name, value)
     cut.endheaders()
     cut.send(b"half")
     cut.close()
     refused["truncated"] = attempt(s3.head_object, Bucket=BUCKET, Key=f"{place}/crop.jpg")
     get = s3.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": own})
+    early = client(config=version_2).generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": own})
+    refused["version 2, presigned"] = raw("GET", early.removeprefix(endpoint))
     refused["presigned for another key"] = raw("GET", get.removeprefix(endpoint).replace(own, foreign))
 
     def ranged():

@@ -9,11 +9,14 @@ use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 
 use super::{Known, LogEntry, Role, Second, strangers::Refused};
-use crate::{flow::WallTime, hub::HubError};
+use crate::{
+    base::sqlite::{self, Safety},
+    flow::WallTime,
+    hub::HubError,
+};
 
 /// The file's name in the hub's folder.
 pub(super) const FILE: &str = "accounts.db";
-const SCHEMA: i64 = 2;
 pub(super) const FIRST: &str = "
 CREATE TABLE accounts (
     name TEXT PRIMARY KEY,
@@ -93,26 +96,8 @@ impl Database {
     /// Opens the file in `dir`, for this user alone to read.
     pub(super) fn open(dir: &Path) -> Result<Self, HubError> {
         let path = dir.join(FILE);
-        private(&path).map_err(|error| HubError::file(&path, error))?;
-        let database = Connection::open(&path)?;
-        database.busy_timeout(std::time::Duration::from_secs(5))?;
-        database.pragma_update(None, "journal_mode", "WAL")?;
-        database.pragma_update(None, "synchronous", "FULL")?;
-        database.pragma_update(None, "foreign_keys", "ON")?;
-        let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version > SCHEMA {
-            return Err(HubError::NewerIndex(path));
-        }
-        let steps = match version {
-            0 => format!("{FIRST}{SECOND}"),
-            1 => SECOND.to_owned(),
-            _ => String::new(),
-        };
-        if !steps.is_empty() {
-            database.execute_batch(&format!(
-                "BEGIN;{steps}PRAGMA user_version = {SCHEMA};COMMIT;"
-            ))?;
-        }
+        let database = sqlite::open(&path, &[FIRST, SECOND], Safety::Full)
+            .map_err(|error| HubError::opening(&path, error))?;
         Ok(Self(database))
     }
 
@@ -364,22 +349,4 @@ impl Database {
         all.truncate(most as usize);
         Ok(all)
     }
-}
-
-/// Makes the file, and takes it from others where an earlier version left it to them. SQLite gives its side files the same mode.
-fn private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)?;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-    for side in ["db-wal", "db-shm"] {
-        let side = path.with_extension(side);
-        if side.exists() {
-            std::fs::set_permissions(side, std::fs::Permissions::from_mode(0o600))?;
-        }
-    }
-    Ok(())
 }

@@ -1,300 +1,332 @@
 //! What the hub knows of incidents: one row for each, with its newest message, and which numbers of each site have arrived.
 //!
 //! In: messages from the broker, or `incident.json` files where the index was lost. Out: pages of incidents, and which
-//! numbers are missing. The bucket is the truth: this file can be deleted and comes back.
+//! numbers are missing. The bucket is the truth: this file can be deleted, and is made again when it is damaged.
+//!
+//! A box may have no clock. An incident's place in the list (`at_ms`) is therefore when it began only where that can be
+//! true, else when it was heard of; and it counts as kept since `kept_ms`, which waits for a right clock.
 
+mod list;
 mod numbers;
 mod rebuild;
+mod schema;
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::tz::TimeZone;
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Transaction, params};
 
+pub(super) use list::{Cursor, Filter};
 pub(super) use numbers::Missing;
 pub(super) use rebuild::rebuild;
 
-use super::HubError;
+use super::{HubError, database::Database};
 use crate::{
-    flow::{CameraId, IncidentId, SiteId, WallTime},
+    base::{
+        ageing::{kept_since, newest},
+        clock::Clock,
+        seldom::Seldom,
+        sqlite::Safety,
+    },
+    flow::{ClockState, IncidentId, SiteId, WallTime},
     wire::IncidentMessage,
 };
 
 /// The file's name in the hub's folder.
 pub(super) const FILE: &str = "index.db";
-const SCHEMA: i64 = 1;
-const TABLES: &str = "
-CREATE TABLE incidents (
-    id TEXT PRIMARY KEY,
-    site TEXT NOT NULL,
-    camera TEXT NOT NULL,
-    start_ms INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    message TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX incidents_by_start ON incidents (start_ms, id);
-CREATE INDEX incidents_by_camera ON incidents (site, camera, start_ms, id);
+/// Most bytes of messages of one site: some fifty thousand incidents. Beyond it the site's own oldest rows go.
+const MOST_BYTES: u64 = 64_000_000;
+/// A row takes this much beside its message.
+const ROW: u64 = 200;
+/// When a site has too much, this part of its rows goes at once.
+const TRIM: u64 = 20;
+/// Rows that cannot be read are told at most this often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
--- The highest number of each site up to which every one has arrived or is given up.
-CREATE TABLE sites (
-    site TEXT PRIMARY KEY,
-    highest INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
--- Numbers below the highest that have not arrived, as closed ranges.
-CREATE TABLE missing (
-    site TEXT NOT NULL,
-    first INTEGER NOT NULL,
-    last INTEGER NOT NULL,
-    asked INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (site, first)
-) STRICT, WITHOUT ROWID;
-";
-
-/// Which incidents are asked for.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Filter {
-    pub(super) site: Option<SiteId>,
-    pub(super) camera: Option<CameraId>,
-    pub(super) day: Option<Date>,
-    /// Only those before this one.
-    pub(super) before: Option<Cursor>,
-}
-
-/// A place in the list of incidents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cursor {
-    start_ms: i64,
-    id: IncidentId,
-}
-
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.start_ms, self.id)
-    }
-}
-
-impl std::str::FromStr for Cursor {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (start, id) = text.split_once('.').ok_or(())?;
-        Ok(Self {
-            start_ms: start.parse().map_err(drop)?,
-            id: id.parse().map_err(drop)?,
-        })
-    }
+/// An incident, and since when it counts as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) id: IncidentId,
+    pub(super) site: SiteId,
+    pub(super) since: WallTime,
 }
 
 /// The index.
 pub(super) struct Index {
-    database: Mutex<Connection>,
+    database: Database,
     zone: TimeZone,
+    clock: Arc<dyn Clock>,
+    /// Bytes of each site.
+    sizes: Mutex<BTreeMap<String, u64>>,
+    most_bytes: u64,
+    /// Counts how often it began empty.
+    generation: AtomicU64,
+    unreadable: Seldom,
 }
 
 impl Index {
-    /// Opens the index in `dir`, empty where there is none. Days are those of `zone`. True until it has been [filled](Self::filled).
+    /// The index in `dir`, not open yet. Days are those of `zone`.
+    pub(super) fn closed(dir: &Path, zone: TimeZone, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            database: Database::closed(dir, FILE, &schema::STEPS, Safety::Normal),
+            zone,
+            clock,
+            sizes: Mutex::default(),
+            most_bytes: MOST_BYTES,
+            generation: AtomicU64::new(0),
+            unreadable: Seldom::new(TELL_EVERY),
+        }
+    }
+
+    /// Opens the index in `dir`, empty where there is none. True until it has been [filled](Self::filled).
     ///
     /// # Errors
-    /// When the database cannot be opened, or is of a newer program.
+    /// When the database cannot be opened, is damaged, or of a newer program.
+    #[cfg(test)]
     pub(super) fn open(dir: &Path, zone: TimeZone) -> Result<(Self, bool), HubError> {
-        let database = Connection::open(dir.join(FILE))?;
-        database.pragma_update(None, "journal_mode", "WAL")?;
-        // What a power cut takes away is asked for again.
-        database.pragma_update(None, "synchronous", "NORMAL")?;
-        let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version > SCHEMA {
-            return Err(HubError::NewerIndex(dir.join(FILE)));
+        let clock = crate::base::clock::SystemClock::start();
+        let index = Self::closed(dir, zone, clock);
+        let fresh = index.begin()?;
+        Ok((index, fresh))
+    }
+
+    /// Opens the file, empty where there is none. True until it has been [filled](Self::filled).
+    ///
+    /// # Errors
+    /// When the database cannot be opened, is damaged, or of a newer program.
+    pub(super) fn begin(&self) -> Result<bool, HubError> {
+        self.database.open()?;
+        let (filled, sizes) = self.database.read(|db| {
+            let filled: Option<String> = schema::setting(db, schema::FILLED)?;
+            Ok((filled.is_some(), sizes(db)?))
+        })?;
+        *self.sizes.lock() = sizes;
+        if !filled {
+            self.generation.fetch_add(1, Ordering::AcqRel);
         }
-        if version == 0 {
-            database.execute_batch(&format!(
-                "BEGIN;{TABLES}PRAGMA user_version = {SCHEMA};COMMIT;"
-            ))?;
+        Ok(!filled)
+    }
+
+    /// Opens the file; one that is damaged is renamed, and an empty one takes its place: the new name, and true until it has
+    /// been [filled](Self::filled).
+    ///
+    /// # Errors
+    /// When the database cannot be opened or made.
+    pub(super) fn begin_or_renew(&self) -> Result<(Option<PathBuf>, bool), HubError> {
+        match self.begin() {
+            Err(HubError::Damaged { .. }) => {
+                self.renew().map(|(aside, fresh)| (Some(aside), fresh))
+            }
+            other => other.map(|fresh| (None, fresh)),
         }
-        let filled: i64 = database.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-        let database = Mutex::new(database);
-        Ok((Self { database, zone }, filled == 0))
+    }
+
+    /// Closes the file, as if it were damaged.
+    #[cfg(test)]
+    pub(super) fn set_aside_for_test(&self) {
+        self.database.set_aside().unwrap();
+    }
+
+    /// Renames the damaged file and begins with an empty one.
+    ///
+    /// # Errors
+    /// When the database cannot be renamed or made.
+    pub(super) fn renew(&self) -> Result<(PathBuf, bool), HubError> {
+        let aside = self.database.set_aside()?;
+        Ok((aside, self.begin()?))
+    }
+
+    /// Completes when somebody has found the file damaged.
+    pub(super) async fn is_damaged(&self) {
+        self.database.is_damaged().await;
+    }
+
+    /// Changes when what was known of numbers was lost.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// All that the store held when it was made is in it.
     pub(super) fn filled(&self) -> Result<(), HubError> {
-        let database = self.database.lock();
-        Ok(database.pragma_update(None, "application_id", 1)?)
+        self.database
+            .write(|changes| Ok(schema::set(changes, schema::FILLED, "1")?))
+    }
+
+    /// This moment, where it is known.
+    fn sure_now(&self) -> Option<WallTime> {
+        (self.clock.state() == ClockState::Good).then(|| self.clock.wall())
     }
 
     /// Takes a message in; true when it is news, false when a newer one is there already.
     pub(super) fn take(&self, message: &IncidentMessage) -> Result<bool, HubError> {
-        let mut database = self.database.lock();
-        let changes = database.transaction()?;
-        let news = changes.execute(
-            "INSERT INTO incidents (id, site, camera, start_ms, seq, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, message = excluded.message
-             WHERE excluded.seq > incidents.seq AND excluded.site = incidents.site",
-            params![
-                message.id.to_string(),
-                message.site.as_str(),
-                message.camera.as_str(),
-                message.start.0,
-                message.seq,
-                String::from_utf8_lossy(&message.to_json()),
-            ],
-        )? > 0;
-        if let Some(n) = message.n {
-            numbers::arrived(&changes, &message.site, n)?;
+        let json = String::from_utf8_lossy(&message.to_json()).into_owned();
+        let good = message.clock == ClockState::Good;
+        let kept = kept_since(message.start, good, self.sure_now());
+        // Without any right clock: what the box says last, else what we believe.
+        let at = kept
+            .or_else(|| kept_since(message.sent, true, None))
+            .unwrap_or_else(|| self.clock.wall());
+        let news = self.database.write(|changes| {
+            let news = changes
+                .prepare_cached(
+                    "INSERT INTO incidents (id, site, camera, start_ms, at_ms, kept_ms, seq, message)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                     ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, message = excluded.message
+                     WHERE excluded.seq > incidents.seq AND excluded.site = incidents.site",
+                )?
+                .execute(params![
+                    message.id.to_string(),
+                    message.site.as_str(),
+                    message.camera.as_str(),
+                    message.start.0,
+                    at.0,
+                    kept.map(|kept| kept.0),
+                    message.seq,
+                    json,
+                ])?
+                > 0;
+            if let Some(n) = message.n {
+                numbers::arrived(changes, &message.site, n)?;
+            }
+            Ok(news)
+        })?;
+        if news {
+            self.weigh(&message.site, json.len() as u64 + ROW)?;
         }
-        changes.commit()?;
         Ok(news)
     }
 
-    /// One incident.
-    pub(super) fn incident(&self, id: IncidentId) -> Result<Option<IncidentMessage>, HubError> {
-        let database = self.database.lock();
-        let found = database
-            .prepare_cached("SELECT message FROM incidents WHERE id = ?1")?
-            .query_row([id.to_string()], message)
-            .optional()?;
-        Ok(found.flatten())
-    }
-
-    /// At most `most` incidents, newest first, and where the next page begins.
-    pub(super) fn incidents(
-        &self,
-        filter: &Filter,
-        most: usize,
-    ) -> Result<(Vec<IncidentMessage>, Option<Cursor>), HubError> {
-        let (from, until) = self.span(filter.day);
-        let before = filter.before.map_or((i64::MAX, String::new()), |cursor| {
-            (cursor.start_ms, cursor.id.to_string())
-        });
-        let database = self.database.lock();
-        let mut rows = database.prepare_cached(
-            "SELECT message FROM incidents
-             WHERE (?1 IS NULL OR site = ?1) AND (?2 IS NULL OR camera = ?2)
-               AND start_ms >= ?3 AND start_ms < ?4 AND (start_ms, id) < (?5, ?6)
-             ORDER BY start_ms DESC, id DESC LIMIT ?7",
-        )?;
-        let mut found: Vec<IncidentMessage> = rows
-            .query_map(
-                params![
-                    filter.site.as_ref().map(SiteId::as_str),
-                    filter.camera.as_ref().map(CameraId::as_str),
-                    from,
-                    until,
-                    before.0,
-                    before.1,
-                    most as i64 + 1,
-                ],
-                message,
-            )?
-            .filter_map(Result::transpose)
-            .collect::<Result<_, _>>()?;
-        let more = found.len() > most;
-        found.truncate(most);
-        let next = found.last().filter(|_| more).map(|last| Cursor {
-            start_ms: last.start.0,
-            id: last.id,
-        });
-        Ok((found, next))
-    }
-
-    /// Days with incidents, newest first, and how many each has.
-    pub(super) fn days(
-        &self,
-        site: Option<&SiteId>,
-        camera: Option<&CameraId>,
-    ) -> Result<Vec<(Date, u64)>, HubError> {
-        let database = self.database.lock();
-        let mut rows = database.prepare_cached(
-            "SELECT start_ms FROM incidents WHERE (?1 IS NULL OR site = ?1) AND (?2 IS NULL OR camera = ?2)
-             ORDER BY start_ms DESC",
-        )?;
-        let starts = rows.query_map(
-            params![site.map(SiteId::as_str), camera.map(CameraId::as_str)],
-            |row| row.get::<_, i64>(0),
-        )?;
-        let mut days: Vec<(Date, u64)> = Vec::new();
-        for start in starts {
-            let day = self.day(start?);
-            match days.last_mut() {
-                Some((last, count)) if *last == day => *count += 1,
-                _ => days.push((day, 1)),
-            }
+    /// Counts bytes of `site`; where they are too many, its own oldest rows go. A row that was replaced counts twice until the
+    /// next count.
+    fn weigh(&self, site: &SiteId, bytes: u64) -> Result<(), HubError> {
+        let mut sizes = self.sizes.lock();
+        let size = sizes.entry(site.to_string()).or_default();
+        *size += bytes;
+        if *size <= self.most_bytes {
+            return Ok(());
         }
-        Ok(days)
+        let gone = self
+            .database
+            .write(|changes| trim(changes, site, self.most_bytes))?;
+        *size = self.database.read(|db| size_of(db, site))?;
+        if gone > 0 {
+            tracing::warn!(%site, incidents = gone, "the site has told of more incidents than the index keeps for one site: its oldest left the list");
+        }
+        Ok(())
     }
 
-    /// Every camera that has an incident. One step of the index for each, however many incidents there are.
-    pub(super) fn cameras(&self) -> Result<Vec<(SiteId, CameraId)>, HubError> {
-        let database = self.database.lock();
-        let mut next = database.prepare_cached(
-            "SELECT site, camera FROM incidents WHERE (site, camera) > (?1, ?2) ORDER BY site, camera LIMIT 1",
-        )?;
-        let mut last = (String::new(), String::new());
-        let mut cameras = Vec::new();
-        while let Some(found) = next
-            .query_row([&last.0, &last.1], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?
-        {
-            last = found;
-            if let (Ok(site), Ok(camera)) = (last.0.parse(), last.1.parse()) {
-                cameras.push((site, camera));
+    /// Every incident, and since when it counts as kept. Times that cannot be are set to this moment, so only with a clock that is
+    /// right.
+    pub(super) fn ages(&self, now: WallTime) -> Result<Vec<Kept>, HubError> {
+        self.database.write(|changes| {
+            changes.execute(
+                "UPDATE incidents SET kept_ms = ?1 WHERE kept_ms IS NULL OR kept_ms > ?2",
+                [now.0, newest(now).0],
+            )?;
+            changes.execute(
+                "UPDATE incidents SET at_ms = kept_ms WHERE at_ms > ?1",
+                [newest(now).0],
+            )?;
+            Ok(())
+        })?;
+        self.database.read(|db| {
+            let mut rows = db.prepare_cached("SELECT id, site, kept_ms FROM incidents")?;
+            let rows = rows.query_map([], |row| {
+                let (id, site, since): (String, String, i64) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok((id, site, since))
+            })?;
+            let mut kept = Vec::new();
+            for row in rows {
+                let (id, site, since) = row?;
+                if let (Ok(id), Ok(site)) = (id.parse(), site.parse()) {
+                    let since = WallTime(since);
+                    kept.push(Kept { id, site, since });
+                }
             }
-        }
-        Ok(cameras)
+            Ok(kept)
+        })
     }
 
     /// Forgets `gone`, whose objects have been deleted.
-    pub(super) fn forget(&self, gone: &[IncidentId]) -> Result<(), HubError> {
-        let mut database = self.database.lock();
-        let changes = database.transaction()?;
-        for id in gone {
-            changes.execute("DELETE FROM incidents WHERE id = ?1", [id.to_string()])?;
-        }
-        Ok(changes.commit()?)
-    }
-
-    /// Forgets what began before `start`; how many that were.
-    pub(super) fn forget_before(&self, start: WallTime) -> Result<usize, HubError> {
-        let database = self.database.lock();
-        Ok(database.execute("DELETE FROM incidents WHERE start_ms < ?1", [start.0])?)
+    pub(super) fn forget<'a>(
+        &self,
+        gone: impl IntoIterator<Item = (&'a SiteId, IncidentId)> + Clone,
+    ) -> Result<(), HubError> {
+        self.database.write(|changes| {
+            let mut delete =
+                changes.prepare_cached("DELETE FROM incidents WHERE id = ?1 AND site = ?2")?;
+            for (site, id) in gone.clone() {
+                delete.execute(params![id.to_string(), site.as_str()])?;
+            }
+            Ok(())
+        })?;
+        *self.sizes.lock() = self.database.read(sizes)?;
+        Ok(())
     }
 
     /// What `site` is to be asked for now: what was missed, and everything after the highest number.
     pub(super) fn missing(&self, site: &SiteId) -> Result<Vec<Missing>, HubError> {
-        numbers::missing(&self.database.lock(), site)
+        self.database.read(|db| numbers::missing(db, site))
     }
 
     /// The highest number of `site` that is known; 0 before the first.
     pub(super) fn highest(&self, site: &SiteId) -> Result<u64, HubError> {
-        numbers::highest(&self.database.lock(), site)
+        self.database.read(|db| numbers::highest(db, site))
     }
 
     /// `site` has been asked for `missing`. True when that was once too often, and it is given up.
     pub(super) fn asked(&self, site: &SiteId, missing: Missing) -> Result<bool, HubError> {
-        numbers::asked(&self.database.lock(), site, missing)
-    }
-
-    fn day(&self, ms: i64) -> Date {
-        let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-        self.zone.to_datetime(at).date()
-    }
-
-    /// From the first millisecond of `day` to that of the next; all time without a day.
-    fn span(&self, day: Option<Date>) -> (i64, i64) {
-        let begins = |day: Date| {
-            self.zone
-                .to_timestamp(day.at(0, 0, 0, 0))
-                .map(Timestamp::as_millisecond)
-        };
-        let span =
-            day.and_then(|day| Some((begins(day).ok()?, begins(day.tomorrow().ok()?).ok()?)));
-        span.unwrap_or((i64::MIN, i64::MAX))
+        self.database
+            .write(|changes| numbers::asked(changes, site, missing))
     }
 }
 
-/// The message of a row; none where it is of a newer program and cannot be read.
-fn message(row: &Row<'_>) -> rusqlite::Result<Option<IncidentMessage>> {
-    let text: String = row.get(0)?;
-    Ok(IncidentMessage::from_json(text.as_bytes()).ok())
+fn sizes(db: &Connection) -> Result<BTreeMap<String, u64>, HubError> {
+    let mut rows = db.prepare_cached(
+        "SELECT site, sum(length(message)), count(*) FROM incidents GROUP BY site",
+    )?;
+    let sizes = rows.query_map([], |row| {
+        let (site, bytes, count): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((site, bytes.unsigned_abs() + count.unsigned_abs() * ROW))
+    })?;
+    Ok(sizes.collect::<Result<_, _>>()?)
+}
+
+fn size_of(db: &Connection, site: &SiteId) -> Result<u64, HubError> {
+    let (bytes, count): (i64, i64) = db
+        .prepare_cached(
+            "SELECT coalesce(sum(length(message)), 0), count(*) FROM incidents WHERE site = ?1",
+        )?
+        .query_row([site.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(bytes.unsigned_abs() + count.unsigned_abs() * ROW)
+}
+
+/// Deletes the oldest rows of `site` where they take more than `most`; how many.
+fn trim(changes: &Transaction<'_>, site: &SiteId, most: u64) -> Result<usize, HubError> {
+    if size_of(changes, site)? <= most {
+        return Ok(0);
+    }
+    let count: i64 = changes.query_row(
+        "SELECT count(*) FROM incidents WHERE site = ?1",
+        [site.as_str()],
+        |row| row.get(0),
+    )?;
+    let going = count.unsigned_abs().div_ceil(TRIM);
+    Ok(changes.execute(
+        "DELETE FROM incidents WHERE id IN (
+             SELECT id FROM incidents WHERE site = ?1 ORDER BY at_ms, id LIMIT ?2)",
+        params![site.as_str(), going as i64],
+    )?)
 }
 
 #[cfg(test)]

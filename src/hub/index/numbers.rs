@@ -7,6 +7,9 @@ use crate::{flow::SiteId, hub::HubError};
 /// After so many questions without an answer the box no longer has it.
 const GIVE_UP_AFTER: u32 = 6;
 
+/// Most gaps of one site; beyond it the lowest are given up. A box in order has few.
+const MOST_GAPS: u32 = 2000;
+
 /// Numbers that have not arrived, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::hub) struct Missing {
@@ -67,6 +70,12 @@ fn insert(
         "INSERT OR REPLACE INTO missing (site, first, last, asked) VALUES (?1, ?2, ?3, ?4)",
         params![site.as_str(), signed(first), signed(last), asked],
     )?;
+    database
+        .prepare_cached(
+            "DELETE FROM missing WHERE site = ?1 AND first <= (
+                 SELECT first FROM missing WHERE site = ?1 ORDER BY first DESC LIMIT 1 OFFSET ?2)",
+        )?
+        .execute(params![site.as_str(), MOST_GAPS])?;
     Ok(())
 }
 

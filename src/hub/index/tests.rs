@@ -1,10 +1,14 @@
 use std::{fs, path::Path};
 
+use jiff::civil::Date;
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    flow::WallTime,
+    base::{
+        clock::{SimClock, SystemClock},
+        sqlite,
+    },
     hub::shelf::Shelf,
     wire::{Clip, ClipState},
 };
@@ -150,19 +154,192 @@ async fn a_lost_index_comes_back_from_the_bucket() {
     assert_eq!(all(&index), before);
 }
 
+/// `message` of a box whose clock says `start`, and which knows whether that can be trusted.
+fn dated(which: u32, start: i64, clock: ClockState) -> IncidentMessage {
+    let mut message = message(which, 1, None);
+    message.start = WallTime(start);
+    message.clock = clock;
+    message
+}
+
 #[test]
-fn what_is_too_old_is_forgotten_though_the_store_holds_nothing_of_it() {
+fn without_a_clock_an_incident_neither_leaves_early_nor_stays_on_top() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = WallTime(1_780_000_000_000);
+    let clock = SimClock::new(now);
+    let index = Index::closed(dir.path(), utc(), clock.clone());
+    assert!(index.begin().unwrap());
+    // In this order they are heard of, an hour apart.
+    let hour = 3_600_000;
+    let told = [
+        dated(0, 5_000_000, ClockState::Unsure),
+        dated(1, 2_082_758_400_000, ClockState::Unsure),
+        dated(2, 2_082_758_400_000, ClockState::Good),
+        dated(3, now.0 + 3 * hour - 5000, ClockState::Good),
+    ];
+    for (hours, message) in (0i64..).zip(&told) {
+        clock.set_wall(WallTime(now.0 + hours * hour), ClockState::Good);
+        index.take(message).unwrap();
+    }
+    let list = index.incidents(&Filter::default(), 9).unwrap().0;
+    let order: Vec<_> = list.iter().map(|message| message.id).collect();
+    assert_eq!(order, [3, 2, 1, 0].map(|which: usize| told[which].id));
+    let days: Vec<_> = index.days(None, None).unwrap();
+    assert_eq!(days.iter().map(|(_, count)| count).sum::<u64>(), 4);
+    assert!(days.iter().all(|(day, _)| day.year() == 2026), "{days:?}");
+    let since: Vec<_> = index
+        .ages(now)
+        .unwrap()
+        .iter()
+        .map(|kept| kept.since.0 - now.0)
+        .collect();
+    assert_eq!(since, [0, hour, 2 * hour, 3 * hour - 5000]);
+}
+
+#[test]
+fn while_the_hub_has_no_clock_ages_wait_for_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let ahead = WallTime(2_000_000_000_000);
+    let clock = SimClock::new(ahead);
+    clock.set_wall(ahead, ClockState::Unsure);
+    let index = Index::closed(dir.path(), utc(), clock);
+    index.begin().unwrap();
+    index
+        .take(&dated(0, 5_000_000, ClockState::Unsure))
+        .unwrap();
+    let right = message(1, 1, None);
+    index.take(&right).unwrap();
+    let now = WallTime(1_780_000_000_000);
+    let ages = index.ages(now).unwrap();
+    assert_eq!(ages[0].since, now, "met with a right clock only now");
+    assert_eq!(ages[1].since, right.start);
+    let gone: Vec<_> = ages.iter().map(|kept| (&kept.site, kept.id)).collect();
+    index.forget(gone).unwrap();
+    assert!(index.ages(now).unwrap().is_empty());
+}
+
+#[test]
+fn one_bad_row_hides_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(dir.path());
-    for which in 0..5 {
+    for which in 0..9 {
         index.take(&message(which, 1, None)).unwrap();
     }
-    let start = message(3, 1, None).start;
-    assert_eq!(index.forget_before(start).unwrap(), 3);
-    assert_eq!(index.forget_before(start).unwrap(), 0);
-    let left = index.incidents(&Filter::default(), 10).unwrap().0;
-    let left: Vec<_> = left.into_iter().map(|left| left.start).collect();
-    assert_eq!(left, [message(4, 1, None).start, start]);
+    let bad = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    for which in [2, 5, 6] {
+        bad.execute(
+            "UPDATE incidents SET message = '{\"v\": 9}' WHERE id = ?1",
+            [message(which, 1, None).id.to_string()],
+        )
+        .unwrap();
+    }
+    let (mut filter, mut seen) = (Filter::default(), 0);
+    loop {
+        let (page, next) = index.incidents(&filter, 2).unwrap();
+        seen += page.len();
+        match next {
+            Some(next) => filter.before = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(seen, 6);
+    assert_eq!(index.days(None, None).unwrap()[0].1, 9);
+}
+
+#[test]
+fn a_site_that_tells_too_much_loses_its_own_oldest() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut index = open(dir.path());
+    index.most_bytes = 30_000;
+    let annex = |which: u32| {
+        let mut message = message(which, 1, None);
+        message.site = "annex".parse().unwrap();
+        message.purpose = "x".repeat(1000);
+        message
+    };
+    let mut own = message(1000, 1, None);
+    own.site = "home".parse().unwrap();
+    own.start = WallTime(1_769_000_000_000);
+    index.take(&own).unwrap();
+    for which in 0..300 {
+        index.take(&annex(which)).unwrap();
+    }
+    let of = |site: &str| {
+        let filter = Filter {
+            site: Some(site.parse().unwrap()),
+            ..Filter::default()
+        };
+        index.incidents(&filter, 1000).unwrap().0
+    };
+    let left = of("annex");
+    assert!((10..25).contains(&left.len()), "{}", left.len());
+    assert_eq!(left[0].id, annex(299).id, "the newest stay");
+    assert_eq!(of("home").len(), 1);
+}
+
+#[test]
+fn an_index_of_the_schema_before_keeps_its_rows_and_gets_its_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    let mut old = rusqlite::Connection::open(&path).unwrap();
+    sqlite::migrate(&mut old, 1, schema::STEPS[0]).unwrap();
+    old.pragma_update(None, "application_id", 1).unwrap();
+    for (which, start) in [
+        (0, 1_770_000_000_000),
+        (1, 9_000_000_000_000_000),
+        (2, 5_000_000),
+    ] {
+        let message = dated(which, start, ClockState::Good);
+        old.execute(
+            "INSERT INTO incidents (id, site, camera, start_ms, seq, message) VALUES (?1, 'home', 'door', ?2, 1, ?3)",
+            params![
+                message.id.to_string(),
+                start,
+                String::from_utf8(message.to_json()).unwrap()
+            ],
+        )
+        .unwrap();
+    }
+    drop(old);
+    let (index, fresh) = Index::open(dir.path(), utc()).unwrap();
+    assert!(!fresh, "it was filled");
+    let list = index.incidents(&Filter::default(), 9).unwrap().0;
+    assert_eq!(list.len(), 3);
+    assert_eq!(
+        list[2].start.0, 1_770_000_000_000,
+        "the only time that can be"
+    );
+    let days = index.days(None, None).unwrap();
+    assert!(days.iter().all(|(day, _)| day.year() >= 2026), "{days:?}");
+}
+
+#[tokio::test]
+async fn a_garbled_index_is_set_aside_and_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(FILE), vec![0x5a; 50_000]).unwrap();
+    let index = Index::closed(dir.path(), utc(), SystemClock::start());
+    assert!(matches!(index.begin(), Err(HubError::Damaged { .. })));
+    let (aside, fresh) = index.begin_or_renew().unwrap();
+    assert_eq!(fs::metadata(aside.unwrap()).unwrap().len(), 50_000);
+    assert!(fresh);
+    index.take(&message(0, 1, None)).unwrap();
+    let first = index.generation();
+    index.filled().unwrap();
+
+    // Also while it is open.
+    for end in ["", "-wal"] {
+        fs::write(dir.path().join(format!("{FILE}{end}")), vec![7; 1 << 20]).unwrap();
+    }
+    for which in 1..50 {
+        if index.take(&message(which, 1, None)).is_err() {
+            break;
+        }
+    }
+    index.is_damaged().await;
+    assert!(index.renew().unwrap().1);
+    assert_ne!(index.generation(), first);
+    index.take(&message(0, 1, None)).unwrap();
+    assert_eq!(index.incidents(&Filter::default(), 9).unwrap().0.len(), 1);
 }
 
 proptest! {

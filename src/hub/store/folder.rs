@@ -15,9 +15,9 @@ use std::{
     time::SystemTime,
 };
 
-use tokio::io::AsyncWriteExt;
+use tokio::{fs::OpenOptions, io::AsyncWriteExt};
 
-use crate::wire::keys::ObjectKey;
+use crate::{base::durable, wire::keys::ObjectKey};
 
 /// Where uploads grow. No key begins like this.
 const INCOMING: &str = ".incoming";
@@ -65,7 +65,7 @@ impl Folder {
         if incoming.exists() {
             fs::remove_dir_all(&incoming)?;
         }
-        fs::create_dir_all(&incoming)?;
+        durable::make_dir(&incoming)?;
         Ok(Self {
             root: root.canonicalize()?,
             numbers: Arc::default(),
@@ -109,7 +109,12 @@ impl Folder {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let path = self.root.join(INCOMING).join(number.to_string());
         Ok(Incoming {
-            file: tokio::fs::File::create(&path).await?,
+            file: OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(durable::PRIVATE)
+                .open(&path)
+                .await?,
             path,
             root: self.root.clone(),
         })
@@ -128,6 +133,15 @@ impl Folder {
             }
         }
         Ok(())
+    }
+
+    /// Says that an object has last changed `at`. One that is not there is passed over.
+    pub(crate) fn touch(&self, key: &ObjectKey, at: SystemTime) -> io::Result<()> {
+        match File::options().write(true).open(self.path(key)) {
+            Ok(file) => file.set_modified(at),
+            Err(error) if missing(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Keys below `prefix` in alphabetical order, from the first one after `after` on, at most `most`; and whether there are
@@ -211,17 +225,25 @@ impl Incoming {
     pub(crate) async fn keep(mut self, key: &ObjectKey) -> io::Result<Facts> {
         self.file.flush().await?;
         self.file.sync_all().await?;
-        let place = self.root.join(key.to_string());
-        let folder = place.parent().unwrap_or(&self.root).to_owned();
-        tokio::fs::create_dir_all(&folder).await?;
-        tokio::fs::rename(&self.path, &place).await?;
-        for folder in folder.ancestors() {
-            tokio::fs::File::open(folder).await?.sync_all().await?;
-            if folder == self.root {
-                break;
+        let (root, path, place) = (
+            self.root.clone(),
+            self.path.clone(),
+            self.root.join(key.to_string()),
+        );
+        let kept = tokio::task::spawn_blocking(move || {
+            let folder = place.parent().unwrap_or(&root);
+            durable::make_dir(folder)?;
+            fs::rename(&path, &place)?;
+            // A folder that another upload has just made may not be on the disk yet.
+            for folder in folder.ancestors() {
+                durable::flush_dir(folder)?;
+                if folder == root {
+                    break;
+                }
             }
-        }
-        Facts::of(&tokio::fs::metadata(&place).await?)
+            Facts::of(&fs::metadata(&place)?)
+        });
+        kept.await.map_err(io::Error::other)?
     }
 }
 

@@ -6,7 +6,8 @@
 mod folder;
 mod limits;
 mod s3;
+mod signature;
 
 pub(super) use folder::{Facts, Folder};
-pub(super) use limits::sweep;
+pub(super) use limits::{Shares, Stored, look, too_much};
 pub(super) use s3::{BUCKET, endpoint};

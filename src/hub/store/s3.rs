@@ -6,30 +6,38 @@
 use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use axum::{Router, body::Body, extract::Request, http::StatusCode, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use futures::TryStreamExt;
 use s3s::{
     S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
     auth::{S3Auth, SecretKey},
     checksum::ChecksumHasher,
-    config::{S3Config, StaticConfigProvider},
+    config::{S3Config, S3ConfigProvider},
     dto::{
         Checksum, DeleteObjectInput, DeleteObjectOutput, ETag, GetObjectInput, GetObjectOutput,
         HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input,
         ListObjectsV2Output, Object, PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
     },
     s3_error,
-    service::S3ServiceBuilder,
+    service::{S3Service, S3ServiceBuilder},
 };
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::{Facts, Folder};
+use super::{Facts, Folder, Shares, signature};
 use crate::{
     base::{
+        clock::Clock,
         http::{Peer, Standing},
-        seldom::Seldom,
+        seldom::{Sum, Tally},
     },
+    flow::ClockState,
     hub::keys::Keys,
     wire::keys::ObjectKey,
 };
@@ -40,53 +48,107 @@ pub(in crate::hub) const BUCKET: &str = "lares";
 const LARGEST: u64 = 64_000_000;
 /// Most keys in one listing.
 const LISTED: i32 = 1000;
-/// Refusals are told at most this often.
+/// A request's date may be off by so many seconds.
+const MOST_SKEW: u32 = 15 * 60;
+/// Refusals of one address are told at most this often.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 /// Bytes read at once.
 const PIECE: usize = 64 * 1024;
 
 /// The endpoint, for a server.
-pub(in crate::hub) fn endpoint(folder: Folder, keys: Arc<Keys>) -> Router {
-    let mut builder = S3ServiceBuilder::new(Store { folder });
+pub(in crate::hub) fn endpoint(
+    folder: Folder,
+    keys: Arc<Keys>,
+    shares: Shares,
+    clock: Arc<dyn Clock>,
+) -> Router {
+    let mut builder = S3ServiceBuilder::new(Store { folder, shares });
     builder.set_auth(Door { keys });
-    let mut config = S3Config::default();
-    // Nothing of what we take has XML or a form in its body.
-    config.xml_max_body_size = 64 * 1024;
-    config.post_object_max_file_size = 0;
-    config.form_max_fields_size = 0;
-    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder.set_config(Arc::new(Settings::new(clock)));
     let service = builder.build();
-    let tells = Arc::new(Seldom::new(TELL_EVERY));
+    let tally = Arc::new(Tally::new(TELL_EVERY));
     Router::new().fallback(move |request: Request| {
-        let (service, tells) = (service.clone(), Arc::clone(&tells));
+        let (service, tally) = (service.clone(), Arc::clone(&tally));
         async move {
             // Without what may hold a signature.
             let asked = format!("{} {}", request.method(), request.uri().path());
             let peer = request.extensions().get().copied();
-            let request = request.map(s3s::Body::http_body_unsync);
-            let response = match service.call(request).await {
-                Ok(response) => response.map(Body::new),
-                Err(error) => {
-                    tracing::debug!(?error, "a request to the store was not understood");
-                    let mut response = Response::new(Body::empty());
-                    *response.status_mut() = StatusCode::BAD_REQUEST;
-                    response
-                }
+            let response = match signature::check(&request) {
+                Err(refusal) => refusal.into_response(),
+                Ok(()) => answer(&service, request).await,
             };
-            tell(&tells, &asked, peer, response.status());
+            tell(&tally, &asked, peer, response.status());
             response
         }
     })
 }
 
-/// Says in the log, now and then, that a request was refused. What is not there, or has not changed, is no refusal.
-fn tell(tells: &Seldom, asked: &str, peer: Option<Peer>, status: StatusCode) {
+async fn answer(service: &S3Service, request: Request) -> Response {
+    let request = request.map(s3s::Body::http_body_unsync);
+    match service.call(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => {
+            tracing::debug!(?error, "a request to the store was not understood");
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            response
+        }
+    }
+}
+
+/// Says in the log that requests were refused: the first of an address at once, then how many they were. What is not there,
+/// or has not changed, is no refusal.
+fn tell(tally: &Tally, asked: &str, peer: Option<Peer>, status: StatusCode) {
     let refused = matches!(status.as_u16(), 400 | 401 | 403 | 405 | 411 | 413);
-    if refused && tells.may() {
-        let asked: String = asked.chars().take(160).collect();
-        let from = peer.map(|Peer(address)| address.ip().to_string());
-        let from = from.unwrap_or_default();
-        tracing::warn!(%status, from, "the store refused a request ({asked}); others are not told for a minute");
+    let from = peer.map(|Peer(address)| address.ip().to_string());
+    let sum = refused
+        .then(|| {
+            let asked: String = asked.chars().take(160).collect();
+            tally.count(&from.unwrap_or_default(), &format!("{status}, {asked}"))
+        })
+        .flatten();
+    for sum in sum.into_iter().chain(tally.due()) {
+        let Sum { whose, count, last } = sum;
+        tracing::warn!(
+            from = whose,
+            requests = count,
+            "the store refused a request ({last}); further ones of this address are told together, once a minute"
+        );
+    }
+}
+
+/// How far a request's date may be off: a quarter of an hour, or any where this machine does not know the time itself.
+struct Settings {
+    clock: Arc<dyn Clock>,
+    strict: Arc<S3Config>,
+    timeless: Arc<S3Config>,
+}
+
+impl Settings {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        let with = |skew| {
+            let mut config = S3Config::default();
+            // Nothing of what we take has XML or a form in its body.
+            config.xml_max_body_size = 64 * 1024;
+            config.post_object_max_file_size = 0;
+            config.form_max_fields_size = 0;
+            config.presigned_url_max_skew_time_secs = skew;
+            Arc::new(config)
+        };
+        Self {
+            clock,
+            strict: with(MOST_SKEW),
+            timeless: with(u32::MAX),
+        }
+    }
+}
+
+impl S3ConfigProvider for Settings {
+    fn snapshot(&self) -> Arc<S3Config> {
+        Arc::clone(match self.clock.state() {
+            ClockState::Good => &self.strict,
+            ClockState::Unsure => &self.timeless,
+        })
     }
 }
 
@@ -106,6 +168,7 @@ impl S3Auth for Door {
 
 struct Store {
     folder: Folder,
+    shares: Shares,
 }
 
 fn internal(error: io::Error) -> S3Error {
@@ -252,6 +315,12 @@ impl S3 for Store {
             );
             return Err(s3_error!(ServiceUnavailable, "the disk of the hub is full"));
         }
+        if !self.shares.may_grow(&key.site) {
+            return Err(s3_error!(
+                SlowDown,
+                "this site has used up its share of the hub: its oldest clips go first, try again"
+            ));
+        }
         let mut body = input.body.take().ok_or_else(|| s3_error!(IncompleteBody))?;
         let mut incoming = self.folder.begin().await.map_err(internal)?;
         let (mut sha256, mut length) = (Sha256::new(), 0);
@@ -280,6 +349,7 @@ impl S3 for Store {
             return Err(s3_error!(BadDigest));
         }
         let facts = incoming.keep(&key).await.map_err(internal)?;
+        self.shares.grew(&key.site, length);
         Ok(S3Response::new(PutObjectOutput {
             e_tag: Some(tag(&facts)),
             checksum_crc32: sums.checksum_crc32,

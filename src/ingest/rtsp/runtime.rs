@@ -1,6 +1,12 @@
 //! The threads on which all cameras are received. Made in one place and handed to whoever starts cameras.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -9,12 +15,18 @@ use crate::base::tasks::Tasks;
 /// One that parses does not hold up the others.
 const THREADS: usize = 2;
 
-/// A runtime of its own: pages, brokers and uploads never wait for a camera, nor cameras for them. Cheap to clone; the
+/// Runtimes of its own: pages, brokers and uploads never wait for a camera, nor cameras for them. Cheap to clone; the
 /// threads end with the last clone.
+///
+/// One runtime a thread, and cameras shared out in turn: a runtime with several threads wakes a second one for each packet
+/// to see whether it can help, which costs more than the packet does.
 #[derive(Clone)]
 pub struct Receiving(Arc<Owned>);
 
-struct Owned(Option<Runtime>);
+struct Owned {
+    runtimes: Vec<Runtime>,
+    next: AtomicUsize,
+}
 
 impl Receiving {
     /// Starts the threads.
@@ -22,39 +34,41 @@ impl Receiving {
     /// # Errors
     /// When the system has no thread to give.
     pub fn start() -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("ingest")
-            .enable_all()
-            .build()?;
-        Ok(Self(Arc::new(Owned(Some(runtime)))))
+        let one = || {
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .thread_name("ingest")
+                .enable_all()
+                .build()
+        };
+        Ok(Self(Arc::new(Owned {
+            runtimes: (0..THREADS).map(|_| one()).collect::<io::Result<_>>()?,
+            next: AtomicUsize::new(0),
+        })))
     }
 
-    /// A set of tasks on these threads that stops when `parent` does, or earlier.
+    /// A set of tasks on one of these threads that stops when `parent` does, or earlier.
     #[must_use]
     pub fn tasks(&self, parent: &Tasks) -> Tasks {
         parent.child_on(self.handle())
     }
 
-    /// A set of tasks on these threads that `token` stops.
+    /// A set of tasks on one of these threads that `token` stops.
     #[cfg(test)]
     pub(super) fn on(&self, token: tokio_util::sync::CancellationToken) -> Tasks {
         Tasks::new(self.handle(), token)
     }
 
     fn handle(&self) -> Handle {
-        let runtime = self.0.0.as_ref();
-        runtime
-            .expect("it is taken when this is dropped")
-            .handle()
-            .clone()
+        let turn = self.0.next.fetch_add(1, Ordering::Relaxed);
+        self.0.runtimes[turn % THREADS].handle().clone()
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
         // The last clone may go within another runtime, where waiting is not allowed.
-        if let Some(runtime) = self.0.take() {
+        for runtime in self.runtimes.drain(..) {
             runtime.shutdown_background();
         }
     }

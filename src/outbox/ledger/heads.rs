@@ -6,13 +6,14 @@
 use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::verify::Witness;
-use crate::{flow::WallTime, wire::health::LedgerHead};
+use crate::{base::durable, flow::WallTime, wire::health::LedgerHead};
 
 /// The file's name in `data_dir`.
 const FILE: &str = "ledger.heads";
@@ -44,10 +45,7 @@ pub(crate) fn keep(dir: &Path, at: WallTime, head: &LedgerHead) -> io::Result<()
             .get(text.len() / 2..)
             .and_then(|half| half.split_once('\n'))
             .map_or("", |(_, newer)| newer);
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(newer.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(&path)?;
+        durable::write(&path, newer.as_bytes())?;
     }
     let kept = Kept {
         at,
@@ -56,7 +54,11 @@ pub(crate) fn keep(dir: &Path, at: WallTime, head: &LedgerHead) -> io::Result<()
     };
     let mut line = serde_json::to_string(&kept)?;
     line.push('\n');
-    let mut file = File::options().create(true).append(true).open(&path)?;
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .mode(durable::PRIVATE)
+        .open(&path)?;
     file.write_all(line.as_bytes())
 }
 

@@ -62,6 +62,9 @@ pub enum SinkError {
     /// Certificates.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// No thread.
+    #[error("a thread cannot be started: {0}. Give this user more processes (ulimit -u)")]
+    Thread(std::io::Error),
 }
 
 /// Which rows a sink is for.

@@ -149,6 +149,13 @@ pub(crate) fn s3_to_read(
     Ok((Arc::new(store), prefix))
 }
 
+/// The folder that the path of an address means, without slashes around it.
+fn decoded(path: &str) -> Result<String, String> {
+    Key::from_url_path(path)
+        .map(|key| key.to_string())
+        .map_err(|error| format!("its folder cannot be part of a key ({error})"))
+}
+
 /// An S3 store that asks through what `connect` makes of a client; its bucket, and what stands before each key.
 fn s3(
     config: &UploadConfig,
@@ -160,7 +167,7 @@ fn s3(
         .host_str()
         .filter(|host| !host.is_empty())
         .ok_or_else(|| refuse("write it like s3://bucket/folder".to_owned()))?;
-    let mut prefix = config.url.path().trim_matches('/').to_owned();
+    let mut prefix = decoded(config.url.path()).map_err(refuse)?;
     if !prefix.is_empty() {
         prefix.push('/');
     }

@@ -212,3 +212,75 @@ fn a_clock_that_steps_by_hours_both_ways_changes_no_order_and_deletes_nothing() 
         );
     }
 }
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Whether an incident's clip is still on disk.
+fn has_clip(home: &Home, incident: &Incident) -> bool {
+    let segment = home
+        .outbox()
+        .read(|db| {
+            let row = crate::outbox::incidents::row(db, incident.id)?;
+            Ok(row.map(|row| row.prefix))
+        })
+        .unwrap();
+    segment.is_some_and(|prefix| home.outbox().path(&prefix).join("sub/00001.m4s").exists())
+}
+
+#[test]
+fn what_was_recorded_without_a_clock_is_kept_as_long_as_anything_else() {
+    let clock = SimClock::new(WallTime(5_000_000));
+    clock.set_wall(WallTime(5_000_000), ClockState::Unsure);
+    let home = home_at(&clock);
+    let in_1970 = whole_visit(home.outbox(), 0.0, 1);
+    clock.set_wall(WallTime(2_082_758_400_000), ClockState::Unsure);
+    let in_2036 = whole_visit(home.outbox(), 10.0, 1);
+    // A clock that was taken for right, and was ahead.
+    clock.set_wall(WallTime(2_082_758_400_000), ClockState::Good);
+    let wrongly = whole_visit(home.outbox(), 20.0, 1);
+    assert_eq!(home.outbox().sweep().unwrap(), 0);
+    clock.set_wall(WallTime(START), ClockState::Good);
+    assert_eq!(home.outbox().sweep().unwrap(), 0);
+    let all = [&in_1970, &in_2036, &wrongly];
+    assert!(all.iter().all(|incident| has_clip(&home, incident)));
+    let retention = home.settings.retention;
+    clock.advance_to(clock.now() + (retention - Duration::from_secs(3600)));
+    assert_eq!(home.outbox().sweep().unwrap(), 0, "not yet");
+    for _ in 0..4 {
+        clock.advance_to(clock.now() + Duration::from_secs(3700));
+        home.outbox().sweep().unwrap();
+    }
+    assert!(!all.iter().any(|incident| has_clip(&home, incident)));
+    assert_eq!(home.outbox().totals().unwrap().incidents, 0);
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_takes_no_evidence_and_is_told() {
+    let clock = SimClock::new(WallTime(START));
+    let home = home_at(&clock);
+    let visits: Vec<_> = (0..10)
+        .map(|at| whole_visit(home.outbox(), f64::from(at) * 10.0, 1))
+        .collect();
+    clock.set_wall(WallTime(START + 40 * 24 * HOUR_MS), ClockState::Good);
+    for _ in 0..5 {
+        assert_eq!(home.outbox().sweep().unwrap(), 0);
+        clock.advance_to(clock.now() + Duration::from_secs(3600));
+    }
+    let said = home.outbox().ageing_problems();
+    assert!(said[0].contains("10 of 10"), "{said:?}");
+    clock.set_wall(WallTime(START), ClockState::Good);
+    assert_eq!(home.outbox().sweep().unwrap(), 0);
+    assert!(home.outbox().ageing_problems().is_empty());
+    assert!(visits.iter().all(|visit| has_clip(&home, visit)));
+    // A box that was off for so long in fact: a fifth each hour, after six.
+    clock.advance_to(clock.now() + 40 * DAY);
+    home.outbox().sweep().unwrap();
+    let left = || home.outbox().totals().unwrap().incidents;
+    let mut lefts = Vec::new();
+    for _ in 0..9 {
+        clock.advance_to(clock.now() + Duration::from_secs(3601));
+        home.outbox().sweep().unwrap();
+        lefts.push(left());
+    }
+    assert_eq!(lefts, [10, 10, 10, 10, 10, 8, 6, 4, 3]);
+}

@@ -421,3 +421,22 @@ fn addresses_that_cannot_be_used_say_how_to_write_them() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn the_name_at_the_broker_is_nobodys_guess() {
+    let site: SiteId = "home".parse().unwrap();
+    let named = |user: &str, password: &str| {
+        let mut config = MqttConfig::without_login("mqtt://host".parse().unwrap());
+        config.user = Some(user.to_owned());
+        config.password = Some(Secret::new(password));
+        MqttSink::name_at_broker(&config, &site)
+    };
+    let own = named("home", "one secret");
+    assert!(
+        own.starts_with("lares-home-") && own.len() == "lares-home-".len() + 16,
+        "{own}"
+    );
+    assert_eq!(own, named("home", "one secret"), "a second box is noticed");
+    assert_ne!(own, named("home", "another"));
+    assert_ne!(own, named("annex", "one secret"));
+}

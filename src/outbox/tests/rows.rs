@@ -433,3 +433,55 @@ fn what_is_unknown_is_refused() {
         .unwrap_err();
     assert!(matches!(error, OutboxError::Unknown(_)), "{error}");
 }
+
+#[test]
+fn an_alert_is_committed_while_a_picture_is_slow_to_reach_the_disk() {
+    let home = Home::new();
+    let outbox = home.outbox();
+    let incident = visit(0.0);
+    outbox.alert(&incident, None).unwrap();
+    // As long as somebody writes or reads a picture.
+    let slow = outbox.pictures.lock();
+    let done = std::thread::scope(|scope| {
+        let (told, hears) = std::sync::mpsc::channel();
+        let id = incident.id;
+        let picture = scope.spawn(move || outbox.picture(id, PictureKind::Thumb, b"jpeg"));
+        scope.spawn(move || {
+            outbox.alert(&ended(&incident, 3.0), None).unwrap();
+            told.send(()).unwrap();
+        });
+        let done = hears.recv_timeout(Duration::from_secs(10));
+        drop(slow);
+        picture.join().unwrap().unwrap();
+        done
+    });
+    done.expect("the alert did not wait for the picture");
+}
+
+#[test]
+fn a_playlist_promises_the_same_longest_segment_from_its_beginning_to_its_end() {
+    let home = Home::new();
+    let outbox = home.outbox();
+    let incident = visit(0.0);
+    outbox.segments_up_to(&incident.camera, Duration::from_secs_f64(7.5));
+    outbox.alert(&incident, None).unwrap();
+    let target = || {
+        let text = outbox
+            .read(|db| {
+                let row = outbox::incidents::known(db, incident.id)?;
+                let uses = outbox::clips::uses(db, incident.id, Rendition::Sub)?;
+                let state = outbox::clips::playlist_state(db, incident.id, Rendition::Sub)?;
+                Ok(outbox::clips::render(&row.prefix, &uses, |_| true, &state))
+            })
+            .unwrap();
+        text.lines().nth(2).unwrap().to_owned()
+    };
+    media(outbox, &incident, MediaKind::Init, 1);
+    media(outbox, &incident, MediaKind::Media, 1);
+    assert_eq!(target(), "#EXT-X-TARGETDURATION:8");
+    // The configuration changes meanwhile.
+    outbox.segments_up_to(&incident.camera, Duration::from_secs(20));
+    media(outbox, &incident, MediaKind::Media, 2);
+    outbox.clip_closed(incident.id, Rendition::Sub).unwrap();
+    assert_eq!(target(), "#EXT-X-TARGETDURATION:8");
+}

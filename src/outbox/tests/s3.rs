@@ -274,3 +274,16 @@ fn addresses_and_keys_that_cannot_be_used_say_how_to_write_them() {
     };
     assert!(refuse(no_file).contains("check ca_file"));
 }
+
+#[test]
+fn a_folder_of_the_bucket_is_named_as_people_write_it() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let prefix = |url: &str| {
+        let mut config = UploadConfig::folder(url.parse().unwrap());
+        config.endpoint = Some("http://127.0.0.1:1".parse().unwrap());
+        crate::outbox::sinks::s3_to_read(&config).unwrap().1
+    };
+    assert_eq!(prefix("s3://clips/pr\u{e9} fixe+1/"), "pr\u{e9} fixe+1/");
+    assert_eq!(prefix("s3://clips/pr%C3%A9%20fixe+1"), "pr\u{e9} fixe+1/");
+    assert_eq!(prefix("s3://clips"), "");
+}

@@ -15,7 +15,7 @@ use rumqttc::{
         AsyncClient, ConnectionError, Event, EventLoop, MqttOptions,
         mqttbytes::{
             QoS,
-            v5::{Filter, Packet, PubAck, PubAckReason, Publish},
+            v5::{Filter, Packet, PubAck, PubAckReason, Publish, SubscribeReasonCode},
         },
     },
 };
@@ -55,6 +55,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Keeps a connection to the broker.
 pub(super) struct Link {
     pub(super) options: MqttOptions,
+    /// Whether the broker is there to be connected to, where that is known.
+    pub(super) up: Option<watch::Receiver<bool>>,
     pub(super) topics: Topics,
     pub(super) address: String,
     pub(super) live: LiveState,
@@ -72,6 +74,8 @@ pub(super) struct Link {
     pub(super) announcing: bool,
     /// The log has said that announcements are refused.
     pub(super) refused: bool,
+    /// Subscriptions that the broker has not answered yet, in their order.
+    pub(super) subscribing: VecDeque<String>,
     pub(super) connected: watch::Sender<bool>,
     pub(super) problem: Arc<Mutex<Option<String>>>,
     pub(super) stop: CancellationToken,
@@ -96,6 +100,9 @@ impl Link {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         let stop = self.stop.clone();
         loop {
+            if !self.broker_is_up().await {
+                return;
+            }
             let (client, events) = AsyncClient::new(self.options.clone(), REQUESTS);
             let began = Instant::now();
             let end = self.connection(&client, events, &mut queue).await;
@@ -139,6 +146,23 @@ impl Link {
             }
             // One that was handed over in the moment of the cut would overtake those that were lost with the connection.
             while queue.try_recv().is_ok() {}
+        }
+    }
+
+    /// Waits until the broker is there; false when we were asked to stop.
+    async fn broker_is_up(&mut self) -> bool {
+        let Some(up) = &mut self.up else {
+            return true;
+        };
+        if !*up.borrow() {
+            *self.problem.lock() = Some(format!(
+                "the hub's broker {} has not started: see what the hub says",
+                self.address
+            ));
+        }
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            up = up.wait_for(|up| *up) => up.is_ok(),
         }
     }
 
@@ -214,7 +238,8 @@ impl Link {
     /// First things on a new connection.
     fn greet(&mut self, client: &AsyncClient, session_kept: bool) {
         let own = self.topics.subscriptions();
-        for topic in own.iter().chain(self.birth.topics()) {
+        self.subscribing = own.iter().chain(self.birth.topics()).cloned().collect();
+        for topic in &self.subscribing {
             // With the flag kept, a retained command is known as such also when it comes while we are connected, or
             // out of the session that the broker kept for us.
             self.live.sent(2, topic.len() as u64 + SUBSCRIBE_HEAD);
@@ -329,10 +354,34 @@ impl Link {
                 }
                 Some(Awaited::Report) | None => {}
             },
+            Event::Incoming(Packet::SubAck(ack)) => self.subscribed(&ack.return_codes),
             Event::Outgoing(Outgoing::PingReq) => self.live.sent(2, PINGREQ),
             Event::Outgoing(Outgoing::PubAck(_)) => self.live.sent(1, PUBACK),
             Event::Incoming(Packet::Publish(message)) => self.asked(&message),
             _ => {}
+        }
+    }
+
+    /// The broker has answered to a subscription. Without it alerts still leave, but nobody can ask anything of the box.
+    fn subscribed(&mut self, codes: &[SubscribeReasonCode]) {
+        let Some(topic) = self.subscribing.pop_front() else {
+            return;
+        };
+        let refused = codes
+            .iter()
+            .find(|code| !matches!(code, SubscribeReasonCode::Success(_)));
+        let Some(code) = refused else { return };
+        let problem = format!(
+            "the broker {} does not let this user hear {topic} ({code:?}): give mqtt.user the right to read it",
+            self.address
+        );
+        if self.told.as_ref() != Some(&problem) {
+            tracing::warn!("{problem}");
+            self.told = Some(problem.clone());
+        }
+        // Only Home Assistant's start is missed by the others, and it is told of everything again with the next connection.
+        if self.topics.subscriptions().contains(&topic) {
+            *self.problem.lock() = Some(problem);
         }
     }
 

@@ -11,8 +11,9 @@ mod link;
 mod overhead;
 mod witness;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use argon2::Argon2;
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use parking_lot::Mutex;
@@ -23,6 +24,7 @@ use rumqttc::{
         mqttbytes::{QoS, v5::LastWill},
     },
 };
+use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::witness::kept_health;
@@ -44,6 +46,8 @@ const PACKET_IDS: u16 = 128;
 /// Largest packet that a broker may send us: a command with its topic. The broker keeps larger ones to itself, so that nobody
 /// can use up the household's data plan that way.
 const LARGEST_IN: u32 = 8 * 1024;
+/// Bytes of our name at the broker that nobody can guess.
+const CLIENT_BYTES: usize = 8;
 /// How long the broker keeps our session after a cut, in seconds.
 const SESSION_KEPT: u32 = 3600;
 /// Keep-alives below this are refused by the client.
@@ -125,9 +129,25 @@ impl MqttSink {
         live: LiveState,
         commands: mpsc::Sender<HubCommand>,
     ) -> Result<Self, SinkError> {
+        Self::start_when(tasks, config, outbox, live, commands, None)
+    }
+
+    /// The same, but connects only while `up` says that the broker is there: on the port of a broker of ours that has not
+    /// started there may be a stranger, who gets neither login nor alerts.
+    ///
+    /// # Errors
+    /// When the address or the certificates are of no use.
+    pub fn start_when(
+        tasks: &Tasks,
+        config: &MqttConfig,
+        outbox: &Arc<Outbox>,
+        live: LiveState,
+        commands: mpsc::Sender<HubCommand>,
+        up: Option<watch::Receiver<bool>>,
+    ) -> Result<Self, SinkError> {
         let site = outbox.site();
         let topics = Topics::new(site);
-        let (mut options, address) = options(config, site)?;
+        let (mut options, address) = options(config, &Self::name_at_broker(config, site))?;
         options.set_last_will(LastWill::new(
             topics.status(),
             "offline",
@@ -141,6 +161,7 @@ impl MqttSink {
         let discovery = config.discovery.then_some(config.discovery_prefix.as_str());
         let link = Link {
             options,
+            up,
             topics: topics.clone(),
             address: address.clone(),
             live,
@@ -153,13 +174,18 @@ impl MqttSink {
             discovery_rights: Discovery::rights(&config.discovery_prefix, site),
             announcing: false,
             refused: false,
+            subscribing: VecDeque::new(),
             connected,
             problem: Arc::clone(&problem),
             stop: tasks.token().clone(),
             told: None,
             cut_short: 0,
         };
-        tasks.spawn("mqtt", link.run(queue));
+        // A thread of its own: what may leave is asked of the outbox, whose database waits for the disk.
+        let runtime = tasks.runtime().clone();
+        tasks
+            .thread("mqtt", move || runtime.block_on(link.run(queue)))
+            .map_err(SinkError::Thread)?;
         Ok(Self {
             topics,
             address,
@@ -170,6 +196,24 @@ impl MqttSink {
             here: config.here,
         })
     }
+
+    /// Our name at the broker. Who knows the name of a client can throw it off any broker, so a part of it is made of the login,
+    /// in a way that does not give it away. A second box with the same site and login has the same name, and both are told.
+    pub(in crate::outbox) fn name_at_broker(config: &MqttConfig, site: &SiteId) -> String {
+        let (Some(user), Some(password)) = (&config.user, &config.password) else {
+            return format!("lares-{site}");
+        };
+        let salt = Sha256::digest(format!("lares client {site} {user}"));
+        let mut secret = [0; CLIENT_BYTES];
+        match Argon2::default().hash_password_into(password.expose().as_bytes(), &salt, &mut secret)
+        {
+            Ok(()) => format!("lares-{site}-{}", hex::encode(secret)),
+            Err(error) => {
+                tracing::debug!(%error, "the name at the broker has no secret part");
+                format!("lares-{site}")
+            }
+        }
+    }
 }
 
 /// Tries address, login and certificates once, under a name of its own: a running agent does not notice, and nothing is
@@ -179,8 +223,8 @@ impl MqttSink {
 /// One sentence that says what to do.
 pub async fn probe(config: &MqttConfig) -> Result<(), String> {
     const PATIENCE: Duration = Duration::from_secs(10);
-    let site: SiteId = "check".parse().expect("a valid id");
-    let (mut options, address) = options(config, &site).map_err(|error| error.to_string())?;
+    let (mut options, address) =
+        options(config, "lares-check").map_err(|error| error.to_string())?;
     options
         .set_clean_start(true)
         .set_session_expiry_interval(None);
@@ -277,8 +321,8 @@ impl Sink for MqttSink {
     }
 }
 
-fn options(config: &MqttConfig, site: &SiteId) -> Result<(MqttOptions, String), SinkError> {
-    let (mut options, address) = connection(config, &format!("lares-{site}"))?;
+fn options(config: &MqttConfig, name: &str) -> Result<(MqttOptions, String), SinkError> {
+    let (mut options, address) = connection(config, name)?;
     options
         .set_clean_start(false)
         .set_session_expiry_interval(Some(SESSION_KEPT))

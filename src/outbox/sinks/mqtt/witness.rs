@@ -25,8 +25,8 @@ const KEPT_COMES_WITHIN: Duration = Duration::from_secs(2);
 /// # Errors
 /// One sentence that says what to do.
 pub async fn kept_health(config: &MqttConfig, site: &SiteId) -> Result<Option<Health>, String> {
-    let name: SiteId = "ledger-verify".parse().expect("a valid id");
-    let (mut options, address) = options(config, &name).map_err(|error| error.to_string())?;
+    let (mut options, address) =
+        options(config, "lares-ledger-verify").map_err(|error| error.to_string())?;
     options
         .set_clean_start(true)
         .set_session_expiry_interval(None);
