@@ -232,6 +232,11 @@ impl Lane {
         let next = self.next.replace(head.sequence.wrapping_add(1));
         let missing = next.map_or(0, |next| head.sequence.wrapping_sub(next));
         let lost = (1..MOST_LOST).contains(&missing);
+        let ended = self.open.packets.is_empty() && self.markers.ended == Some(head.timestamp);
+        if missing == u16::MAX && (ended || self.open.packets.last() == Some(&packet)) {
+            // Some cameras send every packet twice.
+            return;
+        }
         if self.open.content.picture {
             let moved_on = head.timestamp != self.open.timestamp;
             if self.open.marked && !moved_on && content.picture && !content.start && !lost {

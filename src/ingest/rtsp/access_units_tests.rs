@@ -179,6 +179,31 @@ fn packets_of_another_client_are_passed_over() {
 }
 
 #[test]
+fn packets_that_come_twice_are_taken_once() {
+    let mut units = AccessUnits::new(&track(), Encoding::H264, None);
+    let mut out = Vec::new();
+    let mut sequence = 65_530u16;
+    for (n, timestamp) in (0..).zip(stamps()) {
+        for (marker, payload) in [(0, FIRST), (0x80, SECOND)] {
+            let mut packet = vec![0x80, marker | 96];
+            packet.extend(sequence.to_be_bytes());
+            packet.extend(timestamp.to_be_bytes());
+            packet.extend([0, 0, 0, 7]);
+            packet.extend(payload);
+            sequence = sequence.wrapping_add(1);
+            let packet = BytesMut::from(&packet[..]);
+            let head = Head::read(&packet).unwrap();
+            let arrived = MediaTime::from_nanos(n * FRAME);
+            for packet in [packet.clone(), packet] {
+                out.extend(units.packet(packet, &head, arrived));
+            }
+        }
+    }
+    assert!(out.len() >= 19, "{}", out.len());
+    assert!(out.iter().all(|unit| unit.packets.len() == 2 && !unit.lost));
+}
+
+#[test]
 fn another_payload_type_than_announced_is_taken() {
     let units = receive(stamps().map(|t| {
         vec![Sent {

@@ -131,7 +131,9 @@ impl Dialogue {
                 match next {
                     // Cheap cameras leave the number out: then it is the one that is awaited.
                     Incoming::Response(response)
-                        if response.headers.cseq().is_none_or(|number| number == cseq) =>
+                        // What is only on the way (100 Continue) is no answer yet.
+                        if response.status >= 200
+                            && response.headers.cseq().is_none_or(|number| number == cseq) =>
                     {
                         return Ok(response);
                     }

@@ -278,6 +278,7 @@ impl Dialogue {
         let Some(way) = self.way.lock().await.take() else {
             return;
         };
+        self.shared.seen.lock().granted += 1;
         let sending = self.token.child_token();
         *self.sending.lock() = Some(sending.clone());
         let sender = Sender {

@@ -51,6 +51,8 @@ pub struct Seen {
     pub refused: u64,
     /// Answers to requests of the camera's own.
     pub answers: Vec<String>,
+    /// Sessions whose PLAY was granted.
+    pub granted: u64,
     /// When a viewer had taken the first pictures of a session.
     pub played: Vec<Instant>,
     /// When the camera ended a session.

@@ -146,8 +146,8 @@ fn steady(kind: &Kind, looks: &[Look], seen: &Seen) -> Result<(), String> {
     must(came <= most, || {
         format!("{came} pictures came in {time:.0} s")
     })?;
-    let played = seen.asked("PLAY");
-    must(played == 1, || format!("PLAY was asked {played} times"))?;
+    let granted = seen.granted;
+    must(granted == 1, || format!("PLAY was granted {granted} times"))?;
     must(last.state == "online", || {
         "it is not online at the end".to_owned()
     })?;

@@ -63,7 +63,9 @@ pub(super) const KINDS: &[Kind] = &[
             marker: |piece| piece.ends_nal,
             ..films.h265()
         },
-    ),
+    )
+    // What its first picture is, is known only at its end: the format may be told twice.
+    .right(Right::PlaysAndMayTell(&["timed by their arrival"])),
     Kind::new("says-h265", "describes H.265 and sends H.264", |films| {
         Camera {
             sdp: |facts| {

@@ -63,7 +63,9 @@ pub(super) const KINDS: &[Kind] = &[
             answers: |_, answer, _| Reply::Late(answer, Duration::from_millis(1500)),
             ..films.plain()
         },
-    ),
+    )
+    // What waited for the answer comes at once: the time line may begin again.
+    .right(Right::PlaysAndMayTell(&["timed by their arrival"])),
     Kind::new("options-refused", "does not know OPTIONS", |films| Camera {
         answers: |request, answer, _| {
             Reply::Send(match request.method.as_str() {

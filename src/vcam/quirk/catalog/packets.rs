@@ -127,7 +127,9 @@ pub(super) const KINDS: &[Kind] = &[
             }),
             ..films.plain()
         },
-    ),
+    )
+    // The stranger may be believed for the first pictures, until the announced parameter sets come.
+    .right(Right::PlaysAndMayTell(&["timed by their arrival"])),
     Kind::new(
         "payload-type-other",
         "describes payload type 96 and sends 97",
