@@ -14,4 +14,6 @@ mod boxes;
 mod elsewhere;
 mod faults;
 mod hour;
+mod proxy;
 mod rig;
+mod visitor;

@@ -48,8 +48,8 @@ async fn with(server: Server, client: impl AsyncFnOnce(SocketAddr)) {
     let tasks = Tasks::new(tokio::runtime::Handle::current(), CancellationToken::new());
     tasks.spawn("server", serve(server, listener, pages(), tasks.clone()));
     timeout(PATIENCE, client(address)).await.expect("it ends");
-    let ended = tokio::task::spawn_blocking(move || tasks.close(Duration::from_secs(5)));
-    assert_eq!(ended.await.unwrap(), Vec::<String>::new());
+    let ended = tokio::task::block_in_place(|| tasks.close(Duration::from_secs(5)));
+    assert_eq!(ended, Vec::<String>::new());
 }
 
 async fn plain(client: impl AsyncFnOnce(SocketAddr)) {
