@@ -63,7 +63,7 @@ use self::{
 use crate::{
     base::{
         clock::{Clock, SystemClock},
-        http::{self, names::Names},
+        http::{self, names::Names, tls::TlsError},
         seldom::Seldom,
         tasks::Tasks,
     },
@@ -121,6 +121,9 @@ pub enum HubError {
     /// The store's folder.
     #[error("the hub's store cannot be read: {0}")]
     Store(io::Error),
+    /// The certificate of its ports.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Another broker or store that the configuration names.
     #[error(transparent)]
     Elsewhere(#[from] SinkError),
@@ -290,7 +293,7 @@ impl Hub {
         tasks.spawn(
             "page",
             http::serve(
-                ports::page(config),
+                ports::page(config, tasks)?,
                 page_listener,
                 pages::router(page),
                 tasks.clone(),
@@ -298,7 +301,7 @@ impl Hub {
         );
         let shown =
             |own: Option<SocketAddr>| own.map_or("external".to_owned(), |own| own.to_string());
-        tracing::info!(page = %format!("http://{page_address}"), broker = shown(broker), store = shown(store), "the hub is open");
+        tracing::info!(page = %ports::url(config, page_address), broker = shown(broker), store = shown(store), "the hub is open");
         Ok(Self {
             keys,
             page: page_address,
@@ -376,7 +379,7 @@ async fn start_store(
     tasks.spawn(
         "store",
         http::serve(
-            ports::store(config),
+            ports::store(config, tasks)?,
             listener,
             store::endpoint(folder.clone(), Arc::clone(keys)),
             tasks.clone(),
@@ -511,9 +514,10 @@ pub fn probe(config: &HubConfig) -> Result<String, HubError> {
     match taken.into_iter().next() {
         Some(error) if !running => Err(error),
         _ => Ok(format!(
-            "{} at http://{}",
+            "{} at {}{}",
             if running { "is open" } else { "can open" },
-            config.listen
+            ports::url(config, config.listen),
+            ports::certificate(config)?
         )),
     }
 }
