@@ -17,3 +17,4 @@ pub mod rate;
 pub mod seldom;
 pub mod tasks;
 pub mod telemetry;
+pub mod zone;

@@ -15,7 +15,6 @@
 //! | `near` | the box in this program, where its broker is another |
 //! | `accounts` | who may look and who may change |
 //! | `ports` | who may connect, and how |
-//! | `zone` | in which days are counted |
 //! | `pages` | HTTP |
 
 mod accounts;
@@ -29,7 +28,6 @@ mod pages;
 mod ports;
 mod shelf;
 mod store;
-mod zone;
 
 use std::{
     collections::BTreeSet,
@@ -40,7 +38,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use jiff::tz::TimeZone;
 use rumqttc::v5::MqttOptions;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -49,6 +46,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 pub use accounts::AccountBook;
 pub use keys::{HOUSE_USER, Keys};
 pub use near::Near;
+pub use ports::store_access;
 
 use self::{
     accounts::Accounts,
@@ -66,6 +64,7 @@ use crate::{
         http::{self, names::Names, tls::TlsError},
         seldom::Seldom,
         tasks::Tasks,
+        zone,
     },
     config::{Areas, HubConfig, MqttConfig, Secret, UploadConfig},
     flow::{CameraId, Mode, SiteId, WallTime},
@@ -220,7 +219,11 @@ impl Hub {
     ) -> Result<Self, HubError> {
         allow_open_files();
         let clock: Arc<dyn Clock> = SystemClock::start();
-        let (zone, zone_name) = zone::of_the_house(TimeZone::system());
+        let zone::House {
+            zone,
+            name: zone_name,
+            ..
+        } = zone::house().clone();
         let sites: BTreeSet<SiteId> = config
             .sites
             .iter()

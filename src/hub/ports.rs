@@ -131,7 +131,6 @@ fn files(config: &HubConfig) -> Files {
 /// When it cannot be used.
 pub(super) fn certificate(config: &HubConfig) -> Result<String, HubError> {
     let mut ports = vec![config.listen];
-    ports.extend(config.broker.is_none().then_some(config.broker_listen));
     ports.extend(config.store.is_none().then_some(config.store_listen));
     let open: Vec<_> = ports
         .into_iter()
@@ -153,13 +152,19 @@ pub(super) fn certificate(config: &HubConfig) -> Result<String, HubError> {
     ))
 }
 
-/// The certificate that boxes have to trust, in PEM; none where an authority has signed it, or there is no TLS.
-#[must_use]
-pub(super) fn own_certificate(config: &HubConfig) -> Option<String> {
-    if config.certificate.is_some() {
-        return None;
-    }
-    std::fs::read_to_string(files(config).certificate).ok()
+/// How boxes elsewhere reach the store: the scheme of its address, and the certificate that they have to trust, in PEM, where no
+/// authority has signed it.
+///
+/// # Errors
+/// When the certificate cannot be used or made.
+pub fn store_access(config: &HubConfig) -> Result<(&'static str, Option<String>), HubError> {
+    let Some(tls) = tls(config, config.store_listen)? else {
+        return Ok(("http", None));
+    };
+    let own = config.certificate.is_none();
+    let path = &tls.files().certificate;
+    let read = || std::fs::read_to_string(path).map_err(|error| HubError::file(path, error));
+    Ok(("https", own.then(read).transpose()?))
 }
 
 /// Makes a certificate for all names and addresses by which this machine is known.
@@ -253,11 +258,10 @@ mod tests {
         let files = files(&config);
         let mode = std::fs::metadata(&files.key).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0);
-        assert!(
-            own_certificate(&config)
-                .unwrap()
-                .contains("BEGIN CERTIFICATE")
-        );
+        assert_eq!(store_access(&config).unwrap(), ("http", None));
+        config.store_listen = "192.0.2.7:9000".parse().unwrap();
+        let (scheme, own) = store_access(&config).unwrap();
+        assert!(scheme == "https" && own.unwrap().contains("BEGIN CERTIFICATE"));
         // One that cannot be used keeps the port shut, and says which it is.
         config.certificate = Some((files.key.clone(), files.key));
         let error = tls(&config, config.listen).err().unwrap().to_string();

@@ -137,7 +137,7 @@ export const en = {
   enter: "Log in",
   create: "Create",
   wrong: "Wrong name or password.",
-  code: "Code",
+  code: "Login code",
   codeHint: "The six digits that your authenticator shows now, or one of your recovery codes.",
   wrongCode: "The code does not fit, or was used before. Wait for the next one. If the box does not know the time, use a recovery code.",
 

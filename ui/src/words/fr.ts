@@ -137,7 +137,7 @@ export const fr: Words = typesetAll({
   enter: "Se connecter",
   create: "Créer",
   wrong: "Nom ou mot de passe incorrect.",
-  code: "Code",
+  code: "Code de connexion",
   codeHint: "Les six chiffres que votre application d’authentification affiche en ce moment, ou l’un de vos codes de secours.",
   wrongCode: "Le code ne convient pas, ou a déjà servi. Attendez le suivant. Si le boîtier ne connaît pas l’heure, prenez un code de secours.",
 
