@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # System packages: compiler, GStreamer with plug-ins and headers, mosquitto, ffmpeg, strace, Python; Node.js and
-# Chromium for the hub's page.
+# Chromium for the hub's page, nginx for the tests of the page behind it.
 
 debian_packages=(
     build-essential pkg-config ca-certificates
@@ -8,7 +8,7 @@ debian_packages=(
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp gstreamer1.0-tools
     glib-networking # TLS of the virtual cameras
-    mosquitto mosquitto-clients ffmpeg openssl strace
+    mosquitto mosquitto-clients nginx-light ffmpeg openssl strace
 )
 
 # Prints, one a line, the Debian packages that this machine lacks.
@@ -38,30 +38,30 @@ missing_tools() {
     done
 }
 
-# Debian's mosquitto package starts a broker on port 1883 and enables it at boot. Lares runs brokers
-# of its own as child processes, so a machine that had none is left with none: the unit is masked in
+# Debian's packages of mosquitto and nginx start a service and enable it at boot. Lares and its tests run such
+# programs as child processes, so a machine that had none is left with none: the unit is masked in
 # /run (which a reboot clears, should we be interrupted) while the package is configured, then
-# disabled. A broker that was installed before is never touched.
-hold_mosquitto_service() {
+# disabled. A service that was installed before is never touched.
+hold_service() {
     systemd_runs || return 0
-    as_root systemctl mask --runtime --quiet mosquitto.service ||
-        say "mosquitto's own service could not be held back: it may run for a moment"
+    as_root systemctl mask --runtime --quiet "$1.service" ||
+        say "the service of $1 could not be held back: it may run for a moment"
 }
 
-release_mosquitto_service() {
+release_service() {
     if systemd_runs; then
-        { as_root systemctl unmask --runtime --quiet mosquitto.service &&
-            as_root systemctl disable --now --quiet mosquitto.service; } ||
-            say "mosquitto's own service is not needed: 'systemctl disable --now mosquitto' removes it from boot"
+        { as_root systemctl unmask --runtime --quiet "$1.service" &&
+            as_root systemctl disable --now --quiet "$1.service"; } ||
+            say "the service of $1 is not needed: 'systemctl disable --now $1' removes it from boot"
     else
-        as_root service mosquitto stop >/dev/null 2>&1 || true
+        as_root service "$1" stop >/dev/null 2>&1 || true
     fi
 }
 
 systemd_runs() { [ -d /run/systemd/system ]; }
 
 install_debian_packages() {
-    local missing new_broker=no status=0
+    local missing service new_services=() status=0
     mapfile -t missing < <(missing_debian_packages)
     if [ ${#missing[@]} = 0 ]; then
         say "system packages: all there"
@@ -70,11 +70,12 @@ install_debian_packages() {
     say "system packages to install with apt: ${missing[*]}"
     is_root || have sudo ||
         fail "that needs root rights and sudo is not installed: run as root: apt-get install ${missing[*]}"
-    case " ${missing[*]} " in *" mosquitto "*) new_broker=yes ;; esac
+    case " ${missing[*]} " in *" mosquitto "*) new_services+=(mosquitto) ;; esac
+    case " ${missing[*]} " in *" nginx-light "*) new_services+=(nginx) ;; esac
     apt_get update || fail "apt-get update failed: check the network and /etc/apt, then run this again"
-    if [ $new_broker = yes ]; then hold_mosquitto_service; fi
+    for service in "${new_services[@]}"; do hold_service "$service"; done
     apt_get install -y --no-install-recommends "${missing[@]}" || status=$?
-    if [ $new_broker = yes ]; then release_mosquitto_service; fi
+    for service in "${new_services[@]}"; do release_service "$service"; done
     [ $status = 0 ] ||
         fail "apt could not install the packages: see its message above; on Ubuntu the 'universe' part of the archive must be enabled"
     mapfile -t missing < <(missing_debian_packages)

@@ -21,3 +21,4 @@ pub mod seldom;
 pub mod sqlite;
 pub mod tasks;
 pub mod telemetry;
+pub mod zone;

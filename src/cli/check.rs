@@ -26,6 +26,7 @@ use crate::{
         cpu::{Stage, StageCpu},
         tasks::Tasks,
         telemetry::Metrics,
+        zone,
     },
     config::{ByteSize, CameraConfig, Config, SourceConfig},
     flow::{Packet, Problem, StreamFormat, StreamRole, Turn},
@@ -174,6 +175,10 @@ fn check(config: &Config, args: &CheckArgs, findings: &mut Findings<'_>) -> anyh
             }
         }
         Err(error) => findings.problem("GStreamer", &error.to_string())?,
+    }
+    match &zone::house().problem {
+        Some(problem) => findings.problem("time zone", problem)?,
+        None => findings.ok("time zone", &zone::house().name)?,
     }
     if let Some(hub) = &config.hub {
         let probed = hub::probe(hub).map_err(|error| error.to_string());

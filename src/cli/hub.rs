@@ -14,7 +14,7 @@ use super::{ConfigArg, stop};
 use crate::{
     base::tasks::Tasks,
     config::HubConfig,
-    hub::{AccountBook, HOUSE_USER, Hub, Keys},
+    hub::{AccountBook, HOUSE_USER, Hub, Keys, store_access},
 };
 
 const EXAMPLES: &str = "\
@@ -122,6 +122,16 @@ fn serve(config: &HubConfig) -> anyhow::Result<()> {
 fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
     let keys = Keys::load(&config.dir.join("keys"), config.sites.iter().cloned())?;
     let (broker, store) = (config.broker.is_none(), config.store.is_none());
+    let (scheme, own) = if store {
+        store_access(config)?
+    } else {
+        ("https", None)
+    };
+    let trusted = if own.is_some() {
+        "\nca_file = \"hub.pem\""
+    } else {
+        ""
+    };
     for site in keys.sites() {
         let secret = keys
             .site(site.as_str())
@@ -144,11 +154,17 @@ fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
             let port = config.store_listen.port();
             writeln!(
                 out,
-                "[upload]\nurl = \"s3://lares\"\nendpoint = \"http://HUB:{port}\"\naccess_key = \"{site}\"\n\
-                 secret_key_file = \"hub.key\""
+                "[upload]\nurl = \"s3://lares\"\nendpoint = \"{scheme}://HUB:{port}\"\naccess_key = \"{site}\"\n\
+                 secret_key_file = \"hub.key\"{trusted}"
             )?;
         }
         writeln!(out)?;
+    }
+    if let Some(certificate) = own {
+        writeln!(
+            out,
+            "# The certificate of the store: write it into a file hub.pem beside the configuration of each box.\n{certificate}"
+        )?;
     }
     for (own, what, section) in [(broker, "broker", "mqtt"), (store, "store", "upload")] {
         if !own {

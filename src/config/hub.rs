@@ -33,6 +33,10 @@ pub struct HubConfig {
     pub names: Vec<String>,
     /// Networks of reverse proxies whose word on a browser's address and encryption counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// Certificate and private key of ports that others than this machine can reach; none: one that the hub makes.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Those ports speak plain HTTP and MQTT.
+    pub plain_http: bool,
     /// While nobody has an account, whoever reaches the page may change everything. Only the demo says so, and no file can.
     #[serde(skip)]
     pub open_page: bool,
@@ -59,6 +63,8 @@ impl HubConfig {
             sites: Vec::new(),
             names: Vec::new(),
             trusted_proxies: Vec::new(),
+            certificate: None,
+            plain_http: false,
             open_page: false,
             retention: Duration::from_secs(30 * 24 * 3600),
             quota: ByteSize::mb(20_000),
@@ -89,6 +95,8 @@ pub(super) fn hub(section: Section<'_>, data_dir: &Path, others: &Others<'_>) ->
         sites: sites(&section),
         names: section.words("names").unwrap_or_default(),
         trusted_proxies: proxies(&section),
+        certificate: certificate(&section),
+        plain_http: section.flag("plain_http", false),
         open_page: false,
         retention: section.duration("retention", defaults.retention, HOUR, DAY * 365),
         quota: section.parsed("quota").unwrap_or(defaults.quota),
@@ -128,6 +136,29 @@ fn other<T: Clone>(
         );
     }
     there?.clone()
+}
+
+/// Two files, or none.
+fn certificate(section: &Section<'_>) -> Option<(PathBuf, PathBuf)> {
+    let (certificate, key) = (section.path("certificate"), section.path("private_key"));
+    for (one, other, missing) in [
+        (&certificate, &key, "private_key"),
+        (&key, &certificate, "certificate"),
+    ] {
+        if one.is_some() && other.is_none() {
+            section.problem(
+                missing,
+                "is missing: a certificate and its private key go together",
+            );
+        }
+    }
+    if certificate.is_some() && section.flag("plain_http", false) {
+        section.problem(
+            "plain_http",
+            "is true beside a certificate, which is not used then: keep one of the two",
+        );
+    }
+    certificate.zip(key)
 }
 
 /// Networks as "10.1.0.0/16", or single addresses.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
-use super::{HubError, broker};
+use super::{HubError, broker, ports};
 use crate::config::HubConfig;
 
 /// Files that may be open for all connections, and what else the program needs.
@@ -84,9 +84,10 @@ pub fn probe(config: &HubConfig) -> Result<String, HubError> {
     match taken.into_iter().next() {
         Some(error) if !running => Err(error),
         _ => Ok(format!(
-            "{} at http://{}",
+            "{} at {}{}",
             if running { "is open" } else { "can open" },
-            config.listen
+            ports::url(config, config.listen),
+            ports::certificate(config)?
         )),
     }
 }

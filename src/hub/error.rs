@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{base::sqlite::OpenError, outbox::sinks::SinkError};
+use crate::{
+    base::{http::tls::TlsError, sqlite::OpenError},
+    outbox::sinks::SinkError,
+};
 
 /// Why the hub did not start, or could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,9 @@ pub enum HubError {
     /// The store's folder.
     #[error("the hub's store cannot be read: {0}")]
     Store(io::Error),
+    /// The certificate of its ports.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Another broker or store that the configuration names.
     #[error(transparent)]
     Elsewhere(#[from] SinkError),

@@ -21,8 +21,8 @@
 //! | `listen` | the ear at the broker |
 //! | `sweep` | what is deleted, and when |
 //! | `accounts` | who may look and who may change |
+//! | `doors`, `ports` | where it listens; who may connect, and how |
 //! | `pages` | HTTP |
-//! | `zone` | in which days are counted |
 
 mod accounts;
 mod broker;
@@ -41,7 +41,6 @@ mod ports;
 mod shelf;
 mod store;
 mod sweep;
-mod zone;
 
 use std::{
     collections::BTreeSet,
@@ -51,7 +50,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
@@ -60,6 +58,7 @@ pub use doors::probe;
 pub use error::HubError;
 pub use keys::{HOUSE_USER, Keys};
 pub use near::Near;
+pub use ports::store_access;
 
 use self::{
     broker::Broker,
@@ -78,6 +77,7 @@ use crate::{
         clock::{Clock, SystemClock},
         reserve,
         tasks::Tasks,
+        zone,
     },
     config::{Areas, HubConfig, MqttConfig, Secret, UploadConfig},
     flow::{CameraId, Mode, SiteId},
@@ -172,7 +172,11 @@ impl Hub {
     ) -> Result<Self, HubError> {
         doors::allow_open_files();
         let clock: Arc<dyn Clock> = SystemClock::start();
-        let (zone, zone_name) = zone::of_the_house(TimeZone::system());
+        let zone::House {
+            zone,
+            name: zone_name,
+            ..
+        } = zone::house().clone();
         let sites: BTreeSet<SiteId> = config
             .sites
             .iter()
@@ -225,7 +229,7 @@ impl Hub {
         let shown =
             |own: Option<SocketAddr>| own.map_or("external".to_owned(), |own| own.to_string());
         tracing::info!(
-            page = %format!("http://{page}"),
+            page = %ports::url(config, page),
             broker = shown(broker),
             store = shown(store),
             broken = parts.problems().len(),

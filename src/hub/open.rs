@@ -104,14 +104,17 @@ impl Opening {
         self.tasks.spawn("store", async move {
             let stop = opening.tasks.token().clone();
             let opened = opening.parts.try_until(Part::Store, &stop, || {
-                let root = opening.config.dir.join("store");
+                let opening = opening.clone();
                 async move {
+                    let root = opening.config.dir.join("store");
                     let listener = doors::STORE.open(wanted).await?;
                     let folder = blocking(move || Folder::open(&root).map_err(HubError::Store));
-                    Ok((listener, folder.await?))
+                    let folder = folder.await?;
+                    let server = ports::store(&opening.config, &opening.tasks)?;
+                    Ok((server, listener, folder))
                 }
             });
-            let Some((listener, folder)) = opened.await else {
+            let Some((server, listener, folder)) = opened.await else {
                 return;
             };
             let _ = opening.folder.set(folder.clone());
@@ -121,13 +124,7 @@ impl Opening {
                 opening.shares.clone(),
                 Arc::clone(&opening.clock),
             );
-            http::serve(
-                ports::store(&opening.config),
-                listener,
-                endpoint,
-                opening.tasks.clone(),
-            )
-            .await;
+            http::serve(server, listener, endpoint, opening.tasks.clone()).await;
         });
         Some(wanted)
     }
@@ -218,10 +215,11 @@ impl Opening {
                     let accounts = accounts.await?;
                     let small = Small::start(&opening.tasks)
                         .map_err(|error| HubError::file(&opening.config.dir, error))?;
-                    Ok((accounts, shelf, small, listener))
+                    let server = ports::page(&opening.config, &opening.tasks)?;
+                    Ok((accounts, shelf, small, server, listener))
                 }
             });
-            let Some((accounts, shelf, small, listener)) = opened.await else {
+            let Some((accounts, shelf, small, server, listener)) = opened.await else {
                 return;
             };
             let page = Page {
@@ -240,13 +238,8 @@ impl Opening {
                 small,
                 opened: Arc::default(),
             };
-            http::serve(
-                ports::page(&opening.config),
-                listener,
-                pages::router(page),
-                opening.tasks.clone(),
-            )
-            .await;
+            let router = pages::router(page);
+            http::serve(server, listener, router, opening.tasks.clone()).await;
         });
         wanted
     }

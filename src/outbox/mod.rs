@@ -250,7 +250,7 @@ impl Outbox {
             sweep_wake: Notify::new(),
             uploading: AtomicBool::new(false),
             metered: AtomicBool::new(false),
-            zone: TimeZone::system(),
+            zone: crate::base::zone::house().zone.clone(),
             pacer,
             resends: RateLimit::new(RESENDS_AT_ONCE, RESEND_EVERY),
             sinks: Mutex::new(Vec::new()),

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
@@ -18,7 +17,10 @@ use super::{
     store,
 };
 use crate::{
-    base::clock::{Clock, SystemClock},
+    base::{
+        clock::{Clock, SystemClock},
+        zone,
+    },
     config::BudgetConfig,
     flow::{IncidentId, WallTime},
 };
@@ -79,7 +81,7 @@ pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxErro
     let wall = SystemClock::start().wall();
     let mut spending = Spending::default();
     let mut read = || {
-        spending.read(&db, budget, &TimeZone::system(), wall)?;
+        spending.read(&db, budget, &zone::house().zone, wall)?;
         let mut select = db.prepare(
             "SELECT i.id, i.start_ms, 'alert ' || d.seq, 0, d.waiting, d.attempts, d.problem, d.seq, NULL, d.sink, 0 AS kind
              FROM alert_delivery d JOIN incidents i ON i.id = d.incident

@@ -1,34 +1,16 @@
 //! `lares hub account`, and what `lares check` says of a hub.
 
-use std::{io::Write, process::Stdio};
-
 use serde_json::Value;
 
 use crate::{
     rig::{Hub, STOPS},
-    support::{get, lares},
+    visitor::account,
 };
 
 #[test]
 fn accounts_are_made_on_the_command_line_and_the_page_asks_for_them() {
     let hub = Hub::new();
-    let account = |arguments: &[&str], typed: &str| -> (bool, String) {
-        let mut child = lares()
-            .args(["hub", "--config"])
-            .arg(hub.config())
-            .arg("account")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that reads nothing may have ended already.
-        let _ = writeln!(child.stdin.take().unwrap(), "{typed}");
-        let done = child.wait_with_output().unwrap();
-        let said = [done.stdout, done.stderr].concat();
-        (done.status.success(), String::from_utf8(said).unwrap())
-    };
+    let account = |arguments: &[&str], typed: &str| account(&hub.config(), arguments, typed);
     let (added, said) = account(&["add", "anna"], "short");
     assert!(!added && said.contains("10 to 256 characters"), "{said}");
     let (added, said) = account(&["add", "ben", "--viewer"], "correct horse battery");
@@ -56,7 +38,15 @@ fn accounts_are_made_on_the_command_line_and_the_page_asks_for_them() {
         (&session["state"], &session["account"]),
         (&"login".into(), &Value::Null)
     );
-    let (status, _) = get(hub.page, "/api/house");
+    let (status, _) = hub.get("/api/house");
     assert_eq!(status, 401);
+    // Who is locked out gets in again on the box itself, while the hub runs.
+    let (reset, said) = account(&["reset", "nobody"], "another horse battery");
+    assert!(!reset && said.contains("no account nobody"), "{said}");
+    let (reset, said) = account(&["reset", "anna"], "another horse battery");
+    assert!(
+        reset && said.contains("anna can log in with the new password"),
+        "{said}"
+    );
     running.terminate(STOPS);
 }

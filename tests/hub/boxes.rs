@@ -7,7 +7,6 @@ use serde_json::Value;
 use crate::{
     rig::{Hub, PASSWORD, SITES, STOPS, complete, run_box},
     support::{
-        get,
         media::cut,
         process::{Camera, Process},
         sample,
@@ -88,7 +87,7 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
         .as_str()
         .unwrap()
         .to_owned();
-    let (status, clip) = get(hub.page, &download);
+    let (status, clip) = hub.get(&download);
     assert_eq!(status, 200);
     assert!(clip.contains("avc1") && clip.contains("mdat"));
 

@@ -3,16 +3,16 @@
 
 use std::{
     fs,
-    io::{Read, Write},
-    net::TcpStream,
     time::{Duration, Instant},
 };
 
 use lares::testing::broker::{Broker, Demands};
 use serde_json::{Value, json};
 
+use crate::visitor::Visitor;
+
 use crate::support::{
-    free_port, get,
+    free_port,
     home::{CAMERA, GRACE, Home},
     lares,
     media::cut,
@@ -27,11 +27,11 @@ const PASSWORD: &str = "pass-word";
 const VISIT: Duration = Duration::from_secs(90);
 
 /// Of the hub that `home` runs.
-struct Page(u16);
+struct Page(Visitor);
 
 impl Page {
     fn incidents(&self) -> Vec<Value> {
-        let (status, body) = get(self.0, "/api/incidents");
+        let (status, body) = self.0.get("/api/incidents");
         assert_eq!(status, 200, "{body}");
         let (begin, end) = (body.find('{').unwrap(), body.rfind('}').unwrap());
         let list: Value = serde_json::from_str(&body[begin..=end]).unwrap();
@@ -40,19 +40,8 @@ impl Page {
 
     /// The head of the answer to a request for a part of `path`, in lower case, and how many bytes came.
     fn part(&self, path: &str, range: &str) -> (String, usize) {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.0)).unwrap();
-        let patience = Some(Duration::from_secs(10));
-        socket.set_read_timeout(patience).unwrap();
-        write!(
-            socket,
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nRange: {range}\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut answer = Vec::new();
-        socket.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
-        (head, answer.len() - end - 4)
+        let (head, body) = self.0.part(path, &format!("Range: {range}\r\n"));
+        (head, body.len())
     }
 }
 
@@ -82,7 +71,10 @@ fn a_hub_listens_to_another_broker_and_reads_another_store() {
     let mut s3 = S3::reserve(&home.path(""));
     s3.start();
     let camera = Camera::start(PASSWORD, &[&video]);
-    let page = Page(free_port());
+    let mut page = Page(Visitor {
+        port: free_port(),
+        ..Visitor::default()
+    });
     home.configure(&format!(
         "[[cameras]]\nid = \"{CAMERA}\"\nurl = \"{}\"\nuser = \"{VIEWER}\"\npassword_file = \"password\"\n\n\
          [mqtt]\nurl = \"{}\"\n\n[upload]\nurl = \"s3://{BUCKET}/at/home\"\nendpoint = \"{}\"\n\
@@ -91,9 +83,11 @@ fn a_hub_listens_to_another_broker_and_reads_another_store() {
         camera.urls[0],
         broker.url(),
         s3.endpoint(),
-        page.0,
+        page.0.port,
     ));
+    Visitor::register(&home.path("lares.toml"));
     let mut agent = home.run();
+    page.0 = Visitor::log_in(page.0.port);
     let login = Login {
         user: "neighbour".to_owned(),
         password: "any".to_owned(),
@@ -119,9 +113,9 @@ fn a_hub_listens_to_another_broker_and_reads_another_store() {
     // Pictures, parts of segments and the clip in one piece come out of the bucket.
     let one = kept.last().unwrap();
     let address = |value: &Value| value.as_str().unwrap().to_owned();
-    let (status, _) = get(page.0, &address(&one["picture"]));
+    let (status, _) = page.0.get(&address(&one["picture"]));
     assert_eq!(status, 200);
-    let (status, clip) = get(page.0, &address(&one["clip"]["download"]));
+    let (status, clip) = page.0.get(&address(&one["clip"]["download"]));
     assert!(status == 200 && clip.contains("avc1") && clip.contains("mdat"));
     let playlist = address(&one["clip"]["playlist"]);
     let segment = playlist.replace("index.m3u8", "00001.m4s");
@@ -130,7 +124,7 @@ fn a_hub_listens_to_another_broker_and_reads_another_store() {
     assert_eq!(bytes, 4, "{head}");
     let (head, _) = page.part(&segment, "bytes=900000000-");
     assert!(head.contains(" 416 ") && head.contains("content-range: bytes */"));
-    let (status, _) = get(page.0, &playlist.replace("index.m3u8", "09999.m4s"));
+    let (status, _) = page.0.get(&playlist.replace("index.m3u8", "09999.m4s"));
     assert_eq!(status, 404);
 
     // Nothing of its own was started, and `lares check` does not ask for it.

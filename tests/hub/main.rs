@@ -15,4 +15,6 @@ mod elsewhere;
 mod faults;
 mod hour;
 mod parts;
+mod proxy;
 mod rig;
+mod visitor;

@@ -9,8 +9,10 @@ use std::{
 
 use serde_json::Value;
 
+use crate::visitor::Visitor;
+
 use crate::support::{
-    free_port, get, lares, output_of,
+    free_port, lares, output_of,
     process::{Process, VIEWER},
     root,
     store::python,
@@ -29,6 +31,7 @@ pub(crate) struct Hub {
     pub(crate) page: u16,
     pub(crate) broker: u16,
     pub(crate) store: u16,
+    visitor: std::sync::Mutex<Option<Visitor>>,
 }
 
 impl Hub {
@@ -38,6 +41,7 @@ impl Hub {
             page: free_port(),
             broker: free_port(),
             store: free_port(),
+            visitor: std::sync::Mutex::default(),
         };
         let sites: Vec<_> = SITES.iter().map(|site| format!("\"{site}\"")).collect();
         let text = format!(
@@ -61,6 +65,7 @@ impl Hub {
     }
 
     pub(crate) fn start(&self) -> Process {
+        Visitor::register(&self.config());
         // With as few open files as many systems allow at first.
         let mut command = Command::new("sh");
         command.args(["-c", "ulimit -Sn 1024 && exec \"$@\"", "sh"]);
@@ -93,8 +98,15 @@ impl Hub {
         (secret.unwrap().to_owned(), own.replace("HUB", "127.0.0.1"))
     }
 
+    /// Status and body of a page, for somebody who is logged in where the account is that of the rig.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let mut visitor = self.visitor.lock().unwrap();
+        let visitor = visitor.get_or_insert_with(|| Visitor::log_in(self.page));
+        visitor.get(path)
+    }
+
     pub(crate) fn json(&self, path: &str) -> Value {
-        let (status, body) = get(self.page, path);
+        let (status, body) = self.get(path);
         assert_eq!(status, 200, "{path}: {body}");
         // Chunked answers begin with a length.
         let begin = body.find('{').unwrap();

@@ -70,6 +70,10 @@ export async function demo() {
   return { page, end };
 }
 
+const ACCOUNT = { name: "anna", password: "correct horse battery" };
+/** Hosts whose page asks for a login. */
+const asking = new Set();
+
 /** A household of two cameras, one of which sends H.265, whose box sends its alerts to another broker than the hub's. */
 export async function twoCameras() {
   const home = mkdtempSync(join(scratch, "home-"));
@@ -105,6 +109,8 @@ broker_listen = "127.0.0.1:${broker}"
 store_listen = "127.0.0.1:${store}"
 `,
   );
+  const added = spawnSync(program, ["hub", "--config", config, "account", "add", ACCOUNT.name], { cwd: root, input: `${ACCOUNT.password}\n`, encoding: "utf8" });
+  check(added.status === 0, `an owner is made on the box (${added.stderr.trim()})`);
   const agent = start(["run", "--config", config], home);
   await until("page of the household", () => fetch(`http://127.0.0.1:${page}/api/session`).then((answer) => answer.ok, () => false));
   const end = async () => {
@@ -114,6 +120,7 @@ store_listen = "127.0.0.1:${store}"
     await cameras.ended;
     foreign.kill("SIGTERM");
   };
+  asking.add(`127.0.0.1:${page}`);
   return { page: `http://127.0.0.1:${page}`, end };
 }
 
@@ -146,6 +153,12 @@ export async function open(browser, address, options) {
     if (message.type() === "error" && !/404|409/.test(message.text())) faults.push(message.text());
   });
   await page.goto(address);
+  if (asking.has(host)) {
+    await page.getByLabel("Name").fill(ACCOUNT.name);
+    await page.getByLabel("Password").fill(ACCOUNT.password);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Log in" }).waitFor({ state: "detached" });
+  }
   return { page, faults, close: () => context.close() };
 }
 

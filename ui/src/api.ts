@@ -11,6 +11,8 @@ export interface Session {
   state: "open" | "login" | "setup";
   account: Account | null;
   csrf: string | null;
+  /** Whether the account has a second factor. */
+  second: boolean;
   version: string;
   off_loopback: boolean;
 }
@@ -113,11 +115,22 @@ export interface LogEntry {
   at: number;
   account: string;
   what: string;
+  /** Names of what it was done to. */
+  about: string;
   detail: string;
+}
+
+/** The secret of a second factor on its way into an authenticator. */
+export interface Offer {
+  secret: string;
+  uri: string;
+  /** Rows of a QR code: "1" is dark. */
+  picture: string[];
 }
 
 export type Code =
   | "login"
+  | "second"
   | "forbidden"
   | "not-found"
   | "conflict"
@@ -180,8 +193,12 @@ const place = (site: string, camera: string) => `/api/cameras/${encodeURICompone
 
 export const hub = {
   session: () => ask<Session>("GET", "/api/session"),
-  setUp: (name: string, password: string) => ask<Session>("POST", "/api/setup", { name, password }),
-  logIn: (name: string, password: string) => ask<Session>("POST", "/api/login", { name, password }),
+  setUp: (name: string, password: string, code: string) => ask<Session>("POST", "/api/setup", { name, password, code }),
+  logIn: (name: string, password: string, code: string) => ask<Session>("POST", "/api/login", { name, password, ...(code ? { code } : {}) }),
+  changePassword: (password: string, fresh: string) => ask<void>("POST", "/api/password", { password, new: fresh }),
+  offerSecond: (password: string) => ask<Offer>("POST", "/api/second", { password }),
+  confirmSecond: (code: string) => ask<{ recovery: string[] }>("POST", "/api/second/confirm", { code }),
+  dropSecond: (password: string) => ask<void>("POST", "/api/second/off", { password }),
   logOut: () => ask<void>("POST", "/api/logout"),
   house: () => ask<House>("GET", "/api/house"),
   incidents: (query: { day?: string; site?: string; camera?: string; before?: string }) =>

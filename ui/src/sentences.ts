@@ -135,6 +135,12 @@ export function deedOf(what: string, detail: string, nameOf: (site: string, id: 
     const name = nameOf(mode[1]!, mode[2]!);
     return { text: mode[3] === "armed" ? words.turnedOn(name) : words.turnedOff(name), incident: null, detail: "" };
   }
+  const plain = (text: string) => ({ text, incident: null, detail: "" });
+  const refused = /^(\d+) from (\d+)$/.exec(detail);
+  if (what === "login-failed" && refused) return plain(words.did_refused(Number(refused[1]), Number(refused[2])));
+  const account = /^(\S+) (added|removed)$/.exec(detail);
+  if (what === "account" && account) return plain(account[2] === "added" ? words.did_added(account[1]!) : words.did_removed(account[1]!));
+  if (what === "second") return plain(detail === "off" ? words.did_secondOff : words.did_secondOn);
   const key = `did_${what}` as keyof Words;
   const known = words[key];
   const text = typeof known === "string" ? known : what;

@@ -137,7 +137,13 @@ test("the record says what was done in words, and leads to the visit", () => {
   assert.equal(deedOf("mode", "home/shop disarmed", name, fr).text, "a mis SHOP en pause");
   const clip = deedOf("clip", "home/shop 01990000-0000-7000-8000-000000000001", name, en);
   assert.deepEqual(clip, { text: "opened a clip", incident: "01990000-0000-7000-8000-000000000001", detail: "SHOP" });
-  assert.deepEqual(deedOf("account", "ben", name, en), { text: "changed accounts", incident: null, detail: "ben" });
+  assert.deepEqual(deedOf("account", "ben added", name, en), { text: "added the account ben", incident: null, detail: "" });
+  assert.deepEqual(deedOf("login-failed", "37 from 3", name, en), {
+    text: "37 logins were refused within a minute, from 3 addresses",
+    incident: null,
+    detail: "",
+  });
+  assert.equal(deedOf("second", "off", name, en).text, "turned off login in two steps");
   assert.equal(deedOf("new-kind", "x", name, en).text, "new-kind");
 });
 

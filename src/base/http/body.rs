@@ -4,6 +4,7 @@
 //! says nothing may not. Only the time counts in which we wait for the sender.
 
 use std::{
+    io,
     pin::Pin,
     sync::{
         Arc,
@@ -18,17 +19,6 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::Pace;
-
-/// Why a body was not read to its end.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum BodyError {
-    #[error("the body of the request came too slowly")]
-    Slow,
-    #[error("the body of the request is too long")]
-    Long,
-    #[error(transparent)]
-    Broken(#[from] hyper::Error),
-}
 
 /// Says afterwards whether a body came too slowly.
 #[derive(Clone, Default)]
@@ -64,7 +54,7 @@ impl<B> Paced<B> {
     }
 
     /// Counts `bytes` that have come.
-    fn took(&mut self, bytes: usize) -> Result<(), BodyError> {
+    fn took(&mut self, bytes: usize) -> io::Result<()> {
         if let Some((since, _)) = self.waiting.take() {
             self.left = self.left.saturating_sub(since.elapsed());
         }
@@ -72,7 +62,7 @@ impl<B> Paced<B> {
         let gained = bytes as f64 / f64::from(self.pace.per_second.max(1));
         self.left = (self.left + Duration::from_secs_f64(gained)).min(self.pace.patience);
         if self.got > self.pace.most {
-            return Err(BodyError::Long);
+            return Err(io::Error::other("the body of the request is too long"));
         }
         Ok(())
     }
@@ -80,19 +70,19 @@ impl<B> Paced<B> {
 
 impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Body for Paced<B> {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = io::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 Poll::Ready(Some(this.took(bytes).map(|()| frame)))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(io::Error::other(error)))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 let left = this.left;
@@ -103,7 +93,7 @@ impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Body for Paced<B> {
                     return Poll::Pending;
                 }
                 this.slow.0.store(true, Ordering::Relaxed);
-                Poll::Ready(Some(Err(BodyError::Slow)))
+                Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())))
             }
         }
     }

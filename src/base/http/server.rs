@@ -119,7 +119,9 @@ impl Server {
     ) {
         let _ = socket.set_nodelay(true);
         let Some(tls) = &self.tls else {
-            return self.requests(socket, peer, &place, pages, stop).await;
+            return self
+                .requests(socket, false, peer, &place, pages, stop)
+                .await;
         };
         let greeted = async {
             let mut first = [0];
@@ -137,10 +139,17 @@ impl Server {
             greeted = timeout(self.limits.head_within, greeted) => greeted,
         };
         match greeted {
-            Ok(Ok(Ok(socket))) => self.requests(socket, peer, &place, pages, stop).await,
+            Ok(Ok(Ok(socket))) => {
+                self.requests(socket, true, peer, &place, pages, stop).await;
+            }
             Ok(Ok(Err(plain))) => {
-                let pages = Router::new().fallback(elsewhere);
-                self.requests(plain, peer, &place, pages, stop).await;
+                // What stays on this machine needs no TLS: the box that the hub runs in, or a proxy.
+                let pages = if is_here(&plain, peer) {
+                    pages
+                } else {
+                    Router::new().fallback(elsewhere)
+                };
+                self.requests(plain, false, peer, &place, pages, stop).await;
             }
             Ok(Err(error)) => tracing::trace!(%error, "no TLS"),
             Err(_) => {}
@@ -151,12 +160,12 @@ impl Server {
     async fn requests(
         &self,
         socket: impl AsyncRead + AsyncWrite + Unpin + 'static,
+        tls: bool,
         peer: SocketAddr,
         place: &Place,
         pages: Router,
         stop: CancellationToken,
     ) {
-        let tls = self.tls.is_some();
         let proxies = self.proxies.clone();
         let standing = place.standing();
         let prepare = move |request: &mut Request| {
@@ -178,6 +187,12 @@ impl Server {
             () = exchange(self.limits, socket, pages, prepare, over, stop) => {}
         }
     }
+}
+
+/// Whether both ends of a connection are on this machine.
+fn is_here(socket: &TcpStream, peer: SocketAddr) -> bool {
+    let own = socket.local_addr();
+    peer.ip().to_canonical().is_loopback() || own.is_ok_and(|own| own.ip() == peer.ip())
 }
 
 /// One connection without a port of its own, from its first byte to its end; for a client that nobody knows.

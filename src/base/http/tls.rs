@@ -131,27 +131,21 @@ impl Tls {
     }
 
     /// Looks again and again whether the files have been renewed, until `tasks` stop.
-    ///
-    /// # Errors
-    /// When the system has no thread to give.
-    pub fn watch(&self, tasks: &Tasks) -> io::Result<()> {
-        let (tls, stop, runtime) = (self.clone(), tasks.token().clone(), tasks.runtime().clone());
-        tasks.thread("certificate", move || {
+    pub fn watch(&self, tasks: &Tasks) {
+        let (tls, stop) = (self.clone(), tasks.token().clone());
+        tasks.spawn("certificate", async move {
             let mut seen = changed(&tls.files);
-            loop {
-                let stopped = runtime
-                    .block_on(tokio::time::timeout(LOOK_EVERY, stop.cancelled()))
-                    .is_ok();
-                if stopped {
-                    return;
-                }
+            while tokio::time::timeout(LOOK_EVERY, stop.cancelled())
+                .await
+                .is_err()
+            {
                 let now = changed(&tls.files);
                 if now != seen {
                     seen = now;
                     tls.renew();
                 }
             }
-        })
+        });
     }
 
     /// Reads the files again; what is wrong with them is said, and the certificate before goes on.

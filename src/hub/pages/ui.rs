@@ -1,11 +1,16 @@
-//! The page itself, as `ui/` builds it and the program carries it.
+//! The page itself, as `ui/` builds it and the program carries it. What compresses well is compressed once and kept.
+
+use std::{collections::HashMap, sync::LazyLock};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{Html, IntoResponse, Response},
 };
+use parking_lot::Mutex;
 use rust_embed::Embed;
+
+use crate::base::http::gzip;
 
 #[derive(Embed)]
 #[folder = "ui/dist"]
@@ -23,7 +28,7 @@ const EARLY: &str = "<api/house>; rel=preload; as=fetch; crossorigin, \
     <api/incidents?limit=24>; rel=preload; as=fetch; crossorigin";
 
 /// A file of the page; `index.html` for everything that is no file, because the page knows its own places.
-pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn file(uri: Uri, asked: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     let is_file = path
         .rsplit('/')
@@ -48,12 +53,32 @@ pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
         (header::CONTENT_TYPE, content_type(name)),
         (header::CACHE_CONTROL, keep),
     ];
-    let mut response = (about, Body::from(found.data.into_owned())).into_response();
-    if path.is_empty() && headers.contains_key(header::COOKIE) {
-        let early = HeaderValue::from_static(EARLY);
-        response.headers_mut().insert(header::LINK, early);
+    let zips = matches!(name.rsplit('.').next(), Some("html" | "js" | "css" | "svg"));
+    let mut response = if zips && gzip::taken(&asked) {
+        let zipped = small(name, &found.data);
+        ([(header::CONTENT_ENCODING, "gzip")], about, zipped).into_response()
+    } else {
+        (about, Body::from(found.data.into_owned())).into_response()
+    };
+    let more = response.headers_mut();
+    if zips {
+        more.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if path.is_empty() && asked.contains_key(header::COOKIE) {
+        more.insert(header::LINK, HeaderValue::from_static(EARLY));
     }
     response
+}
+
+/// A file of the page, compressed; each is so once. There are as many as the program carries.
+fn small(name: &str, data: &[u8]) -> Bytes {
+    static KEPT: LazyLock<Mutex<HashMap<String, Bytes>>> = LazyLock::new(Mutex::default);
+    if let Some(kept) = KEPT.lock().get(name) {
+        return kept.clone();
+    }
+    let small = Bytes::from(gzip::compress(data, true));
+    KEPT.lock().insert(name.to_owned(), small.clone());
+    small
 }
 
 fn content_type(name: &str) -> &'static str {

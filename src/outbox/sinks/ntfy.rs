@@ -18,6 +18,7 @@ use super::{
     post::{ON_TOP, Post, Reply, receipt, words},
 };
 use crate::{
+    base::zone,
     config::NtfyConfig,
     flow::{CameraId, ClockState, IncidentState, Label, Language, WallTime},
     outbox::pace::Pacer,
@@ -85,7 +86,7 @@ impl NtfySink {
             root,
             topic,
             names,
-            zone: TimeZone::system(),
+            zone: zone::house().zone.clone(),
         })))
     }
 

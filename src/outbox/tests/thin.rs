@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use super::*;
 use crate::{
@@ -74,7 +74,7 @@ struct House {
 
 impl House {
     fn new(rate: u64, per_day: ByteSize) -> Self {
-        let zone = TimeZone::system();
+        let zone = crate::base::zone::house().zone.clone();
         let today = Timestamp::from_second(1_790_000_000).unwrap();
         let today = today.to_zoned_datetime(zone);
         let midnight = WallTime(today.start_of_day().unwrap().timestamp().as_millisecond());

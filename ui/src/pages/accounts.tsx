@@ -4,8 +4,23 @@ import { useEffect, useState } from "preact/hooks";
 import { Failure, hub, type Account, type Role } from "../api";
 import { begin, complain, failureText, mayChange, session } from "../state";
 import { words } from "../words";
+import { Own } from "./own";
 
 export function Accounts() {
+  const w = words.value;
+  const { account, second } = session.value ?? {};
+  // Where the page is open to everybody, nobody has an account of their own.
+  const own = account && account.name !== "local" && <Own name={account.name} second={second === true} />;
+  return (
+    <>
+      <h1>{w.accounts}</h1>
+      {own}
+      {mayChange.value && <Others />}
+    </>
+  );
+}
+
+function Others() {
   const w = words.value;
   const [all, setAll] = useState<Account[] | null>(null);
   const [trouble, setTrouble] = useState("");
@@ -15,7 +30,6 @@ export function Accounts() {
       .then(({ accounts }) => setAll(accounts))
       .catch(complain);
   useEffect(() => void load(), []);
-  if (!mayChange.value) return <p>{w.viewerOnly}</p>;
 
   const add = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -41,7 +55,7 @@ export function Accounts() {
       .catch((error: unknown) => setTrouble(error instanceof Failure && error.message ? error.message : failureText(error)));
   return (
     <>
-      <h1>{w.accounts}</h1>
+      <h2>{w.allAccounts}</h2>
       <p>{w.accountsText}</p>
       {all?.length === 0 && <p class="hint">{w.localOpen}</p>}
       <ul class="plain-list">

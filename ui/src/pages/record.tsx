@@ -9,7 +9,7 @@ import { language, words } from "../words";
 
 function Deed({ entry }: { entry: LogEntry }) {
   const w = words.value;
-  const { text, incident, detail } = deedOf(entry.what, entry.detail, nameOf, w);
+  const { text, incident, detail } = deedOf(entry.what, entry.detail, (site, id) => entry.about || nameOf(site, id), w);
   return (
     <td>
       {text} {detail && <span class="detail">{detail}</span>} {incident && <a href={`#/incident/${incident}`}>{w.clipLink}</a>}
@@ -43,7 +43,7 @@ export function RecordPage() {
             {entries.map((entry, index) => (
               <tr key={index}>
                 <td>{fullTime(entry.at, zone.value, language.value)}</td>
-                <td>{entry.account}</td>
+                <td>{entry.account || w.somebody}</td>
                 <Deed entry={entry} />
               </tr>
             ))}

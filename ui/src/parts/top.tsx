@@ -42,7 +42,7 @@ function Places() {
   return (
     <nav aria-label={w.menu}>
       {place("", w.home)}
-      {mayChange.value && place("accounts", w.accounts)}
+      {place("accounts", w.accounts)}
       {mayChange.value && place("record", w.record)}
       {session.value.account?.name !== "local" && (
         <button type="button" class="plain" onClick={leave}>
