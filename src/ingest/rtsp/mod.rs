@@ -15,7 +15,7 @@
 //! | `runtime` | the threads |
 //! | `source` | session after session: waits, the other transport, what is told |
 //! | `session` | one session: prepared, played, ended |
-//! | `dialogue` | requests and answers, login, redirects |
+//! | `dialogue`, `negotiate` | requests and answers, login, redirects; how packets travel |
 //! | `connection` | TCP or TLS; messages and packets in any order |
 //! | `udp`, `rtcp` | datagrams in order; reports and goodbyes |
 //! | `message`, `digest`, `sdp`, `locate`, `keepalive` | what is said; pure |
@@ -38,6 +38,7 @@ mod locate;
 #[cfg(test)]
 mod manners_tests;
 mod message;
+mod negotiate;
 mod observer;
 mod quality;
 mod receive;

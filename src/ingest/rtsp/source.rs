@@ -140,6 +140,8 @@ impl RtspSource {
         // Whether the session under way tries what the one before was refused.
         let mut second_try = false;
         let mut told: Option<End> = None;
+        // A camera is often busy for a moment only, while it ends the session before.
+        let mut busy = false;
         sink.state(SourceState::Connecting);
         while !token.is_cancelled() {
             let context = Context {
@@ -164,7 +166,7 @@ impl RtspSource {
                 backoff.reset();
             }
             if outcome.online_for.is_some() {
-                told = None;
+                (told, busy) = (None, false);
             }
             if outcome.learned {
                 debug!(
@@ -185,7 +187,8 @@ impl RtspSource {
             };
             let problem = end.problem(&self.config);
             debug!(?retry_in, "{}", problem.message);
-            if told.as_ref() != Some(&end) {
+            let first = end == End::Busy && !std::mem::replace(&mut busy, end == End::Busy);
+            if told.as_ref() != Some(&end) && !first {
                 sink.state(SourceState::Away { problem, retry_in });
                 told = Some(end);
             }
