@@ -323,7 +323,7 @@ impl Replay<'_> {
                 summary.source_bytes,
             )?;
         }
-        if let Some(why) = watch.blind() {
+        if let Some(why) = pipeline.watch().blind() {
             let format = source.format();
             anyhow::bail!(
                 "{name}: nothing was watched, for no picture of this {} video could be decoded: {why}",

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::*;
-use crate::flow::{Codec, IncidentId, MediaTime, Size, StreamFormat, StreamRole};
+use crate::flow::{Codec, IncidentId, MediaTime, Size, StreamFormat, StreamRole, Turn};
 
 /// Units of 100 bytes that hold their number; `K` is a keyframe.
 fn packets(keys: &str) -> Vec<Packet> {
     let format = Arc::new(StreamFormat {
         codec: Codec::H264,
         size: Size::new(64, 48),
+        turn: Turn::NONE,
         codec_data: Bytes::new(),
         codec_name: "H.264".to_owned(),
         caps: String::new(),
