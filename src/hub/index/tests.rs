@@ -326,15 +326,16 @@ async fn a_garbled_index_is_set_aside_and_made_again() {
     let first = index.generation();
     index.filled().unwrap();
 
-    // Also while it is open.
+    // Also while it is open, with more rows than SQLite keeps in memory.
+    for which in 1..800 {
+        let mut long = message(which, 1, None);
+        long.purpose = "x".repeat(4000);
+        index.take(&long).unwrap();
+    }
     for end in ["", "-wal"] {
-        fs::write(dir.path().join(format!("{FILE}{end}")), vec![7; 1 << 20]).unwrap();
+        fs::write(dir.path().join(format!("{FILE}{end}")), vec![7; 1 << 23]).unwrap();
     }
-    for which in 1..50 {
-        if index.take(&message(which, 1, None)).is_err() {
-            break;
-        }
-    }
+    assert!(index.incidents(&Filter::default(), 1000).is_err());
     index.is_damaged().await;
     assert!(index.renew().unwrap().1);
     assert_ne!(index.generation(), first);
