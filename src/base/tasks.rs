@@ -155,6 +155,20 @@ impl Tasks {
     }
 }
 
+/// Runs `work`, which waits for the disk, beside the async tasks.
+///
+/// # Errors
+/// When `work` panicked.
+pub async fn blocking<T, F>(work: F) -> std::io::Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    #[allow(clippy::disallowed_methods)]
+    let done = tokio::task::spawn_blocking(work);
+    done.await.map_err(std::io::Error::other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,7 +29,7 @@ use crate::{
         clock::Clock,
         durable,
         http::{self, names::Names},
-        tasks::Tasks,
+        tasks::{self, Tasks},
     },
     config::HubConfig,
     flow::SiteId,
@@ -329,11 +329,10 @@ fn tell_aside(aside: Option<&Path>) {
     }
 }
 
-/// Runs `work`, which waits for the disk, beside the async tasks.
+/// Runs `work`, which waits for the disk.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, HubError> + Send + 'static,
 ) -> Result<T, HubError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(HubError::Store(std::io::Error::other(error))))
+    let done = tasks::blocking(work).await;
+    done.unwrap_or_else(|error| Err(HubError::Store(error)))
 }

@@ -17,7 +17,10 @@ use std::{
 
 use tokio::{fs::OpenOptions, io::AsyncWriteExt};
 
-use crate::{base::durable, wire::keys::ObjectKey};
+use crate::{
+    base::{durable, tasks},
+    wire::keys::ObjectKey,
+};
 
 /// Where uploads grow. No key begins like this.
 const INCOMING: &str = ".incoming";
@@ -230,7 +233,7 @@ impl Incoming {
             self.path.clone(),
             self.root.join(key.to_string()),
         );
-        let kept = tokio::task::spawn_blocking(move || {
+        let kept = tasks::blocking(move || {
             let folder = place.parent().unwrap_or(&root);
             durable::make_dir(folder)?;
             fs::rename(&path, &place)?;
@@ -243,7 +246,7 @@ impl Incoming {
             }
             Facts::of(&fs::metadata(&place)?)
         });
-        kept.await.map_err(io::Error::other)?
+        kept.await?
     }
 }
 
