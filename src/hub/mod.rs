@@ -106,8 +106,11 @@ pub struct Local {
     /// Where its own objects lie, where it sends them to a store that the hub does not read.
     pub objects: Option<PathBuf>,
     /// Told of each change: what is wrong with the hub, in one sentence each.
-    pub trouble: Arc<dyn Fn(&[String]) + Send + Sync>,
+    pub trouble: Trouble,
 }
+
+/// Hears what is wrong with the hub, in one sentence each.
+pub type Trouble = Arc<dyn Fn(&[String]) + Send + Sync>;
 
 /// Changes the mode of a camera of this box, for an account where there is one; false where it is too busy.
 pub type Modes = Arc<dyn Fn(&CameraId, Mode, Option<&str>) -> bool + Send + Sync>;
