@@ -8,7 +8,7 @@ debian_packages=(
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp gstreamer1.0-tools
     glib-networking # TLS of the virtual cameras
-    mosquitto mosquitto-clients nginx-light ffmpeg openssl strace
+    mosquitto mosquitto-clients nginx-light faketime ffmpeg openssl strace
 )
 
 # Prints, one a line, the Debian packages that this machine lacks.
