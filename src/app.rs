@@ -43,7 +43,7 @@ use crate::{
     flow::SiteId,
     hub::{self, Hub},
     infer::Infer,
-    ingest,
+    ingest::{self, IdleDecoders},
     outbox::{
         Contents, Outbox,
         sinks::{HubCommand, LiveState},
@@ -120,6 +120,7 @@ impl App {
             metrics,
             stages,
             receiving: Some(ingest::Receiving::start()?),
+            decoders: IdleDecoders::default(),
             stills: Stills::default(),
             scratch: config.data_dir.clone(),
         };

@@ -76,7 +76,7 @@ use crate::{
     diary::Diary,
     flow::{CameraId, Mode, Rendition, StreamRole},
     infer::Infer,
-    ingest::{Receiving, RtspSource, turned_sink},
+    ingest::{IdleDecoders, Receiving, RtspSource, turned_sink},
     outbox::{Outbox, sinks::LiveState},
 };
 
@@ -112,6 +112,8 @@ pub struct Shared {
     pub stages: StageCpu,
     /// Where cameras are received; none in replay.
     pub receiving: Option<Receiving>,
+    /// Decoders that sleeping cameras leave to each other.
+    pub decoders: IdleDecoders,
     /// Pictures of now.
     pub stills: Stills,
     /// Where packets that wait to be encoded may lie: the data folder.

@@ -12,7 +12,7 @@ use crate::{
     flow::{
         Codec, EndReason, IncidentChange, IncidentState, MediaTime, NormPoint, Packet, Polygon,
     },
-    ingest::PacketSink,
+    ingest::{IdleDecoders, PacketSink},
     testing::{encoded::Encoded, incidents::visit, models},
 };
 
@@ -57,6 +57,7 @@ impl Rig {
             metrics,
             stages,
             receiving: None,
+            decoders: IdleDecoders::default(),
             stills: Stills::default(),
             scratch: dir.path().to_owned(),
         };

@@ -111,6 +111,7 @@ impl Watch {
                 config.decoder,
                 config.privacy_mask.clone(),
                 shared.stages.clone(),
+                &shared.decoders,
             ),
             aim: Aim::new(&config.detect, eyes.input_sizes().to_vec()),
             eyes,

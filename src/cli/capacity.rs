@@ -10,7 +10,7 @@ use crate::{
     config::{CameraConfig, DecoderChoice},
     flow::{DecodeDemand, Frame, MediaTime, NormRect, Packet},
     infer::{Infer, Look, Trigger},
-    ingest::OnDemand,
+    ingest::{IdleDecoders, OnDemand},
 };
 
 /// Share of the processor that may be planned with: the rest is for the system, clips and deliveries.
@@ -108,6 +108,7 @@ fn decode(
         choice,
         Vec::new(),
         stages.clone(),
+        &IdleDecoders::default(),
     );
     let mut frames = Vec::new();
     for packet in packets {

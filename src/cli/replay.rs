@@ -43,7 +43,7 @@ use crate::{
     event::Refusal,
     flow::{EndReason, IncidentId, IncidentState, MediaTime, Mode, SiteId, StreamRole},
     infer::Infer,
-    ingest::{self, FileSource},
+    ingest::{self, FileSource, IdleDecoders},
     outbox::{Outbox, sinks::LiveState},
 };
 
@@ -218,6 +218,7 @@ impl Replay<'_> {
             metrics: self.metrics.clone(),
             stages: self.stages.clone(),
             receiving: None,
+            decoders: IdleDecoders::default(),
             stills: Stills::default(),
             scratch: folder.path().to_owned(),
         };

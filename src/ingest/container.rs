@@ -217,7 +217,8 @@ pub(super) fn ends_early(mut file: impl Read + Seek) -> bool {
                     8 + word(head, 4, u32::from_le_bytes)
                 }
                 // What comes after the last chunk, or after the last box, is none of it.
-                _ if riff || (at > 0 && !kind.iter().all(u8::is_ascii_graphic)) => {
+                _ if riff => return Ok(false),
+                _ if at > 0 && read >= 8 && !kind.iter().all(u8::is_ascii_graphic) => {
                     return Ok(false);
                 }
                 (_, _) if at == 0 && kind != b"ftyp" => return Ok(false),

@@ -57,15 +57,25 @@ pub enum Feed {
     KeysAlone,
 }
 
-/// A decoder for one [`StreamFormat`].
-pub struct Decoder {
+/// The elements of a decoder, which are of no stream while none is decoded.
+pub(super) struct Engine {
     line: Line,
     hardware: bool,
+    /// Its streams have these capabilities, to the letter.
+    pub(super) caps: String,
+    /// What it was made for.
+    pub(super) choice: DecoderChoice,
+    progressive: bool,
+    geometry: Option<(gst::Caps, gst_video::VideoInfo)>,
+}
+
+/// A decoder for one [`StreamFormat`].
+pub struct Decoder {
+    engine: Engine,
     format: Arc<StreamFormat>,
     mask: Mask,
     stages: StageCpu,
     pending: VecDeque<Pending>,
-    geometry: Option<(gst::Caps, gst_video::VideoInfo)>,
     feed: Feed,
     /// Time of the first unit since the restart.
     start: Option<MediaTime>,
@@ -82,49 +92,28 @@ struct Pending {
     key: bool,
 }
 
-impl Decoder {
-    /// A decoder for `format`, ready for a first keyframe: one in hardware where `choice` leaves it to the machine, and
-    /// one there has been tried. `privacy_mask` is painted on every picture. CPU time is added to [`Stage::Decode`].
-    ///
-    /// # Errors
-    /// When no installed decoder takes the format.
-    pub fn new(
+impl Engine {
+    /// What [`Decoder::new`] works with.
+    pub(super) fn new(
         format: &Arc<StreamFormat>,
         choice: DecoderChoice,
-        privacy_mask: &[Polygon],
-        stages: StageCpu,
     ) -> Result<Self, DecodeError> {
         setup::init()?;
         if choice == DecoderChoice::Auto
             && let Some(name) = decoders::hardware(format.codec)
         {
-            match Self::in_hardware(&name, format, privacy_mask, stages.clone()) {
-                Ok(decoder) => return Ok(decoder),
+            match Self::in_hardware(&name, format) {
+                Ok(engine) => return Ok(engine),
                 Err(error) => {
                     tracing::warn!(decoder = %name, stream = ?format, "in software instead: {error}")
                 }
             }
         }
-        Self::in_software(format, privacy_mask, stages)
-    }
-
-    /// A decoder that works on the processor.
-    pub(super) fn in_software(
-        format: &Arc<StreamFormat>,
-        privacy_mask: &[Polygon],
-        stages: StageCpu,
-    ) -> Result<Self, DecodeError> {
         let elements = decoders::software(format)?.into_iter().collect();
-        Self::with(elements, false, format, privacy_mask, stages)
+        Self::of(elements, false, format, choice)
     }
 
-    /// The hardware decoder `name`.
-    pub(super) fn in_hardware(
-        name: &str,
-        format: &Arc<StreamFormat>,
-        privacy_mask: &[Polygon],
-        stages: StageCpu,
-    ) -> Result<Self, DecodeError> {
+    fn in_hardware(name: &str, format: &Arc<StreamFormat>) -> Result<Self, DecodeError> {
         // Some want start codes where packets have lengths.
         let parser = match format.codec {
             Codec::H264 => Some(setup::element("h264parse")?),
@@ -132,15 +121,14 @@ impl Decoder {
             Codec::Other => None,
         };
         let elements = parser.into_iter().chain([setup::element(name)?]);
-        Self::with(elements.collect(), true, format, privacy_mask, stages)
+        Self::of(elements.collect(), true, format, DecoderChoice::Auto)
     }
 
-    fn with(
+    fn of(
         mut elements: Vec<gst::Element>,
         hardware: bool,
         format: &Arc<StreamFormat>,
-        privacy_mask: &[Polygon],
-        stages: StageCpu,
+        choice: DecoderChoice,
     ) -> Result<Self, DecodeError> {
         let refused = || DecodeError::Refused {
             codec: format.codec_name.clone(),
@@ -158,20 +146,84 @@ impl Decoder {
         Ok(Self {
             line,
             hardware,
+            caps: format.caps.clone(),
+            choice,
+            progressive: is_progressive(&caps),
+            geometry: None,
+        })
+    }
+}
+
+impl Decoder {
+    /// A decoder for `format`, ready for a first keyframe: one in hardware where `choice` leaves it to the machine, and
+    /// one there has been tried. `privacy_mask` is painted on every picture. CPU time is added to [`Stage::Decode`].
+    ///
+    /// # Errors
+    /// When no installed decoder takes the format.
+    pub fn new(
+        format: &Arc<StreamFormat>,
+        choice: DecoderChoice,
+        privacy_mask: &[Polygon],
+        stages: StageCpu,
+    ) -> Result<Self, DecodeError> {
+        let engine = Engine::new(format, choice)?;
+        Ok(Self::with(
+            engine,
+            format,
+            Mask::new(privacy_mask.to_vec()),
+            stages,
+        ))
+    }
+
+    /// A decoder that works on the processor.
+    #[cfg(test)]
+    pub(super) fn in_software(
+        format: &Arc<StreamFormat>,
+        privacy_mask: &[Polygon],
+        stages: StageCpu,
+    ) -> Result<Self, DecodeError> {
+        Self::new(format, DecoderChoice::Software, privacy_mask, stages)
+    }
+
+    /// The hardware decoder `name`.
+    pub(super) fn in_hardware(
+        name: &str,
+        format: &Arc<StreamFormat>,
+        stages: StageCpu,
+    ) -> Result<Self, DecodeError> {
+        let engine = Engine::in_hardware(name, format)?;
+        Ok(Self::with(engine, format, Mask::new(Vec::new()), stages))
+    }
+
+    /// Puts `engine` to work on a stream of its capabilities. It holds nothing of another stream after
+    /// [`restart`](Self::restart).
+    pub(super) fn with(
+        engine: Engine,
+        format: &Arc<StreamFormat>,
+        mask: Mask,
+        stages: StageCpu,
+    ) -> Self {
+        Self {
+            one_to_one: format.codec != Codec::Other && engine.progressive,
+            engine,
             format: Arc::clone(format),
-            mask: Mask::new(privacy_mask.to_vec()),
+            mask,
             stages,
             pending: VecDeque::new(),
-            geometry: None,
             feed: Feed::Running,
             start: None,
-            one_to_one: format.codec != Codec::Other && is_progressive(&caps),
-        })
+        }
+    }
+
+    /// The elements, for another stream. They hold nothing of this one.
+    pub(super) fn into_engine(self) -> Engine {
+        self.engine.line.flush();
+        self.engine
     }
 
     /// Whether it works in hardware.
     pub(super) fn is_hardware(&self) -> bool {
-        self.hardware
+        self.engine.hardware
     }
 
     /// What it decodes.
@@ -184,10 +236,10 @@ impl Decoder {
     pub fn restart(&mut self, feed: Feed) {
         self.feed = feed;
         self.start = None;
-        self.line.flush();
+        self.engine.line.flush();
         self.pending.clear();
         // With these flags a decoder gives each picture at once, and forgets it.
-        self.line.segment(match feed {
+        self.engine.line.segment(match feed {
             Feed::Running => gst::SegmentFlags::empty(),
             Feed::KeysAlone => {
                 gst::SegmentFlags::TRICKMODE | gst::SegmentFlags::TRICKMODE_KEY_UNITS
@@ -212,12 +264,12 @@ impl Decoder {
                 key: packet.key,
             });
             let start = *self.start.get_or_insert(packet.time);
-            if self.leans(packet).is_some() {
+            if leans(packet).is_some() {
                 // Pictures are missing until the next such keyframe where decoding starts at this one.
                 self.one_to_one = false;
             }
-            let pushed = self.line.push(buffer_of(packet));
-            if self.line.complaints() > 0 || pushed.is_err() {
+            let pushed = self.engine.line.push(buffer_of(packet));
+            if self.engine.line.complaints() > 0 || pushed.is_err() {
                 return Err(DecodeError::Corrupt);
             }
             let frames = self.frames();
@@ -236,29 +288,13 @@ impl Decoder {
     pub fn drain(&mut self) -> Vec<Frame> {
         let stages = self.stages.clone();
         stages.time(Stage::Decode, || {
-            self.line.drain();
+            self.engine.line.drain();
             self.frames()
         })
     }
 
-    /// Whether `packet` is a keyframe that gives no picture alone, and how many pictures that follow it are not whole when decoding
-    /// starts there: H.264 with recovery points instead of IDR pictures, of which libav takes the jump of the frame number for lost
-    /// pictures, and intra refresh (`gate`).
-    pub(super) fn leans(&self, packet: &Packet) -> Option<u32> {
-        let codec = self.format.codec;
-        if !packet.key || codec == Codec::Other {
-            return None;
-        }
-        let facts = nal::facts(codec, 0, &packet.data);
-        let leans = match codec {
-            Codec::H264 => facts.open,
-            _ => !facts.intra,
-        };
-        leans.then_some(facts.recovery.unwrap_or(0))
-    }
-
     fn frames(&mut self) -> Vec<Frame> {
-        let outputs = self.line.take();
+        let outputs = self.engine.line.take();
         outputs.into_iter().filter_map(|o| self.frame(o)).collect()
     }
 
@@ -267,15 +303,12 @@ impl Decoder {
         let time = MediaTime::from_nanos(pts - BIAS);
         let unit = self.pending.iter().position(|unit| unit.time == time)?;
         let unit = self.pending.remove(unit)?;
-        if self
-            .geometry
-            .as_ref()
-            .is_none_or(|(known, _)| *known != caps)
-        {
+        let geometry = &mut self.engine.geometry;
+        if geometry.as_ref().is_none_or(|(known, _)| *known != caps) {
             let info = gst_video::VideoInfo::from_caps(&caps).ok()?;
-            self.geometry = Some((caps, info));
+            *geometry = Some((caps, info));
         }
-        let (_, info) = self.geometry.as_ref()?;
+        let (_, info) = geometry.as_ref()?;
         let size = Size::new(info.width(), info.height());
         let layout = match info.format() {
             gst_video::VideoFormat::Nv12 => PixelLayout::Nv12,
@@ -283,7 +316,7 @@ impl Decoder {
         };
         let planes = planes(&buffer, info, layout);
         let mapped = buffer.into_mapped_buffer_readable().ok()?;
-        let data = if self.hardware {
+        let data = if self.engine.hardware {
             // Hardware has few buffers, and a picture may be kept for as long as a visit lasts.
             Bytes::copy_from_slice(&mapped)
         } else {
@@ -313,6 +346,22 @@ impl Decoder {
         // Masks are drawn on the picture that people see.
         Some(self.mask.paint(turn::frame(frame, self.format.turn)))
     }
+}
+
+/// Whether `packet` is a keyframe that gives no picture alone, and how many pictures that follow it are not whole when decoding
+/// starts there: H.264 with recovery points instead of IDR pictures, of which libav takes the jump of the frame number for lost
+/// pictures, and intra refresh (`gate`).
+pub(super) fn leans(packet: &Packet) -> Option<u32> {
+    let codec = packet.format.codec;
+    if !packet.key || codec == Codec::Other {
+        return None;
+    }
+    let facts = nal::facts(codec, 0, &packet.data);
+    let leans = match codec {
+        Codec::H264 => facts.open,
+        _ => !facts.intra,
+    };
+    leans.then_some(facts.recovery.unwrap_or(0))
 }
 
 /// Whether `caps` are of whole pictures; of interlaced video each field may be a unit of its own.

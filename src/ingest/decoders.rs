@@ -166,9 +166,9 @@ fn trial(probe: &Probe, name: &str) -> Result<(), Failed> {
     let packets = probe.packets().map_err(|_| Failed::Broken)?;
     let format = &packets.first().ok_or(Failed::HoldsBack)?.format;
     let mut tried =
-        Decoder::in_hardware(name, format, &[], StageCpu::default()).map_err(|_| Failed::Broken)?;
-    let mut trusted =
-        Decoder::in_software(format, &[], StageCpu::default()).map_err(|_| Failed::Broken)?;
+        Decoder::in_hardware(name, format, StageCpu::default()).map_err(|_| Failed::Broken)?;
+    let mut trusted = Decoder::new(format, DecoderChoice::Software, &[], StageCpu::default())
+        .map_err(|_| Failed::Broken)?;
     let (lone, all): (Vec<_>, Vec<_>) = (
         packets.iter().filter(|p| p.key).collect(),
         packets.iter().collect(),

@@ -25,6 +25,7 @@
 //! | `decoders` | which element decodes: hardware that has passed a trial, or software |
 //! | `encode` | H.264 out of decoded pictures |
 //! | `ring` | the current group of pictures; pure |
+//! | `idle` | decoders that no stream needs at the moment |
 //! | `ondemand` | decides what is decoded, and when |
 //! | `steps` | single steps, for benches |
 
@@ -37,6 +38,7 @@ mod file;
 #[cfg(test)]
 mod file_tests;
 mod gate;
+mod idle;
 mod line;
 mod mask;
 mod meter;
@@ -68,6 +70,7 @@ pub use decode::{DecodeError, Decoder, Feed};
 pub(crate) use decoders::describe as describe_decoder;
 pub use encode::{Encoder, Purpose};
 pub use file::FileSource;
+pub use idle::IdleDecoders;
 pub use ondemand::OnDemand;
 pub use rtsp::{Observer, Receiving, RtspSource};
 pub use setup::init;

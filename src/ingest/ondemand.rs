@@ -14,7 +14,9 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tracing::warn;
 
 use super::{
-    decode::{DecodeError, Decoder, Feed},
+    decode::{DecodeError, Decoder, Engine, Feed, leans},
+    idle::{Borrower, IdleDecoders},
+    mask::Mask,
     ring::Ring,
 };
 use crate::{
@@ -35,10 +37,14 @@ pub struct OnDemand {
     choice: DecoderChoice,
     /// Damaged units of the hardware decoder since its last sound keyframe.
     stumbles: u32,
-    privacy_mask: Vec<Polygon>,
+    mask: Mask,
     stages: StageCpu,
     ring: Ring,
+    /// What is decoded at the moment; none before the first packet, and where no decoder takes the stream.
+    format: Option<Arc<StreamFormat>>,
+    /// Only while it is needed: asleep, it is lent for each keyframe.
     decoder: Option<Decoder>,
+    idle: Borrower,
     refused: Option<Arc<StreamFormat>>,
     /// How many units of the current group the decoder has had or was spared; `None` while it takes lone keyframes.
     fed: Option<usize>,
@@ -63,22 +69,26 @@ pub struct OnDemand {
 }
 
 impl OnDemand {
-    /// Nothing kept, nothing decoded yet. `wake_within` is the longest time between two looks while asleep.
+    /// Nothing kept, nothing decoded yet. `wake_within` is the longest time between two looks while asleep; decoders that
+    /// are not needed for a while are left to others in `idle`.
     #[must_use]
     pub fn new(
         wake_within: Duration,
         choice: DecoderChoice,
         privacy_mask: Vec<Polygon>,
         stages: StageCpu,
+        idle: &IdleDecoders,
     ) -> Self {
         Self {
             wake_within,
             choice,
             stumbles: 0,
-            privacy_mask,
+            mask: Mask::new(privacy_mask),
             stages,
             ring: Ring::default(),
+            format: None,
             decoder: None,
+            idle: idle.borrower(),
             refused: None,
             fed: None,
             broken: false,
@@ -109,19 +119,19 @@ impl OnDemand {
             return Ok(());
         }
         let format_changed = self
-            .decoder
+            .format
             .as_ref()
-            .is_some_and(|decoder| !Arc::ptr_eq(decoder.format(), &packet.format));
+            .is_some_and(|format| !Arc::ptr_eq(format, &packet.format));
         if packet.discontinuity || format_changed {
             self.forget();
         }
-        self.prepare_decoder(&packet.format)?;
-        let Some(decoder) = &self.decoder else {
+        self.accept(&packet.format)?;
+        if self.format.is_none() {
             return Ok(());
-        };
+        }
         let (key, time) = (packet.key, packet.time);
         self.newest = time;
-        self.continuous |= decoder.leans(&packet).is_some();
+        self.continuous |= leans(&packet).is_some();
         let awake = matches!(demand, DecodeDemand::Awake { .. });
         if key && self.continuous {
             // Nothing before this keyframe may be left out.
@@ -178,6 +188,8 @@ impl OnDemand {
             _ => (Vec::new(), None),
         };
         self.decoded += held.len() as u64;
+        // One that was told of the end is of no use to others.
+        self.decoder = None;
         self.forget();
         self.ready.extend(held);
         self.last_given = last_given;
@@ -197,7 +209,9 @@ impl OnDemand {
 
     fn forget(&mut self) {
         self.ring.clear();
+        self.lay_down();
         self.decoder = None;
+        self.format = None;
         self.fed = None;
         self.broken = false;
         self.continuous = false;
@@ -209,32 +223,51 @@ impl OnDemand {
     /// Goes on with this decoder.
     #[cfg(test)]
     pub(super) fn set_decoder(&mut self, decoder: Decoder) {
+        self.format = Some(Arc::clone(decoder.format()));
         self.decoder = Some(decoder);
     }
 
-    fn new_decoder(&self, format: &Arc<StreamFormat>) -> Result<Decoder, DecodeError> {
-        Decoder::new(format, self.choice, &self.privacy_mask, self.stages.clone())
-    }
-
-    fn prepare_decoder(&mut self, format: &Arc<StreamFormat>) -> Result<(), DecodeError> {
+    /// Makes `format` the one that is decoded, if there is a decoder for it.
+    fn accept(&mut self, format: &Arc<StreamFormat>) -> Result<(), DecodeError> {
         let hopeless = self
             .refused
             .as_ref()
             .is_some_and(|r| Arc::ptr_eq(r, format));
-        if self.decoder.is_some() || hopeless {
+        if self.format.is_some() || hopeless {
             return Ok(());
         }
-        match self.new_decoder(format) {
-            Ok(mut decoder) => {
-                decoder.restart(Feed::KeysAlone);
-                self.decoder = Some(decoder);
-                self.refused = None;
-                Ok(())
-            }
-            Err(error) => {
-                self.refused = Some(Arc::clone(format));
-                Err(error)
-            }
+        self.format = Some(Arc::clone(format));
+        let taken = self.take_up();
+        if taken.is_err() {
+            self.format = None;
+            self.refused = Some(Arc::clone(format));
+        } else {
+            self.refused = None;
+        }
+        taken
+    }
+
+    /// Sees to a decoder: its own, one that is idle, or a new one.
+    fn take_up(&mut self) -> Result<(), DecodeError> {
+        let (None, Some(format)) = (&self.decoder, &self.format) else {
+            return Ok(());
+        };
+        let engine = match self.idle.take(format, self.choice) {
+            Some(engine) => engine,
+            None => Engine::new(format, self.choice)?,
+        };
+        let (mask, stages) = (self.mask.clone(), self.stages.clone());
+        self.decoder = Some(Decoder::with(engine, format, mask, stages));
+        Ok(())
+    }
+
+    /// Leaves the decoder to others. One that has met damage stays here: it may be the decoder that is at fault.
+    fn lay_down(&mut self) {
+        if self.broken {
+            return;
+        }
+        if let Some(decoder) = self.decoder.take() {
+            self.idle.bring(decoder.into_engine());
         }
     }
 
@@ -258,12 +291,28 @@ impl OnDemand {
 
     /// Decodes the keyframe that has just come in alone.
     fn decode_key(&mut self) {
-        if let (Some(decoder), Some(unit)) = (&mut self.decoder, self.ring.current_unit(0)) {
-            let unit = unit.clone();
-            self.fed = None;
-            decoder.restart(Feed::KeysAlone);
+        let Some(unit) = self.ring.current_unit(0).cloned() else {
+            return;
+        };
+        self.fed = None;
+        if self.begin(Feed::KeysAlone) {
             self.decode(&unit);
+            self.lay_down();
         }
+    }
+
+    /// Sets a decoder to its first keyframe. False where there is none any more, such as of a hardware that is busy.
+    fn begin(&mut self, feed: Feed) -> bool {
+        if let Err(error) = self.take_up() {
+            self.corrupt += 1;
+            self.broken = true;
+            warn!(stream = ?self.format, "{error}");
+        }
+        match &mut self.decoder {
+            Some(decoder) => decoder.restart(feed),
+            None => return false,
+        }
+        true
     }
 
     /// Decodes the current group as far as it has come, and keeps the newest picture.
@@ -276,14 +325,10 @@ impl OnDemand {
     /// Decodes the next unit of the current group, from where decoding has come so far, leaving out pictures that
     /// neither `wanted` nor another picture needs; false at the end.
     fn step(&mut self, wanted: Wanted) -> bool {
-        if self.fed.is_none()
-            && self.ring.current_is_whole()
-            && let Some(decoder) = &mut self.decoder
-        {
-            decoder.restart(Feed::Running);
+        if self.fed.is_none() && self.ring.current_is_whole() && self.begin(Feed::Running) {
             self.fed = Some(0);
             let first = self.ring.current_unit(0);
-            self.veiled = first.and_then(|unit| decoder.leans(unit)).unwrap_or(0);
+            self.veiled = first.and_then(leans).unwrap_or(0);
         }
         let end = self.ring.current_len();
         let Some(number) = self.fed.filter(|&number| number < end) else {

@@ -8,7 +8,7 @@ use crate::{
     flow::{Codec, DecodeDemand, Frame, MediaTime, Packet},
 };
 
-use super::{Decoder, OnDemand, decoders, setup};
+use super::{Decoder, IdleDecoders, OnDemand, decoders, setup};
 use bytes::Bytes;
 
 use super::samples::{Studio, intra_refresh, packets, x264, x265};
@@ -23,6 +23,7 @@ fn on_demand(wake_within: u64) -> OnDemand {
         DecoderChoice::Software,
         Vec::new(),
         StageCpu::default(),
+        &IdleDecoders::default(),
     )
 }
 
@@ -234,7 +235,7 @@ fn a_hardware_decoder_that_stumbles_gives_way_to_software() {
     let mut decoder = on_demand(2);
     // It holds the pictures of such a stream back: no lone keyframe comes out.
     let format = &packets[0].format;
-    let hardware = Decoder::in_hardware("openh264dec", format, &[], StageCpu::default());
+    let hardware = Decoder::in_hardware("openh264dec", format, StageCpu::default());
     decoder.set_decoder(hardware.unwrap());
     let looks = tenths(&feed(&mut decoder, &packets, DecodeDemand::Asleep));
     assert_eq!(looks, [12, 16, 20]);
@@ -331,8 +332,8 @@ fn keyframes_that_come_seldom_and_irregularly_hold_no_look_up() {
         let mut decoder = on_demand(2);
         let looks = tenths(&feed(&mut decoder, &packets, DecodeDemand::Asleep));
         let apart = looks.windows(2).map(|pair| pair[1] - pair[0]).max();
-        // A picture that is shown later than it is coded holds a look up by the depth of reordering.
-        assert!(apart <= Some(25), "{name}: {looks:?}");
+        // 2 s and an eighth, and the depth of reordering: a picture may be shown up to 0.4 s later than it is coded.
+        assert!(apart <= Some(27), "{name}: {looks:?}");
         assert_eq!(decoder.corrupt(), 0);
         let bytes: usize = packets.iter().map(|p| p.data.len()).sum();
         assert!(bytes < 32_000_000, "all of it fits the ring");

@@ -117,6 +117,7 @@ impl Rig {
             metrics,
             stages,
             receiving: Some(crate::ingest::Receiving::start().unwrap()),
+            decoders: crate::ingest::IdleDecoders::default(),
             stills: Stills::default(),
             scratch: dir.path().to_owned(),
         };
