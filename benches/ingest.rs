@@ -11,7 +11,7 @@ use lares::{
     base::cpu::{self, StageCpu},
     config::DecoderChoice,
     flow::{Codec, DecodeDemand, Packet, Size},
-    ingest::{OnDemand, steps::UnitRing},
+    ingest::{IdleDecoders, OnDemand, steps::UnitRing},
     testing::encoded::Encoded,
 };
 use measure::CpuTime;
@@ -64,6 +64,7 @@ fn decoder() -> OnDemand {
         DecoderChoice::Software,
         Vec::new(),
         StageCpu::default(),
+        &IdleDecoders::default(),
     )
 }
 

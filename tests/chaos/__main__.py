@@ -73,7 +73,8 @@ class Chaos:
         self.kinds = [fault for fault in FAULTS if not only or fault.name in only]
         self.began = time.monotonic()
         self.memory: dict[str, list[float]] = {}
-        self.polls: list[float | None] = []
+        # When the household asked, and how long it waited for an answer, if one came.
+        self.polls: list[tuple[float, float | None]] = []
         self.dropped: dict[tuple[str, int], dict[str, float]] = {}
         self.sessions: dict[tuple[str, int], dict[str, float]] = {}
         self.under_way: list[tuple[float, Fault]] = []
@@ -137,9 +138,9 @@ class Chaos:
         began = time.monotonic()
         try:
             self.town.page.get("/api/house", seconds=5)
-            self.polls.append(time.monotonic() - began)
+            self.polls.append((began - self.began, time.monotonic() - began))
         except requests.RequestException:
-            self.polls.append(None)
+            self.polls.append((began - self.began, None))
 
     def tell(self, watched: float) -> int:
         seen = {}
@@ -170,8 +171,9 @@ class Chaos:
             faults.append(f"memory grew by {grown:.0f} MB")
         for fault in faults:
             print(f"wrong: {fault}")
-        answered = [poll for poll in self.polls if poll is not None]
+        answered = [waited for _, waited in self.polls if waited is not None]
         print(f"page: {len(answered)} of {len(self.polls)} requests of a household answered, the slowest after {max(answered, default=0):.1f} s")
+        print(f"page: not answered at {judge.spans([at for at, waited in self.polls if waited is None]) or 'no time'}")
         print(f"chaos: {watched:.0f} s, {len(seen)} incidents, {lost} lost, {len(broken)} incomplete, memory {grown:+.0f} MB")
         # What saw nothing proves nothing.
         return int(bool(faults) or not seen)

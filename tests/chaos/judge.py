@@ -76,6 +76,17 @@ def growth(samples: list[float]) -> float:
     return median(samples[-quarter:]) - median(samples[quarter : 2 * quarter])
 
 
+def spans(times: list[float], apart_s: float = 8) -> str:
+    """Times in seconds as spans: those that lie close together are one."""
+    found: list[list[float]] = []
+    for at in times:
+        if found and at - found[-1][1] <= apart_s:
+            found[-1][1] = at
+        else:
+            found.append([at, at])
+    return ", ".join(f"{begin:.0f}-{end:.0f} s" for begin, end in found)
+
+
 def metric(text: str, name: str) -> dict[str, float]:
     """The values of a counter by camera and part, out of a page of Prometheus."""
     found: dict[str, float] = {}

@@ -45,6 +45,10 @@ class Numbers(unittest.TestCase):
         self.assertEqual(judge.growth([500, 500, 101, 102, 103, 104, 110, 111]), 9)
         self.assertEqual(judge.growth([1, 2]), 0)
 
+    def test_times_that_lie_close_together_are_one_span(self):
+        self.assertEqual(judge.spans([1, 2, 8, 30]), "1-8 s, 30-30 s")
+        self.assertEqual(judge.spans([]), "")
+
     def test_counters_by_their_labels(self):
         text = 'lares_dropped_total{camera="door",part="sub"} 3\nlares_dropped_total{camera="door",part="main"} 0\nother{camera="x"} 9\n'
         self.assertEqual(judge.metric(text, "lares_dropped_total"), {"door,sub": 3, "door,main": 0})
