@@ -2,6 +2,8 @@
 //! privacy mask, which is painted in before anything is kept, and clips of recordings whose codec has no place in CMAF.
 //!
 //! In: the watched stream's packets and the steps of its incidents, in one order. Out: the same events as of any recorder.
+//! Pictures keep the stream's own distances, as in the clip of the stream itself: the times at which they are believed to have been
+//! taken are corrected as the stream goes on, most of all in its first seconds.
 //! Nothing is decoded while no clip is open. No thread, no clock: live, `job` runs it in the preview pool, behind a queue
 //! of its own (`queue`) for which the recorder never waits; replay calls it in line.
 
@@ -10,7 +12,7 @@ mod job;
 mod queue;
 mod spill;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::VecDeque, path::PathBuf, sync::Arc};
 
 pub(super) use self::{
     feed::{Route, Transcode},
@@ -24,6 +26,9 @@ use crate::{
     flow::{CameraId, Frame, IncidentId, MediaTime, Packet, Polygon, Rendition, StreamFormat},
     ingest::{Decoder, Encoder, Feed, Purpose},
 };
+
+/// Packets whose pictures have not been encoded; more than any codec reorders, so older ones give no picture.
+const PENDING: usize = 64;
 
 /// What happens to clips, as a recorder is told.
 #[derive(Debug, Clone)]
@@ -69,6 +74,8 @@ pub(super) struct Transcoder {
     recorder: Recorder,
     decoder: Option<Decoder>,
     encoder: Option<Encoder>,
+    /// Time and timestamp of what was given to the decoder and has not come out of the encoder.
+    stamps: VecDeque<(MediaTime, MediaTime)>,
     choice: DecoderChoice,
     purpose: Purpose,
     mask: Vec<Polygon>,
@@ -88,6 +95,7 @@ impl Transcoder {
             recorder: Recorder::new(rendition, &config.clip),
             decoder: None,
             encoder: None,
+            stamps: VecDeque::new(),
             choice: config.decoder,
             purpose: if rendition == Rendition::Preview {
                 Purpose::Preview
@@ -159,6 +167,7 @@ impl Transcoder {
     fn restart(&mut self) {
         self.decoder = None;
         self.encoder = None;
+        self.stamps.clear();
         self.from_key = true;
     }
 
@@ -174,11 +183,20 @@ impl Transcoder {
     fn packet(&mut self, packet: &Packet) -> Vec<ClipEvent> {
         let mut events = Vec::new();
         for frame in self.decode(packet) {
-            for made in self.encode(&frame) {
+            for mut made in self.encode(&frame) {
+                made.pts = self.stamp(made.time);
                 events.extend(self.recorder.packet(&made));
             }
         }
         events
+    }
+
+    /// The stream's own timestamp of the picture of `time`. Pictures come out as they are shown: what is earlier gives none.
+    fn stamp(&mut self, time: MediaTime) -> MediaTime {
+        let known = self.stamps.iter().find(|(known, _)| *known == time);
+        let pts = known.map_or(time, |&(_, pts)| pts);
+        self.stamps.retain(|&(other, _)| other > time);
+        pts
     }
 
     fn decode(&mut self, packet: &Packet) -> Vec<Frame> {
@@ -209,6 +227,10 @@ impl Transcoder {
             }
         }
         self.from_key = false;
+        if self.stamps.len() == PENDING {
+            self.stamps.pop_front();
+        }
+        self.stamps.push_back((packet.time, packet.pts));
         let decoded = self.decoder.as_mut().map(|decoder| decoder.decode(packet));
         match decoded {
             Some(Ok(frames)) => frames,
@@ -246,3 +268,6 @@ impl Transcoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
