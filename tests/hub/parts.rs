@@ -116,7 +116,7 @@ fn the_cameras_are_watched_while_every_part_of_the_hub_is_broken() {
     );
     fs::rename(files.join("accounts.db"), home.path().join("accounts.db")).unwrap();
     wait_for("the page", Duration::from_secs(90), || {
-        // Until the accounts can be opened, the port closes again after each attempt.
+        // The port opens once the accounts can be read.
         let (status, _) = try_get(ports[0], "/api/session").ok()?;
         (status == 200).then_some(())
     });
