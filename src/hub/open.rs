@@ -203,19 +203,25 @@ impl Opening {
         let stills = local.map_or_else(|| Arc::new(|_: &_| None) as Stills, |local| local.stills);
         self.tasks.spawn("page", async move {
             let stop = opening.tasks.token().clone();
+            // Opened once: they have threads and a set-up code of their own.
+            let kept: Arc<OnceLock<Accounts>> = Arc::default();
             let opened = opening.parts.try_until(Part::Page, &stop, || {
-                let opening = opening.clone();
+                let (opening, kept) = (opening.clone(), Arc::clone(&kept));
                 async move {
-                    let listener = doors::PAGE.open(wanted).await?;
+                    // Before the port, which may become free by itself: a damaged file does not.
+                    let accounts = match kept.get() {
+                        Some(accounts) => accounts.clone(),
+                        None => {
+                            let opening = opening.clone();
+                            let accounts = blocking(move || opening.accounts()).await?;
+                            kept.get_or_init(|| accounts).clone()
+                        }
+                    };
                     let shelf = opening.shelf()?;
-                    let accounts = blocking({
-                        let opening = opening.clone();
-                        move || opening.accounts()
-                    });
-                    let accounts = accounts.await?;
+                    let server = ports::page(&opening.config, &opening.tasks)?;
+                    let listener = doors::PAGE.open(wanted).await?;
                     let small = Small::start(&opening.tasks)
                         .map_err(|error| HubError::file(&opening.config.dir, error))?;
-                    let server = ports::page(&opening.config, &opening.tasks)?;
                     Ok((accounts, shelf, small, server, listener))
                 }
             });

@@ -60,22 +60,29 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// Status and body of a page on 127.0.0.1.
+///
+/// # Panics
+/// When there is no answer.
 pub(crate) fn get(port: u16, path: &str) -> (u16, String) {
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(5)))
-        .unwrap();
+    try_get(port, path).unwrap()
+}
+
+/// The same where the page may not be there yet.
+pub(crate) fn try_get(port: u16, path: &str) -> std::io::Result<(u16, String)> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(
         socket,
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+    )?;
     let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).unwrap();
+    socket.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    };
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, body.to_owned())
+    Ok((status, body.to_owned()))
 }
 
 /// Asks again and again until there is an answer.

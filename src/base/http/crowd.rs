@@ -44,6 +44,8 @@ pub(super) struct Place {
     id: u64,
     /// Cancelled when the connection has to go.
     pub(super) shut: CancellationToken,
+    /// Whose connection had to go for this one.
+    pub(super) instead_of: Option<IpAddr>,
 }
 
 /// Lets a handler say that the client of a connection is known.
@@ -80,18 +82,21 @@ impl Crowd {
             shut: shut.clone(),
         };
         places.strangers.insert(id, entry);
+        let mut instead_of = None;
         while places.strangers.len() > self.0.limits.strangers {
             let Some(oldest) = oldest_of_the_greediest(&places.strangers, id) else {
                 break;
             };
             if let Some(entry) = places.strangers.remove(&oldest) {
                 entry.shut.cancel();
+                instead_of = Some(entry.from);
             }
         }
         Place {
             crowd: self.clone(),
             id,
             shut,
+            instead_of,
         }
     }
 
@@ -196,6 +201,8 @@ mod tests {
         assert!(!quiet.shut.is_cancelled());
         assert_eq!(flood.iter().filter(|p| !p.shut.is_cancelled()).count(), 7);
         assert!(!flood[99].shut.is_cancelled(), "the newest is let in");
+        assert_eq!((quiet.instead_of, flood[6].instead_of), (None, None));
+        assert_eq!(flood[7].instead_of, Some(address(2)));
         // Of many addresses the oldest goes.
         let many: Vec<_> = (10..110).map(|n| crowd.enter(address(n))).collect();
         assert!(quiet.shut.is_cancelled());

@@ -42,7 +42,7 @@ const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_FIELDS: usize = 64;
 /// After a failure to accept: the process has too many files open, or the system no memory.
 const BREATH: Duration = Duration::from_millis(100);
-/// Failures to accept are told at most this often.
+/// Failures to accept, and connections that have to go for others, are each told at most this often.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 /// The first byte of a TLS connection: a record of its handshake.
 const HANDSHAKE: u8 = 22;
@@ -77,6 +77,7 @@ impl Server {
 pub async fn serve(server: Server, listener: TcpListener, pages: Router, tasks: Tasks) {
     let crowd = Crowd::new(server.limits);
     let tells = Seldom::new(TELL_EVERY);
+    let tells_crowded = Seldom::new(TELL_EVERY);
     let stop = tasks.token().clone();
     loop {
         let accepted = tokio::select! {
@@ -86,6 +87,17 @@ pub async fn serve(server: Server, listener: TcpListener, pages: Router, tasks: 
         match accepted {
             Ok((socket, peer)) => {
                 let place = crowd.enter(peer.ip());
+                if let Some(address) = place.instead_of
+                    && tells_crowded.may()
+                {
+                    tracing::warn!(
+                        port = server.name,
+                        %address,
+                        "more connections without a login or key than there is room for ({}): the oldest of the address \
+                         that has most are closed",
+                        server.limits.strangers
+                    );
+                }
                 let (server, pages, stop) = (server.clone(), pages.clone(), stop.clone());
                 tasks.spawn(server.name, async move {
                     server.client(socket, peer, place, pages, stop).await;
