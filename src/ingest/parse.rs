@@ -118,14 +118,18 @@ impl Parser {
         self.order(whole)
     }
 
-    /// Passes the packets of one access unit through the line; otherwise like [`push`](Self::push).
-    pub(super) fn push_list(&mut self, list: gst::BufferList) -> Vec<Unit> {
+    /// Passes the packets of one access unit, which is stamped `stamp`, through the line; otherwise like [`push`](Self::push).
+    pub(super) fn push_list(&mut self, list: gst::BufferList, stamp: MediaTime) -> Vec<Unit> {
         let outputs = self.line.as_ref().map_or_else(Vec::new, |line| {
             // What was refused may be of use with the next.
             let _ = line.push_list(list);
             line.take()
         });
-        let whole = self.join(outputs);
+        let mut whole = self.join(outputs);
+        // GStreamer's parsers take a stamp that stands still for none, and put one in by the frame rate.
+        if let Some(first) = whole.first_mut().or(self.held.as_mut()) {
+            first.pts = Some(stamp);
+        }
         self.order(whole)
     }
 

@@ -110,7 +110,7 @@ impl Depacketizer {
             owned.set_pts(time);
             entries.add(buffer);
         }
-        let mut units = self.parser.push_list(list);
+        let mut units = self.parser.push_list(list, unit.time);
         // All of the picture is here: nothing of it comes later.
         units.extend(self.parser.release());
         units
@@ -152,5 +152,52 @@ fn between(encoding: Encoding) -> Option<&'static str> {
         Encoding::H264 => Some("video/x-h264,stream-format=byte-stream,alignment=au"),
         Encoding::H265 => Some("video/x-h265,stream-format=byte-stream,alignment=au"),
         Encoding::Jpeg => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            super::{nal, samples::*},
+            rtp::Content,
+        },
+        *,
+    };
+    use crate::flow::MediaTime;
+
+    #[test]
+    fn a_stamp_that_stands_still_or_goes_back_is_not_made_up_for() {
+        let studio = Studio::new();
+        let options = format!("{} -x264-params repeat-headers=1", x264(5, 0));
+        let pictures = packets(&studio.video("v.mp4", 30, &options));
+        let track = Track {
+            encoding: Some(Encoding::H264),
+            payload_type: 96,
+            clock_rate: 90_000,
+            control: None,
+            sets: Vec::new(),
+        };
+        let mut depacketizer = Depacketizer::new(&track, Encoding::H264).unwrap();
+        let stamps = [1, 2, 3, 4, 5, 5, 5, 5, 5, 5, 4, 3, 3, 3, 20, 20];
+        let stamps = stamps.map(|n: i64| MediaTime::from_nanos(n * 1_000_000_000));
+        let mut got = Vec::new();
+        for (picture, time) in pictures.iter().zip(stamps) {
+            let units = depacketizer.push(AccessUnit {
+                packets: nal::units(&picture.data, 4).map(single).collect(),
+                content: Content {
+                    picture: true,
+                    start: true,
+                    key: picture.key,
+                    sets: 0,
+                },
+                time,
+                arrived: time,
+                lost: false,
+                cut: false,
+            });
+            got.extend(units.into_iter().filter_map(|unit| unit.pts));
+        }
+        assert_eq!(got, stamps);
     }
 }
