@@ -17,7 +17,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use program::{Done, assert_plain, assert_told_once, first_seconds, lines_with, run, sample, text};
+use program::{Done, assert_plain, first_seconds, lines_with, run, sample, text};
 
 /// An `event` line, with exactly these keys.
 #[derive(Debug, Deserialize)]
