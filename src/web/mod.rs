@@ -61,7 +61,6 @@ pub struct Handles {
     /// The reasons of the last day, as JSON lines.
     pub reasons: Arc<dyn Fn() -> String + Send + Sync>,
     /// Names by which the machine may be asked.
-    /// Names by which the machine may be asked.
     pub names: Names,
 }
 
