@@ -237,7 +237,7 @@ impl Camera {
             notes: notes_tx,
             views: views_tx,
         };
-        let attentive = Arc::new(AtomicBool::new(false));
+        let (attentive, attention) = tokio::sync::watch::channel(false);
         let pipeline =
             CameraPipeline::new(watch, keeper, shared).leased(detect.lease(), camera.open.clone());
         detect.start(DetectJob {
@@ -247,7 +247,7 @@ impl Camera {
             away,
             clock: shared.clock.clone(),
             stills: shared.stills.clone(),
-            attentive: attentive.clone(),
+            attentive,
             stop: camera.detecting.token().clone(),
             interrupted: camera.interrupted.clone(),
             away_since: None,
@@ -262,7 +262,7 @@ impl Camera {
             detect: to_detect,
             record: to_record,
             away: away_tx,
-            attentive,
+            attentive: attention,
             status,
         };
         (camera, lanes)

@@ -1,7 +1,7 @@
 //! Gives memory back that only work gone by has needed: what the heap keeps for later, and pages of programs and
 //! libraries that start-up has read. The next who needs such a page finds it in the system's page cache.
 //!
-//! The only unsafe code in the library (docs/decisions/0015-memory.md).
+//! Unsafe code (docs/decisions/0015-memory.md); all else of it in the library is in [`socket`](super::socket).
 
 /// Gives back what can be: a few milliseconds of CPU, and as much later for what is needed again.
 pub fn give_back() {

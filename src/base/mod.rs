@@ -18,6 +18,7 @@ pub mod pool;
 pub mod rate;
 pub mod reserve;
 pub mod seldom;
+pub mod socket;
 pub mod sqlite;
 pub mod tasks;
 pub mod telemetry;

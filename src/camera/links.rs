@@ -1,14 +1,9 @@
 //! Where a source puts its packets and states: the links of both jobs, without ever waiting for either.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use prometheus_client::metrics::counter::Counter;
+use tokio::sync::watch;
 
 use super::{status::Status, view::View};
 use crate::{
@@ -91,7 +86,7 @@ pub(super) struct Lanes {
     /// That the camera's pictures stay away.
     pub(super) away: Sender<()>,
     /// Whether the detect job wants to be woken for every packet.
-    pub(super) attentive: Arc<AtomicBool>,
+    pub(super) attentive: watch::Receiver<bool>,
     pub(super) status: Status,
 }
 
@@ -191,12 +186,16 @@ fn send(job: &Sender<Packet>, packet: Packet, wake: bool) {
 }
 
 impl PacketSink for PacketFeed {
+    fn attention(&self) -> Option<watch::Receiver<bool>> {
+        Some(self.lanes.attentive.clone())
+    }
+
     fn packet(&mut self, packet: Packet) {
         self.count(&packet);
         // A job that does not need every unit at once is woken for keyframes only; the others wait in the link.
         let key = packet.key;
         if self.role == StreamRole::Sub {
-            let wake = key || self.lanes.attentive.load(Ordering::Relaxed);
+            let wake = key || *self.lanes.attentive.borrow();
             send(&self.lanes.detect, packet.clone(), wake);
         }
         send(&self.lanes.record, packet, key);

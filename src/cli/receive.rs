@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -32,6 +33,11 @@ impl PacketSink for Nowhere {
 
     fn state(&mut self, state: SourceState) {
         tracing::debug!(?state, "camera");
+    }
+
+    /// As for a camera that is asleep.
+    fn attention(&self) -> Option<watch::Receiver<bool>> {
+        Some(watch::channel(false).1)
     }
 }
 

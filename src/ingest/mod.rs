@@ -66,6 +66,8 @@ mod turn;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use tokio::sync::watch;
+
 pub use decode::{DecodeError, Decoder, Feed};
 pub(crate) use decoders::describe as describe_decoder;
 pub use encode::{Encoder, Purpose};
@@ -169,4 +171,9 @@ pub trait PacketSink: Send {
     fn packet(&mut self, packet: Packet);
     /// The source's state has changed.
     fn state(&mut self, state: SourceState);
+    /// Whether each unit is wanted as soon as it is there, and when that changes. Where it is not, units between keyframes
+    /// may come a few at a time and half a second late. By default all are wanted at once.
+    fn attention(&self) -> Option<watch::Receiver<bool>> {
+        None
+    }
 }

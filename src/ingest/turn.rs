@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use super::{PacketSink, SourceState};
 use crate::flow::{Frame, Packet, PixelLayout, Plane, StreamFormat, Turn};
@@ -169,6 +170,10 @@ impl PacketSink for TurnedSink {
             other => other,
         };
         self.sink.state(state);
+    }
+
+    fn attention(&self) -> Option<watch::Receiver<bool>> {
+        self.sink.attention()
     }
 }
 

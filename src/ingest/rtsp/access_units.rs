@@ -139,6 +139,12 @@ impl AccessUnits {
         whole.into_iter().map(|raw| self.placed(raw)).collect()
     }
 
+    /// Whether part of a keyframe has come, and not yet all of it.
+    pub(super) fn amid_keyframe(&self) -> bool {
+        let open = |lane: &Lane| lane.open.content.key || lane.open.content.sets != 0;
+        self.lanes.iter().any(open)
+    }
+
     fn placed(&mut self, raw: Raw) -> AccessUnit {
         let placed = self.times.place(raw.timestamp, raw.arrived);
         AccessUnit {

@@ -24,6 +24,7 @@ use super::{
     observer::Window,
     tls::{self, Trust},
 };
+use crate::base::socket;
 
 /// A connection that is not accepted by then is given up.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -143,6 +144,8 @@ pub(super) struct Connection {
     write: BytesMut,
     peer: SocketAddr,
     local: SocketAddr,
+    /// How many bytes must have arrived before [`turn`](Self::turn) reads them.
+    mark: usize,
 }
 
 enum Io {
@@ -189,6 +192,7 @@ impl Connection {
             write: BytesMut::new(),
             peer,
             local,
+            mark: 1,
         })
     }
 
@@ -215,6 +219,22 @@ impl Connection {
         if self.write.len() + bytes.len() <= MOST_WAITING {
             self.write.extend_from_slice(bytes);
         }
+    }
+
+    /// Has [`turn`](Self::turn) wait until `bytes` have arrived. With 1, what has arrived already is read at once.
+    pub(super) fn wait_for(&mut self, bytes: usize) {
+        if bytes != self.mark {
+            self.mark = bytes;
+            match &self.io {
+                Io::Plain(io) => socket::wake_at(io, bytes),
+                Io::Secure(io) => socket::wake_at(io.get_ref().0, bytes),
+            }
+        }
+    }
+
+    /// How many bytes [`turn`](Self::turn) waits for.
+    pub(super) fn mark(&self) -> usize {
+        self.mark
     }
 
     /// Waits until something has been read. May be given up and called again.

@@ -22,12 +22,14 @@
 //! | `tls` | whom TLS trusts |
 //! | `rtp`, `rtptime`, `access_units` | packets to pictures with their times; pure |
 //! | `depacketize` | pictures to access units, by GStreamer's elements |
+//! | `batch` | how much must have arrived before it is read; pure |
 //! | `receive` | access units to packets on the box's time line |
 //! | `quality`, `end` | what is wrong, as sentences for people; pure |
 //! | `observer` | a window for `lares check --record` |
 //! | `steps` | single steps, for fuzzing |
 
 mod access_units;
+mod batch;
 mod connection;
 mod depacketize;
 mod dialogue;

@@ -9,6 +9,7 @@ use super::{
         IngestError, PacketSink, SourceState, gate::StartGate, parse::Unit, timeline::Timeline,
     },
     access_units::{AccessUnit, AccessUnits},
+    batch::Batches,
     depacketize::Depacketizer,
     quality::Quality,
     rtp::{Head, Sniffer},
@@ -27,6 +28,7 @@ pub(super) struct Receiver {
     ssrc: Option<u32>,
     sniffer: Sniffer,
     units: AccessUnits,
+    batches: Batches,
     depacketizer: Depacketizer,
     gate: StartGate,
     timeline: Timeline,
@@ -59,6 +61,7 @@ impl Receiver {
             ssrc,
             sniffer: Sniffer::default(),
             units: AccessUnits::new(&track, encoding, ssrc),
+            batches: Batches::default(),
             depacketizer: Depacketizer::new(&track, encoding)?,
             track,
             gate: StartGate::default(),
@@ -71,6 +74,11 @@ impl Receiver {
             whole: false,
             unusable: false,
         })
+    }
+
+    /// How many bytes to wait for before more is read; `prompt`: each packet is wanted at once.
+    pub(super) fn mark(&self, prompt: bool) -> usize {
+        self.batches.mark(prompt, self.units.amid_keyframe())
     }
 
     /// Takes one packet of the stream's channel or port; whether it is one of RTP with something in it.
@@ -117,6 +125,10 @@ impl Receiver {
 
     fn access_unit(&mut self, unit: AccessUnit, sink: &mut dyn PacketSink) {
         let (arrived, cut) = (unit.arrived, unit.cut);
+        if unit.content.key {
+            self.batches
+                .keyframe(unit.packets.iter().map(BytesMut::len).sum());
+        }
         for unit in self.depacketizer.push(unit) {
             if cut && !unit.key {
                 self.begin_run();

@@ -6,12 +6,13 @@ use std::{
 };
 
 use bytes::BytesMut;
-use tokio::time::sleep_until;
+use tokio::{sync::watch, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{
     super::PacketSink,
+    batch,
     connection::{Broken, Incoming},
     dialogue::Dialogue,
     end::End,
@@ -229,11 +230,16 @@ impl Session {
         let mut next_look = Instant::now() + look;
         let mut next_alive = Instant::now() + alive.every();
         let mut next_report = Instant::now() + REPORT_EVERY;
+        let mut attention = sink.attention();
+        let mut next_batch = None;
         let stop = context.token.cancelled();
         tokio::pin!(stop);
         let end = loop {
             let reorder = self.ports.as_ref().and_then(Ports::deadline);
-            let wake = reorder.map_or(next_look, |deadline| deadline.min(next_look));
+            let wake = [reorder, next_batch]
+                .into_iter()
+                .flatten()
+                .fold(next_look, Instant::min);
             tokio::select! {
                 biased;
                 () = &mut stop => break End::Stopped,
@@ -243,7 +249,11 @@ impl Session {
                     if let Err(end) = heard.and(turn.map_err(End::from)) {
                         break end;
                     }
+                    let prompt = attention.as_ref().is_none_or(|wanted| *wanted.borrow());
+                    dialogue.link.wait_for(self.receiver.mark(prompt));
+                    next_batch = (dialogue.link.mark() > 1).then(|| Instant::now() + batch::LONGEST);
                 }
+                () = roused(&mut attention), if dialogue.link.mark() > 1 => dialogue.link.wait_for(1),
                 goodbye = datagrams(&mut self.ports) => {
                     if goodbye {
                         self.goodbye = Some(Instant::now());
@@ -253,6 +263,10 @@ impl Session {
                 () = sleep_until(wake.into()) => {
                     self.take_datagrams(context, sink);
                     let now = Instant::now();
+                    if next_batch.is_some_and(|due| due <= now) {
+                        next_batch = None;
+                        dialogue.link.wait_for(1);
+                    }
                     if now < next_look {
                         continue;
                     }
@@ -435,6 +449,17 @@ impl Session {
             self.first.get_or_insert(now);
             self.last = Some(now);
         }
+    }
+}
+
+/// Until each packet is wanted at once.
+async fn roused(attention: &mut Option<watch::Receiver<bool>>) {
+    let changed = match attention {
+        Some(attention) => attention.wait_for(|wanted| *wanted).await.is_ok(),
+        None => false,
+    };
+    if !changed {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -13,6 +13,7 @@ use gstreamer_rtsp_server as rtsp_server;
 use gst::{glib, prelude::*};
 use parking_lot::Mutex;
 use rtsp_server::prelude::*;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -150,7 +151,7 @@ impl Seen {
     }
 }
 
-struct Recorder(Arc<Mutex<Seen>>);
+struct Recorder(Arc<Mutex<Seen>>, Option<watch::Receiver<bool>>);
 
 impl PacketSink for Recorder {
     fn packet(&mut self, packet: Packet) {
@@ -159,6 +160,10 @@ impl PacketSink for Recorder {
 
     fn state(&mut self, state: SourceState) {
         self.0.lock().states.push(state);
+    }
+
+    fn attention(&self) -> Option<watch::Receiver<bool>> {
+        self.1.clone()
     }
 }
 
@@ -190,12 +195,21 @@ impl Viewer {
         config: SourceConfig,
         prepare: impl FnOnce(RtspSource) -> RtspSource,
     ) -> Self {
-        Self::on(&Receiving::start().unwrap(), config, prepare)
+        Self::on(&Receiving::start().unwrap(), config, prepare, None)
+    }
+
+    /// One that wants each packet at once only where it says so.
+    pub(super) fn asleep(config: SourceConfig) -> (Self, watch::Sender<bool>) {
+        let (attention, wanted) = watch::channel(false);
+        let receiving = Receiving::start().unwrap();
+        let viewer = Self::on(&receiving, config, |source| source, Some(wanted));
+        (viewer, attention)
     }
 
     /// `count` more, on the same threads.
     pub(super) fn beside(&self, config: SourceConfig, count: usize) -> Vec<Self> {
-        let more = (0..count).map(|_| Self::on(&self.receiving, config.clone(), |source| source));
+        let more =
+            (0..count).map(|_| Self::on(&self.receiving, config.clone(), |source| source, None));
         more.collect()
     }
 
@@ -203,6 +217,7 @@ impl Viewer {
         receiving: &Receiving,
         config: SourceConfig,
         prepare: impl FnOnce(RtspSource) -> RtspSource,
+        attention: Option<watch::Receiver<bool>>,
     ) -> Self {
         let stages = StageCpu::default();
         let source = RtspSource::new(
@@ -213,7 +228,7 @@ impl Viewer {
         );
         let source = prepare(source);
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let sink = Box::new(Recorder(Arc::clone(&seen)));
+        let sink = Box::new(Recorder(Arc::clone(&seen), attention));
         let tasks = receiving.on(CancellationToken::new());
         tasks.spawn("viewer", source.run(sink, tasks.token().clone()));
         Self {

@@ -8,10 +8,11 @@ use std::{
 
 use super::{
     super::samples::{Studio, x264},
-    tests::{Viewer, problems},
+    tests::{Seen, Viewer, problems},
 };
 use crate::{
     config::{Secret, SourceConfig, Transport},
+    flow::Packet,
     vcam::{CameraOptions, Script, TlsIdentity, VirtualCameras},
 };
 
@@ -43,6 +44,32 @@ fn scripted(text: &str) -> CameraOptions {
         script: Script::parse(text, Path::new("")).unwrap(),
         ..CameraOptions::default()
     }
+}
+
+#[test]
+fn a_camera_that_is_asleep_is_read_in_batches() {
+    let studio = Studio::new();
+    // Nothing moves: pictures between keyframes are tiny.
+    let still = "-f lavfi -i smptebars=size=192x128:rate=10 -frames:v 40";
+    let video = studio.ffmpeg("v.mp4", &format!("{still} {}", x264(10, 0)));
+    let camera = cameras(&video, only(Transport::Tcp));
+    let (viewer, attention) = Viewer::asleep(config(&camera.url(0), Transport::Tcp));
+    viewer.until("packets", |seen| seen.packets.len() >= 60);
+    attention.send_replace(true);
+    let asleep = viewer.seen.lock().packets.len();
+    let more = |seen: &Seen| seen.packets.len() >= asleep + 35;
+    viewer.until("more packets", more);
+    assert!(viewer.problems().is_empty(), "{:?}", viewer.problems());
+    let seen = viewer.seen.lock();
+    let packets = &seen.packets;
+    assert!(packets.is_sorted_by_key(|packet| packet.time));
+    assert!(packets.iter().skip(1).all(|p| !p.discontinuity));
+    // Pictures that were sent 100 ms apart and read together.
+    let together = |pair: &&[Packet]| pair[1].arrived - pair[0].arrived < 30_000_000;
+    let batched = packets[20..asleep].windows(2).filter(together).count();
+    assert!(batched >= 15, "{batched} of {asleep} were read with others");
+    let batched = packets[asleep + 5..].windows(2).filter(together).count();
+    assert!(batched <= 10, "{batched} waited though they were wanted");
 }
 
 #[test]
