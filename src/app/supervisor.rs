@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How often is looked for what hangs.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_secs(4);
 /// So many lost jobs are survived but for the last.
 const MOST_LOSSES: u32 = 3;
 /// A thread that nothing replaces may be overdue for this long before the program ends.
