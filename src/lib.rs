@@ -18,6 +18,7 @@
 //! | [`flow`] | the nouns that pass between rooms | nothing |
 //! | [`base`] | clocks, tasks, links, back-off, telemetry | `flow` |
 //! | [`config`] | the tree, its units, the check | `flow`, `base` |
+//! | [`net`] | connections to receivers: TLS, HTTP, MQTT, S3, the pace of the link | `flow`, `base`, `config` |
 //! | [`ingest`] | sources of packets; the on-demand decoder (GStreamer) | `flow`, `base`, `config` |
 //! | [`infer`] | models: motion and persons (ONNX Runtime); pictures | `flow`, `base`, `config` |
 //! | [`aim`] | where the person model looks: the whole, and close-ups; pure | `flow`, `base`, `config` |
@@ -25,17 +26,34 @@
 //! | [`event`] | tracks and motion become incidents and the decoder's demand; pure | `flow`, `base`, `config` |
 //! | [`clip`] | packets become segments on disk | `flow`, `base`, `config` |
 //! | [`wire`] | everything that leaves the process as text: JSON, topics, keys | `flow`, `base`, `config` |
-//! | [`outbox`] | what must arrive, kept until it has | `wire` too |
-//! | [`diary`] | why there was an alert and why there was none, kept for a day | `event`'s refusals and `wire` too |
-//! | [`web`] | the agent's HTTP: health, metrics, reasons | handles only |
-//! | [`hub`] | what receives: broker, store, index, page | `flow`, `base`, `config`, `wire` |
-//! | [`camera`] | the story of one camera: its two lanes, top to bottom | the stages |
-//! | [`app`] | the composer: config to rooms to lanes, and the order of stopping | everything |
-//! | [`cli`] | one file per command | everything |
+//! | [`outbox`] | what must arrive, kept until it has | `flow`, `base`, `config`, `net`, `wire` |
+//! | [`outbox::sinks`] | receivers: each answers for every delivery, and knows no database | `flow`, `base`, `config`, `net`, `wire`, `outbox::budget`, `outbox::ledger::HERE`, `outbox::plan::LaneKey` |
+//! | [`diary`] | why there was an alert and why there was none, kept for a day | `flow`, `base`, `event`, `wire` |
+//! | [`web`] | the agent's HTTP: health, metrics, reasons; handles only | `base`, `wire` |
+//! | [`hub`] | what receives: broker, store, index, page | `flow`, `base`, `config`, `net`, `wire` |
+//! | [`camera`] | the story of one camera: its jobs, top to bottom | `flow`, `base`, `config`, `ingest`, `infer`, `aim`, `track`, `event`, `clip`, `outbox`, `diary` |
+//! | [`app`] | the composer: config to rooms to cameras, and the order of stopping | `everything` |
+//! | [`cli`] | one file per command | `everything` |
 //! | [`vcam`] | virtual RTSP cameras for demo, bench and tests (GStreamer) | `flow`, `base`, `config` |
-//! | [`testing`] | helpers for tests and benches | everything |
+//! | [`testing`] | helpers for tests and benches | `everything` |
 //!
-//! Stages never import each other; only [`camera`] and [`app`] know their order.
+//! Stages never import each other; only [`camera`] and [`app`] know their order. Code outside of tests that imports more
+//! than its row fails in `tests/fences`, and so does a new circle of files that import each other.
+//!
+//! | dependency | named only by |
+//! |---|---|
+//! | `gstreamer`, `gstreamer_app` | `ingest`, `vcam`, `testing` |
+//! | `gstreamer_video` | `ingest` |
+//! | `gstreamer_rtsp`, `gstreamer_rtsp_server` | `vcam` |
+//! | `ort` | `infer` |
+//! | `rusqlite` | `base`, `outbox`, `hub`, `cli` |
+//! | `rumqttc`, `object_store` | `net`, `outbox`, `hub` |
+//! | `reqwest` | `net`, `outbox` |
+//! | `s3s`, `rust_embed`, `totp_rs` | `hub` |
+//! | `axum`, `hyper` | `base`, `hub`, `web` |
+//! | `toml` | `config`, `infer`, `cli` |
+//! | `toml_edit` | `config` |
+//! | `clap`, `indicatif` | `cli` |
 
 pub mod aim;
 pub mod app;
@@ -50,6 +68,7 @@ pub mod flow;
 pub mod hub;
 pub mod infer;
 pub mod ingest;
+pub mod net;
 pub mod outbox;
 #[doc(hidden)]
 pub mod testing;

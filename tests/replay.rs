@@ -204,12 +204,9 @@ fn each_visit_is_told_once_and_soon() {
 }
 
 #[test]
+#[ignore = "needs data beside the checkout"]
 fn strangers_of_another_scene_are_told_as_well() {
     let folder = Path::new("../shared/data/one-by-one");
-    if !folder.exists() {
-        println!("skipped: {} is not here", folder.display());
-        return;
-    }
     let visits = truth(&folder.join("events.csv"));
     assert_eq!(visits.len(), 6);
     let (replayed, _) = replay_json(&folder.join("one-by-one-person-detection.mp4"));

@@ -35,7 +35,8 @@ pub(super) fn start(
         receivers.push(Arc::new(OwnHub(near)));
     }
     if let Some(mqtt) = &config.mqtt {
-        let sink = MqttSink::start_when(tasks, mqtt, outbox, live.clone(), asked, hub.broker_up)?;
+        let of = outbox.broker_context();
+        let sink = MqttSink::start_when(tasks, mqtt, &of, live.clone(), asked, hub.broker_up)?;
         receivers.push(Arc::new(sink));
     }
     if let Some(webhook) = &config.webhook {

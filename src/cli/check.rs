@@ -33,10 +33,8 @@ use crate::{
     hub::{self, AccountBook},
     infer::Infer,
     ingest::{self, PacketSink, Receiving, RtspSource, SourceState},
-    outbox::{
-        pace::Pacer,
-        sinks::{self, NtfySink, WebhookSink},
-    },
+    net::pace::Pacer,
+    outbox::sinks::{self, NtfySink, WebhookSink},
 };
 
 /// How long a camera may take to show two keyframes.

@@ -7,12 +7,15 @@ use serde::Serialize;
 use super::{ByteSize, Secret, keys};
 use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon, Turn};
 
+/// A camera that sends nothing for this long counts as stalled.
+pub(super) const STALL_AFTER: Duration = Duration::from_secs(10);
+
 /// One camera.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CameraConfig {
     /// Permanent id.
     pub id: CameraId,
-    /// Name for people.
+    /// Display name.
     pub name: String,
     /// The watched stream.
     pub source: SourceConfig,
@@ -84,7 +87,7 @@ impl SourceConfig {
             url,
             user: None,
             password: None,
-            stall_after: super::cameras::STALL_AFTER,
+            stall_after: STALL_AFTER,
             transport: Transport::Auto,
             ca_file: None,
         }

@@ -7,9 +7,10 @@ use url::{Host, Url};
 use super::{
     ByteSize, CameraConfig, ClipConfig, DecoderChoice, DetectConfig, IncidentConfig, LookPolicy,
     Secret, SourceConfig, Transport,
-    load::{HOUR, MINUTE, MS, SECOND},
+    camera::STALL_AFTER,
     places,
     read::Section,
+    units::{HOUR, MINUTE, MS, SECOND},
 };
 use crate::flow::{CameraId, Label, Mode, Turn};
 
@@ -133,9 +134,6 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         privacy_mask,
     })
 }
-
-/// A camera that sends nothing for this long counts as stalled.
-pub(super) const STALL_AFTER: Duration = Duration::from_secs(10);
 
 /// How a camera that hangs on its side, or upside down, is turned.
 fn rotate(section: &Section<'_>) -> Turn {

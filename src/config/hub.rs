@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::{
     ByteSize, MqttConfig, UploadConfig,
-    load::{DAY, HOUR},
     read::Section,
+    units::{DAY, HOUR},
 };
 use crate::flow::SiteId;
 
@@ -37,7 +37,7 @@ pub struct HubConfig {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Those ports speak plain HTTP and MQTT.
     pub plain_http: bool,
-    /// While nobody has an account, whoever reaches the page may change everything. Only the demo says so, and no file can.
+    /// While nobody has an account, every visitor of the page may change everything. Only the demo says so, and no file can.
     #[serde(skip)]
     pub open_page: bool,
     /// Incidents are deleted when they are this old.

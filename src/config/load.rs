@@ -3,28 +3,23 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use toml::de::DeTable;
-use url::Url;
 
 use super::{
     BitRate, BudgetConfig, ByteSize, Config, ConfigProblem, Environment, KeepConfig, LogConfig,
-    ModelsConfig, MqttConfig, OutboxConfig, WebConfig, cameras, hub,
+    ModelsConfig, MqttConfig, OutboxConfig, WebConfig, cameras,
+    endpoint::url_with_scheme,
+    hub,
     read::{Reading, Section},
     receivers,
+    units::{DAY, HOUR, MINUTE, SECOND},
 };
 use crate::flow::{Language, SiteId};
 
 /// The version of the configuration that this program reads.
 const VERSION: f64 = 1.0;
-
-pub(super) const MS: Duration = Duration::from_millis(1);
-pub(super) const SECOND: Duration = Duration::from_secs(1);
-pub(super) const MINUTE: Duration = Duration::from_secs(60);
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
-pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 /// A configuration that cannot be used, with everything that is wrong with it.
 #[derive(Debug, thiserror::Error)]
@@ -271,31 +266,6 @@ fn topic(section: &Section<'_>, key: &'static str) -> Option<String> {
         );
     }
     sound.then_some(text)
-}
-
-pub(super) fn url_with_scheme(
-    section: &Section<'_>,
-    key: &'static str,
-    schemes: &[&str],
-    example: &str,
-) -> Option<Url> {
-    if !section.has(key) {
-        section.problem(key, format!("is missing: write {example}"));
-        return None;
-    }
-    let text = section.text(key)?;
-    let url = Url::parse(&text).ok().filter(|url| {
-        schemes.contains(&url.scheme()) && (url.scheme() == "file" || url.host().is_some())
-    });
-    let Some(url) = url else {
-        section.problem(key, format!("is not such an address: write {example}"));
-        return None;
-    };
-    if url.password().is_some() || !url.username().is_empty() {
-        section.problem(key, "holds a password: put it in its own key, which reads it from a file or the environment");
-        return None;
-    }
-    Some(url)
 }
 
 fn outbox(section: Section<'_>, budget: Section<'_>) -> OutboxConfig {

@@ -8,6 +8,7 @@ pub mod address;
 mod areas;
 mod camera;
 mod cameras;
+mod endpoint;
 mod hub;
 mod keys;
 mod load;

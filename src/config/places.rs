@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     LineConfig, LineDirection, ZoneConfig,
-    load::{HOUR, SECOND},
     read::Section,
+    units::{HOUR, SECOND},
 };
 
 pub(super) fn zones(camera: &Section<'_>) -> Vec<ZoneConfig> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::Serialize;
 use url::Url;
 
-use super::{Config, Secret, keys, load::url_with_scheme, read::Section};
+use super::{Config, Secret, endpoint::url_with_scheme, keys, read::Section};
 use crate::flow::{CameraId, IncidentState, Language};
 
 impl Config {
@@ -34,7 +34,7 @@ pub struct WebhookConfig {
 /// A topic of an ntfy server, which shows alerts on phones.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NtfyConfig {
-    /// `https://ntfy.sh/TOPIC`. Whoever knows the topic can read it: it is shown nowhere.
+    /// `https://ntfy.sh/TOPIC`. Anybody who knows the topic can read it: it is shown nowhere.
     #[serde(serialize_with = "keys::shown")]
     pub url: Url,
     /// Access token.

@@ -2,6 +2,12 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+pub(super) const MS: Duration = Duration::from_millis(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+
 /// A number of bytes. Decimal: 1 kB is 1000 bytes; KiB, MiB and GiB are understood too.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct ByteSize(pub u64);

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     base::{http::tls::TlsError, sqlite::OpenError},
-    outbox::sinks::SinkError,
+    net::EndpointError,
 };
 
 /// Why the hub did not start, or could not do something.
@@ -69,7 +69,7 @@ pub enum HubError {
     Tls(#[from] TlsError),
     /// Another broker or store that the configuration names.
     #[error(transparent)]
-    Elsewhere(#[from] SinkError),
+    Elsewhere(#[from] EndpointError),
     /// What the box in this program says.
     #[error("an alert of this box cannot be read: {0}. Report this with the log")]
     Document(serde_json::Error),

@@ -81,7 +81,7 @@ use crate::{
     },
     config::{Areas, HubConfig, MqttConfig, Secret, UploadConfig},
     flow::{CameraId, Mode, SiteId},
-    outbox::sinks::connection,
+    net::mqtt::connection,
 };
 
 /// How often the hub's own broker hears that the hub is there.

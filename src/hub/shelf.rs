@@ -24,7 +24,7 @@ use crate::{
     base::seldom::Seldom,
     config::UploadConfig,
     flow::SiteId,
-    outbox::sinks,
+    net::s3,
     wire::{Item, ObjectKey},
 };
 
@@ -85,7 +85,7 @@ impl Shelf {
         match config.url.to_file_path() {
             Ok(folder) if config.url.scheme() == "file" => Self::folder(&folder),
             _ => {
-                let (store, prefix) = sinks::s3_to_read(config)?;
+                let (store, prefix) = s3::to_read(config)?;
                 Ok(Self::new(store, &prefix))
             }
         }

@@ -156,10 +156,9 @@ fn sure(model: &mut PersonModel, frame: &Frame) -> Vec<Detection> {
 }
 
 #[test]
+#[ignore = "needs data beside the checkout"]
 fn a_yolox_model_is_dropped_in_by_a_card() {
-    let Some(file) = models::beside("models/yolox_nano.onnx") else {
-        return;
-    };
+    let file = models::beside("models/yolox_nano.onnx");
     let dir = tempfile::tempdir().unwrap();
     fs::copy(file, dir.path().join("yolox_nano.onnx")).unwrap();
     let card = models::example_card("yolox-nano");
@@ -168,7 +167,7 @@ fn a_yolox_model_is_dropped_in_by_a_card() {
     let mut ours = open(&models::dir(), "person").unwrap();
 
     let photographs = ["785", "872"].map(|id| format!("data/tuning/coco/{id:0>12}.jpg"));
-    let there = photographs.iter().filter_map(|path| models::beside(path));
+    let there = photographs.iter().map(|path| models::beside(path));
     let mut pictures: Vec<_> = there.map(|path| models::photograph(&path)).collect();
     pictures.push(models::golden_picture());
     for (number, frame) in pictures.iter().enumerate() {

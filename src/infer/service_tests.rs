@@ -114,6 +114,7 @@ fn a_look_that_takes_longer_than_to_the_next_is_counted_as_late() {
 }
 
 #[test]
+#[ignore = "needs data beside the checkout"]
 fn other_classes_are_seen_where_a_camera_asks_for_them() {
     let photographs = [
         ("000000008690.jpg", vec![Label::Person, Label::Dog]),
@@ -133,9 +134,7 @@ fn other_classes_are_seen_where_a_camera_asks_for_them() {
         asking(&DetectConfig::default(), "door"),
     );
     for (name, expected) in photographs {
-        let Some(path) = models::beside(&format!("data/tuning/coco/{name}")) else {
-            return;
-        };
+        let path = models::beside(&format!("data/tuning/coco/{name}"));
         let frame = models::photograph(&path);
         let labels = |camera: &mut CameraInfer| {
             camera.offer(look(&frame));

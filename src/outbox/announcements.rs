@@ -47,16 +47,16 @@ impl Outbox {
     }
 
     /// The broker does not keep anything on `topic` any more.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub fn announcement_is_gone(&self, topic: &str) -> Result<(), OutboxError> {
-        self.write(|tx| {
+    pub(super) fn forget_announcement(&self, topic: &str) {
+        let forgotten = self.write(|tx| {
             let mut topics = tx.announced()?;
             if topics.remove(topic) {
                 tx.set_announced(&topics)?;
             }
             Ok(())
-        })
+        });
+        if let Err(error) = forgotten {
+            tracing::warn!(%error, "what was taken back from Home Assistant could not be noted; it is taken back once more");
+        }
     }
 }

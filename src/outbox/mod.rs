@@ -17,7 +17,7 @@
 //! | `evict` | what is deleted first; pure |
 //! | [`budget`] | what a data plan allows now; pure |
 //! | `spending` | what has been spent of it |
-//! | [`pace`] | how fast bytes leave |
+//! | `broker` | what the connection to a broker asks |
 //! | `pump` | one worker for each sink: picks, delivers, backs off |
 //! | `recover` | what a cut left behind: rows |
 //! | `orphans` | what a cut left behind: files without a row |
@@ -30,11 +30,12 @@
 //! | `steps` | single steps, for benches |
 //! | `witness` | what was committed, for the crash test |
 //!
-//! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config` and `wire`.
+//! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config`, `net` and `wire`.
 
 mod accounts;
 mod alerts;
 mod announcements;
+mod broker;
 pub mod budget;
 mod clips;
 mod error;
@@ -45,7 +46,6 @@ mod incidents;
 pub(crate) mod ledger;
 mod objects;
 mod orphans;
-pub mod pace;
 pub mod plan;
 mod pump;
 mod recipients;
@@ -90,9 +90,9 @@ use crate::{
     base::{ageing::Ageing, clock::Clock, durable, rate::RateLimit, reserve, telemetry::Metrics},
     config::OutboxConfig,
     flow::{CameraId, IncidentId, MediaTime, Mode, SiteId, WallTime},
+    net::pace::Pacer,
     wire::health::LedgerHead,
 };
-use pace::Pacer;
 use plan::{Lane, LaneKey, Plan};
 use recipients::Queue;
 use retention::Bytes;

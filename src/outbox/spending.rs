@@ -180,7 +180,7 @@ impl Outbox {
     }
 
     /// Whether `bytes` of the moment's state (not an object, not an alert) may leave for `what`; counts them if so.
-    pub fn live_may_leave(&self, what: Use, bytes: u64) -> bool {
+    pub(super) fn book_live(&self, what: Use, bytes: u64) -> bool {
         if !self.settings.budget.limited() {
             return true;
         }

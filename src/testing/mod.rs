@@ -9,4 +9,5 @@ pub mod films;
 pub mod incidents;
 pub mod log;
 pub mod models;
+pub mod partner;
 pub mod proxy;

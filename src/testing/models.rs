@@ -61,18 +61,18 @@ pub fn example_card(name: &str) -> String {
         .to_owned()
 }
 
-/// A file that lies beside the checkout on some machines and is no part of it. Says so where it does not.
+/// A file that lies beside the checkout on some machines and is no part of it. Tests that need one are ignored unless
+/// `make test` finds it.
+///
+/// # Panics
+/// When it is missing.
 #[must_use]
-#[allow(clippy::print_stderr, reason = "a test that is skipped must say so")]
-pub fn beside(path: &str) -> Option<PathBuf> {
+pub fn beside(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared")
         .join(path);
-    if !path.exists() {
-        eprintln!("skipped: {} is not on this machine", path.display());
-        return None;
-    }
-    Some(path)
+    assert!(path.exists(), "{} is missing", path.display());
+    path
 }
 
 /// A golden vector of the models' recipe.

@@ -59,7 +59,7 @@ pub enum Fault {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Standing {
     fault: Fault,
-    /// Counts changes, so that whoever made one can wait for it.
+    /// Counts changes, so that a test can wait for its own.
     change: u64,
 }
 

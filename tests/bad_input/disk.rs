@@ -7,7 +7,10 @@ use std::{
     process::Command,
 };
 
-use lares::testing::broker::{Broker, Demands};
+use lares::testing::{
+    broker::{Broker, Demands},
+    partner,
+};
 
 use crate::{
     home::{Cameras, Home, SOON, camera, counter, stop, web},
@@ -25,7 +28,10 @@ impl SmallDisk {
             .args(["-t", "tmpfs", "-o", "size=12m", "lares-test"])
             .arg(folder);
         let mounted = command.output().is_ok_and(|output| output.status.success());
-        mounted.then(|| Self(folder.to_owned()))
+        partner::or_skip(
+            mounted.then(|| Self(folder.to_owned())),
+            "this user may not mount a small disk, run the tests as root",
+        )
     }
 
     /// Writes until no byte more fits.
@@ -51,7 +57,6 @@ fn a_full_disk_is_told_once_and_the_incident_ends_well() {
     let home = Home::new();
     fs::create_dir(home.data()).unwrap();
     let Some(disk) = SmallDisk::mount(&home.data()) else {
-        println!("skipped: this user may not mount a small disk to fill");
         return;
     };
     let cameras = Cameras::start(0, "", &[sample("odd/clip.mkv")]);
@@ -98,7 +103,6 @@ fn who_comes_while_the_disk_is_full_is_told_all_the_same() {
     let home = Home::new();
     fs::create_dir(home.data()).unwrap();
     let Some(disk) = SmallDisk::mount(&home.data()) else {
-        println!("skipped: this user may not mount a small disk to fill");
         return;
     };
     let broker = Broker::start(&Demands::default()).unwrap();

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use lares::testing::partner;
+
 use crate::{
     rig::{Hub, PASSWORD, SITES, STOPS, VISIT, complete, run_box},
     support::{
@@ -105,7 +107,10 @@ impl SmallStore {
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "lares-test"])
             .arg(store);
         let mounted = mount.output().is_ok_and(|output| output.status.success());
-        mounted.then(|| Self(store.to_owned()))
+        partner::or_skip(
+            mounted.then(|| Self(store.to_owned())),
+            "this user may not mount a small disk, run the tests as root",
+        )
     }
 
     fn grow(&self, size: &str) {
@@ -127,7 +132,6 @@ impl Drop for SmallStore {
 fn uploads_wait_at_the_box_while_the_hubs_disk_is_full() {
     let hub = Hub::new();
     let Some(disk) = SmallStore::mount(&hub.files().join("store"), "150m") else {
-        println!("skipped: this user may not mount a small disk");
         return;
     };
     let mut running = hub.start();

@@ -111,7 +111,7 @@ fn an_hour_without_the_hub_arrives_whole_and_in_order() {
     };
     let (sender, _commands) = mpsc::channel(8);
     let live = LiveState::new(outbox.site());
-    let mqtt = MqttSink::start(&tasks, &broker, &outbox, live, sender).unwrap();
+    let mqtt = MqttSink::start(&tasks, &broker, &outbox.broker_context(), live, sender).unwrap();
     let store = StoreSink::new(&store, outbox.pacer()).unwrap();
     outbox
         .start(&tasks, vec![Arc::new(mqtt), Arc::new(store)])

@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     reason = "helpers of tests, which clippy knows only by their attribute"
 )]
-#![allow(clippy::print_stdout, reason = "what is skipped is said")]
 
 #[path = "../support/mod.rs"]
 mod support;

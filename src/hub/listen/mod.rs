@@ -38,7 +38,7 @@ use super::{
 use crate::{
     base::{backoff::Backoff, clock::Clock, seldom::Tally},
     flow::{CameraId, Mode, SiteId},
-    outbox::sinks::why_it_ended,
+    net::mqtt::why_it_ended,
 };
 
 /// The broker keeps what arrives for us while we are away, for this many seconds.

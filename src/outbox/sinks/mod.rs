@@ -4,14 +4,12 @@
 //! what it has not answered for is still in the outbox.
 
 mod announced;
-mod http;
 mod live;
 mod mqtt;
 mod ntfy;
 mod post;
 mod standing;
 mod store;
-mod tls;
 mod webdav;
 mod webhook;
 
@@ -21,23 +19,20 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 pub use live::LiveState;
-pub use mqtt::{HubCommand, MqttSink, kept_health, probe as probe_broker};
+pub use mqtt::{
+    BrokerContext, BrokerRecords, HubCommand, MqttSink, kept_health, probe as probe_broker,
+};
 pub use ntfy::NtfySink;
 pub use store::StoreSink;
-pub use tls::TlsError;
 pub use webdav::WebDavSink;
 pub use webhook::WebhookSink;
-pub(crate) use {
-    mqtt::{connection, why_it_ended},
-    store::s3_to_read,
-};
 
-use self::http::Exchange;
 pub(crate) use super::ledger::HERE;
-use super::{budget::Use, pace::Pacer, plan::LaneKey};
+use super::{budget::Use, plan::LaneKey};
 use crate::{
     config::UploadConfig,
     flow::{CameraId, IncidentState, WallTime},
+    net::{EndpointError, http::Exchange, pace::Pacer},
 };
 
 /// Name of the broker among receivers: it is the only one that can ask for alerts again.
@@ -49,19 +44,9 @@ pub(crate) const NEAR: &str = "hub";
 /// Why a sink could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// The address is of no use.
-    #[error("{setting} = \"{url}\" cannot be used: {reason}")]
-    Address {
-        /// Key in the configuration.
-        setting: &'static str,
-        /// Its value, without a password.
-        url: String,
-        /// What is wrong and what to write instead.
-        reason: String,
-    },
-    /// Certificates.
+    /// Its address or certificates cannot be used.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Endpoint(#[from] EndpointError),
     /// No thread.
     #[error("a thread cannot be started: {0}. Give this user more processes (ulimit -u)")]
     Thread(std::io::Error),
@@ -257,7 +242,7 @@ fn is_webdav(config: &UploadConfig) -> bool {
 ///
 /// # Errors
 /// When the address or the certificates are of no use.
-pub fn store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Arc<dyn Sink>, SinkError> {
+pub fn store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Arc<dyn Sink>, EndpointError> {
     Ok(if is_webdav(config) {
         Arc::new(WebDavSink::new(config, pacer)?)
     } else {
@@ -270,7 +255,7 @@ pub fn store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Arc<dyn Sink>,
 /// # Errors
 /// One sentence that says what to do.
 pub async fn probe_store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<(), String> {
-    let unusable = |error: SinkError| error.to_string();
+    let unusable = |error: EndpointError| error.to_string();
     if is_webdav(config) {
         WebDavSink::new(config, pacer)
             .map_err(unusable)?
@@ -282,9 +267,4 @@ pub async fn probe_store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<()
             .probe()
             .await
     }
-}
-
-/// Whether a failure says that a name could not be turned into an address. The system has no error code for it.
-fn name_is_unknown(text: &str) -> bool {
-    text.contains("failed to lookup address")
 }

@@ -13,15 +13,14 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    Outcome, Parcel, Payload, Sink, SinkError, Takes, Wants,
-    http::Exchange,
+    Outcome, Parcel, Payload, Sink, Takes, Wants,
     post::{ON_TOP, Post, Reply, receipt, words},
 };
 use crate::{
     base::zone,
     config::NtfyConfig,
     flow::{CameraId, ClockState, IncidentState, Label, Language, WallTime},
-    outbox::pace::Pacer,
+    net::{EndpointError, http::Exchange, pace::Pacer},
     wire::IncidentMessage,
 };
 
@@ -71,7 +70,7 @@ impl NtfySink {
         config: &NtfyConfig,
         names: BTreeMap<CameraId, String>,
         pacer: &Arc<Pacer>,
-    ) -> Result<Self, SinkError> {
+    ) -> Result<Self, EndpointError> {
         let mut root = config.url.clone();
         root.set_path("/");
         root.set_query(None);

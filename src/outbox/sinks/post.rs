@@ -13,14 +13,14 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{
-    Outcome, SinkError,
+use super::{Outcome, standing::Standing};
+use crate::net::{
+    EndpointError,
     http::{self, Answer, Exchange, PacedClient, innermost},
     name_is_unknown,
-    standing::Standing,
+    pace::Pacer,
     tls,
 };
-use crate::outbox::pace::Pacer;
 
 /// How long a receiver may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,8 +60,8 @@ impl Post {
         shown: String,
         ca_file: Option<&std::path::Path>,
         pacer: &Arc<Pacer>,
-    ) -> Result<Self, SinkError> {
-        let refuse = |reason: String| SinkError::Address {
+    ) -> Result<Self, EndpointError> {
+        let refuse = |reason: String| EndpointError::Address {
             setting,
             url: shown.clone(),
             reason,

@@ -12,22 +12,25 @@ use std::{
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use object_store::{
-    Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, PutOptions, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder},
-    client::HttpClient,
-    local::LocalFileSystem,
-    path::Path as Key,
+    Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, PutOptions, client::HttpClient,
+    local::LocalFileSystem, path::Path as Key,
 };
 use sha2::{Digest, Sha256};
 
 use super::{
-    Body, HERE, Outcome, Parcel, Payload, Sink, SinkError, Takes,
-    http::{self, Connector, Exchange, PacedClient, full_text, innermost},
-    name_is_unknown,
+    Body, HERE, Outcome, Parcel, Payload, Sink, Takes,
     standing::{Standing, later},
-    tls,
 };
-use crate::{config::UploadConfig, outbox::pace::Pacer};
+use crate::{
+    config::UploadConfig,
+    net::{
+        EndpointError,
+        http::{Exchange, PacedClient, full_text, innermost},
+        name_is_unknown,
+        pace::Pacer,
+        s3, tls,
+    },
+};
 
 /// Uploads at once: enough to hide the round trips of a far store, few enough for a thin link.
 pub(super) const AT_ONCE: usize = 3;
@@ -64,8 +67,8 @@ impl StoreSink {
     ///
     /// # Errors
     /// When the address or the certificates are of no use.
-    pub fn new(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Self, SinkError> {
-        let refuse = |reason| refusal(config, reason);
+    pub fn new(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Self, EndpointError> {
+        let refuse = |reason| s3::refusal(config, reason);
         let (store, prefix, target): (Box<dyn ObjectStore>, _, _) = match config.url.scheme() {
             "file" => {
                 let folder = config
@@ -78,7 +81,7 @@ impl StoreSink {
             "s3" => {
                 let paced = |client| PacedClient::new(client, Arc::clone(pacer));
                 let (store, bucket, prefix) =
-                    s3(config, &refuse, |client| HttpClient::new(paced(client)))?;
+                    s3::open(config, &refuse, |client| HttpClient::new(paced(client)))?;
                 let endpoint = config
                     .endpoint
                     .as_ref()
@@ -128,87 +131,6 @@ impl StoreSink {
             Outcome::Retry { reason, .. } | Outcome::Reject { reason } => Err(reason),
         }
     }
-}
-
-fn refusal(config: &UploadConfig, reason: String) -> SinkError {
-    SinkError::Address {
-        setting: "upload.url",
-        url: config.url.to_string(),
-        reason,
-    }
-}
-
-/// The S3 store that `config` names, for who reads what was uploaded; and what stands before each key.
-///
-/// # Errors
-/// When the address or the certificates are of no use.
-pub(crate) fn s3_to_read(
-    config: &UploadConfig,
-) -> Result<(Arc<dyn ObjectStore>, String), SinkError> {
-    let (store, _, prefix) = s3(config, &|reason| refusal(config, reason), HttpClient::new)?;
-    Ok((Arc::new(store), prefix))
-}
-
-/// The folder that the path of an address means, without slashes around it.
-fn decoded(path: &str) -> Result<String, String> {
-    Key::from_url_path(path)
-        .map(|key| key.to_string())
-        .map_err(|error| format!("its folder cannot be part of a key ({error})"))
-}
-
-/// An S3 store that asks through what `connect` makes of a client; its bucket, and what stands before each key.
-fn s3(
-    config: &UploadConfig,
-    refuse: &dyn Fn(String) -> SinkError,
-    connect: impl FnOnce(reqwest::Client) -> HttpClient,
-) -> Result<(AmazonS3, String, String), SinkError> {
-    let bucket = config
-        .url
-        .host_str()
-        .filter(|host| !host.is_empty())
-        .ok_or_else(|| refuse("write it like s3://bucket/folder".to_owned()))?;
-    let mut prefix = decoded(config.url.path()).map_err(refuse)?;
-    if !prefix.is_empty() {
-        prefix.push('/');
-    }
-    let allows_http = config
-        .endpoint
-        .as_ref()
-        .is_some_and(|endpoint| endpoint.scheme() == "http");
-    let client = http::client(config.ca_file.as_deref(), !allows_http, refuse)?;
-    let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(bucket)
-        .with_region(&config.region)
-        .with_retry(RetryConfig {
-            max_retries: 0,
-            ..RetryConfig::default()
-        });
-    if let Some(endpoint) = &config.endpoint {
-        // Stores at home rarely have a name for each bucket, so the bucket goes into the path.
-        builder = builder
-            .with_allow_http(allows_http)
-            .with_endpoint(endpoint.as_str().trim_end_matches('/'))
-            .with_virtual_hosted_style_request(false);
-    }
-    match (&config.access_key, &config.secret_key) {
-        (Some(access), Some(secret)) => {
-            builder = builder
-                .with_access_key_id(access)
-                .with_secret_access_key(secret.expose());
-        }
-        (None, None) => builder = builder.with_skip_signature(true),
-        _ => {
-            return Err(refuse(
-                "upload.access_key and upload.secret_key_file go together: set both or none"
-                    .to_owned(),
-            ));
-        }
-    }
-    let store = builder
-        .with_http_connector(Connector::new(connect(client)))
-        .build()
-        .map_err(|error| refuse(error.to_string()))?;
-    Ok((store, bucket.to_owned(), prefix))
 }
 
 impl Inner {

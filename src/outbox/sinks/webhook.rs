@@ -14,14 +14,13 @@ use sha2::Sha256;
 use url::Url;
 
 use super::{
-    Outcome, Parcel, Payload, Sink, SinkError, Takes,
-    http::Exchange,
+    Outcome, Parcel, Payload, Sink, Takes,
     post::{ON_TOP, Post, Reply, receipt, words},
 };
 use crate::{
     config::{Secret, WebhookConfig},
     flow::WallTime,
-    outbox::pace::Pacer,
+    net::{EndpointError, http::Exchange, pace::Pacer},
 };
 
 /// The header with time, number and code.
@@ -65,7 +64,7 @@ impl WebhookSink {
     ///
     /// # Errors
     /// When the certificates are of no use.
-    pub fn new(config: &WebhookConfig, pacer: &Arc<Pacer>) -> Result<Self, SinkError> {
+    pub fn new(config: &WebhookConfig, pacer: &Arc<Pacer>) -> Result<Self, EndpointError> {
         let post = Post::new(
             "webhook",
             "webhook.url",

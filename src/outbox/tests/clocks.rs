@@ -11,7 +11,8 @@ use crate::{
     base::clock::{Clock, SimClock},
     config::{MqttConfig, UploadConfig},
     flow::{ClockState, WallTime},
-    outbox::{pace::Pacer, sinks::StoreSink},
+    net::pace::Pacer,
+    outbox::sinks::StoreSink,
     testing::{
         broker::{Broker, Demands},
         proxy::{Fault, Proxy},

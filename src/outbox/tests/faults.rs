@@ -9,7 +9,8 @@ use std::{
 use super::*;
 use crate::{
     config::{Secret, UploadConfig},
-    outbox::{pace::Pacer, sinks::StoreSink},
+    net::pace::Pacer,
+    outbox::sinks::StoreSink,
 };
 
 /// An HTTP server that gives the answers of `script` in turn, and the last one for ever after.

@@ -5,7 +5,8 @@ use crate::{
     base::clock::SimClock,
     config::{ByteSize, UploadConfig},
     flow::WallTime,
-    outbox::{PictureKind, pace::Pacer, sinks::StoreSink},
+    net::pace::Pacer,
+    outbox::{PictureKind, sinks::StoreSink},
 };
 
 fn upload_to(folder: &Path) -> UploadConfig {

@@ -131,8 +131,16 @@ pub(super) fn connect(home: &Home, config: &MqttConfig) -> Connection {
     let site: SiteId = "home".parse().unwrap();
     let live = LiveState::new(&site);
     let (tx, commands) = mpsc::channel(16);
-    let sink =
-        Arc::new(MqttSink::start(&home.tasks, config, home.outbox(), live.clone(), tx).unwrap());
+    let sink = Arc::new(
+        MqttSink::start(
+            &home.tasks,
+            config,
+            &home.outbox().broker_context(),
+            live.clone(),
+            tx,
+        )
+        .unwrap(),
+    );
     home.start(vec![sink.clone()]);
     Connection {
         sink,
@@ -406,7 +414,7 @@ fn addresses_that_cannot_be_used_say_how_to_write_them() {
         match MqttSink::start(
             &home.tasks,
             &config,
-            home.outbox(),
+            &home.outbox().broker_context(),
             LiveState::new(&site),
             tx,
         ) {

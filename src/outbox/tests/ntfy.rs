@@ -13,7 +13,8 @@ use super::*;
 use crate::{
     config::{NtfyConfig, Secret},
     flow::Language,
-    outbox::{pace::Pacer, sinks::NtfySink},
+    net::pace::Pacer,
+    outbox::sinks::NtfySink,
 };
 
 const TOPIC: &str = "house-8c1f";

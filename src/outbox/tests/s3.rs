@@ -8,8 +8,9 @@ use std::{
 use super::*;
 use crate::{
     config::{Secret, UploadConfig},
-    outbox::{pace::Pacer, sinks::StoreSink},
-    testing::certificates::Pair,
+    net::pace::Pacer,
+    outbox::sinks::StoreSink,
+    testing::{certificates::Pair, partner},
 };
 
 /// A server process; dropping it ends it.
@@ -29,13 +30,7 @@ impl Moto {
     /// The same, with TLS where there is a certificate.
     pub(super) fn start_with(open_actions: Option<u32>, pair: Option<&Pair>) -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/moto_server");
-        if !program.exists() {
-            eprintln!(
-                "skipped: {} is missing, run \"make setup\"",
-                program.display()
-            );
-            return None;
-        }
+        let program = partner::program(&program)?;
         let _ = rustls::crypto::ring::default_provider().install_default();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
@@ -281,7 +276,7 @@ fn a_folder_of_the_bucket_is_named_as_people_write_it() {
     let prefix = |url: &str| {
         let mut config = UploadConfig::folder(url.parse().unwrap());
         config.endpoint = Some("http://127.0.0.1:1".parse().unwrap());
-        crate::outbox::sinks::s3_to_read(&config).unwrap().1
+        crate::net::s3::to_read(&config).unwrap().1
     };
     assert_eq!(prefix("s3://clips/pr\u{e9} fixe+1/"), "pr\u{e9} fixe+1/");
     assert_eq!(prefix("s3://clips/pr%C3%A9%20fixe+1"), "pr\u{e9} fixe+1/");

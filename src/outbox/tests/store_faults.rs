@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     config::UploadConfig,
-    outbox::{pace::Pacer, sinks::StoreSink},
+    net::pace::Pacer,
+    outbox::sinks::StoreSink,
     testing::{
         broker::{Broker, Demands},
         log,

@@ -12,7 +12,8 @@ use crate::{
     base::clock::SimClock,
     config::{BitRate, ByteSize},
     flow::{Rung, WallTime},
-    outbox::{PictureKind, budget::Use, clips, incidents, pace::Pacer},
+    net::pace::Pacer,
+    outbox::{PictureKind, budget::Use, clips, incidents},
     wire::{ClipState, ObjectKey},
 };
 
@@ -363,7 +364,7 @@ fn what_turns_out_larger_than_there_is_room_for_is_held() {
         ..OutboxConfig::default()
     });
     // A twentieth is for text; what is left has room for the head of a request and not for its content.
-    assert!(home.outbox().live_may_leave(Use::Still, 948_200));
+    assert!(home.outbox().book_live(Use::Still, 948_200));
     let incident = visit(0.0);
     home.outbox().alert(&incident, None).unwrap();
     home.outbox().alert(&ended(&incident, 5.0), None).unwrap();

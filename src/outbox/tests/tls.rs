@@ -7,10 +7,8 @@ use super::{
 };
 use crate::{
     config::{MqttConfig, UploadConfig},
-    outbox::{
-        pace::Pacer,
-        sinks::{StoreSink, probe_broker},
-    },
+    net::pace::Pacer,
+    outbox::sinks::{StoreSink, probe_broker},
     testing::{
         broker::{Broker, Demands},
         certificates::{Authority, Good, Pair},

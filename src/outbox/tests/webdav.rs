@@ -8,9 +8,11 @@ use std::{
 use super::*;
 use crate::{
     config::{Secret, UploadConfig},
-    outbox::{pace::Pacer, sinks::WebDavSink},
+    net::pace::Pacer,
+    outbox::sinks::WebDavSink,
     testing::{
         certificates::{Authority, Good, Pair},
+        partner,
         proxy::{Fault, Proxy, answer},
     },
 };
@@ -33,13 +35,7 @@ impl Dav {
     /// `login`: `basic` or `digest`, the only one that it offers.
     fn start_with(login: &str, pair: Option<&Pair>) -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/wsgidav");
-        if !program.exists() {
-            eprintln!(
-                "skipped: {} is missing, run \"make setup\"",
-                program.display()
-            );
-            return None;
-        }
+        let program = partner::program(&program)?;
         crypto();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -10,7 +10,8 @@ use super::*;
 use crate::{
     config::{Secret, WebhookConfig},
     flow::WallTime,
-    outbox::{self, pace::Pacer, sinks::WebhookSink},
+    net::pace::Pacer,
+    outbox::{self, sinks::WebhookSink},
     testing::proxy::{Fault, Proxy, answer},
 };
 

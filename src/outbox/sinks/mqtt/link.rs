@@ -26,9 +26,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    HubCommand, LiveState, Outcome, Publication, Scope,
+    BrokerRecords, HubCommand, LiveState, Outcome, Publication, Scope,
     birth::Birth,
-    end::{End, end, sort},
     limits::{CommandLimit, Patience, largest_out},
     overhead::{
         CONNECT, CONNECT_PACKETS, DISCONNECT, ON_THE_WIRE, PINGREQ, PUBACK, PUBLISH_HEAD,
@@ -37,7 +36,11 @@ use super::{
 };
 use crate::{
     base::backoff::Backoff,
-    outbox::{Outbox, budget::Use, pace::Pacer},
+    net::{
+        mqtt::{End, end, sort},
+        pace::Pacer,
+    },
+    outbox::budget::Use,
     wire::Topics,
 };
 
@@ -63,7 +66,7 @@ pub(super) struct Link {
     /// It is the broker of the hub in this program: nothing of it counts in the data plan.
     pub(super) here: bool,
     /// Knows whether the data plan has room for the state of the moment.
-    pub(super) outbox: Weak<Outbox>,
+    pub(super) records: Weak<dyn BrokerRecords>,
     pub(super) pacer: Arc<Pacer>,
     pub(super) commands: mpsc::Sender<HubCommand>,
     pub(super) limit: CommandLimit,
@@ -313,9 +316,9 @@ impl Link {
         let what = if retain { Use::Text } else { Use::Still };
         let may = self.here
             || self
-                .outbox
+                .records
                 .upgrade()
-                .is_none_or(|outbox| outbox.live_may_leave(what, bytes + ON_THE_WIRE));
+                .is_none_or(|records| records.live_may_leave(what, bytes + ON_THE_WIRE));
         if !may {
             tracing::debug!(topic, "left out: the data plan has no room for it");
             return false;
@@ -428,10 +431,9 @@ impl Link {
         );
         if withdrawn
             && taken
-            && let Some(outbox) = self.outbox.upgrade()
-            && let Err(error) = outbox.announcement_is_gone(topic)
+            && let Some(records) = self.records.upgrade()
         {
-            tracing::warn!(%error, "what was taken back from Home Assistant could not be noted; it is taken back once more");
+            records.announcement_is_gone(topic);
         }
         if reason == PubAckReason::NotAuthorized && !self.refused {
             self.refused = true;

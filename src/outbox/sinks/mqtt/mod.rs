@@ -5,7 +5,7 @@
 //! must survive a connection. The broker keeps the session for an hour, so that a command given during a short cut arrives.
 
 mod birth;
-mod end;
+mod context;
 mod limits;
 mod link;
 mod overhead;
@@ -17,25 +17,29 @@ use argon2::Argon2;
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use parking_lot::Mutex;
-use rumqttc::{
-    TlsConfiguration, Transport,
-    v5::{
-        AsyncClient, ConnectionError, Event, Incoming as Packet, MqttOptions,
-        mqttbytes::{QoS, v5::LastWill},
-    },
+use rumqttc::v5::{
+    AsyncClient, Event, Incoming as Packet, MqttOptions,
+    mqttbytes::{QoS, v5::LastWill},
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::witness::kept_health;
+pub use self::{
+    context::{BrokerContext, BrokerRecords},
+    witness::kept_health,
+};
 
 use self::link::Link;
-use super::{HERE, LiveState, MQTT, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes, tls};
+use super::{HERE, LiveState, MQTT, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes};
 use crate::{
     base::tasks::Tasks,
     config::MqttConfig,
     flow::{CameraId, IncidentId, Mode, SiteId},
-    outbox::{Outbox, pace::Pacer},
+    net::{
+        EndpointError,
+        mqtt::{connection, sort},
+        pace::Pacer,
+    },
     wire::{Command, Discovery, Incoming, Topics},
 };
 
@@ -50,8 +54,6 @@ const LARGEST_IN: u32 = 8 * 1024;
 const CLIENT_BYTES: usize = 8;
 /// How long the broker keeps our session after a cut, in seconds.
 const SESSION_KEPT: u32 = 3600;
-/// Keep-alives below this are refused by the client.
-const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// What a receiver asks of the box.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,18 +120,18 @@ pub struct MqttSink {
 
 impl MqttSink {
     /// Connects to the broker that `config` names, now and whenever the connection is lost, until `tasks` stop. What
-    /// receivers ask for goes to `commands`; pace and data plan are those of `outbox`.
+    /// receivers ask for goes to `commands`; pace and data plan are those of `of`.
     ///
     /// # Errors
     /// When the address or the certificates are of no use. A broker that is away is not an error.
     pub fn start(
         tasks: &Tasks,
         config: &MqttConfig,
-        outbox: &Arc<Outbox>,
+        of: &BrokerContext,
         live: LiveState,
         commands: mpsc::Sender<HubCommand>,
     ) -> Result<Self, SinkError> {
-        Self::start_when(tasks, config, outbox, live, commands, None)
+        Self::start_when(tasks, config, of, live, commands, None)
     }
 
     /// The same, but connects only while `up` says that the broker is there: on the port of a broker of ours that has not
@@ -140,12 +142,12 @@ impl MqttSink {
     pub fn start_when(
         tasks: &Tasks,
         config: &MqttConfig,
-        outbox: &Arc<Outbox>,
+        of: &BrokerContext,
         live: LiveState,
         commands: mpsc::Sender<HubCommand>,
         up: Option<watch::Receiver<bool>>,
     ) -> Result<Self, SinkError> {
-        let site = outbox.site();
+        let site = &of.site;
         let topics = Topics::new(site);
         let (mut options, address) = options(config, &Self::name_at_broker(config, site))?;
         options.set_last_will(LastWill::new(
@@ -165,8 +167,8 @@ impl MqttSink {
             topics: topics.clone(),
             address: address.clone(),
             live,
-            outbox: Arc::downgrade(outbox),
-            pacer: Arc::clone(outbox.pacer()),
+            records: of.records.clone(),
+            pacer: Arc::clone(&of.pacer),
             commands,
             here: config.here,
             limit: limits::CommandLimit::new(),
@@ -190,7 +192,7 @@ impl MqttSink {
             topics,
             address,
             publications,
-            pacer: Arc::clone(outbox.pacer()),
+            pacer: Arc::clone(&of.pacer),
             connected: is_connected,
             problem,
             here: config.here,
@@ -234,7 +236,7 @@ pub async fn probe(config: &MqttConfig) -> Result<(), String> {
             match events.poll().await {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => break Ok(()),
                 Ok(_) => {}
-                Err(error) => break Err(end::sort(&address, &error).reason),
+                Err(error) => break Err(sort(&address, &error).reason),
             }
         }
     };
@@ -321,7 +323,7 @@ impl Sink for MqttSink {
     }
 }
 
-fn options(config: &MqttConfig, name: &str) -> Result<(MqttOptions, String), SinkError> {
+fn options(config: &MqttConfig, name: &str) -> Result<(MqttOptions, String), EndpointError> {
     let (mut options, address) = connection(config, name)?;
     options
         .set_clean_start(false)
@@ -329,61 +331,4 @@ fn options(config: &MqttConfig, name: &str) -> Result<(MqttOptions, String), Sin
         .set_max_packet_size(Some(LARGEST_IN))
         .set_outgoing_inflight_upper_limit(PACKET_IDS);
     Ok((options, address))
-}
-
-/// Why a connection to the broker at `address` ended, in one sentence.
-pub(crate) fn why_it_ended(address: &str, error: &ConnectionError) -> String {
-    end::sort(address, error).reason
-}
-
-/// A connection to the broker of `config` under the name `client`, and the broker's address for people.
-///
-/// # Errors
-/// When address or certificates are of no use.
-pub(crate) fn connection(
-    config: &MqttConfig,
-    client: &str,
-) -> Result<(MqttOptions, String), SinkError> {
-    let refuse = |reason: &str| SinkError::Address {
-        setting: "mqtt.url",
-        url: config.url.to_string(),
-        reason: reason.to_owned(),
-    };
-    let tls = match config.url.scheme() {
-        "mqtt" => false,
-        "mqtts" => true,
-        _ => {
-            return Err(refuse(
-                "write it like mqtt://host:1883 or mqtts://host:8883",
-            ));
-        }
-    };
-    let host = config
-        .url
-        .host_str()
-        .filter(|host| !host.is_empty())
-        .ok_or_else(|| refuse("the host is missing: write it like mqtt://host:1883"))?;
-    let port = config.url.port().unwrap_or(if tls { 8883 } else { 1883 });
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let mut options = MqttOptions::new(client, if tls { bare } else { host }, port);
-    options.set_keep_alive(config.keep_alive.max(SHORTEST_KEEP_ALIVE));
-    let mut network = rumqttc::NetworkOptions::new();
-    network.set_tcp_nodelay(true);
-    options.set_network_options(network);
-    if let Some(user) = &config.user {
-        let password = config
-            .password
-            .as_ref()
-            .map_or("", |secret| secret.expose());
-        options.set_credentials(user, password);
-    }
-    if tls {
-        let own = match (&config.client_cert, &config.client_key) {
-            (Some(certificate), Some(key)) => Some(tls::Own { certificate, key }),
-            _ => None,
-        };
-        let client = tls::client(config.ca_file.as_deref(), own)?;
-        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(client)));
-    }
-    Ok((options, format!("{}://{host}:{port}", config.url.scheme())))
 }

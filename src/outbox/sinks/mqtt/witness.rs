@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use rumqttc::v5::{AsyncClient, Event, Incoming as Packet, mqttbytes::QoS};
 
-use super::{end, options};
+use super::options;
 use crate::{
     config::MqttConfig,
     flow::SiteId,
+    net::mqtt,
     wire::{Health, Topics},
 };
 
@@ -53,7 +54,7 @@ pub async fn kept_health(config: &MqttConfig, site: &SiteId) -> Result<Option<He
                         .map_err(|error| format!("what the broker {address} keeps on {topic} is no health report ({error})"));
                 }
                 Ok(_) => {}
-                Err(error) => return Err(end::sort(&address, &error).reason),
+                Err(error) => return Err(mqtt::sort(&address, &error).reason),
             }
         }
     };

@@ -20,14 +20,17 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    Body, Outcome, Parcel, Payload, Sink, SinkError, Takes,
-    http::{self, Answer, Exchange, PacedClient},
+    Body, Outcome, Parcel, Payload, Sink, Takes,
     standing::Standing,
     store::{AT_ONCE, LEAST_TIME, content, time_on_top},
 };
 use crate::{
     config::{Secret, UploadConfig},
-    outbox::pace::Pacer,
+    net::{
+        EndpointError,
+        http::{self, Answer, Exchange, PacedClient},
+        pace::Pacer,
+    },
 };
 
 /// What an object is called until all of it is there. Some servers refuse names that begin with a dot or end in `.part`.
@@ -64,8 +67,8 @@ impl WebDavSink {
     ///
     /// # Errors
     /// When the address or the certificates are of no use.
-    pub fn new(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Self, SinkError> {
-        let refuse = |reason: String| SinkError::Address {
+    pub fn new(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Self, EndpointError> {
+        let refuse = |reason: String| EndpointError::Address {
             setting: "upload.url",
             url: config.url.to_string(),
             reason,

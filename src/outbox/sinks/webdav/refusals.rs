@@ -6,14 +6,12 @@ use reqwest::header::{HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use url::Url;
 
 use super::{
-    super::{
-        Outcome,
-        http::{Answer, Exchange, innermost},
-        name_is_unknown,
-        standing::later,
-        tls,
-    },
+    super::{Outcome, standing::later},
     Failed, Inner, header,
+};
+use crate::net::{
+    http::{Answer, Exchange, innermost},
+    name_is_unknown, tls,
 };
 
 impl Inner {

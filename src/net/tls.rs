@@ -50,15 +50,15 @@ pub enum TlsError {
 
 /// Our own certificate, in PEM files.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Own<'a> {
+pub(crate) struct Own<'a> {
     /// The certificate, and those between it and its authority.
-    pub(super) certificate: &'a Path,
+    pub(crate) certificate: &'a Path,
     /// Its key.
-    pub(super) key: &'a Path,
+    pub(crate) key: &'a Path,
 }
 
 /// The PEM text of `path`, known to hold at least one certificate.
-pub(super) fn read_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(crate) fn read_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
     let pem = std::fs::read(path).map_err(|source| TlsError::Unreadable {
         path: path.to_owned(),
         source,
@@ -73,7 +73,7 @@ pub(super) fn read_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 /// A client that trusts the system's certificates and those in `ca_file`, and shows `own` to who asks for one.
-pub(super) fn client(
+pub(crate) fn client(
     ca_file: Option<&Path>,
     own: Option<Own<'_>>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
@@ -122,7 +122,7 @@ impl Own<'_> {
 
 /// Of a connection that failed: whether it was for want of trust, and then what to do, as the rest of a sentence. `section` is that of
 /// the configuration, `address` its key with the receiver's address.
-pub(super) fn distrust(
+pub(crate) fn distrust(
     error: &(dyn Error + 'static),
     section: &str,
     address: &str,

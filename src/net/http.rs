@@ -28,8 +28,7 @@ use object_store::{
 use parking_lot::Mutex;
 use reqwest::{StatusCode, header::HeaderMap};
 
-use super::{SinkError, tls};
-use crate::outbox::pace::Pacer;
+use super::{EndpointError, pace::Pacer, tls};
 
 /// A receiver that does not answer this quickly is away.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -62,11 +61,11 @@ impl Exchange {
 
 /// A client that trusts the system's certificates and those in `ca_file`; `refuse` makes an error of what is wrong with the
 /// configuration.
-pub(super) fn client(
+pub(crate) fn client(
     ca_file: Option<&Path>,
     https_only: bool,
-    refuse: &dyn Fn(String) -> SinkError,
-) -> Result<reqwest::Client, SinkError> {
+    refuse: &dyn Fn(String) -> EndpointError,
+) -> Result<reqwest::Client, EndpointError> {
     let mut client = reqwest::Client::builder()
         .connect_timeout(CONNECT)
         .pool_idle_timeout(IDLE)
@@ -85,7 +84,7 @@ pub(super) fn client(
 }
 
 /// The errors of HTTP hide below several layers.
-pub(super) fn innermost(error: &dyn Error) -> String {
+pub(crate) fn innermost(error: &dyn Error) -> String {
     let mut inner = error;
     while let Some(source) = inner.source() {
         inner = source;
@@ -100,7 +99,7 @@ pub(super) fn innermost(error: &dyn Error) -> String {
 }
 
 /// What all layers say.
-pub(super) fn full_text(error: &dyn Error) -> String {
+pub(crate) fn full_text(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut inner = error;
     while let Some(source) = inner.source() {
@@ -112,26 +111,26 @@ pub(super) fn full_text(error: &dyn Error) -> String {
 
 /// An answer, as much of it as was read.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// A client whose bodies keep the pace.
 #[derive(Debug)]
-pub(super) struct PacedClient {
+pub(crate) struct PacedClient {
     client: reqwest::Client,
     pacer: Arc<Pacer>,
 }
 
 impl PacedClient {
-    pub(super) fn new(client: reqwest::Client, pacer: Arc<Pacer>) -> Self {
+    pub(crate) fn new(client: reqwest::Client, pacer: Arc<Pacer>) -> Self {
         Self { client, pacer }
     }
 
     /// Sends `request` with the content `body` and reads at most `longest` bytes of the answer.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         mut request: reqwest::Request,
         body: Bytes,
@@ -159,7 +158,7 @@ impl PacedClient {
     }
 
     /// For requests of our own.
-    pub(super) fn request(
+    pub(crate) fn request(
         &self,
         method: reqwest::Method,
         url: url::Url,
@@ -237,10 +236,10 @@ impl HttpService for PacedClient {
 
 /// Hands out one client, made beforehand.
 #[derive(Debug)]
-pub(super) struct Connector(HttpClient);
+pub(crate) struct Connector(HttpClient);
 
 impl Connector {
-    pub(super) fn new(client: HttpClient) -> Self {
+    pub(crate) fn new(client: HttpClient) -> Self {
         Self(client)
     }
 }
