@@ -154,7 +154,7 @@ pub fn run(args: CameraArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot wait for signals")?;
-    // Heard from the start: whoever stops the program while it reads large files is not left waiting.
+    // Heard from the start: a stop while it reads large files takes effect at once.
     let (mut interrupt, mut terminate) = {
         let _inside = runtime.enter();
         (

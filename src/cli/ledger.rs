@@ -1,4 +1,4 @@
-//! `lares ledger`: what left this home, for people and for programs; and whether the record of it is whole.
+//! `lares ledger`: what left this home, as text and as JSON; and whether the record of it is whole.
 //!
 //! May be used while the agent runs. Reads one record at a time, however long the ledger is.
 

@@ -1,4 +1,4 @@
-//! The command line: one file per command. In: arguments. Out: text for people or JSON for programs, and an exit status.
+//! The command line: one file per command. In: arguments. Out: readable text or JSON, and an exit status.
 //!
 //! Results go to stdout through one writer; the log goes to stderr. The only room where errors lose their type.
 

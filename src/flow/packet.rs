@@ -45,7 +45,7 @@ pub struct StreamFormat {
     pub turn: Turn,
     /// The payload of the `avcC` or `hvcC` box (ISO/IEC 14496-15); empty for [`Codec::Other`].
     pub codec_data: Bytes,
-    /// The codec's name for people, such as "H.264" or "MPEG-4 part 2".
+    /// The codec's display name, such as "H.264" or "MPEG-4 part 2".
     pub codec_name: String,
     /// Capabilities as the decoder wants them; opaque to every room but `ingest`.
     pub caps: String,

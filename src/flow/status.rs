@@ -52,7 +52,7 @@ pub enum Rung {
 }
 
 impl Rung {
-    /// What leaves, for people.
+    /// What leaves, as a readable text.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {

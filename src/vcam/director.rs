@@ -80,7 +80,7 @@ impl Director {
         })
     }
 
-    /// The thread's work: until the script's end, or `stop`. Whoever stops it rings its bell.
+    /// The thread's work: until the script's end, or `stop`. A stop rings its bell.
     pub(super) fn run(&self, stop: &CancellationToken) {
         let (at_once, later) = self
             .cues

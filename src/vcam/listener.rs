@@ -79,7 +79,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Listens no more: whoever connects is refused.
+    /// Listens no more: connections are refused.
     pub(super) fn refuse(&self) {
         if let Some(accept) = self.accept.lock().take() {
             accept.destroy();

@@ -8,7 +8,7 @@
 //! every 30s
 //! ```
 //!
-//! Times count from the first client's connection, and what begins at `0s` is so before it; the list begins anew after
+//! Times count from the first client's connection, and what begins at `0s` is so before it; the list starts again after
 //! each `every`. Pure.
 
 use std::{
@@ -78,7 +78,7 @@ pub struct Step {
 pub struct Script {
     /// In any order.
     pub steps: Vec<Step>,
-    /// After how long it begins anew; none: it is played once.
+    /// After how long it starts again; none: it is played once.
     pub every: Option<Duration>,
 }
 

@@ -32,7 +32,7 @@ use crate::{
     config::Transport,
 };
 
-/// The role of whoever gave the right password.
+/// The role of a client with the right password.
 const VIEWER: &str = "viewer";
 /// How long the threads may take to end.
 const GRACE: Duration = Duration::from_secs(5);

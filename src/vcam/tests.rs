@@ -186,7 +186,7 @@ fn two_cameras_and_h265_and_a_transport_stream() {
 #[test]
 fn clients_share_one_position_by_either_address_and_the_next_session_begins_anew() {
     let dir = tempfile::tempdir().unwrap();
-    // One keyframe only: whoever gets it is at the start.
+    // One keyframe only: a client that gets it is at the start.
     let video = video(
         dir.path(),
         "long.mp4",

@@ -44,7 +44,7 @@ pub struct Health {
 pub struct CameraHealth {
     /// Which.
     pub id: CameraId,
-    /// Its name for people.
+    /// Its display name.
     #[serde(default)]
     pub name: Option<String>,
     /// `online`, `offline` or `suspended`.

@@ -1,4 +1,4 @@
-//! Whether what a document of a box says can be at all: times, sizes, counts, lengths. The door of whoever receives.
+//! Whether what a document of a box says can be at all: times, sizes, counts, lengths. The door of each receiver.
 //!
 //! In: documents that were read. Out: yes, or what is out of range. A receiver refuses such a document as a whole, counts it
 //! and says so: one bad document must not hide others, blank a page or fill a disk.

@@ -175,16 +175,9 @@ export async function fits(page, what) {
   check(over <= 0, `${what} needs no sideways scrolling (${over})`);
 }
 
-/** A picture for the documents. The scene of the sample is not ours to publish: it is blurred. */
+/** A picture for the documents. The scene is OpenCV's sample data, which may be shown: docs/pictures/README.md names it. */
 export async function picture(page, name, fullPage = false) {
-  if (!pictures) return;
-  const blur = (filter) =>
-    page.evaluate((filter) => {
-      for (const shown of document.querySelectorAll("main img, video")) shown.style.filter = filter;
-    }, filter);
-  await blur("blur(7px)");
-  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
-  await blur("");
+  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
 }
 
 /** Mean light, 0 to 255, of a part (in shares of its size) of the picture at `address`; without one, of the open clip. */

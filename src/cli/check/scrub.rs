@@ -113,7 +113,7 @@ fn first_line(line: &str) -> String {
         let status: String = words.next().unwrap_or_default().chars().take(3).collect();
         let number = status.chars().all(|c| c.is_ascii_digit());
         let status = if number { status.as_str() } else { REMOVED };
-        // The phrase is for people; whether there is one may matter.
+        // The phrase is free text; whether there is one may matter.
         return match words.next() {
             Some(_) => format!("{first} {status} Phrase"),
             None => format!("{first} {status}"),

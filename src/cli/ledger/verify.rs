@@ -22,7 +22,7 @@ use crate::{
 /// Everybody who may know a head, and what could not be asked.
 pub(super) struct Witnesses {
     all: Vec<Witness>,
-    /// Sentences on who was asked in vain.
+    /// One sentence for each source that did not answer.
     silent: Vec<String>,
 }
 

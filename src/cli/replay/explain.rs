@@ -1,4 +1,4 @@
-//! Why there was an incident, and why there was none: a line for each, for people.
+//! Why there was an incident, and why there was none: a readable line for each.
 
 use crate::{
     camera::Report,

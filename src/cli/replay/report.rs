@@ -49,7 +49,7 @@ pub(super) struct Frames {
     pub(super) person_runs: u64,
 }
 
-/// Milliseconds are plenty for people and programs, and keep JSON short.
+/// Milliseconds are precise enough, and keep JSON short.
 pub(super) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }

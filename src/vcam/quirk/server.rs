@@ -256,6 +256,6 @@ async fn talk(
         () = token.cancelled() => {}
         () = dialogue.run(from) => {}
     }
-    // Whoever sends pictures on this connection ends too, and with the last half the connection.
+    // The sender of this connection ends too, and with the last half the connection.
     token.cancel();
 }
