@@ -13,7 +13,7 @@ FOR ?= 60s
 RUNS ?= 100
 
 # One profile for tests, lint and demo, so that the dependencies are compiled once.
-CARGO_FLAGS := --release --locked
+CARGO_FLAGS := --release --locked --features crash-test
 
 .PHONY: help
 help: ## list the targets
@@ -99,7 +99,8 @@ build: page ## the release binary, at target/release/lares
 	cargo build $(CARGO_FLAGS)
 
 .PHONY: deb
-deb: build ## a Debian package of this machine's architecture, in target/debian (docs/install.md)
+deb: page ## a Debian package of this machine's architecture, in target/debian (docs/install.md)
+	cargo build --release --locked
 	@deploy/debian/build.sh $(LARES) $(TARGET)/debian
 
 # The container image, as deploy/docker/Dockerfile builds it.

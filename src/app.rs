@@ -38,7 +38,7 @@ use crate::{
     },
     camera::{Shared, Stills, Workers},
     clip::reread,
-    config::{self, Config, Environment},
+    config::{self, Config},
     diary::Diary,
     flow::SiteId,
     hub::{self, Hub},
@@ -55,7 +55,7 @@ use crate::{
 const COMMANDS: usize = 32;
 /// How often to look whether what is still to be sent has left.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
-/// How often the report of health is made anew where no broker asks for it.
+/// How often the report of health is renewed where no broker asks for it.
 const HEALTH_EVERY: Duration = Duration::from_secs(3600);
 
 /// A running agent.
@@ -183,7 +183,7 @@ impl App {
         supervisor::start(&services, &workers, &cameras, &losses, lost)?;
         health::spawn(&lanes, &shared, health_every);
         bookkeeper::start(&deliveries, &shared)?;
-        let manager = service_manager();
+        let manager = watchdog::Manager::from_environment().map(Arc::new);
         if let Some(manager) = &manager {
             watchdog::spawn(&services, manager, losses.fatal());
         }
@@ -289,21 +289,6 @@ pub(crate) fn clip_contents(bytes: &[u8]) -> Option<Contents> {
         duration: segment.duration(),
         frames: segment.frames,
     })
-}
-
-/// Who started us, where it wants to hear of us.
-fn service_manager() -> Option<Arc<watchdog::Manager>> {
-    let environment: Environment = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
-        .collect();
-    match watchdog::Manager::from_environment(&environment) {
-        Ok(manager) => manager.map(Arc::new),
-        Err(error) => {
-            tracing::warn!(%error, "the service manager's socket (NOTIFY_SOCKET) cannot be used");
-            None
-        }
-    }
 }
 
 /// Names by which this machine may be asked for its own pages.

@@ -395,7 +395,9 @@ fn the_service_manager_hears_of_start_life_and_stop() {
     let heard = || {
         let mut buffer = [0; 64];
         let length = socket.recv(&mut buffer).unwrap();
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
+        String::from_utf8_lossy(&buffer[..length])
+            .trim_end()
+            .to_owned()
     };
     let environment = [
         ("NOTIFY_SOCKET", path.to_str().unwrap()),

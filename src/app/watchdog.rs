@@ -1,84 +1,62 @@
 //! Tells the service manager (systemd, `Type=notify`) that the agent is ready, alive, or stopping.
 //!
-//! In: heartbeats of the threads that nothing replaces (models, outbox workers). Out: datagrams on the socket that
-//! `NOTIFY_SOCKET` names. While one of them hangs, or once the program has given itself up, no `WATCHDOG=1` is sent, so
-//! that the manager ends and restarts the agent; what was flagged is on disk by then.
+//! In: heartbeats of the threads that nothing replaces (models, outbox workers). Out: states, which `sd-notify` sends to
+//! the socket that `NOTIFY_SOCKET` names. While one of these threads hangs, or once the program has given itself up, no
+//! `WATCHDOG=1` is sent, so that the manager ends and restarts the agent; what was flagged is on disk by then.
 
-use std::{
-    io,
-    os::{
-        linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixDatagram},
-    },
-    time::Duration,
-};
+use std::{fmt, io, sync::Arc, time::Duration};
 
+use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    base::{heartbeat::Heartbeats, tasks::Tasks},
-    config::Environment,
-};
+use crate::base::{heartbeat::Heartbeats, tasks::Tasks};
+
+/// Sends one state.
+type Send = dyn Fn(NotifyState<'_>) -> io::Result<()> + std::marker::Send + Sync;
 
 /// The service manager.
-#[derive(Debug)]
 pub(super) struct Manager {
-    socket: UnixDatagram,
-    address: SocketAddr,
+    send: Box<Send>,
     /// Half of what it waits before it ends us; none where it has no watchdog.
     every: Option<Duration>,
 }
 
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Manager(every {:?})", self.every)
+    }
+}
+
 impl Manager {
     /// The manager that started us; none where nobody did.
-    ///
-    /// # Errors
-    /// When its socket cannot be used.
-    pub(super) fn from_environment(environment: &Environment) -> io::Result<Option<Self>> {
-        let Some(name) = environment
-            .get("NOTIFY_SOCKET")
-            .filter(|name| !name.is_empty())
-        else {
-            return Ok(None);
-        };
-        let address = match name.strip_prefix('@') {
-            Some(name) => SocketAddr::from_abstract_name(name)?,
-            None => SocketAddr::from_pathname(name)?,
-        };
-        let number = |key: &str| {
-            environment
-                .get(key)
-                .and_then(|text| text.parse::<u64>().ok())
-        };
-        let for_us = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
-        let every = number("WATCHDOG_USEC")
-            .filter(|usec| for_us && *usec > 0)
-            .map(|usec| Duration::from_micros(usec) / 2);
-        Ok(Some(Self {
-            socket: UnixDatagram::unbound()?,
-            address,
-            every,
-        }))
+    pub(super) fn from_environment() -> Option<Self> {
+        let named = std::env::var_os("NOTIFY_SOCKET").is_some_and(|name| !name.is_empty());
+        named.then(|| Self {
+            send: Box::new(|state| sd_notify::notify(&[state])),
+            every: sd_notify::watchdog_enabled()
+                .filter(|wait| !wait.is_zero())
+                .map(|wait| wait / 2),
+        })
     }
 
-    fn say(&self, state: &str) {
-        if let Err(error) = self.socket.send_to_addr(state.as_bytes(), &self.address) {
+    fn say(&self, state: NotifyState<'_>) {
+        if let Err(error) = (self.send)(state) {
             tracing::debug!(%error, "the service manager cannot be reached");
         }
     }
 
     /// Everything is stopping in good order.
     pub(super) fn stopping(&self) {
-        self.say("STOPPING=1");
+        self.say(NotifyState::Stopping);
     }
 }
 
 /// Says that the agent is ready, and then that it is alive for as long as everybody is heard of and `fatal` is not
 /// cancelled.
-pub(super) fn spawn(tasks: &Tasks, manager: &std::sync::Arc<Manager>, fatal: &CancellationToken) {
+pub(super) fn spawn(tasks: &Tasks, manager: &Arc<Manager>, fatal: &CancellationToken) {
     let (manager, stop, fatal) = (manager.clone(), tasks.token().clone(), fatal.clone());
     let heartbeats = tasks.heartbeats().clone();
-    manager.say("READY=1");
+    manager.say(NotifyState::Ready);
     let Some(every) = manager.every else { return };
     tasks.spawn("watchdog", async move {
         let mut told = Vec::new();
@@ -96,7 +74,7 @@ pub(super) fn spawn(tasks: &Tasks, manager: &std::sync::Arc<Manager>, fatal: &Ca
 fn ping(manager: &Manager, heartbeats: &Heartbeats, told: Vec<String>) -> Vec<String> {
     let overdue = heartbeats.overdue();
     if overdue.is_empty() {
-        manager.say("WATCHDOG=1");
+        manager.say(NotifyState::Watchdog);
     } else if overdue != told {
         tracing::error!(
             threads = overdue.join(", "),
@@ -108,95 +86,55 @@ fn ping(manager: &Manager, heartbeats: &Heartbeats, told: Vec<String>) -> Vec<St
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, channel};
 
     use super::*;
 
     const SHORT: Duration = Duration::from_millis(50);
+    const SOON: Duration = Duration::from_secs(5);
 
-    fn received(socket: &UnixDatagram) -> Option<String> {
-        let mut buffer = [0; 64];
-        let length = socket.recv(&mut buffer).ok()?;
-        Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
-    }
-
-    fn environment(name: &str, pid: u32) -> Environment {
-        Environment::from([
-            ("NOTIFY_SOCKET".to_owned(), name.to_owned()),
-            (
-                "WATCHDOG_USEC".to_owned(),
-                (2 * SHORT).as_micros().to_string(),
-            ),
-            ("WATCHDOG_PID".to_owned(), pid.to_string()),
-        ])
+    /// A manager that waits for `2 * SHORT`, and what it hears.
+    fn manager() -> (Arc<Manager>, Receiver<String>) {
+        let (heard, hears) = channel();
+        let send =
+            move |state: NotifyState<'_>| heard.send(state.to_string()).map_err(io::Error::other);
+        let manager = Manager {
+            send: Box::new(send),
+            every: Some(SHORT),
+        };
+        (Arc::new(manager), hears)
     }
 
     #[test]
     fn signs_of_life_stop_when_a_lane_hangs_and_go_on_when_it_moves() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("notify");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        let environment = environment(path.to_str().unwrap(), std::process::id());
-        let manager = Arc::new(Manager::from_environment(&environment).unwrap().unwrap());
+        let (manager, hears) = manager();
+        let next = || hears.recv_timeout(SOON).unwrap();
+        let silence = || {
+            let deadline = std::time::Instant::now() + 2 * SOON;
+            while hears.recv_timeout(10 * SHORT).is_ok() {
+                assert!(std::time::Instant::now() < deadline, "the signs go on");
+            }
+        };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
         let lane = tasks.child().heartbeats().expect("watch-door", 10 * SHORT);
         let fatal = CancellationToken::new();
         spawn(&tasks, &manager, &fatal);
-        assert_eq!(received(&socket).as_deref(), Some("READY=1"));
-        assert_eq!(received(&socket).as_deref(), Some("WATCHDOG=1"));
-        assert_eq!(received(&socket).as_deref(), Some("WATCHDOG=1"));
+        assert_eq!(next(), "READY=1");
+        assert_eq!(next(), "WATCHDOG=1");
+        assert_eq!(next(), "WATCHDOG=1");
 
         // The lane is silent: signs stop. What was on its way may still be read.
-        socket.set_read_timeout(Some(10 * SHORT)).unwrap();
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
-        while received(&socket).is_some() {
-            assert!(std::time::Instant::now() < deadline, "the signs go on");
-        }
+        silence();
         assert_eq!(tasks.heartbeats().overdue(), ["watch-door"]);
-        socket
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
         lane.beat();
-        assert_eq!(received(&socket).as_deref(), Some("WATCHDOG=1"));
+        assert_eq!(next(), "WATCHDOG=1");
 
         // The program has given itself up: signs stop for good.
         fatal.cancel();
-        socket.set_read_timeout(Some(10 * SHORT)).unwrap();
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
-        while received(&socket).is_some() {
-            assert!(std::time::Instant::now() < deadline, "the signs go on");
-        }
+        silence();
         manager.stopping();
-        assert!(tasks.close(Duration::from_secs(5)).is_empty());
-        let rest: Vec<_> = std::iter::from_fn(|| {
-            socket.set_read_timeout(Some(SHORT)).unwrap();
-            received(&socket)
-        })
-        .collect();
-        assert!(rest.contains(&"STOPPING=1".to_owned()), "{rest:?}");
-    }
-
-    #[test]
-    fn abstract_sockets_are_reached_and_the_watchdog_of_others_is_left_alone() {
-        let name = format!("lares-notify-{}", std::process::id());
-        let address = SocketAddr::from_abstract_name(&name).unwrap();
-        let socket = UnixDatagram::bind_addr(&address).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        let environment = environment(&format!("@{name}"), std::process::id() + 1);
-        let manager = Manager::from_environment(&environment).unwrap().unwrap();
-        assert_eq!(manager.every, None);
-        manager.stopping();
-        assert_eq!(received(&socket).as_deref(), Some("STOPPING=1"));
-        assert!(
-            Manager::from_environment(&Environment::new())
-                .unwrap()
-                .is_none()
-        );
+        assert!(tasks.close(SOON).is_empty());
+        assert_eq!(next(), "STOPPING=1");
     }
 }

@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArg, environment, stop};
-use crate::{app::App, base::tasks::Tasks, config::Config, outbox::WITNESS_VARIABLE};
+use crate::{app::App, base::tasks::Tasks, config::Config};
 
 /// Exit status when too much hung or panicked. Anything but zero has the service manager start Lares afresh.
 const GAVE_UP: u8 = 70;
@@ -57,13 +57,21 @@ impl RunArgs {
     }
 }
 
+/// The same, with the pipe that the crash test names.
+#[cfg(feature = "crash-test")]
+fn witnessed(mut config: Config) -> Config {
+    config.outbox.witness = std::env::var_os(crate::outbox::WITNESS_VARIABLE).map(Into::into);
+    config
+}
+
 /// Runs the agent until Ctrl-C or SIGTERM, or until too much of it has hung or panicked.
 ///
 /// # Errors
 /// When the configuration cannot be used, or what the agent cannot do without is missing.
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
-    let mut config = args.config()?;
-    config.outbox.witness = std::env::var_os(WITNESS_VARIABLE).map(Into::into);
+    let config = args.config()?;
+    #[cfg(feature = "crash-test")]
+    let config = witnessed(config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("lares-async")

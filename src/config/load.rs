@@ -290,6 +290,7 @@ fn outbox(section: Section<'_>, budget: Section<'_>) -> OutboxConfig {
             .unwrap_or(defaults.alert_quota),
         purpose: section.text("purpose").unwrap_or(defaults.purpose),
         budget: data_plan(budget),
+        #[cfg(feature = "crash-test")]
         witness: None,
     };
     let least = |key, value: ByteSize, least, text: &str| {

@@ -165,6 +165,7 @@ pub struct OutboxConfig {
     pub budget: BudgetConfig,
     /// A pipe that is told of each committed row; no key sets it, it is for the crash test.
     #[serde(skip)]
+    #[cfg(feature = "crash-test")]
     pub witness: Option<PathBuf>,
 }
 
@@ -267,6 +268,7 @@ impl Default for OutboxConfig {
             alert_quota: ByteSize::mb(50),
             purpose: "home security".to_owned(),
             budget: BudgetConfig::default(),
+            #[cfg(feature = "crash-test")]
             witness: None,
         }
     }

@@ -28,7 +28,7 @@
 //! | `accounts` | what else the chain is told |
 //! | `announcements` | what a broker may still keep of us for others |
 //! | `steps` | single steps, for benches |
-//! | `witness` | what was committed, for the crash test |
+//! | `witness` | what was committed, for the crash test (feature `crash-test`) |
 //!
 //! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config`, `net` and `wire`.
 
@@ -84,6 +84,7 @@ pub use objects::PictureKind;
 pub use orphans::{Contents, Orphans, ReadContents};
 pub(crate) use view::open_ledger;
 pub use view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
+#[cfg(feature = "crash-test")]
 pub use witness::VARIABLE as WITNESS_VARIABLE;
 
 use crate::{
@@ -98,6 +99,7 @@ use recipients::Queue;
 use retention::Bytes;
 use sinks::Sink;
 use spending::Spending;
+#[cfg(feature = "crash-test")]
 use witness::Witness;
 
 /// Told of each alert that a receiver acknowledged first: incident, `seq`, and how long after the frame that confirmed it.
@@ -136,6 +138,7 @@ pub struct Outbox {
     pictures: Mutex<()>,
     /// How long segments of each camera may be.
     longest: Mutex<BTreeMap<CameraId, Duration>>,
+    #[cfg(feature = "crash-test")]
     witness: Option<Witness>,
     /// Held for as long as this process owns the folder.
     _lock: File,
@@ -189,6 +192,7 @@ struct Tx<'a> {
     outbox: &'a Outbox,
     touched: RefCell<BTreeSet<LaneKey>>,
     /// Lines for the witness, told once this is committed.
+    #[cfg(feature = "crash-test")]
     said: RefCell<Vec<String>>,
 }
 
@@ -202,11 +206,16 @@ impl Tx<'_> {
     }
 
     /// Keeps a line for the witness, where there is one.
+    #[cfg(feature = "crash-test")]
     fn witness(&self, line: impl FnOnce() -> String) {
         if self.outbox.witness.is_some() {
             self.said.borrow_mut().push(line());
         }
     }
+
+    /// There is none in this build.
+    #[cfg(not(feature = "crash-test"))]
+    fn witness(&self, _: impl FnOnce() -> String) {}
 }
 
 impl Outbox {
@@ -225,6 +234,7 @@ impl Outbox {
         let lock = lock(dir)?;
         set_aside(dir)?;
         let db = open_database(dir)?;
+        #[cfg(feature = "crash-test")]
         let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
         let names = recipients::names(&db)
             .map_err(|error| OutboxError::sqlite(&dir.join(store::FILE), error))?;
@@ -258,6 +268,7 @@ impl Outbox {
             ageing: Mutex::default(),
             pictures: Mutex::default(),
             longest: Mutex::default(),
+            #[cfg(feature = "crash-test")]
             witness,
             _lock: lock,
         });
@@ -370,11 +381,15 @@ impl Outbox {
             db: &transaction,
             outbox: self,
             touched: RefCell::default(),
+            #[cfg(feature = "crash-test")]
             said: RefCell::default(),
         };
         let out = work(&tx)?;
-        let (touched, said) = (tx.touched.into_inner(), tx.said.into_inner());
+        let touched = tx.touched.into_inner();
+        #[cfg(feature = "crash-test")]
+        let said = tx.said.into_inner();
         transaction.commit()?;
+        #[cfg(feature = "crash-test")]
         if let Some(witness) = &self.witness {
             witness.tell(&said);
         }

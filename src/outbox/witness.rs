@@ -1,7 +1,8 @@
 //! What was committed, told to a test that pulls the plug (`make crash-test`): one JSON line for each row.
 //!
 //! In: the rows of a transaction. Out: lines in a pipe, written right after the commit and before the database is let go,
-//! so that nothing else has happened in between. Off unless the agent is started with [`VARIABLE`]; then nothing here runs.
+//! so that nothing else has happened in between. Only in a build with the feature `crash-test`, which a package is not, and
+//! only when the agent is started with `LARES_WITNESS`.
 //!
 //! ```text
 //! {"kind":"alert","id":"01…","seq":2,"state":"updated","sha256":"…"}
@@ -11,6 +12,7 @@
 //! The sum of an alert is taken over its facts as JSON with sorted names and no blanks; `seq` of an object rises when its
 //! content is replaced. Playlists and `incident.json` are composed when they leave: their sum is `null`.
 
+#[cfg(feature = "crash-test")]
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
@@ -20,13 +22,16 @@ use std::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "crash-test")]
 use super::OutboxError;
 use crate::{flow::IncidentId, wire::Facts};
 
 /// Environment variable with the path of the pipe.
+#[cfg(feature = "crash-test")]
 pub const VARIABLE: &str = "LARES_WITNESS";
 
 /// The writing end of the pipe.
+#[cfg(feature = "crash-test")]
 pub(super) struct Witness(File);
 
 #[derive(Serialize)]
@@ -83,6 +88,7 @@ pub(super) fn object(
     .text()
 }
 
+#[cfg(feature = "crash-test")]
 impl Witness {
     pub(super) fn open(path: &Path) -> Result<Self, OutboxError> {
         let pipe = OpenOptions::new().write(true).open(path);
