@@ -33,7 +33,7 @@ pub enum ClipError {
     /// The stream's coding cannot enter a clip as it is.
     #[error("no clip of {codec} video: {why}; set the camera to H.264 or H.265")]
     Unsuited {
-        /// The codec's name for people.
+        /// The codec's display name.
         codec: String,
         /// What is missing.
         why: &'static str,

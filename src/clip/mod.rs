@@ -11,6 +11,7 @@
 
 mod boxes;
 mod error;
+mod event;
 mod files;
 mod fmp4;
 mod open;
@@ -26,8 +27,9 @@ mod spool;
 pub mod steps;
 
 pub use error::ClipError;
+pub use event::ClipEvent;
 pub use picture::{crop, thumbnail};
-pub use recorder::{ClipEvent, Recorder};
+pub use recorder::Recorder;
 pub use ring::Ring;
 
 #[cfg(test)]

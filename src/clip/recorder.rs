@@ -10,7 +10,7 @@
 use std::{collections::VecDeque, ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
-    ClipError, fmp4,
+    ClipEvent, fmp4,
     open::{Clip, Stored, Wants},
     preroll::Preroll,
     runs::{Runs, Unit},
@@ -19,55 +19,13 @@ use super::{
 };
 use crate::{
     config::ClipConfig,
-    flow::{IncidentId, MediaFile, MediaKind, MediaTime, Packet, Rendition, StreamFormat},
+    flow::{IncidentId, MediaKind, MediaTime, Packet, Rendition, StreamFormat},
 };
 
 /// The ring keeps this much more than the pre-roll: an incident is believed, or dated back, some time after its start.
 pub(super) const BELIEF: Duration = Duration::from_secs(10);
 /// A stream that sends nothing for this long has what is held written out.
 const SILENCE: Duration = Duration::from_secs(5);
-
-/// What became of clips and their files.
-#[derive(Debug)]
-pub enum ClipEvent {
-    /// A file is on disk, in the folder of the incident that it names, and will not change.
-    File(MediaFile),
-    /// The clip of `incident` goes on with a file that lies in another incident's folder. `discontinuity` is as this
-    /// clip sees it.
-    Uses {
-        /// Whose clip.
-        incident: IncidentId,
-        /// The file, told before by [`ClipEvent::File`].
-        file: MediaFile,
-    },
-    /// The clip is complete: no more files will come.
-    Closed {
-        /// Whose clip.
-        incident: IncidentId,
-        /// Of which stream.
-        rendition: Rendition,
-        /// Start of its first picture and end of its last; none where no picture came.
-        span: Option<(MediaTime, MediaTime)>,
-    },
-    /// There will be no clip. Told once, and instead of [`ClipEvent::Closed`].
-    Refused {
-        /// Whose clip.
-        incident: IncidentId,
-        /// Of which stream.
-        rendition: Rendition,
-        /// Why.
-        error: ClipError,
-    },
-    /// A file could not be written.
-    Trouble {
-        /// In whose folder.
-        incident: IncidentId,
-        /// Why.
-        error: ClipError,
-        /// Given up; otherwise it is held and tried again.
-        lost: bool,
-    },
-}
 
 /// Makes the clips of one stream.
 #[derive(Debug)]

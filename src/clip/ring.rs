@@ -1,4 +1,4 @@
-//! The last seconds of a stream as packets, for whoever makes something else of them than a clip.
+//! The last seconds of a stream as packets, for other uses than a clip.
 
 use std::time::Duration;
 

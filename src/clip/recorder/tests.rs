@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use tempfile::TempDir;
 
 use super::*;
-use crate::clip::scripted::{Camera, at, config, read};
+use crate::{
+    clip::scripted::{Camera, at, config, read},
+    flow::MediaFile,
+};
 
 /// A recorder with its camera, and everything that it told.
 struct Bench {

@@ -9,7 +9,7 @@ use super::{
     login::Login,
     message::{Answer, Request},
     recording::Recording,
-    sdp,
+    sdp::{self, Facts},
 };
 use crate::vcam::TlsIdentity;
 
@@ -20,14 +20,6 @@ pub enum Source {
     Clip(Arc<Clip>),
     /// Packets and answers as they were recorded.
     Recording(Arc<Recording>),
-}
-
-/// What a description is made from.
-pub struct Facts<'a> {
-    /// The pictures.
-    pub clip: &'a Clip,
-    /// The payload type that the description names.
-    pub payload_type: u8,
 }
 
 /// One packet-to-be: a NAL unit or a piece of one.

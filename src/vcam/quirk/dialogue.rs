@@ -18,8 +18,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    camera::{Carriers, Facts, Place, Reply, Source},
+    camera::{Carriers, Place, Reply, Source},
     message::{Answer, Heard, Reader, Request},
+    sdp::Facts,
     sender::{Sender, Way},
     server::Shared,
 };

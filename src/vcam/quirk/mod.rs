@@ -36,11 +36,11 @@ mod server;
 mod tests;
 
 pub use camera::{
-    Camera, Carriers, End, Facts, Lossy, Moment, Packing, Piece, Place, Reply, Source, Stranger,
-    Turn,
+    Camera, Carriers, End, Lossy, Moment, Packing, Piece, Place, Reply, Source, Stranger, Turn,
 };
 pub use clip::{Clip, Codec, Unit};
 pub use login::{Login, Nonces};
 pub use message::{Answer, Request};
 pub use recording::Recording;
+pub use sdp::Facts;
 pub use server::{Running, Seen, Server};

@@ -2,7 +2,15 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{camera::Facts, clip::Codec};
+use super::clip::{Clip, Codec};
+
+/// What a description is made from.
+pub struct Facts<'a> {
+    /// The pictures.
+    pub clip: &'a Clip,
+    /// The payload type that the description names.
+    pub payload_type: u8,
+}
 
 /// Bytes as text.
 pub(super) fn text(bytes: &[u8]) -> String {

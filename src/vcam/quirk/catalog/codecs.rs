@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Films, Kind, Right};
-use crate::vcam::quirk::{Camera, Clip, Packing, camera::Facts, sdp};
+use crate::vcam::quirk::{
+    Camera, Clip, Packing,
+    sdp::{self, Facts},
+};
 
 /// A description of another codec than what is sent.
 fn says(facts: &Facts<'_>, name: &str, parameters: &str) -> String {
