@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// How often the report is made anew.
+/// How often the report is renewed.
 const EVERY: Duration = Duration::from_secs(5);
 /// A new head is told at the latest after this long, though there is still something to send.
 const HEAD_AT_LATEST: Duration = Duration::from_secs(60);

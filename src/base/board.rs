@@ -30,7 +30,7 @@ pub struct PartStatus {
 pub struct BoardView {
     /// Cameras by id.
     pub cameras: BTreeMap<CameraId, CameraStatus>,
-    /// Their names for people, where they have been told.
+    /// Their display names, where they are known.
     pub names: BTreeMap<CameraId, String>,
     /// Sinks (`mqtt`, `upload`) and the `disk`, by name.
     pub parts: BTreeMap<&'static str, PartStatus>,
@@ -59,7 +59,7 @@ impl Board {
         Self::default()
     }
 
-    /// Writes a camera's name for people.
+    /// Writes a camera's display name.
     pub fn name(&self, id: &CameraId, name: &str) {
         self.0.lock().names.insert(id.clone(), name.to_owned());
     }

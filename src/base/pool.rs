@@ -100,7 +100,7 @@ struct Inner {
 
 impl Pool {
     /// Starts `workers` threads called `name`. `on_loss` is called once for each job that panics or is given up, by
-    /// whoever notices.
+    /// the thread that notices.
     ///
     /// # Errors
     /// When the system has no thread to give.

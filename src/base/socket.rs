@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-/// Sets how many bytes must have arrived before whoever waits for `socket` is woken (`SO_RCVLOWAT`, socket(7)). With 1
+/// Sets how many bytes must have arrived before a reader of `socket` is woken (`SO_RCVLOWAT`, socket(7)). With 1
 /// they are woken by the first one, also by one that has arrived already. Where the system refuses, 1 stays in force.
 pub fn wake_at(socket: &impl AsFd, bytes: usize) {
     #[cfg(target_os = "linux")]

@@ -18,7 +18,7 @@ use super::durable::PRIVATE;
 
 /// How long to wait for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
-/// Statements that stay prepared. With rusqlite's usual 16 most of one delivery's are parsed anew for each object.
+/// Statements that stay prepared. With rusqlite's usual 16 most of one delivery's are parsed again for each object.
 const PREPARED: usize = 128;
 
 /// What a power cut may take.

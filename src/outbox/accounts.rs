@@ -1,6 +1,6 @@
 //! What the ledger is told beside departures: deletions, changes of mode and configuration, live values; and its rotation.
 //!
-//! In: what happened, from whoever did it. Out: records, each in the transaction that does the thing where there is one.
+//! In: what happened, from the part that did it. Out: records, each in the transaction that does the thing where there is one.
 //! Never holds a value of the configuration, only which keys changed.
 
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@ use crate::{
     flow::{IncidentId, Rendition, WallTime},
 };
 
-/// How often the needs are looked at anew, in milliseconds.
+/// How often the needs are estimated again, in milliseconds.
 const LOOK_EVERY_MS: i64 = 10 * 60 * 1000;
 const DAY_MS: i64 = 86_400_000;
 /// A try that got nowhere: packets that ask for a connection, or hear that there is none.

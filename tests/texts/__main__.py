@@ -6,7 +6,7 @@ from pathlib import Path
 from . import judge, wrap
 
 # Homely words left in comments of src/. Messages and names follow later; the number only becomes smaller.
-LEFT_IN_COMMENTS = 73
+LEFT_IN_COMMENTS = 60
 # Documents whose prose is not wrapped yet. The list only becomes shorter.
 WIDE: list[str] = [
     "CHANGELOG.md",

@@ -1,4 +1,4 @@
-//! Which jobs a pool has, which of them are ready, and which want to run later. Pure: whoever calls holds the lock.
+//! Which jobs a pool has, which of them are ready, and which want to run later. Pure: the caller holds the lock.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -36,7 +36,7 @@ pub(super) struct Entry {
     pub(super) stage: Stage,
     pub(super) timer: Option<Instant>,
     pub(super) lease: Lease,
-    /// Dropped last: whoever waits for the job may go on then.
+    /// Dropped last: those who wait for the job may go on then.
     pub(super) _task: tasks::Entry,
 }
 

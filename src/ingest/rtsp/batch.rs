@@ -1,8 +1,8 @@
 //! How much of a stream must have arrived before it is read. Pure.
 //!
 //! To be woken for a packet costs more than to read it. A camera that is asleep is looked at by its keyframes alone; the
-//! pictures between them are kept for the pre-roll, and nothing waits for them. So they are read a few at a time: whoever
-//! reads is woken when half of a keyframe has arrived, and then for every packet until the keyframe is whole. A keyframe
+//! pictures between them are kept for the pre-roll, and nothing waits for them. So they are read a few at a time: the reader
+//! is woken when half of a keyframe has arrived, and then for every packet until the keyframe is whole. A keyframe
 //! is larger than that half, so it waits for nothing that comes after it; one that is much smaller than those before it
 //! is found after [`LONGEST`] at the latest.
 

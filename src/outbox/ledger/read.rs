@@ -1,4 +1,4 @@
-//! Records and totals for people and programs. In: a time range and perhaps a camera. Out: one record, total or line at a
+//! Records and totals, as text and as JSON. In: a time range and perhaps a camera. Out: one record, total or line at a
 //! time, in order, so that the memory stays small however long the ledger is.
 
 use rusqlite::{Connection, params};

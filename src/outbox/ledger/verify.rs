@@ -1,5 +1,5 @@
 //! Is the chain whole, and is it the one that others have seen? In: the records, and heads that witnesses kept. Out: what is
-//! wrong, in sentences. A chain alone cannot show that its end was cut off, nor that all of it was written anew: only a
+//! wrong, in sentences. A chain alone cannot show that its end was cut off, nor that all of it was rewritten: only a
 //! head that is kept somewhere else can.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use crate::wire::health::LedgerHead;
 /// A head, and who kept it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Witness {
-    /// For people, such as `the broker`.
+    /// Readable, such as `the broker`.
     pub(crate) name: String,
     /// What it knows.
     pub(crate) head: LedgerHead,

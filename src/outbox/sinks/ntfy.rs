@@ -76,7 +76,7 @@ impl NtfySink {
         root.set_query(None);
         root.set_fragment(None);
         let topic = config.url.path().trim_matches('/').to_owned();
-        // Whoever knows a topic can read it: people see the server only.
+        // Anybody who knows a topic can read it: only the server is shown.
         let ca_file = config.ca_file.as_deref();
         let post = Post::new("ntfy", "ntfy.url", &root, root.to_string(), ca_file, pacer)?;
         Ok(Self(Arc::new(Inner {

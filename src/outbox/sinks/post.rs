@@ -35,7 +35,7 @@ pub(super) struct Post {
     client: PacedClient,
     /// Its section in the configuration, which is also its name.
     section: &'static str,
-    /// Without anything secret, for people.
+    /// Without anything secret, to be shown.
     shown: String,
     pacer: Arc<Pacer>,
     patience: Duration,

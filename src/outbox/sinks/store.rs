@@ -1,6 +1,6 @@
 //! Clips and pictures to an S3 store or to a folder (a disk, a NAS), by `object_store`.
 //!
-//! Each failure becomes one sentence for people and a decision: try this object again, wait for the whole store, or give
+//! Each failure becomes one readable sentence and a decision: try this object again, wait for the whole store, or give
 //! the object up. The crate's own retries are off: the outbox knows better what else could go meanwhile.
 
 use std::{

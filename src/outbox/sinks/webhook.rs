@@ -50,7 +50,7 @@ fn signature(secret: &Secret, sent: WallTime, n: u64, body: &[u8]) -> String {
     )
 }
 
-/// An address for people: the path may hold a token, so only its beginning is shown.
+/// An address to show: the path may hold a token, so only its beginning is shown.
 fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url

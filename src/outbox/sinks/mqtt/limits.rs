@@ -1,4 +1,4 @@
-//! Bounds on what a broker, or whoever speaks through it, can do to the box: how much it may ask, how long it may keep silent.
+//! Bounds on what a broker, or somebody who speaks through it, can do to the box: how much it may ask, how long it may keep silent.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const COMMAND_EVERY: Duration = Duration::from_secs(1);
 /// How often the log says that messages are dropped.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// Keeps whoever floods the box with messages from filling its log and its queues.
+/// Keeps a flood of messages from filling its log and its queues.
 pub(super) struct CommandLimit {
     began: Instant,
     rate: RateLimit,

@@ -92,7 +92,7 @@ pub(super) struct Link {
 enum Awaited {
     /// An alert, whose row waits.
     Alert(oneshot::Sender<Outcome>),
-    /// A report of the moment: the next connection says it anew.
+    /// A report of the moment: the next connection repeats it.
     Report,
     /// An announcement, as it was sent.
     Announcement(String, Bytes),

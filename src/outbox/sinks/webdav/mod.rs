@@ -47,7 +47,7 @@ struct Inner {
     client: PacedClient,
     /// Of the folder, with a slash at its end.
     base: Url,
-    /// As in the configuration, for people.
+    /// As in the configuration, without secrets.
     shown: String,
     user: Option<String>,
     password: Option<Secret>,
