@@ -82,7 +82,7 @@ ROOM ?=
 check: ## before each commit: formatting, texts, import rules, clippy and unit tests; ROOM=outbox adds those of a room
 	cargo fmt --check
 	@PYTHONPATH=tests python3 -m texts
-	cargo clippy --locked --lib --bins -- -D warnings
+	cargo clippy --locked --lib --bins --test fences -- -D warnings
 	cargo test --locked --quiet --test fences
 	cargo test --locked --quiet --lib -- aim:: base:: config:: event:: flow:: track:: wire:: $(addsuffix ::,$(ROOM))
 
