@@ -23,7 +23,7 @@ use crate::{
     base::cpu::StageCpu,
     clip::{ClipEvent, Recorder},
     config::{CameraConfig, DecoderChoice},
-    flow::{CameraId, Frame, IncidentId, MediaTime, Packet, Polygon, Rendition, StreamFormat},
+    flow::{CameraId, Frame, IncidentId, MediaTime, Packet, Polygon, Rendition},
     ingest::{DecodeError, Decoder, Encoder, Feed, Purpose},
 };
 
@@ -256,7 +256,7 @@ impl Transcoder {
         if self.from_key && !packet.key {
             return Ok(Vec::new());
         }
-        let mut decoder = match self.decoder.take() {
+        let decoder = match self.decoder.take() {
             Some(decoder) => decoder,
             None => {
                 match Decoder::new(&packet.format, self.choice, &self.mask, self.stages.clone()) {
