@@ -15,6 +15,7 @@ mod program;
 
 mod connections;
 mod encodings;
+mod hangs;
 mod recordings;
 mod streams;
 mod street;
