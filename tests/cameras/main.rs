@@ -13,6 +13,7 @@ mod home;
 #[path = "../program/mod.rs"]
 mod program;
 
+mod checks;
 mod connections;
 mod encodings;
 mod hangs;
