@@ -12,8 +12,9 @@
 //! a clip. Packets never wait for a model, and no job waits for another: the links here drop whole GOPs, and count them,
 //! before they hold up a source.
 //!
-//! Where a clip cannot stay as the camera sent it (privacy masks, Motion JPEG, H.265 for browsers), `transcode` decodes what the record
-//! job keeps and encodes it again. Who asks for a picture of now gets one from `stills`, out of what is decoded anyway.
+//! Where a clip cannot stay as the camera sent it (privacy masks, Motion JPEG, H.265 for browsers),
+//! `transcode` decodes what the record job keeps and encodes it again. Who asks for a picture of
+//! now gets one from `stills`, out of what is decoded anyway.
 //!
 //! Live, the jobs of all cameras run on the threads of three pools ([`Workers`]). In replay the same [`CameraPipeline`] and
 //! [`Record`] are called in lock-step, one unit after the other.

@@ -1,4 +1,5 @@
-//! A camera that sends Motion JPEG, with the real program: its visits become alerts with clips, which are encoded.
+//! A camera that sends Motion JPEG, with the real program: its visits become alerts with clips,
+//! which are encoded.
 
 #![allow(
     clippy::unwrap_used,

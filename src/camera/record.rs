@@ -155,7 +155,8 @@ impl Record {
         self.way.is_some()
     }
 
-    /// How clips are made from now on. What is open of another way ends: a camera that is set to another codec begins a new stream.
+    /// How clips are made from now on. What is open of another way ends: a camera that is set to
+    /// another codec begins a new stream.
     fn choose_way(&mut self, codec: Codec) {
         let way = match codec {
             _ if self.masked => Way::Encoded,
@@ -331,20 +332,23 @@ impl Record {
         self.on_preview(&step);
     }
 
-    /// Runs `step` on what encodes clips that are all that is kept, and enters what it finished in the outbox.
+    /// Runs `step` on what encodes clips that are all that is kept, and enters what it finished in
+    /// the outbox.
     fn on_evidence(&mut self, step: impl FnOnce(&mut Transcode) -> Vec<ClipEvent>) {
         let events = step(&mut self.evidence);
         events.into_iter().for_each(|event| self.entry.enter(event));
     }
 
-    /// Runs `step` on what makes previews, where there is such a thing, and enters what it finished in the outbox.
+    /// Runs `step` on what makes previews, where there is such a thing, and enters what it finished
+    /// in the outbox.
     fn on_preview(&mut self, step: impl FnOnce(&mut Transcode) -> Vec<ClipEvent>) {
         let events = self.preview.as_mut().map(step).unwrap_or_default();
         events.into_iter().for_each(|event| self.entry.enter(event));
     }
 }
 
-/// Whether clips of H.265 are encoded a second time. Of a masked camera nothing is kept but what is encoded anyway.
+/// Whether clips of H.265 are encoded a second time. Of a masked camera nothing is kept but what is
+/// encoded anyway.
 pub(super) fn previews(config: &CameraConfig) -> bool {
     config.privacy_mask.is_empty() && config.clip.preview
 }

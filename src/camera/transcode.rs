@@ -1,5 +1,6 @@
-//! Clips that are encoded again: H.264 beside an H.265 clip, so that every browser plays it, clips of a camera with a
-//! privacy mask, which is painted in before anything is kept, and clips of streams whose codec has no place in CMAF.
+//! Clips that are encoded again: H.264 beside an H.265 clip, so that every browser plays it, clips
+//! of a camera with a privacy mask, which is painted in before anything is kept, and clips of
+//! streams whose codec has no place in CMAF.
 //!
 //! In: the watched stream's packets and the steps of its incidents, in one order. Out: the same events as of any recorder.
 //! Pictures keep the stream's own distances, as in the clip of the stream itself: the times at which they are believed to have been
@@ -27,7 +28,8 @@ use crate::{
     ingest::{DecodeError, Decoder, Encoder, Feed, Purpose},
 };
 
-/// A stream that sends nothing for this long, as a recorder takes it, has what is held of it brought to an end.
+/// A stream that sends nothing for this long, as a recorder takes it, has what is held of it
+/// brought to an end.
 const SILENCE: Duration = Duration::from_secs(5);
 /// Packets whose pictures have not been encoded; more than any codec reorders, so older ones give no picture.
 const PENDING: usize = 64;
@@ -141,7 +143,8 @@ impl Transcoder {
         self.rest(events)
     }
 
-    /// Closes every clip with all that came for it. Takes as long as it takes to encode the few pictures that a codec reorders.
+    /// Closes every clip with all that came for it. Takes as long as it takes to encode the few
+    /// pictures that a codec reorders.
     pub(super) fn finish(&mut self) -> Vec<ClipEvent> {
         let mut events = self.drain();
         events.extend(self.recorder.finish());
@@ -179,7 +182,8 @@ impl Transcoder {
         }
     }
 
-    /// Brings what decoder and encoder still hold into the open clips. The next packet that is decoded must be a keyframe.
+    /// Brings what decoder and encoder still hold into the open clips. The next packet that is
+    /// decoded must be a keyframe.
     fn drain(&mut self) -> Vec<ClipEvent> {
         let held = self.decoder.as_mut().map(Decoder::drain);
         let mut events = self.frames(&held.unwrap_or_default());

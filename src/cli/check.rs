@@ -404,7 +404,8 @@ fn watch(
             Err(_) => break,
         }
     }
-    // Pictures may come in a rush at first, but not later than they are shown: stamps that say so are no measure.
+    // Pictures may come in a rush at first, but not later than they are shown: stamps that say so
+    // are no measure.
     if let (Some(interval), Some(first), Some(last)) =
         (&mut keyframe_interval, packets.first(), packets.last())
     {

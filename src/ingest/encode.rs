@@ -157,7 +157,8 @@ impl Encoder {
         })
     }
 
-    /// The packets of the pictures that it still holds, at the end of the run: it takes none after that.
+    /// The packets of the pictures that it still holds, at the end of the run: it takes none after
+    /// that.
     pub fn drain(&mut self) -> Vec<Packet> {
         let stages = self.stages.clone();
         stages.time(Stage::Clip, || {

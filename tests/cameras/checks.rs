@@ -15,7 +15,8 @@ use crate::{
     program::{Running, free_port, lines_with, run, text, wait_until},
 };
 
-/// The words of `check` on the camera at `url`, with `more` in its block; relative paths in that start at `home`.
+/// The words of `check` on the camera at `url`, with `more` in its block; relative paths in that
+/// start at `home`.
 fn checked(home: &Home, url: &str, more: &str) -> String {
     let config = home.config(&camera("cam", url, more));
     let done = run(["check", "--config", text(&config)]);

@@ -1,6 +1,6 @@
-//! Threads that hang for good, in a decoder or in a model: named by health within a minute, and survived where another
-//! thread can do the work. The program that is watched is the one that is shipped: a library around it (`hangs.c`) makes
-//! it hang.
+//! Threads that hang for good, in a decoder or in a model: named by health within a minute, and
+//! survived where another thread can do the work. The program that is watched is the one that is
+//! shipped: a library around it (`hangs.c`) makes it hang.
 
 use std::{
     fs,
@@ -28,7 +28,8 @@ struct Rig {
 }
 
 impl Rig {
-    /// An agent that watches `count` cameras, `camera0` and on, before each of which something moves.
+    /// An agent that watches `count` cameras, `camera0` and on, before each of which something
+    /// moves.
     fn new(count: usize) -> Self {
         let studio = Studio::new();
         let moving = "-f lavfi -i testsrc=size=320x240:rate=10:duration=8 -pix_fmt yuv420p";

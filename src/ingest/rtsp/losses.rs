@@ -1,7 +1,8 @@
 //! Counts what is missing of the source that is listened to, by its sequence numbers. Pure.
 //!
-//! For connections, which lose nothing: what is missing there the camera has left out, because its processor or its network did
-//! not keep up. Datagrams are counted where they are put in order (`udp`).
+//! For connections, which lose nothing: what is missing there the camera has left out, because its
+//! processor or its network did not keep up. Datagrams are counted where they are put in order
+//! (`udp`).
 
 use super::quality::Arrivals;
 
@@ -21,8 +22,8 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// Takes note of a packet, whatever is in it; `listened` is the source (SSRC) that is listened to. Gives the counts since the
-    /// session's start.
+    /// Takes note of a packet, whatever is in it; `listened` is the source (SSRC) that is listened
+    /// to. Gives the counts since the session's start.
     pub(super) fn packet(&mut self, packet: &[u8], listened: Option<u32>) -> Arrivals {
         if let Some((source, sequence)) = numbers(packet)
             && listened == Some(source)

@@ -25,7 +25,8 @@ pub(super) struct Arrivals {
 pub(super) enum Way {
     /// Over the session's connection, which loses nothing.
     Connection,
-    /// As datagrams; with the system's bound on what may arrive at once, in bytes, where that is too low for keyframes.
+    /// As datagrams; with the system's bound on what may arrive at once, in bytes, where that is
+    /// too low for keyframes.
     Datagrams { capped: Option<usize> },
 }
 
