@@ -38,7 +38,8 @@ fn stamps_that_cannot_be_are_no_measure_and_clips_of_motion_jpeg_are_encoded() {
         let seconds: f64 = rest[..3]
             .parse()
             .unwrap_or_else(|_| panic!("{name}: {said}"));
-        assert!((0.7..1.5).contains(&seconds), "{name}: {said}");
+        // Where stamps stand still, a run begins after the first keyframe.
+        assert!((0.7..2.6).contains(&seconds), "{name}: {said}");
         let (_, cost) = said.split_once("costs about ").unwrap_or_default();
         let asleep: f64 = cost.split(' ').next().unwrap().parse().unwrap();
         assert!(asleep < 10.0, "{name}: {said}");
