@@ -175,19 +175,20 @@ chaos: build samples ## two boxes, a hub and a proxy while clocks, disks, files,
 
 # How long each target of `make fuzz` runs, in seconds.
 FUZZ_SECONDS ?= 20
-# The compiler for it, and the version of cargo-fuzz.
-FUZZ_TOOLCHAIN ?= nightly
+# Another compiler than the project's own for it, such as nightly, and the version of cargo-fuzz.
+FUZZ_TOOLCHAIN ?=
 CARGO_FUZZ := 0.13.2
+cargo_fuzz := cargo $(FUZZ_TOOLCHAIN:%=+%) fuzz
 
 .PHONY: fuzz
 fuzz: setup ## feed what reads foreign bytes with damaged ones; FUZZ_SECONDS=20 for each target
 	@command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked --version $(CARGO_FUZZ)
-	@rustup toolchain list | grep -q '^$(FUZZ_TOOLCHAIN)' || rustup toolchain install $(FUZZ_TOOLCHAIN) --profile minimal
-	cargo +$(FUZZ_TOOLCHAIN) fuzz build --sanitizer none
-	@set -e; for target in $$(cargo fuzz list); do \
+	@cp Cargo.lock fuzz/Cargo.lock # the crates that are shipped
+	$(cargo_fuzz) build --sanitizer none
+	@set -e; for target in $$($(cargo_fuzz) list); do \
 	    mkdir -p fuzz/corpus/$$target; \
 	    echo "fuzz: $$target for $(FUZZ_SECONDS) s"; \
-	    cargo +$(FUZZ_TOOLCHAIN) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    $(cargo_fuzz) run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=0 -verbosity=0; \
 	done
 	@echo "fuzz: every target ran for $(FUZZ_SECONDS) s and found nothing"

@@ -4,7 +4,7 @@
 //!             ┌─► detect job: decode on demand ─► motion ─► person ─► track ─► incident ─┐
 //! source ─► packets                                                                       │ report
 //!             └─► record job: pre-roll ring ─► segments on disk ◄─────────────────────────┘
-//!                      └─► transcode job: masked clips, previews ─► segments on disk
+//!                      └─► transcode jobs: clips that must be encoded, previews ─► segments on disk
 //! ```
 //!
 //! In: a camera's configuration and handles to what it shares with others. Out: alerts, pictures and segments, as rows
@@ -12,8 +12,9 @@
 //! a clip. Packets never wait for a model, and no job waits for another: the links here drop whole GOPs, and count them,
 //! before they hold up a source.
 //!
-//! Where a clip cannot stay as the camera sent it (privacy masks, H.265 for browsers), `transcode` decodes what the record
-//! job keeps and encodes it again. Who asks for a picture of now gets one from `stills`, out of what is decoded anyway.
+//! Where a clip cannot stay as the camera sent it (privacy masks, Motion JPEG, H.265 for browsers),
+//! `transcode` decodes what the record job keeps and encodes it again. Who asks for a picture of
+//! now gets one from `stills`, out of what is decoded anyway.
 //!
 //! Live, the jobs of all cameras run on the threads of three pools ([`Workers`]). In replay the same [`CameraPipeline`] and
 //! [`Record`] are called in lock-step, one unit after the other.
@@ -58,7 +59,7 @@ use self::{
     keep::RecordJob,
     links::{Lanes, PacketFeed, mode_link, packet_link, view_link},
     pipeline::OpenIncident,
-    record::transcodes,
+    record::{Routes, previews},
     status::Status,
     transcode::{Limits, Route, TranscodeJob, TranscodeQueue, Transcoder},
 };
@@ -128,7 +129,8 @@ pub struct Camera {
     notes: Sender<Note>,
     /// Jobs' bells, to wake them when they are to stop.
     bells: [Bell; 2],
-    queue: Option<Arc<TranscodeQueue>>,
+    /// In front of the jobs that encode.
+    queues: Vec<Arc<TranscodeQueue>>,
     interrupted: Arc<AtomicBool>,
     open: OpenIncident,
     clips: OpenClips,
@@ -197,17 +199,22 @@ impl Camera {
         let (views_tx, views) = view_link(&record.bell());
         let status = Status::new(&id, mode, shared);
         let clips = OpenClips::default();
-        let transcode = transcodes(config).map(|rendition| {
-            let place = workers.preview.place(&transcoding, &name("preview"), &id);
+        let transcode = |work: &str, rendition| {
+            let place = workers.preview.place(&transcoding, &name(work), &id);
             start_transcoding(config, rendition, shared, place, &clips)
-        });
+        };
+        let evidence = transcode("encode", Rendition::Sub);
+        let preview = previews(config).then(|| transcode("preview", Rendition::Preview));
         let camera = Self {
             id: id.clone(),
             status: status.clone(),
             modes: modes_tx,
             notes: notes_tx.clone(),
             bells: [detect.bell(), record.bell()],
-            queue: transcode.clone(),
+            queues: [evidence.clone()]
+                .into_iter()
+                .chain(preview.clone())
+                .collect(),
             interrupted: Arc::default(),
             open: OpenIncident::default(),
             clips: clips.clone(),
@@ -222,9 +229,12 @@ impl Camera {
         };
 
         let entry = ClipEntry::new(&id, shared).leased(record.lease(), clips);
-        let route = transcode.map(Route::Queue);
+        let routes = Routes {
+            evidence: Route::Queue(evidence),
+            preview: preview.map(Route::Queue),
+        };
         record.start(RecordJob {
-            record: Record::with(config, mode, shared, route, entry),
+            record: Record::with(config, mode, shared, routes, entry),
             packets: record_packets,
             notes,
             views,
@@ -285,7 +295,8 @@ impl Camera {
     /// Packets that wait to be encoded though they are all that is kept of a visit.
     #[must_use]
     pub fn evidence_waiting(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.len())
+        let evidence = self.queues.iter().filter(|queue| queue.is_evidence());
+        evidence.map(|queue| queue.len()).sum()
     }
 
     /// Stops all of `cameras` together, in order: sources, then detection (open incidents end), then recording (clips are
@@ -353,7 +364,7 @@ impl Camera {
             Part::Record => self.bells[1].ring(),
             // As its record job has done, unless it was lost.
             Part::Transcode => {
-                if let Some(queue) = &self.queue {
+                for queue in &self.queues {
                     queue.close();
                 }
             }

@@ -23,8 +23,8 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(10);
 /// A camera that could not be started is tried again after this long.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
-/// Masked clips may be encoded for this long after the time for stopping is over: they are all that is kept. Together
-/// with `stop_grace` it is less than the service manager allows.
+/// Clips that must be encoded may be for this long after the time for stopping is over: they are
+/// all that is kept. Together with `stop_grace` it is less than the service manager allows.
 const LAST_EVIDENCE: Duration = Duration::from_secs(15);
 
 /// Why a camera is started again.
@@ -171,7 +171,7 @@ impl Cameras {
     }
 
     /// Stops all cameras, and starts none any more. Returns the names of what has not ended by `deadline`, which is moved
-    /// on a little where masked clips still wait to be encoded.
+    /// on a little where clips that are all that is kept still wait to be encoded.
     pub(super) fn stop(&self, deadline: Instant) -> Vec<String> {
         let cameras: Vec<Arc<Camera>> = {
             let mut list = self.list.lock();
@@ -185,13 +185,13 @@ impl Cameras {
         if waiting() > 0 {
             tracing::warn!(
                 pictures = waiting(),
-                "clips of masked cameras are still being encoded; they get a little longer"
+                "clips that must be encoded are not yet; they get a little longer"
             );
             stubborn = Camera::stop_all(&cameras, Instant::now().max(deadline) + LAST_EVIDENCE);
             if waiting() > 0 {
                 tracing::error!(
                     pictures = waiting(),
-                    "this machine could not encode the clips of its masked cameras before it stopped: their last pictures are lost"
+                    "this machine could not encode all clips of its masked and Motion JPEG cameras before it stopped: their last pictures are lost"
                 );
             }
         }

@@ -29,6 +29,12 @@ impl Job for RecordJob {
     fn run(&mut self) -> Next {
         let began = Instant::now();
         let stopping = self.stop.is_cancelled();
+        // How a clip is made depends on the stream.
+        if !self.record.knows_stream()
+            && let Some(first) = self.packets.try_recv()
+        {
+            self.record.packet(&first);
+        }
         while let Some(note) = self.notes.try_recv() {
             match note {
                 Note::Report(report) => self.record.report(&report),

@@ -35,39 +35,58 @@ pub struct Record {
     entry: ClipEntry,
     stages: StageCpu,
     bytes: u64,
-    /// Clips that are encoded again: all of them where there is a privacy mask or pictures of a codec that has no place in a
-    /// clip, else those of H.265 for browsers.
-    transcode: Option<Transcode>,
-    /// The watched stream has no clip as it comes.
-    encoded: bool,
-    /// For a transcoder that is wanted later: a recording's codec is known when its first packet comes.
-    config: Option<CameraConfig>,
-    /// Whether the watched stream is H.265, once a packet has been seen.
-    h265: Option<bool>,
+    /// Encodes the watched stream's clips where they cannot stay as it comes.
+    evidence: Transcode,
+    /// Encodes them a second time, small, beside those of H.265.
+    preview: Option<Transcode>,
+    /// Nothing of the camera is kept as it comes.
+    masked: bool,
+    /// How the watched stream's clips are made, once a packet has been seen.
+    way: Option<Way>,
     mode: Mode,
+}
+
+/// How the clips of the watched stream are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Out of the packets as they come.
+    AsItComes,
+    /// The same, with a preview for browsers that play no H.265.
+    Previewed,
+    /// Encoded: of a masked camera, or of a codec that has no place in a clip.
+    Encoded,
+}
+
+/// Where packets go that are to be encoded.
+pub(super) struct Routes {
+    /// To what makes clips that are all that is kept of a visit.
+    pub(super) evidence: Route,
+    /// To what makes previews; none where none are wanted.
+    pub(super) preview: Option<Route>,
 }
 
 impl Record {
     /// The recorder of the camera `config`, which transcodes in line.
     #[must_use]
     pub fn new(config: &CameraConfig, mode: Mode, shared: &Shared) -> Self {
-        let route = transcodes(config).map(|rendition| {
+        let inline = |rendition| {
             let transcoder = Transcoder::new(rendition, config, shared.stages.clone());
             Route::Inline(Box::new(transcoder))
-        });
+        };
+        let routes = Routes {
+            evidence: inline(Rendition::Sub),
+            preview: previews(config).then(|| inline(Rendition::Preview)),
+        };
         let entry = ClipEntry::new(&config.id, shared);
-        Self {
-            config: Some(config.clone()),
-            ..Self::with(config, mode, shared, route, entry)
-        }
+        Self::with(config, mode, shared, routes, entry)
     }
 
-    /// The same, with what it transcodes sent along `route`.
+    /// The same, with what it transcodes sent along `routes`.
     pub(super) fn with(
         config: &CameraConfig,
         mode: Mode,
         shared: &Shared,
-        route: Option<Route>,
+        routes: Routes,
         entry: ClipEntry,
     ) -> Self {
         let masked = !config.privacy_mask.is_empty();
@@ -94,10 +113,10 @@ impl Record {
             entry,
             stages: shared.stages.clone(),
             bytes: 0,
-            transcode: route.map(|route| Transcode::new(route, &config.clip)),
-            encoded: masked,
-            config: None,
-            h265: None,
+            evidence: Transcode::new(routes.evidence, &config.clip),
+            preview: (routes.preview).map(|route| Transcode::new(route, &config.clip)),
+            masked,
+            way: None,
             mode,
         }
     }
@@ -108,43 +127,56 @@ impl Record {
         if self.mode == Mode::Disarmed {
             return;
         }
-        if packet.stream == StreamRole::Sub && !packet.format.codec.fits_cmaf() {
-            self.encode_all();
+        if packet.stream == StreamRole::Sub {
+            self.choose_way(packet.format.codec);
         }
         if packet.stream == StreamRole::Main && packet.key {
             self.pictures.main_keyframe(packet);
         }
+        let encoded = self.way == Some(Way::Encoded);
         self.on_streams(|role, recorder| {
-            if role == packet.stream {
+            if role == packet.stream && !(encoded && role == StreamRole::Sub) {
                 recorder.packet(packet)
             } else {
                 Vec::new()
             }
         });
         if packet.stream == StreamRole::Sub {
-            let h265 = packet.format.codec == Codec::H265;
-            self.h265 = Some(h265);
-            if self.encoded || h265 {
-                self.on_transcode(|transcode| transcode.packet(packet));
+            match self.way {
+                Some(Way::Encoded) => self.on_evidence(|evidence| evidence.packet(packet)),
+                Some(Way::Previewed) => self.on_preview(|preview| preview.packet(packet)),
+                Some(Way::AsItComes) | None => {}
             }
         }
     }
 
-    /// Encodes the clips of a recording from now on, whose pictures have no place in one.
-    fn encode_all(&mut self) {
-        let Some(config) = self.config.take().filter(|_| !self.encoded) else {
+    /// Whether it has seen the watched stream, and knows how clips of it are made.
+    pub(super) fn knows_stream(&self) -> bool {
+        self.way.is_some()
+    }
+
+    /// How clips are made from now on. What is open of another way ends: a camera that is set to
+    /// another codec begins a new stream.
+    fn choose_way(&mut self, codec: Codec) {
+        let way = match codec {
+            _ if self.masked => Way::Encoded,
+            Codec::H264 => Way::AsItComes,
+            Codec::H265 => Way::Previewed,
+            Codec::Other => Way::Encoded,
+        };
+        let before = self.way.replace(way);
+        let Some(before) = before.filter(|before| *before != way) else {
             return;
         };
-        self.on_streams(|role, recorder| match role {
-            StreamRole::Sub => recorder.finish(),
-            StreamRole::Main => Vec::new(),
-        });
-        self.on_transcode(Transcode::finish);
-        self.streams.retain(|(role, _)| *role != StreamRole::Sub);
-        let transcoder = Transcoder::new(Rendition::Sub, &config, self.stages.clone());
-        let route = Route::Inline(Box::new(transcoder));
-        self.transcode = Some(Transcode::new(route, &self.clip));
-        self.encoded = true;
+        if before == Way::Encoded {
+            self.on_evidence(Transcode::clear);
+        } else if way == Way::Encoded {
+            self.on_streams(|role, recorder| match role {
+                StreamRole::Sub => recorder.clear(),
+                StreamRole::Main => Vec::new(),
+            });
+            self.on_preview(Transcode::clear);
+        }
     }
 
     /// Follows a change of an incident. Its alert is already safe.
@@ -187,9 +219,22 @@ impl Record {
         match self.outbox.incident_dir(incident) {
             Ok(dir) => {
                 let (id, start) = (incident.id, incident.start);
-                self.on_streams(|_, recorder| recorder.start(id, dir.clone(), start));
-                if self.encoded || self.h265.is_none_or(|h265| h265) {
-                    self.on_transcode(|transcode| transcode.start(id, dir, start));
+                let encoded = self.way == Some(Way::Encoded);
+                self.on_streams(|role, recorder| {
+                    if encoded && role == StreamRole::Sub {
+                        Vec::new()
+                    } else {
+                        recorder.start(id, dir.clone(), start)
+                    }
+                });
+                match self.way {
+                    Some(Way::Encoded) => {
+                        self.on_evidence(|evidence| evidence.start(id, dir, start));
+                    }
+                    Some(Way::Previewed) => {
+                        self.on_preview(|preview| preview.start(id, dir, start));
+                    }
+                    Some(Way::AsItComes) | None => {}
                 }
             }
             Err(error) => self.entry.disk_problem(&error.to_string()),
@@ -281,18 +326,29 @@ impl Record {
         });
     }
 
-    /// Runs `step` on what is encoded again, where there is such a thing, and enters what it finished in the outbox.
-    fn on_transcode(&mut self, step: impl FnOnce(&mut Transcode) -> Vec<ClipEvent>) {
-        let events = self.transcode.as_mut().map(step).unwrap_or_default();
+    /// Runs `step` on both that encode.
+    fn on_transcode(&mut self, step: impl Fn(&mut Transcode) -> Vec<ClipEvent>) {
+        self.on_evidence(&step);
+        self.on_preview(&step);
+    }
+
+    /// Runs `step` on what encodes clips that are all that is kept, and enters what it finished in
+    /// the outbox.
+    fn on_evidence(&mut self, step: impl FnOnce(&mut Transcode) -> Vec<ClipEvent>) {
+        let events = step(&mut self.evidence);
+        events.into_iter().for_each(|event| self.entry.enter(event));
+    }
+
+    /// Runs `step` on what makes previews, where there is such a thing, and enters what it finished
+    /// in the outbox.
+    fn on_preview(&mut self, step: impl FnOnce(&mut Transcode) -> Vec<ClipEvent>) {
+        let events = self.preview.as_mut().map(step).unwrap_or_default();
         events.into_iter().for_each(|event| self.entry.enter(event));
     }
 }
 
-/// Which rendition of the camera's clips is encoded again, if any.
-pub(super) fn transcodes(config: &CameraConfig) -> Option<Rendition> {
-    match (config.privacy_mask.is_empty(), config.clip.preview) {
-        (false, _) => Some(Rendition::Sub),
-        (true, true) => Some(Rendition::Preview),
-        (true, false) => None,
-    }
+/// Whether clips of H.265 are encoded a second time. Of a masked camera nothing is kept but what is
+/// encoded anyway.
+pub(super) fn previews(config: &CameraConfig) -> bool {
+    config.privacy_mask.is_empty() && config.clip.preview
 }

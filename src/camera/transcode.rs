@@ -1,5 +1,6 @@
-//! Clips that are encoded again: H.264 beside an H.265 clip, so that every browser plays it, clips of a camera with a
-//! privacy mask, which is painted in before anything is kept, and clips of recordings whose codec has no place in CMAF.
+//! Clips that are encoded again: H.264 beside an H.265 clip, so that every browser plays it, clips
+//! of a camera with a privacy mask, which is painted in before anything is kept, and clips of
+//! streams whose codec has no place in CMAF.
 //!
 //! In: the watched stream's packets and the steps of its incidents, in one order. Out: the same events as of any recorder.
 //! Pictures keep the stream's own distances, as in the clip of the stream itself: the times at which they are believed to have been
@@ -12,7 +13,7 @@ mod job;
 mod queue;
 mod spill;
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc};
+use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
 pub(super) use self::{
     feed::{Route, Transcode},
@@ -23,10 +24,13 @@ use crate::{
     base::cpu::StageCpu,
     clip::{ClipEvent, Recorder},
     config::{CameraConfig, DecoderChoice},
-    flow::{CameraId, Frame, IncidentId, MediaTime, Packet, Polygon, Rendition, StreamFormat},
-    ingest::{Decoder, Encoder, Feed, Purpose},
+    flow::{CameraId, Frame, IncidentId, MediaTime, Packet, Polygon, Rendition},
+    ingest::{DecodeError, Decoder, Encoder, Feed, Purpose},
 };
 
+/// A stream that sends nothing for this long, as a recorder takes it, has what is held of it
+/// brought to an end.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Packets whose pictures have not been encoded; more than any codec reorders, so older ones give no picture.
 const PENDING: usize = 64;
 
@@ -76,6 +80,8 @@ pub(super) struct Transcoder {
     encoder: Option<Encoder>,
     /// Time and timestamp of what was given to the decoder and has not come out of the encoder.
     stamps: VecDeque<(MediaTime, MediaTime)>,
+    /// When the last packet came.
+    heard: MediaTime,
     choice: DecoderChoice,
     purpose: Purpose,
     mask: Vec<Polygon>,
@@ -96,6 +102,7 @@ impl Transcoder {
             decoder: None,
             encoder: None,
             stamps: VecDeque::new(),
+            heard: MediaTime::ZERO,
             choice: config.decoder,
             purpose: if rendition == Rendition::Preview {
                 Purpose::Preview
@@ -128,13 +135,19 @@ impl Transcoder {
 
     /// Time passes, and nothing waits to be taken in.
     pub(super) fn tick(&mut self, now: MediaTime) -> Vec<ClipEvent> {
-        let events = self.recorder.tick(now);
+        let mut events = Vec::new();
+        if !self.stamps.is_empty() && now.since(self.heard) > SILENCE {
+            events.extend(self.drain());
+        }
+        events.extend(self.recorder.tick(now));
         self.rest(events)
     }
 
-    /// Closes every clip with what has been made of it.
+    /// Closes every clip with all that came for it. Takes as long as it takes to encode the few
+    /// pictures that a codec reorders.
     pub(super) fn finish(&mut self) -> Vec<ClipEvent> {
-        let events = self.recorder.finish();
+        let mut events = self.drain();
+        events.extend(self.recorder.finish());
         self.rest(events)
     }
 
@@ -148,6 +161,7 @@ impl Transcoder {
             } => {
                 let mut events = Vec::new();
                 if fresh && !self.recorder.idle() {
+                    events.extend(self.drain());
                     events.extend(self.recorder.clear());
                 }
                 self.takes_lead = self.recorder.idle();
@@ -160,8 +174,23 @@ impl Transcoder {
             Step::Pause { incident, until } => self.recorder.pause(incident, until),
             Step::Resume { incident, start } => self.recorder.resume(incident, start),
             Step::End { incident, until } => self.recorder.end(incident, until),
-            Step::Clear => self.recorder.clear(),
+            Step::Clear => {
+                let mut events = self.drain();
+                events.extend(self.recorder.clear());
+                events
+            }
         }
+    }
+
+    /// Brings what decoder and encoder still hold into the open clips. The next packet that is
+    /// decoded must be a keyframe.
+    fn drain(&mut self) -> Vec<ClipEvent> {
+        let held = self.decoder.as_mut().map(Decoder::drain);
+        let mut events = self.frames(&held.unwrap_or_default());
+        let last = self.encoder.as_mut().map(Encoder::drain);
+        events.extend(self.record(last.unwrap_or_default()));
+        self.restart();
+        events
     }
 
     fn restart(&mut self) {
@@ -181,12 +210,40 @@ impl Transcoder {
     }
 
     fn packet(&mut self, packet: &Packet) -> Vec<ClipEvent> {
+        self.heard = self.heard.max(packet.arrived);
         let mut events = Vec::new();
-        for frame in self.decode(packet) {
-            for mut made in self.encode(&frame) {
-                made.pts = self.stamp(made.time);
-                events.extend(self.recorder.packet(&made));
-            }
+        if self.ends_run(packet) {
+            events.extend(self.drain());
+        }
+        match self.decode(packet) {
+            Ok(frames) => events.extend(self.frames(&frames)),
+            // What is damaged is told by those who watch; here the next keyframe is waited for.
+            Err(_) => events.extend(self.drain()),
+        }
+        events
+    }
+
+    /// Whether `packet` does not continue what is being decoded.
+    fn ends_run(&self, packet: &Packet) -> bool {
+        self.decoder.as_ref().is_some_and(|decoder| {
+            packet.discontinuity || !Arc::ptr_eq(decoder.format(), &packet.format)
+        })
+    }
+
+    fn frames(&mut self, frames: &[Frame]) -> Vec<ClipEvent> {
+        let mut events = Vec::new();
+        for frame in frames {
+            let made = self.encode(frame);
+            events.extend(self.record(made));
+        }
+        events
+    }
+
+    fn record(&mut self, made: Vec<Packet>) -> Vec<ClipEvent> {
+        let mut events = Vec::new();
+        for mut packet in made {
+            packet.pts = self.stamp(packet.time);
+            events.extend(self.recorder.packet(&packet));
         }
         events
     }
@@ -199,67 +256,50 @@ impl Transcoder {
         pts
     }
 
-    fn decode(&mut self, packet: &Packet) -> Vec<Frame> {
-        let changed = |format: &Arc<StreamFormat>| !Arc::ptr_eq(format, &packet.format);
-        let broken = packet.discontinuity && self.decoder.is_some();
-        if self
-            .decoder
-            .as_ref()
-            .map(Decoder::format)
-            .is_some_and(changed)
-            || broken
-        {
-            self.restart();
-        }
+    fn decode(&mut self, packet: &Packet) -> Result<Vec<Frame>, DecodeError> {
         if self.from_key && !packet.key {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        if self.decoder.is_none() {
-            match Decoder::new(&packet.format, self.choice, &self.mask, self.stages.clone()) {
-                Ok(mut decoder) => {
-                    decoder.restart(Feed::Running);
-                    self.decoder = Some(decoder);
-                }
-                Err(error) => {
-                    self.cannot(&error);
-                    return Vec::new();
+        let decoder = match self.decoder.take() {
+            Some(decoder) => decoder,
+            None => {
+                match Decoder::new(&packet.format, self.choice, &self.mask, self.stages.clone()) {
+                    Ok(mut decoder) => {
+                        decoder.restart(Feed::Running);
+                        decoder
+                    }
+                    Err(error) => {
+                        self.cannot(&error);
+                        return Ok(Vec::new());
+                    }
                 }
             }
-        }
+        };
         self.from_key = false;
         if self.stamps.len() == PENDING {
             self.stamps.pop_front();
         }
         self.stamps.push_back((packet.time, packet.pts));
-        let decoded = self.decoder.as_mut().map(|decoder| decoder.decode(packet));
-        match decoded {
-            Some(Ok(frames)) => frames,
-            // What is damaged is told by those who watch; here the next keyframe is waited for.
-            Some(Err(_)) => {
-                self.restart();
-                Vec::new()
-            }
-            None => Vec::new(),
-        }
+        self.decoder.insert(decoder).decode(packet)
     }
 
     fn encode(&mut self, frame: &Frame) -> Vec<Packet> {
-        if !self
-            .encoder
-            .as_ref()
-            .is_some_and(|encoder| encoder.takes(frame))
-        {
-            match Encoder::new(frame, self.purpose, self.stages.clone()) {
-                Ok(encoder) => self.encoder = Some(encoder),
-                Err(error) => {
-                    self.cannot(&error);
-                    return Vec::new();
+        let mut made = Vec::new();
+        let encoder = match self.encoder.take() {
+            Some(encoder) if encoder.takes(frame) => encoder,
+            other => {
+                made.extend(other.map(|mut encoder| encoder.drain()).unwrap_or_default());
+                match Encoder::new(frame, self.purpose, self.stages.clone()) {
+                    Ok(encoder) => encoder,
+                    Err(error) => {
+                        self.cannot(&error);
+                        return made;
+                    }
                 }
             }
-        }
-        self.encoder
-            .as_mut()
-            .map_or_else(Vec::new, |encoder| encoder.push(frame))
+        };
+        made.extend(self.encoder.insert(encoder).push(frame));
+        made
     }
 
     fn cannot(&mut self, error: &dyn std::fmt::Display) {

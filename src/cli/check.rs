@@ -307,13 +307,19 @@ fn check_camera(
                     )?;
                 }
                 if !seen.format.codec.fits_cmaf() {
-                    findings.problem(
-                        &what,
-                        &format!(
-                            "{} cannot be kept as a clip: set the camera to H.264 or H.265",
-                            seen.format.codec_name
-                        ),
-                    )?;
+                    let codec = &seen.format.codec_name;
+                    match role {
+                        StreamRole::Sub => findings.advice(
+                            &what,
+                            &format!(
+                                "{codec} cannot be kept as a clip, so this machine encodes its clips: set the camera to H.264 to save that work"
+                            ),
+                        )?,
+                        StreamRole::Main => findings.problem(
+                            &what,
+                            &format!("{codec} cannot be kept as a clip: set the camera to H.264 or H.265"),
+                        )?,
+                    }
                 }
             }
         }
@@ -394,6 +400,19 @@ fn watch(
             Ok(Sign::Away(away)) => problem = Some(away),
             Ok(Sign::Impaired(wrong)) => impaired = wrong,
             Err(_) => break,
+        }
+    }
+    // Pictures may come in a rush at first, but not later than they are shown: stamps that say so
+    // are no measure.
+    if let (Some(interval), Some(first), Some(last)) =
+        (&mut keyframe_interval, packets.first(), packets.last())
+    {
+        let came = last.arrived.since(first.arrived);
+        if came > *interval * 2 + Duration::from_millis(100) {
+            *interval = came;
+            for packet in &mut packets {
+                packet.time = packet.arrived;
+            }
         }
     }
     let outcome = match (problem, packets.first()) {

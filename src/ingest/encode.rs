@@ -14,7 +14,7 @@ use gst::prelude::*;
 use super::{IngestError, line::Line, parse::Formats, setup};
 use crate::{
     base::cpu::{Stage, StageCpu},
-    flow::{ColourMatrix, ColourRange, Frame, MediaTime, Packet, PixelLayout, Size},
+    flow::{ColourMatrix, ColourRange, Frame, MediaTime, Packet, PixelLayout, Size, StreamRole},
 };
 
 /// The encoder moves times that are smaller than a thousand hours; these are larger.
@@ -66,6 +66,7 @@ pub struct Encoder {
 struct Times {
     time: MediaTime,
     arrived: MediaTime,
+    stream: StreamRole,
 }
 
 /// The size at which a picture of `size` is encoded: not too wide, and even both ways.
@@ -147,15 +148,26 @@ impl Encoder {
             self.pending.push_back(Times {
                 time: frame.time,
                 arrived: frame.arrived,
+                stream: frame.stream,
             });
             if self.line.push(buffer_of(frame)).is_err() {
                 tracing::debug!(?frame, "a picture could not be encoded");
             }
-            self.packets(frame)
+            self.packets()
         })
     }
 
-    fn packets(&mut self, frame: &Frame) -> Vec<Packet> {
+    /// The packets of the pictures that it still holds, at the end of the run: it takes none after
+    /// that.
+    pub fn drain(&mut self) -> Vec<Packet> {
+        let stages = self.stages.clone();
+        stages.time(Stage::Clip, || {
+            self.line.drain();
+            self.packets()
+        })
+    }
+
+    fn packets(&mut self) -> Vec<Packet> {
         let mut packets = Vec::new();
         for (buffer, caps) in self.line.take() {
             let Some(unit) = self.formats.unit(buffer, &caps) else {
@@ -171,7 +183,7 @@ impl Encoder {
             let times = self.pending[place];
             self.pending.drain(..=place);
             packets.push(Packet {
-                stream: frame.stream,
+                stream: times.stream,
                 format: Arc::clone(&unit.format),
                 time: times.time,
                 pts: times.time,
@@ -251,7 +263,7 @@ mod tests {
     use super::{super::samples::*, *};
     use crate::{
         config::DecoderChoice,
-        flow::{Codec, StreamRole},
+        flow::Codec,
         ingest::{Decoder, Feed},
     };
 
@@ -274,11 +286,13 @@ mod tests {
         let source = packets(&studio.video("v.mkv", 50, &x265(25, true)));
         let frames = decoded(&source);
         let mut encoder = Encoder::new(&frames[0], Purpose::Evidence, StageCpu::default()).unwrap();
-        let made: Vec<Packet> = frames
+        let mut made: Vec<Packet> = frames
             .iter()
             .flat_map(|frame| encoder.push(frame))
             .collect();
         assert!(made.len() + 1 >= frames.len(), "more than one is held back");
+        made.extend(encoder.drain());
+        assert_eq!(made.len(), frames.len(), "and given at the end");
         assert_eq!(made[0].format.codec, Codec::H264);
         assert_eq!(
             (made[0].format.size, made[0].stream),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::decode::Engine;
+use super::engine::Engine;
 use crate::{config::DecoderChoice, flow::StreamFormat};
 
 /// The decoders that wait. Cheap to clone.

@@ -34,6 +34,7 @@ mod container;
 mod decode;
 mod decoders;
 mod encode;
+mod engine;
 mod file;
 #[cfg(test)]
 mod file_tests;

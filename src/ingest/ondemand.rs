@@ -14,7 +14,8 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tracing::warn;
 
 use super::{
-    decode::{DecodeError, Decoder, Engine, Feed, leans},
+    decode::{DecodeError, Decoder, Feed, leans},
+    engine::Engine,
     idle::{Borrower, IdleDecoders},
     mask::Mask,
     ring::Ring,

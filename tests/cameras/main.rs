@@ -13,8 +13,10 @@ mod home;
 #[path = "../program/mod.rs"]
 mod program;
 
+mod checks;
 mod connections;
 mod encodings;
+mod hangs;
 mod recordings;
 mod streams;
 mod street;

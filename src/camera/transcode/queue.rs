@@ -164,6 +164,11 @@ impl TranscodeQueue {
         self.state.lock().closed
     }
 
+    /// Whether what waits is all that is kept of a visit.
+    pub(in crate::camera) fn is_evidence(&self) -> bool {
+        self.limits.spill.is_some()
+    }
+
     /// Packets that wait.
     pub(in crate::camera) fn len(&self) -> usize {
         self.state.lock().packets.len()
@@ -171,7 +176,7 @@ impl TranscodeQueue {
 
     /// What waits is not looked at any more; where it is all that is kept of a visit, it is.
     pub(super) fn disarmed(&self) {
-        if self.limits.spill.is_none() {
+        if !self.is_evidence() {
             self.forget();
         }
     }

@@ -14,6 +14,114 @@ fn config() -> CameraConfig {
     config.cameras.into_iter().next().unwrap()
 }
 
+/// A transcoder of evidence with an open clip.
+struct Rig {
+    transcoder: Transcoder,
+    pictures: u32,
+    _dir: tempfile::TempDir,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut transcoder = Transcoder::new(Rendition::Sub, &config(), StageCpu::default());
+        let _ = transcoder.take(Item::Step(Step::Start {
+            incident: IncidentId::new(),
+            dir: dir.path().to_owned(),
+            start: MediaTime::ZERO,
+            fresh: true,
+        }));
+        Self {
+            transcoder,
+            pictures: 0,
+            _dir: dir,
+        }
+    }
+
+    fn packets(&mut self, packets: impl IntoIterator<Item = Packet>) {
+        for packet in packets {
+            let lead = false;
+            let events = self.transcoder.take(Item::Packet { packet, lead });
+            self.count(events);
+        }
+    }
+
+    fn count(&mut self, events: Vec<ClipEvent>) {
+        for event in events {
+            if let ClipEvent::File(file) = event
+                && file.kind == MediaKind::Media
+            {
+                self.pictures += file.frames;
+            }
+        }
+    }
+}
+
+/// Decoder and encoder hold some of them back until more come.
+fn reordered(codec: Codec, frames: u32) -> Encoded {
+    Encoded::new(codec, frames, 20).b_frames(2, true)
+}
+
+/// The same `seconds` later.
+fn later(mut packet: Packet, seconds: i64) -> Packet {
+    let by = |time: MediaTime| MediaTime::from_nanos(time.nanos() + seconds * 1_000_000_000);
+    packet.time = by(packet.time);
+    packet.pts = by(packet.pts);
+    packet.arrived = by(packet.arrived);
+    packet
+}
+
+#[test]
+fn a_clip_that_a_stop_cuts_short_has_every_picture_that_came() {
+    for codec in [Codec::H264, Codec::H265] {
+        let mut rig = Rig::new();
+        rig.packets(reordered(codec, 47).packets());
+        let events = rig.transcoder.finish();
+        rig.count(events);
+        assert_eq!(rig.pictures, 47, "{codec:?}");
+    }
+}
+
+#[test]
+fn a_stream_that_falls_silent_or_is_disarmed_leaves_no_picture_behind() {
+    let mut rig = Rig::new();
+    rig.packets(reordered(Codec::H264, 33).packets());
+    let events = rig.transcoder.tick(MediaTime::from_nanos(4_000_000_000));
+    rig.count(events);
+    assert!(rig.pictures < 33, "more may come");
+    for seconds in [9, 15] {
+        let events = rig
+            .transcoder
+            .tick(MediaTime::from_nanos(seconds * 1_000_000_000));
+        rig.count(events);
+    }
+    assert_eq!(rig.pictures, 33);
+    // And the same clip goes on with the next keyframe.
+    let again = reordered(Codec::H264, 27).packets();
+    rig.packets(again.into_iter().map(|packet| later(packet, 20)));
+    let events = rig.transcoder.take(Item::Step(Step::Clear));
+    rig.count(events);
+    assert_eq!(rig.pictures, 60);
+}
+
+#[test]
+fn a_gap_or_another_format_in_the_middle_of_a_clip_loses_no_picture_before_it() {
+    let first = reordered(Codec::H264, 30).packets();
+    let large = Encoded {
+        size: crate::flow::Size::new(320, 192),
+        ..reordered(Codec::H264, 20)
+    };
+    let mut gap = first.clone();
+    gap[0].discontinuity = true;
+    let mut rig = Rig::new();
+    rig.packets(first);
+    rig.packets(gap.into_iter().map(|packet| later(packet, 10)));
+    rig.packets(large.packets().into_iter().map(|packet| later(packet, 20)));
+    let events = rig.transcoder.finish();
+    rig.count(events);
+    assert_eq!(rig.pictures, 80);
+}
+
 #[test]
 fn pictures_keep_the_distances_of_the_stream_while_their_times_are_corrected() {
     let dir = tempfile::tempdir().unwrap();

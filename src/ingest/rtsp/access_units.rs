@@ -145,6 +145,11 @@ impl AccessUnits {
         self.lanes.iter().any(open)
     }
 
+    /// The source that is listened to (SSRC), once there is one.
+    pub(super) fn source(&self) -> Option<u32> {
+        self.chosen.map(|(source, _)| source)
+    }
+
     fn placed(&mut self, raw: Raw) -> AccessUnit {
         let placed = self.times.place(raw.timestamp, raw.arrived);
         AccessUnit {

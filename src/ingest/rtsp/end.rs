@@ -161,7 +161,7 @@ impl End {
                 "make a new certificate in the camera's settings (RSA with 2048 bits or more), or use rtsp:// inside the home".to_owned(),
             ),
             Self::OldTls => (
-                format!("camera {host} speaks only old TLS (before version 1.2, or without forward secrecy)"),
+                format!("camera {host} speaks only old TLS (before version 1.2, or without ECDHE key exchange)"),
                 "update its firmware, or use rtsp:// inside the home".to_owned(),
             ),
             Self::NotTls => (

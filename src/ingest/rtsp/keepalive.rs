@@ -40,9 +40,11 @@ impl KeepAlive {
 
     /// Takes in the `Session` header of the answer to SETUP.
     pub(super) fn session(&mut self, header: &str) {
-        let value = header.to_ascii_lowercase();
+        // Some put blanks or quotation marks around the number.
+        let mut value = header.to_ascii_lowercase();
+        value.retain(|c| !c.is_whitespace() && c != '"');
         let seconds = value.split("timeout=").nth(1).map(|text| {
-            let digits = text.trim().split(|c: char| !c.is_ascii_digit()).next();
+            let digits = text.split(|c: char| !c.is_ascii_digit()).next();
             digits.unwrap_or_default().parse().unwrap_or(0u64)
         });
         self.timeout = seconds
@@ -118,6 +120,8 @@ mod tests {
             ("12345678", 30.0),
             ("1;timeout=20", 10.0),
             ("1; Timeout=4 ", 2.0),
+            ("1 ; timeout = 8", 4.0),
+            ("1;timeout=\"6\"", 3.0),
             ("1;timeout=0", 30.0),
             ("1;timeout=99999999999", 30.0),
             ("1;timeout=1", 0.5),

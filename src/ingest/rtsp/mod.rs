@@ -37,6 +37,7 @@ mod digest;
 mod end;
 mod keepalive;
 mod locate;
+mod losses;
 #[cfg(test)]
 mod manners_tests;
 mod message;

@@ -20,11 +20,20 @@ pub(super) struct Arrivals {
     pub(super) lost: u64,
 }
 
+/// By which way packets come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Over the session's connection, which loses nothing.
+    Connection,
+    /// As datagrams; with the system's bound on what may arrive at once, in bytes, where that is
+    /// too low for keyframes.
+    Datagrams { capped: Option<usize> },
+}
+
 /// The ailments of one session.
 pub(super) struct Quality {
     host: String,
-    /// The system's bound on what may arrive at once, in bytes, where it is too low for keyframes.
-    capped: Option<usize>,
+    way: Way,
     /// What the description says, and what comes.
     disagree: Option<(Encoding, Encoding)>,
     /// Percent, while it is worth a word.
@@ -43,10 +52,10 @@ enum Ailment {
 
 impl Quality {
     /// Nothing is known yet of the camera at `host`.
-    pub(super) fn new(host: &str, capped: Option<usize>) -> Self {
+    pub(super) fn new(host: &str, way: Way) -> Self {
         Self {
             host: host.to_owned(),
-            capped,
+            way,
             disagree: None,
             lost: None,
             clock: false,
@@ -65,6 +74,11 @@ impl Quality {
     pub(super) fn clock(&mut self, relied: bool) -> Option<SourceState> {
         self.clock = !relied;
         self.news()
+    }
+
+    /// Whether packets come over the connection.
+    pub(super) fn connected(&self) -> bool {
+        self.way == Way::Connection
     }
 
     /// What has arrived and was lost since the session's start.
@@ -102,19 +116,32 @@ impl Quality {
     fn problem(&self, ailment: Ailment) -> Problem {
         let host = &self.host;
         match ailment {
-            Ailment::Losses => Problem {
-                message: format!(
-                    "camera {host} loses {} of 100 packets on the way, so pictures are damaged",
-                    self.lost.unwrap_or(0)
-                ),
-                hint: match self.capped {
-                    None => "set `transport = \"tcp\"` for it, or better its network".to_owned(),
-                    Some(bytes) => format!(
-                        "set `transport = \"tcp\"` for it, or better its network; this system also holds only {} kB of what arrives at once: run `sysctl -w net.core.rmem_max=2097152`",
-                        bytes / 1024
+            Ailment::Losses => {
+                let lost = self.lost.unwrap_or(0);
+                let on_the_way = format!(
+                    "camera {host} loses {lost} of 100 packets on the way, so pictures are damaged"
+                );
+                let (message, hint) = match self.way {
+                    Way::Connection => (
+                        format!(
+                            "camera {host} leaves out {lost} of 100 packets, so pictures are damaged"
+                        ),
+                        "it cannot send as much as it encodes: lower the bit rate or the frame rate of this stream, or improve the camera's network".to_owned(),
                     ),
-                },
-            },
+                    Way::Datagrams { capped: None } => (
+                        on_the_way,
+                        "set `transport = \"tcp\"` for it, or improve its network".to_owned(),
+                    ),
+                    Way::Datagrams { capped: Some(bytes) } => (
+                        on_the_way,
+                        format!(
+                            "set `transport = \"tcp\"` for it, or improve its network; this system also holds only {} kB of what arrives at once: run `sysctl -w net.core.rmem_max=2097152`",
+                            bytes / 1024
+                        ),
+                    ),
+                };
+                Problem { message, hint }
+            }
             Ailment::Codec => {
                 let (said, shown) = self.disagree.map_or(("", ""), |(a, b)| (a.name(), b.name()));
                 Problem {
@@ -172,7 +199,7 @@ mod tests {
 
     #[test]
     fn losses_are_told_once_and_come_before_the_clock() {
-        let mut quality = Quality::new("10.0.0.2", None);
+        let mut quality = Quality::new("10.0.0.2", Way::Datagrams { capped: None });
         let start = Instant::now();
         let count = |quality: &mut Quality, seconds, arrived, lost| {
             let now = start + Duration::from_secs(seconds);

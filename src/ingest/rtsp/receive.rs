@@ -1,6 +1,9 @@
 //! From RTP packets to packets on the box's time line, for one session.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::BytesMut;
 
@@ -11,6 +14,7 @@ use super::{
     access_units::{AccessUnit, AccessUnits},
     batch::Batches,
     depacketize::Depacketizer,
+    losses::Losses,
     quality::Quality,
     rtp::{Head, Sniffer},
     sdp::{Encoding, Track},
@@ -37,6 +41,7 @@ pub(super) struct Receiver {
     fresh: bool,
     last_pts: MediaTime,
     pub(super) quality: Quality,
+    losses: Losses,
     /// Arrival of the last picture that was of use, or of the session's first data.
     used: Option<MediaTime>,
     /// Whole pictures have come since.
@@ -70,6 +75,7 @@ impl Receiver {
             fresh: true,
             last_pts: MediaTime::ZERO,
             quality,
+            losses: Losses::default(),
             used: None,
             whole: false,
             unusable: false,
@@ -88,6 +94,12 @@ impl Receiver {
         arrived: MediaTime,
         sink: &mut dyn PacketSink,
     ) -> bool {
+        if self.quality.connected() {
+            let counted = self.losses.packet(&packet, self.units.source());
+            if let Some(state) = self.quality.losses(counted, Instant::now()) {
+                sink.state(state);
+            }
+        }
         let Some(head) = Head::read(&packet) else {
             return false;
         };

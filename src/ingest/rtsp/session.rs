@@ -21,7 +21,7 @@ use super::{
     message::Response,
     negotiate::{self, Transport},
     observer::Window,
-    quality::Quality,
+    quality::{Quality, Way},
     receive::Receiver,
     rtcp,
     sdp::{self, Description, Track},
@@ -193,7 +193,13 @@ impl Session {
         length: Option<Duration>,
     ) -> Result<Self, End> {
         let host = context.config.url.host_str().unwrap_or_default();
-        let quality = Quality::new(host, ports.as_ref().and_then(Ports::capped));
+        let way = match &ports {
+            Some(ports) => Way::Datagrams {
+                capped: ports.capped(),
+            },
+            None => Way::Connection,
+        };
+        let quality = Quality::new(host, way);
         let receiver = Receiver::new(context.role, track, transport.ssrc, quality);
         Ok(Self {
             uri,

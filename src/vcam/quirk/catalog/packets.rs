@@ -266,11 +266,11 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     Kind::new(
         "loses-inside",
-        "leaves out one packet of fifty, though TCP loses none",
+        "leaves out one packet of twenty, though TCP loses none",
         |films| Camera {
             finish: |packet| {
                 let number = u16::from_be_bytes([packet[2], packet[3]]);
-                if number.is_multiple_of(50) {
+                if number.is_multiple_of(20) {
                     Vec::new()
                 } else {
                     vec![packet]
@@ -279,6 +279,6 @@ pub(super) const KINDS: &[Kind] = &[
             ..films.plain()
         },
     )
-    .right(Right::PlaysAndMayTell(&["packets"]))
+    .right(Right::PlaysAndTells(&["leaves out", "of 100 packets"]))
     .share(0.5),
 ];
