@@ -11,6 +11,7 @@ mod support;
 
 mod accounts;
 mod boxes;
+mod broker;
 mod elsewhere;
 mod faults;
 mod hour;

@@ -1,4 +1,7 @@
-use std::{io::BufReader, time::Instant as Began};
+use std::{
+    io::BufReader,
+    time::{Duration, Instant as Began},
+};
 
 use axum::routing::{get, post};
 use bytes::Bytes;
