@@ -79,7 +79,6 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Notify;
 
 pub use error::OutboxError;
-pub use files::make_dir;
 pub use objects::PictureKind;
 pub use orphans::{Contents, Orphans, ReadContents};
 pub(crate) use view::open_ledger;

@@ -12,6 +12,7 @@ mod support;
 mod accounts;
 mod boxes;
 mod broker;
+mod caddy;
 mod elsewhere;
 mod faults;
 mod hour;
