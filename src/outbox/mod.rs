@@ -47,6 +47,7 @@ mod objects;
 mod orphans;
 pub mod pace;
 pub mod plan;
+mod playlists;
 mod pump;
 mod recipients;
 mod recover;
