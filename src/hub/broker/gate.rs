@@ -173,7 +173,7 @@ impl Gate {
         let mut answer = vec![0; 2];
         broker.read_exact(&mut answer).await?;
         let rest = usize::from(answer[1]);
-        if answer[0] != CONNACK || rest < 2 || rest > LONGEST_ANSWER {
+        if answer[0] != CONNACK || !(2..=LONGEST_ANSWER).contains(&rest) {
             return Ok(None);
         }
         answer.resize(2 + rest, 0);
