@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # System packages: compiler, GStreamer with plug-ins and headers, mosquitto, ffmpeg, strace, Python; Node.js and
-# Chromium for the hub's page, nginx for the tests of the page behind it.
+# Chromium for the hub's page, nginx and Caddy for the tests of the page behind them.
 
 debian_packages=(
     build-essential pkg-config ca-certificates
@@ -8,7 +8,7 @@ debian_packages=(
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp gstreamer1.0-tools
     glib-networking # TLS of the virtual cameras
-    mosquitto mosquitto-clients nginx-light faketime ffmpeg openssl strace
+    mosquitto mosquitto-clients nginx-light caddy curl faketime ffmpeg openssl strace
 )
 
 # Prints, one a line, the Debian packages that this machine lacks.
@@ -38,7 +38,7 @@ missing_tools() {
     done
 }
 
-# Debian's packages of mosquitto and nginx start a service and enable it at boot. Lares and its tests run such
+# Debian's packages of mosquitto, nginx and Caddy start a service and enable it at boot. Lares and its tests run such
 # programs as child processes, so a machine that had none is left with none: the unit is masked in
 # /run (which a reboot clears, should we be interrupted) while the package is configured, then
 # disabled. A service that was installed before is never touched.
@@ -72,6 +72,7 @@ install_debian_packages() {
         fail "that needs root rights and sudo is not installed: run as root: apt-get install ${missing[*]}"
     case " ${missing[*]} " in *" mosquitto "*) new_services+=(mosquitto) ;; esac
     case " ${missing[*]} " in *" nginx-light "*) new_services+=(nginx) ;; esac
+    case " ${missing[*]} " in *" caddy "*) new_services+=(caddy) ;; esac
     apt_get update || fail "apt-get update failed: check the network and /etc/apt, then run this again"
     for service in "${new_services[@]}"; do hold_service "$service"; done
     apt_get install -y --no-install-recommends "${missing[@]}" || status=$?

@@ -5,13 +5,13 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, Permissions},
-    io::{self, Write},
-    os::unix::fs::PermissionsExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
+
+use crate::base::durable;
 
 /// Copies that are kept.
 const KEPT: usize = 5;
@@ -26,21 +26,11 @@ pub(super) fn replace(file: &Path, old: &str, new: &str) -> io::Result<()> {
         .unwrap_or(Path::new("."));
     let stamp = Timestamp::now().strftime(STAMP).to_string();
     let copy = folder.join(name_of_copy(file, &stamp));
-    write(folder, &copy, old, Permissions::from_mode(0o600))?;
-    write(folder, file, new, fs::metadata(file)?.permissions())?;
-    File::open(folder)?.sync_all()?;
+    durable::write(&copy, old.as_bytes())?;
+    durable::replace(file, new.as_bytes())?;
     for copy in copies(folder, file)?.iter().rev().skip(KEPT) {
         fs::remove_file(copy)?;
     }
-    Ok(())
-}
-
-fn write(folder: &Path, to: &Path, text: &str, permissions: Permissions) -> io::Result<()> {
-    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
-    fresh.write_all(text.as_bytes())?;
-    fresh.as_file().set_permissions(permissions)?;
-    fresh.as_file().sync_all()?;
-    fresh.persist(to)?;
     Ok(())
 }
 
@@ -68,6 +58,8 @@ fn copies(folder: &Path, file: &Path) -> io::Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {

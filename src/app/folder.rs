@@ -1,14 +1,10 @@
 //! The data folder, and the site's id in it.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use anyhow::Context;
 
-use crate::{config::Config, flow::SiteId, outbox::make_dir};
+use crate::{base::durable, config::Config, flow::SiteId};
 
 /// Makes the data folder, and tries whether it can be written to.
 pub(super) fn prepare(dir: &Path) -> anyhow::Result<()> {
@@ -19,7 +15,7 @@ pub(super) fn prepare(dir: &Path) -> anyhow::Result<()> {
         )
     };
     // Flushed: in a folder whose own name is lost with the power, nothing is safe.
-    make_dir(dir).with_context(advice)?;
+    durable::make_dir(dir).with_context(advice)?;
     tempfile::tempfile_in(dir).with_context(advice)?;
     Ok(())
 }
@@ -49,13 +45,9 @@ pub(crate) fn site_id(config: &Config) -> anyhow::Result<SiteId> {
             let site: SiteId = format!("home-{}", &random[20..])
                 .parse()
                 .expect("a valid id");
-            let mut file = tempfile::NamedTempFile::new_in(&config.data_dir)?;
-            writeln!(file, "{site}")?;
-            file.as_file().sync_all()?;
-            file.persist(&path)
+            // Topics and keys hang on it: it must outlive a power cut.
+            durable::write(&path, format!("{site}\n").as_bytes())
                 .with_context(|| format!("cannot keep the site id in {}", path.display()))?;
-            // Topics and keys hang on it: its name must outlive a power cut too.
-            fs::File::open(&config.data_dir)?.sync_all()?;
             Ok(site)
         }
     }

@@ -5,7 +5,7 @@
 //! 0700, whatever the umask of the process. What was there before stays as it is when writing fails.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, BufWriter, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -37,6 +37,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_pieces(path, [bytes], Flush::Yes)
 }
 
+/// The same in the place of a file of the household's own, which keeps the permissions that it has.
+///
+/// # Errors
+/// When there is no such file, or the system refuses.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let permissions = fs::metadata(path)?.permissions();
+    put(path, [bytes], Flush::Yes, Some(permissions))
+}
+
 /// Puts `pieces`, one after the other, at `path`, with mode 0600.
 ///
 /// # Errors
@@ -46,6 +55,15 @@ pub fn write_pieces<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     flush: Flush,
 ) -> io::Result<()> {
+    put(path, pieces, flush, None)
+}
+
+fn put<'a>(
+    path: &Path,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    flush: Flush,
+    permissions: Option<Permissions>,
+) -> io::Result<()> {
     let unfinished = unfinished(path);
     let put = || -> io::Result<()> {
         let mut file = BufWriter::with_capacity(BUFFER, create(&unfinished)?);
@@ -53,6 +71,9 @@ pub fn write_pieces<'a>(
             file.write_all(piece)?;
         }
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        if let Some(permissions) = permissions {
+            file.set_permissions(permissions)?;
+        }
         if flush == Flush::Yes {
             file.sync_all()?;
         }
@@ -164,6 +185,19 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"lares familiares");
         assert_eq!((mode(&path), mode(&dir.path().join("a"))), (0o600, 0o700));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_is_as_open_as_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lares.toml");
+        assert!(replace(&path, b"new").is_err(), "there is none");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        fs::write(&path, b"old").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(mode(&path), 0o640);
     }
 
     #[test]

@@ -139,7 +139,8 @@ fn summary(
     alerted: u32,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let left: u64 = ["mqtt", "upload"]
+    // Broker and store are those of the hub in this program.
+    let sent: u64 = ["mqtt", "upload"]
         .into_iter()
         .map(|sink| {
             metrics
@@ -153,10 +154,11 @@ fn summary(
         part: "sub",
     };
     let received = metrics.received_bytes.get_or_create(&label).get();
-    let share = 100.0 * left as f64 / received.max(1) as f64;
+    let share = 100.0 * sent as f64 / received.max(1) as f64;
     writeln!(
         out,
-        "demo: {alerted} incidents alerted, {} segments uploaded, {left} of {received} bytes left the house ({share:.1} %)",
+        "demo: {alerted} incidents alerted, {} segments uploaded, {sent} of {received} bytes went to the hub \
+         ({share:.1} %), none left this machine",
         count_segments(store)?
     )?;
     Ok(())

@@ -14,7 +14,7 @@ use super::{ConfigArg, stop};
 use crate::{
     base::tasks::Tasks,
     config::HubConfig,
-    hub::{AccountBook, HOUSE_USER, Hub, Keys, store_access},
+    hub::{Access, AccountBook, HOUSE_USER, Hub, Keys, access},
 };
 
 const EXAMPLES: &str = "\
@@ -122,15 +122,17 @@ fn serve(config: &HubConfig) -> anyhow::Result<()> {
 fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
     let keys = Keys::load(&config.dir.join("keys"), config.sites.iter().cloned())?;
     let (broker, store) = (config.broker.is_none(), config.store.is_none());
-    let (scheme, own) = if store {
-        store_access(config)?
-    } else {
-        ("https", None)
-    };
-    let trusted = if own.is_some() {
-        "\nca_file = \"hub.pem\""
-    } else {
-        ""
+    let of = |own: bool, address| own.then(|| access(config, address)).transpose();
+    let to_broker = of(broker, config.broker_listen)?;
+    let to_store = of(store, config.store_listen)?;
+    // Both have the same certificate.
+    let certificate = [&to_broker, &to_store]
+        .into_iter()
+        .flatten()
+        .find_map(|access| access.trust.as_deref());
+    let trusted = |access: &Access| match access.trust {
+        Some(_) => "\nca_file = \"hub.pem\"",
+        None => "",
     };
     for site in keys.sites() {
         let secret = keys
@@ -143,27 +145,31 @@ fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
              # hub.key: {secret}\n\
              site = \"{site}\""
         )?;
-        if broker {
+        if let Some(access) = &to_broker {
             let port = config.broker_listen.port();
+            let scheme = if access.tls { "mqtts" } else { "mqtt" };
             writeln!(
                 out,
-                "[mqtt]\nurl = \"mqtt://HUB:{port}\"\nuser = \"{site}\"\npassword_file = \"hub.key\""
+                "[mqtt]\nurl = \"{scheme}://HUB:{port}\"\nuser = \"{site}\"\npassword_file = \"hub.key\"{}",
+                trusted(access)
             )?;
         }
-        if store {
+        if let Some(access) = &to_store {
             let port = config.store_listen.port();
+            let scheme = if access.tls { "https" } else { "http" };
             writeln!(
                 out,
                 "[upload]\nurl = \"s3://lares\"\nendpoint = \"{scheme}://HUB:{port}\"\naccess_key = \"{site}\"\n\
-                 secret_key_file = \"hub.key\"{trusted}"
+                 secret_key_file = \"hub.key\"{}",
+                trusted(access)
             )?;
         }
         writeln!(out)?;
     }
-    if let Some(certificate) = own {
+    if let Some(certificate) = certificate {
         writeln!(
             out,
-            "# The certificate of the store: write it into a file hub.pem beside the configuration of each box.\n{certificate}"
+            "# The certificate of the hub: write it into a file hub.pem beside the configuration of each box.\n{certificate}"
         )?;
     }
     for (own, what, section) in [(broker, "broker", "mqtt"), (store, "store", "upload")] {
@@ -177,8 +183,13 @@ fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
     if broker {
         writeln!(
             out,
-            "# Home Assistant, or another program of the household: the broker at HUB:{}, user {HOUSE_USER}, password\n# {}",
+            "# Home Assistant, or another program of the household: the broker at HUB:{}{}, user {HOUSE_USER}, password\n# {}",
             config.broker_listen.port(),
+            if to_broker.is_some_and(|access| access.tls) {
+                " with TLS"
+            } else {
+                ""
+            },
             keys.house().expose()
         )?;
     }

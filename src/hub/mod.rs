@@ -12,7 +12,7 @@
 //! | `doors` | where it listens |
 //! | `ports` | who may connect, and how |
 //! | `near` | the box in this program, where its broker is another |
-//! | `broker` | mosquitto as a child |
+//! | `broker` | mosquitto as a child, and the gate before it |
 //! | `store` | S3 over a folder |
 //! | `shelf` | objects as the page reads them, there or in another store |
 //! | `database` | how its databases are opened and written |
@@ -21,7 +21,6 @@
 //! | `listen` | the ear at the broker |
 //! | `sweep` | what is deleted, and when |
 //! | `accounts` | who may look and who may change |
-//! | `doors`, `ports` | where it listens; who may connect, and how |
 //! | `pages` | HTTP |
 
 mod accounts;
@@ -58,7 +57,7 @@ pub use doors::probe;
 pub use error::HubError;
 pub use keys::{HOUSE_USER, Keys};
 pub use near::Near;
-pub use ports::store_access;
+pub use ports::{Access, access};
 
 use self::{
     broker::Broker,

@@ -218,8 +218,8 @@ impl Opening {
                         }
                     };
                     let shelf = opening.shelf()?;
-                    let server = ports::page(&opening.config, &opening.tasks)?;
                     let listener = doors::PAGE.open(wanted).await?;
+                    let server = ports::page(&opening.config, &opening.tasks)?;
                     let small = Small::start(&opening.tasks)
                         .map_err(|error| HubError::file(&opening.config.dir, error))?;
                     Ok((accounts, shelf, small, server, listener))
@@ -263,9 +263,11 @@ impl Opening {
             return None;
         }
         let listen = doors::BROKER.settle(self.config.broker_listen).await;
+        let mut config = self.config.clone();
+        config.broker_listen = listen;
         let broker = Broker {
             dir: self.config.dir.join("broker"),
-            listen,
+            config,
             keys: Arc::clone(&self.keys),
             parts: self.parts.clone(),
             up,

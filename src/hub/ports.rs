@@ -67,17 +67,35 @@ fn server(
     config: &HubConfig,
     tasks: &Tasks,
 ) -> Result<Server, HubError> {
+    Ok(Server {
+        name,
+        limits,
+        proxies: Proxies::new(&config.trusted_proxies),
+        tls: watched(name, config, address, tasks)?,
+    })
+}
+
+/// The certificate of the broker's port, where it has one.
+///
+/// # Errors
+/// When it cannot be used or made.
+pub(super) fn broker_tls(config: &HubConfig, tasks: &Tasks) -> Result<Option<Tls>, HubError> {
+    watched("broker", config, config.broker_listen, tasks)
+}
+
+/// A certificate that is read again when it is renewed.
+fn watched(
+    name: &'static str,
+    config: &HubConfig,
+    address: SocketAddr,
+    tasks: &Tasks,
+) -> Result<Option<Tls>, HubError> {
     let tls = tls(config, address)?;
     if let Some(tls) = &tls {
         tls.watch(tasks);
         tracing::info!(port = name, fingerprint = tls.fingerprint(), "TLS");
     }
-    Ok(Server {
-        name,
-        limits,
-        proxies: Proxies::new(&config.trusted_proxies),
-        tls,
-    })
+    Ok(tls)
 }
 
 /// Whether a port at `address` has TLS.
@@ -132,6 +150,7 @@ fn files(config: &HubConfig) -> Files {
 pub(super) fn certificate(config: &HubConfig) -> Result<String, HubError> {
     let mut ports = vec![config.listen];
     ports.extend(config.store.is_none().then_some(config.store_listen));
+    ports.extend(config.broker.is_none().then_some(config.broker_listen));
     let open: Vec<_> = ports
         .into_iter()
         .filter(|port| !port.ip().is_loopback())
@@ -152,19 +171,33 @@ pub(super) fn certificate(config: &HubConfig) -> Result<String, HubError> {
     ))
 }
 
-/// How boxes elsewhere reach the store: the scheme of its address, and the certificate that they have to trust, in PEM, where no
-/// authority has signed it.
+/// How boxes elsewhere reach one of the hub's ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Whether it has TLS.
+    pub tls: bool,
+    /// The certificate that they have to trust, in PEM, where no authority has signed it.
+    pub trust: Option<String>,
+}
+
+/// How boxes elsewhere reach what listens at `address`: store or broker.
 ///
 /// # Errors
 /// When the certificate cannot be used or made.
-pub fn store_access(config: &HubConfig) -> Result<(&'static str, Option<String>), HubError> {
-    let Some(tls) = tls(config, config.store_listen)? else {
-        return Ok(("http", None));
+pub fn access(config: &HubConfig, address: SocketAddr) -> Result<Access, HubError> {
+    let Some(tls) = tls(config, address)? else {
+        return Ok(Access {
+            tls: false,
+            trust: None,
+        });
     };
     let own = config.certificate.is_none();
     let path = &tls.files().certificate;
     let read = || std::fs::read_to_string(path).map_err(|error| HubError::file(path, error));
-    Ok(("https", own.then(read).transpose()?))
+    Ok(Access {
+        tls: true,
+        trust: own.then(read).transpose()?,
+    })
 }
 
 /// Makes a certificate for all names and addresses by which this machine is known.
@@ -258,10 +291,15 @@ mod tests {
         let files = files(&config);
         let mode = std::fs::metadata(&files.key).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0);
-        assert_eq!(store_access(&config).unwrap(), ("http", None));
+        let plain = access(&config, config.store_listen).unwrap();
+        assert!(!plain.tls && plain.trust.is_none());
         config.store_listen = "192.0.2.7:9000".parse().unwrap();
-        let (scheme, own) = store_access(&config).unwrap();
-        assert!(scheme == "https" && own.unwrap().contains("BEGIN CERTIFICATE"));
+        let secure = access(&config, config.store_listen).unwrap();
+        assert!(secure.tls && secure.trust.unwrap().contains("BEGIN CERTIFICATE"));
+        // The broker alone off loopback is told of as well.
+        let (_dir, mut broker) = super::tests::config("127.0.0.1:8080");
+        broker.broker_listen = "192.0.2.7:1883".parse().unwrap();
+        assert!(certificate(&broker).unwrap().contains("first start"));
         // One that cannot be used keeps the port shut, and says which it is.
         config.certificate = Some((files.key.clone(), files.key));
         let error = tls(&config, config.listen).err().unwrap().to_string();

@@ -4,9 +4,11 @@
 //! choose alike. It may be deleted at any time; one that cannot be read is written anew; where it cannot be written
 //! nothing is kept.
 
-use std::{env, fs, io::Write, path::Path, path::PathBuf, time::Duration};
+use std::{env, fs, path::Path, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use crate::base::durable::{self, Flush};
 
 const VERSION: u32 = 1;
 /// Comparisons kept; the oldest goes.
@@ -84,16 +86,15 @@ fn read(path: &Path) -> Vec<(Key, Times)> {
 /// Whole or not at all: other processes may read at any time.
 fn write(path: &Path, compared: Vec<(Key, Times)>) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    durable::make_dir(folder)?;
     let document = Document {
         v: VERSION,
         compared,
     };
-    serde_json::to_writer_pretty(&mut file, &document)?;
-    file.write_all(b"\n")?;
-    file.persist(path)?;
-    Ok(())
+    let mut text = serde_json::to_vec_pretty(&document)?;
+    text.push(b'\n');
+    // It can be measured again.
+    durable::write_pieces(path, [&text[..]], Flush::No)
 }
 
 #[cfg(test)]

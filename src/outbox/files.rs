@@ -9,7 +9,7 @@ use crate::base::durable::{self, Flush};
 ///
 /// # Errors
 /// When the system refuses.
-pub fn make_dir(dir: &Path) -> Result<(), OutboxError> {
+pub(super) fn make_dir(dir: &Path) -> Result<(), OutboxError> {
     durable::make_dir(dir).map_err(|error| OutboxError::file(dir, "created", error))
 }
 

@@ -47,6 +47,7 @@ pub(crate) mod ledger;
 mod objects;
 mod orphans;
 pub mod plan;
+mod playlists;
 mod pump;
 mod recipients;
 mod recover;
@@ -79,7 +80,6 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Notify;
 
 pub use error::OutboxError;
-pub use files::make_dir;
 pub use objects::PictureKind;
 pub use orphans::{Contents, Orphans, ReadContents};
 pub(crate) use view::open_ledger;

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Fail, Outbox, OutboxError, Tx, clips, evict::Kept, files, incidents, plan::Lane, witness,
+    Fail, Outbox, OutboxError, Tx, evict::Kept, files, incidents, plan::Lane, playlists, witness,
 };
 use crate::{
     base::durable::Flush,
@@ -174,7 +174,7 @@ impl Outbox {
                 let sum = Some(file.sha256);
                 witness::object(kind_of(item), file.incident, version, &key, sum)
             });
-            Ok(clips::playlist_state(tx.db, file.incident, file.rendition)?.ended)
+            Ok(playlists::playlist_state(tx.db, file.incident, file.rendition)?.ended)
         })?;
         self.stored_more(&mut state, Kept::Clip, file.bytes);
         drop(state);

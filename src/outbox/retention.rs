@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Outbox, OutboxError, State,
@@ -62,6 +62,19 @@ enum Aged {
 const NOT_YET: i64 = i64::MAX / 2;
 /// Of rows of files.
 const IS_PICTURE: &str = "(kind IN ('thumb', 'crop'))";
+
+/// A file of an incident, as its row says.
+struct OnDisk {
+    object: i64,
+    key: String,
+    bytes: u64,
+    version: i64,
+}
+
+fn incidents_of(gone: &[(IncidentId, Kept)]) -> usize {
+    let incidents: BTreeSet<_> = gone.iter().map(|(incident, _)| *incident).collect();
+    incidents.len()
+}
 
 fn kept(picture: bool) -> Kept {
     if picture { Kept::Picture } else { Kept::Clip }
@@ -133,9 +146,9 @@ impl Outbox {
             // A picture that replaced another was counted beside it.
             state.stored =
                 Bytes::count(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))?;
-            touched += self.age_files(&mut state)?;
-            touched += self.shrink(&mut state)?;
         }
+        touched += self.age_files()?;
+        touched += self.shrink()?;
         self.trim_alerts()?;
         let stored = self.state.lock().stored.all();
         self.metrics.stored_bytes.set(stored as i64);
@@ -229,9 +242,9 @@ impl Outbox {
     }
 
     /// Deletes files that are too old for their kind; their incidents stay.
-    fn age_files(&self, state: &mut State) -> Result<usize, OutboxError> {
+    fn age_files(&self) -> Result<usize, OutboxError> {
         let (now, settings) = (self.clock.wall(), &self.settings);
-        let mut stored = self.evictable(state)?;
+        let mut stored = self.evictable(&self.state.lock())?;
         stored.sort_by_key(|stored| (stored.start, stored.incident));
         let mut gone = Vec::new();
         for (kind, which, retention) in [
@@ -245,23 +258,24 @@ impl Outbox {
             gone.extend(going.map(|stored| (stored.incident, stored.kept)));
         }
         self.evict(
-            state,
-            gone,
+            &gone,
             DeletedFor::Retention,
             "it was deleted before it could leave: it was too old for its kind",
         )
     }
 
     /// Deletes files until the quotas are met; alerts stay.
-    fn shrink(&self, state: &mut State) -> Result<usize, OutboxError> {
-        let excess = self.excess(state.stored);
-        if excess == Excess::default() {
-            return Ok(0);
-        }
-        let stored = self.evictable(state)?;
+    fn shrink(&self) -> Result<usize, OutboxError> {
+        let (excess, stored) = {
+            let state = self.state.lock();
+            let excess = self.excess(state.stored);
+            if excess == Excess::default() {
+                return Ok(0);
+            }
+            (excess, self.evictable(&state)?)
+        };
         let gone = self.evict(
-            state,
-            evict(stored, excess),
+            &evict(stored, excess),
             DeletedFor::Quota,
             "it was deleted before it could leave: the disk quota was reached",
         )?;
@@ -302,50 +316,87 @@ impl Outbox {
         read(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))
     }
 
-    /// Deletes files; what was still to leave is parked with `reason`. Returns of how many incidents.
+    /// Deletes files; what was still to leave is parked with `reason`. Returns of how many incidents. Nobody waits for the disk
+    /// meanwhile: alerts are written between two incidents, and while files are being deleted.
     pub(super) fn evict(
         &self,
-        state: &mut State,
-        gone: Vec<(IncidentId, Kept)>,
+        gone: &[(IncidentId, Kept)],
         why: DeletedFor,
         reason: &str,
     ) -> Result<usize, OutboxError> {
-        for (incident, kind) in &gone {
-            self.evict_files(state, (*incident, *kind), why, reason)?;
+        for of in gone {
+            let files = self.files_of(&self.state.lock(), *of)?;
+            self.delete(&files)?;
+            self.note_deleted(&mut self.state.lock(), *of, &files, why, reason)?;
         }
-        let incidents: BTreeSet<_> = gone.iter().map(|(incident, _)| *incident).collect();
-        Ok(incidents.len())
+        Ok(incidents_of(gone))
     }
 
-    fn evict_files(
+    /// The same for a row that finds no room on the disk, whose writer goes on from the state that it has read.
+    pub(super) fn evict_for(
         &self,
         state: &mut State,
-        (incident, kind): (IncidentId, Kept),
+        gone: &[(IncidentId, Kept)],
         why: DeletedFor,
         reason: &str,
-    ) -> Result<(), OutboxError> {
-        type Row = (i64, String, i64, bool);
-        let read = |db: &Connection| -> rusqlite::Result<Vec<Row>> {
+    ) -> Result<usize, OutboxError> {
+        for of in gone {
+            let files = self.files_of(state, *of)?;
+            self.delete(&files)?;
+            self.note_deleted(state, *of, &files, why, reason)?;
+        }
+        Ok(incidents_of(gone))
+    }
+
+    fn files_of(
+        &self,
+        state: &State,
+        (incident, kind): (IncidentId, Kept),
+    ) -> Result<Vec<OnDisk>, OutboxError> {
+        let read = |db: &Connection| -> rusqlite::Result<Vec<OnDisk>> {
             let mut select = db.prepare_cached(&format!(
-                "SELECT id, key, bytes, waiting FROM objects
+                "SELECT id, key, bytes, version FROM objects
                  WHERE incident = ?1 AND gone = 0 AND sha256 IS NOT NULL AND {IS_PICTURE} = ?2"
             ))?;
             let rows = select.query_map(
                 params![incident.to_string(), kind == Kept::Picture],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+                |row| {
+                    Ok(OnDisk {
+                        object: row.get(0)?,
+                        key: row.get(1)?,
+                        bytes: row.get::<_, i64>(2)? as u64,
+                        version: row.get(3)?,
+                    })
+                },
             )?;
             rows.collect()
         };
-        let files = read(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))?;
-        let mut freed = 0;
-        for (_, key, bytes, _) in &files {
-            match std::fs::remove_file(self.path(key)) {
+        read(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))
+    }
+
+    fn delete(&self, files: &[OnDisk]) -> Result<(), OutboxError> {
+        for file in files {
+            let path = self.path(&file.key);
+            match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(OutboxError::file(&self.path(key), "deleted", error));
+                    return Err(OutboxError::file(&path, "deleted", error));
                 }
-                _ => freed += *bytes as u64,
+                _ => {}
             }
         }
+        Ok(())
+    }
+
+    /// Notes in the rows that `files` of an incident are gone.
+    fn note_deleted(
+        &self,
+        state: &mut State,
+        (incident, kind): (IncidentId, Kept),
+        files: &[OnDisk],
+        why: DeletedFor,
+        reason: &str,
+    ) -> Result<(), OutboxError> {
+        let freed: u64 = files.iter().map(|file| file.bytes).sum();
         let stored = match kind {
             Kept::Clip => &mut state.stored.clips,
             Kept::Picture => &mut state.stored.pictures,
@@ -355,12 +406,18 @@ impl Outbox {
         self.write_once(state, |tx| {
             let camera = incidents::known(tx.db, incident)?.facts.camera;
             tx.deleted(incident, &camera, files.len() as u64, freed, why)?;
-            for (object, _, _, waiting) in &files {
-                tx.db
-                    .prepare_cached("UPDATE objects SET gone = 1 WHERE id = ?1")?
-                    .execute(params![object])?;
-                if *waiting {
-                    tx.park(*object, reason)?;
+            for file in files {
+                // One that was written anew meanwhile stays, unless that was the one that was deleted.
+                let anew = self.path(&file.key).exists();
+                let waiting: Option<bool> = tx
+                    .db
+                    .prepare_cached(
+                        "UPDATE objects SET gone = 1 WHERE id = ?1 AND (version = ?2 OR NOT ?3) RETURNING waiting",
+                    )?
+                    .query_row(params![file.object, file.version, anew], |row| row.get(0))
+                    .optional()?;
+                if waiting == Some(true) {
+                    tx.park(file.object, reason)?;
                 }
             }
             Ok(())

@@ -11,7 +11,7 @@ use rusqlite::ErrorCode;
 use super::{
     Fail, Outbox, OutboxError, State,
     accounts::DeletedFor,
-    evict::{Excess, evict},
+    evict::{Excess, Stored, evict},
 };
 use crate::base::reserve::{self, BIT, free_bytes};
 
@@ -49,7 +49,7 @@ impl Outbox {
                 Err(fail) if self.is_full(fail) => {}
                 _ => break,
             }
-            if self.free_up(state, from, 0) {
+            if self.free_up(Some(state), from, 0) {
                 done = write(state);
             }
         }
@@ -67,7 +67,7 @@ impl Outbox {
             if !matches!(done, Err(OutboxError::Full { .. })) {
                 break;
             }
-            if self.free_up(&mut self.state.lock(), from, bytes) {
+            if self.free_up(None, from, bytes) {
                 done = write();
             }
         }
@@ -76,9 +76,8 @@ impl Outbox {
 
     /// A file of a clip did not find room for its `bytes`: makes it, for the next try.
     pub fn room_for(&self, bytes: u64) {
-        let mut state = self.state.lock();
         for from in FOR_FILES {
-            if self.free_up(&mut state, from, bytes) {
+            if self.free_up(None, from, bytes) {
                 return;
             }
         }
@@ -99,8 +98,9 @@ impl Outbox {
         }
     }
 
-    /// Frees `bytes` and some more; false when there was nothing to free, or no need.
-    fn free_up(&self, state: &mut State, from: Spare, bytes: u64) -> bool {
+    /// Frees `bytes` and some more; false when there was nothing to free, or no need. `state`: that of who writes a row, and
+    /// holds it; the few files that go for that are the only ones that are deleted while others wait.
+    fn free_up(&self, state: Option<&mut State>, from: Spare, bytes: u64) -> bool {
         if from == Spare::Reserve {
             let given = reserve::give(&self.dir);
             if given {
@@ -116,15 +116,23 @@ impl Outbox {
             all: bytes + AHEAD,
             ..Excess::default()
         };
-        let freed = self.evictable(state).and_then(|mut stored| {
+        let (why, reason) = (
+            DeletedFor::Quota,
+            "it was deleted before it could leave: the disk was full",
+        );
+        let going = |mut stored: Vec<Stored>| {
             stored.retain(|stored| stored.delivered == delivered);
-            self.evict(
-                state,
-                evict(stored, excess),
-                DeletedFor::Quota,
-                "it was deleted before it could leave: the disk was full",
-            )
-        });
+            evict(stored, excess)
+        };
+        let freed = match state {
+            Some(state) => self
+                .evictable(state)
+                .and_then(|stored| self.evict_for(state, &going(stored), why, reason)),
+            None => {
+                let stored = self.evictable(&self.state.lock());
+                stored.and_then(|stored| self.evict(&going(stored), why, reason))
+            }
+        };
         match freed {
             Ok(0) => false,
             Ok(incidents) => {

@@ -11,10 +11,11 @@ use sha2::{Digest, Sha256};
 use super::{
     Fail, Outbox, OutboxError, State, Tx, alerts,
     budget::Use,
-    clips::{self, TOLD_FIRST, TOLD_NOTHING},
+    clips::{TOLD_FIRST, TOLD_NOTHING},
     incidents,
     ledger::{self, Departure},
     plan::{Class, Head, Lane, LaneKey},
+    playlists,
     sinks::{Body, Charge, Outcome, Parcel, Payload, Ticket},
 };
 use crate::{
@@ -97,10 +98,10 @@ impl Tx<'_> {
         let incident = key.incident;
         let body = match (key.lane, sha256) {
             (Lane::Playlist(rendition), _) => {
-                let uses = clips::uses(self.db, incident, rendition)?;
-                let mut state = clips::playlist_state(self.db, incident, rendition)?;
+                let uses = playlists::uses(self.db, incident, rendition)?;
+                let mut state = playlists::playlist_state(self.db, incident, rendition)?;
                 state.ended &= !uses.iter().any(|u| u.waiting);
-                Body::Bytes(clips::render(&name, &uses, |u| u.delivered, &state).into())
+                Body::Bytes(playlists::render(&name, &uses, |u| u.delivered, &state).into())
             }
             (Lane::Facts, _) => {
                 let row = incidents::known(self.db, incident)?;

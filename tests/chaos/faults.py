@@ -82,24 +82,16 @@ class GarbledIndex(Fault):
 
 
 class KilledBroker(Fault):
-    """The broker dies, and for some of the time another program has its port."""
+    """The broker dies. Its port stays with the hub."""
 
     name = "broker"
 
     def begin(self) -> str:
-        self.port = None
         for pid in family(self.town.boxes["home"].program.process.pid):
             with suppress(OSError):
                 if (PROC / str(pid) / "comm").read_text().strip() == "mosquitto":
                     os.kill(pid, signal.SIGKILL)
-        if self.dice.random() < 0.5:
-            return "killed"
-        self.port = take(self.town.ports["broker"])
-        return "killed, and its port taken" if self.port else "killed"
-
-    def end(self) -> None:
-        if self.port:
-            self.port.close()
+        return "killed"
 
 
 class TakenPorts(Fault):

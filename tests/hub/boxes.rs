@@ -173,6 +173,9 @@ fn three_boxes_one_hub_and_nobody_sees_anothers() {
         (1..=3).contains(&refused),
         "one line a minute, not {refused}"
     );
+    for line in ["failed to prepare", "op returns error"] {
+        assert!(!running.log().contains(line), "a line for each refusal");
+    }
     for flood in &mut floods {
         flood.assert_running();
         flood.kill();

@@ -10,6 +10,8 @@ mod support;
 
 mod accounts;
 mod boxes;
+mod broker;
+mod caddy;
 mod elsewhere;
 mod faults;
 mod hour;

@@ -30,7 +30,7 @@ struct Nginx {
 }
 
 /// The first snippet for `program` in docs/hub.md.
-fn snippet(program: &str) -> String {
+pub(crate) fn snippet(program: &str) -> String {
     let text = fs::read_to_string(root().join("docs/hub.md")).unwrap();
     let begin = format!("```{program}\n");
     let from = text.find(&begin).expect("docs/hub.md has a snippet") + begin.len();

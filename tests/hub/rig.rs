@@ -36,6 +36,11 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new() -> Self {
+        Self::with_broker_at("127.0.0.1", "")
+    }
+
+    /// A hub whose broker listens at `address`, with `more` in its `[hub]`.
+    pub(crate) fn with_broker_at(address: &str, more: &str) -> Self {
         let hub = Self {
             dir: tempfile::TempDir::with_prefix("lares-hub-").unwrap(),
             page: free_port(),
@@ -46,7 +51,7 @@ impl Hub {
         let sites: Vec<_> = SITES.iter().map(|site| format!("\"{site}\"")).collect();
         let text = format!(
             "version = 1\ndata_dir = \"data\"\n[hub]\nenabled = true\nlisten = \"127.0.0.1:{}\"\n\
-             broker_listen = \"127.0.0.1:{}\"\nstore_listen = \"127.0.0.1:{}\"\nsites = [{}]\n",
+             broker_listen = \"{address}:{}\"\nstore_listen = \"127.0.0.1:{}\"\nsites = [{}]\n{more}\n",
             hub.page,
             hub.broker,
             hub.store,
@@ -182,6 +187,10 @@ pub(crate) fn run_box(hub: &Hub, site: &str, dir: &Path, url: &str) -> Process {
     let (secret, own) = hub.keys(site);
     fs::write(dir.join("hub.key"), secret).unwrap();
     fs::write(dir.join("camera.key"), PASSWORD).unwrap();
+    if own.contains("hub.pem") {
+        let certificate = hub.files().join("tls/certificate.pem");
+        fs::copy(certificate, dir.join("hub.pem")).unwrap();
+    }
     // The keys of the root come first.
     let (root_keys, sections) = own.split_once("[mqtt]").unwrap();
     let text = format!(

@@ -64,7 +64,7 @@ export function failureText(error: unknown): string {
 export function complain(error: unknown): void {
   if (error instanceof Failure && error.code === "login") {
     session.value = session.value ? { ...session.value, state: "login" } : null;
-    events?.close();
+    hearNothing();
     return;
   }
   if (error instanceof Failure && error.code === "offline") {
@@ -92,6 +92,8 @@ function tookPage(page: IncidentPage): void {
 }
 
 let asks = 0;
+/** How long after the first list what is less urgent is asked for, in milliseconds: over a slow link the first pictures have it for themselves. */
+const SETTLES = 700;
 
 /** Asks for the first page of what is chosen. */
 export async function refresh(): Promise<void> {
@@ -104,8 +106,11 @@ export async function refresh(): Promise<void> {
     tookPage(page);
     loaded.value = true;
   }
-  const all = await hub.days(where);
-  if (mine === asks) days.value = all;
+  // Pictures come first.
+  setTimeout(() => {
+    if (mine !== asks) return;
+    hub.days(where).then((all) => mine === asks && (days.value = all), complain);
+  }, days.value.days.length > 0 ? 0 : SETTLES);
 }
 
 /** Chooses what is shown. */
@@ -175,13 +180,25 @@ let events: EventSource | null = null;
 /** How long after the first view what may have happened in between is asked for. */
 const LOOK_AGAIN = 2000;
 
+function hearNothing(): void {
+  clearTimeout(hears);
+  events?.close();
+}
+
+let hears: ReturnType<typeof setTimeout> | undefined;
+
+/** Asks for everything, then for news. What happens before the stream of news stands is asked for a little later. */
 function listen(): void {
+  hearNothing();
+  hears = setTimeout(hear, SETTLES);
+  everything().catch(complain);
+}
+
+function hear(): void {
   events?.close();
   events = new EventSource(at("/api/events"));
   const mine = events;
-  // The first view does not wait for the stream of news: what happens before it stands is asked for a little later.
   let first = true;
-  everything().catch(complain);
   events.onopen = () => {
     connected.value = true;
     setTimeout(() => void (mine === events && everything().catch(complain)), first ? LOOK_AGAIN : 0);
@@ -201,7 +218,7 @@ export function enter(given: Session): void {
   session.value = given;
   useToken(given.csrf);
   if (given.state === "open") listen();
-  else events?.close();
+  else hearNothing();
 }
 
 /** Starts, or starts over. */

@@ -39,11 +39,11 @@ struct Entry {
 }
 
 /// A connection's place in the crowd; given up when it is dropped.
-pub(super) struct Place {
+pub(crate) struct Place {
     crowd: Crowd,
     id: u64,
     /// Cancelled when the connection has to go.
-    pub(super) shut: CancellationToken,
+    pub(crate) shut: CancellationToken,
     /// Whose connection had to go for this one.
     pub(super) instead_of: Option<IpAddr>,
 }
@@ -126,11 +126,11 @@ fn oldest_of_the_greediest(strangers: &BTreeMap<u64, Entry>, newest: u64) -> Opt
 
 impl Place {
     /// What handlers get of it.
-    pub(super) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         Standing(Some((self.crowd.clone(), self.id)))
     }
 
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.crowd.0.places.lock().known.contains_key(&self.id)
     }
 }

@@ -1,4 +1,5 @@
-//! The one HTTP server of the program: agent, page and store listen through it, with the same rules.
+//! The one HTTP server of the program: agent, page and store listen through it, with the same rules. The broker's gate takes its
+//! connections in by those rules as well.
 //!
 //! In: connections of clients that may be slow, many or hostile. Out: their requests, each with a [`Peer`], a [`Secure`] and a
 //! [`Standing`] among its extensions. What one client can take is bounded in number, size and time; what it asks is not looked
@@ -14,6 +15,7 @@
 //! | [`tls`] | the certificate, and its renewal |
 //! | [`gzip`] | what goes out compressed |
 
+mod accept;
 mod body;
 mod crowd;
 pub mod gzip;
@@ -25,8 +27,9 @@ pub mod tls;
 
 use std::net::SocketAddr;
 
+pub(crate) use accept::accept;
 pub use crowd::Standing;
-pub(crate) use crowd::party;
+pub(crate) use crowd::{Place, party};
 pub use limits::{Limits, Pace};
 pub use server::{Server, connection, serve};
 

@@ -1,10 +1,8 @@
 //! Accepts connections and serves each on a task of its own.
 
 use std::{
-    io,
     net::{IpAddr, SocketAddr},
     pin::pin,
-    time::Duration,
 };
 
 use axum::{
@@ -28,24 +26,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Limits, Peer, Secure,
+    accept::accept,
     body::{Paced, WasSlow},
-    crowd::{Crowd, Place},
+    crowd::Place,
     names,
     proxy::Proxies,
-    tls::Tls,
+    tls::{Greeted, Tls},
 };
-use crate::base::{seldom::Seldom, tasks::Tasks};
+use crate::base::tasks::Tasks;
 
 /// Longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
 /// Most fields in it.
 const MOST_FIELDS: usize = 64;
-/// After a failure to accept: the process has too many files open, or the system no memory.
-const BREATH: Duration = Duration::from_millis(100);
-/// Failures to accept, and connections that have to go for others, are each told at most this often.
-const TELL_EVERY: Duration = Duration::from_secs(60);
-/// The first byte of a TLS connection: a record of its handshake.
-const HANDSHAKE: u8 = 22;
 
 /// How a port is served.
 #[derive(Clone)]
@@ -75,48 +68,18 @@ impl Server {
 
 /// Serves `pages` until `tasks` stop; then each connection may still take the answer that it waits for.
 pub async fn serve(server: Server, listener: TcpListener, pages: Router, tasks: Tasks) {
-    let crowd = Crowd::new(server.limits);
-    let tells = Seldom::new(TELL_EVERY);
-    let tells_crowded = Seldom::new(TELL_EVERY);
     let stop = tasks.token().clone();
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((socket, peer)) => {
-                let place = crowd.enter(peer.ip());
-                if let Some(address) = place.instead_of
-                    && tells_crowded.may()
-                {
-                    tracing::warn!(
-                        port = server.name,
-                        %address,
-                        "more connections without a login or key than there is room for ({}): the oldest of the address \
-                         that has most are closed",
-                        server.limits.strangers
-                    );
-                }
-                let (server, pages, stop) = (server.clone(), pages.clone(), stop.clone());
-                tasks.spawn(server.name, async move {
-                    server.client(socket, peer, place, pages, stop).await;
-                });
-            }
-            Err(error) => {
-                if tells.may() {
-                    let (strangers, known) = crowd.count();
-                    tracing::warn!(
-                        port = server.name,
-                        strangers,
-                        known,
-                        "no further connection could be taken: {error}"
-                    );
-                }
-                tokio::time::sleep(BREATH).await;
-            }
-        }
-    }
+    accept(
+        server.name,
+        server.limits,
+        listener,
+        &tasks,
+        |socket, peer, place| {
+            let (server, pages, stop) = (server.clone(), pages.clone(), stop.clone());
+            async move { server.client(socket, peer, place, pages, stop).await }
+        },
+    )
+    .await;
 }
 
 impl Server {
@@ -135,33 +98,24 @@ impl Server {
                 .requests(socket, false, peer, &place, pages, stop)
                 .await;
         };
-        let greeted = async {
-            let mut first = [0];
-            if socket.peek(&mut first).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            if first != [HANDSHAKE] {
-                return Ok(Err(socket));
-            }
-            tls.accept(socket).await.map(Ok)
-        };
         let greeted = tokio::select! {
             () = place.shut.cancelled() => return,
             () = stop.cancelled() => return,
-            greeted = timeout(self.limits.head_within, greeted) => greeted,
+            greeted = timeout(self.limits.head_within, tls.greet(socket, peer)) => greeted,
         };
         match greeted {
-            Ok(Ok(Ok(socket))) => {
-                self.requests(socket, true, peer, &place, pages, stop).await;
+            Ok(Ok(Greeted::Secure(socket))) => {
+                self.requests(*socket, true, peer, &place, pages, stop)
+                    .await;
             }
-            Ok(Ok(Err(plain))) => {
-                // What stays on this machine needs no TLS: the box that the hub runs in, or a proxy.
-                let pages = if is_here(&plain, peer) {
-                    pages
-                } else {
-                    Router::new().fallback(elsewhere)
-                };
-                self.requests(plain, false, peer, &place, pages, stop).await;
+            Ok(Ok(Greeted::Here(socket))) => {
+                self.requests(socket, false, peer, &place, pages, stop)
+                    .await;
+            }
+            Ok(Ok(Greeted::Plain(socket))) => {
+                let pages = Router::new().fallback(elsewhere);
+                self.requests(socket, false, peer, &place, pages, stop)
+                    .await;
             }
             Ok(Err(error)) => tracing::trace!(%error, "no TLS"),
             Err(_) => {}
@@ -199,12 +153,6 @@ impl Server {
             () = exchange(self.limits, socket, pages, prepare, over, stop) => {}
         }
     }
-}
-
-/// Whether both ends of a connection are on this machine.
-fn is_here(socket: &TcpStream, peer: SocketAddr) -> bool {
-    let own = socket.local_addr();
-    peer.ip().to_canonical().is_loopback() || own.is_ok_and(|own| own.ip() == peer.ip())
 }
 
 /// One connection without a port of its own, from its first byte to its end; for a client that nobody knows.

@@ -1,10 +1,13 @@
-use std::{io::BufReader, time::Instant as Began};
+use std::{
+    io::BufReader,
+    time::{Duration, Instant as Began},
+};
 
 use axum::routing::{get, post};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::*;
+use super::{super::crowd::Crowd, *};
 use crate::base::http::{Pace, Standing, tls};
 
 const PATIENCE: Duration = Duration::from_secs(20);

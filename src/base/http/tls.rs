@@ -4,6 +4,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -25,6 +26,8 @@ use crate::base::tasks::Tasks;
 
 /// How often to look whether the files have been renewed.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// The first byte of a TLS connection: a record of its handshake.
+const HANDSHAKE: u8 = 22;
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +74,22 @@ pub struct Tls {
     current: Arc<Current>,
     acceptor: TlsAcceptor,
     renewed: watch::Sender<()>,
+}
+
+/// A connection to a port with TLS.
+pub(crate) enum Greeted {
+    /// With TLS.
+    Secure(Box<TlsStream<TcpStream>>),
+    /// Without, and it does not leave this machine: the box that the hub runs in, or a proxy. It needs none.
+    Here(TcpStream),
+    /// Without, from elsewhere.
+    Plain(TcpStream),
+}
+
+/// Whether both ends of a connection are on this machine.
+fn is_here(socket: &TcpStream, peer: SocketAddr) -> bool {
+    let own = socket.local_addr();
+    peer.ip().to_canonical().is_loopback() || own.is_ok_and(|own| own.ip() == peer.ip())
 }
 
 #[derive(Debug)]
@@ -126,8 +145,22 @@ impl Tls {
         self.renewed.subscribe()
     }
 
-    pub(super) async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        self.acceptor.accept(socket).await
+    /// Waits for the first byte from `peer`, and for the handshake where it begins one.
+    ///
+    /// # Errors
+    /// When the client goes away, or the handshake fails.
+    pub(crate) async fn greet(&self, socket: TcpStream, peer: SocketAddr) -> io::Result<Greeted> {
+        let mut first = [0];
+        if socket.peek(&mut first).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(if first == [HANDSHAKE] {
+            Greeted::Secure(Box::new(self.acceptor.accept(socket).await?))
+        } else if is_here(&socket, peer) {
+            Greeted::Here(socket)
+        } else {
+            Greeted::Plain(socket)
+        })
     }
 
     /// Looks again and again whether the files have been renewed, until `tasks` stop.

@@ -38,6 +38,16 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; font-src 'self'; manifest-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// For what is no document: it loads nothing. Each answer carries one of these, and over a slow link a long one counts.
+const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// Whether a browser shows such an answer as a document of its own, with parts that it loads.
+fn is_document(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.starts_with("text/html") || kind.starts_with("video/")
+}
+
 /// Lets a request pass, or not.
 pub(super) async fn check(State(page): State<Page>, mut request: Request, next: Next) -> Response {
     let mut response = match admit(&page, &mut request) {
@@ -45,12 +55,19 @@ pub(super) async fn check(State(page): State<Page>, mut request: Request, next: 
         Err(failure) => failure.into_response(),
     };
     let headers = response.headers_mut();
-    for (name, value) in [
+    let of_all = [(header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    let of_documents = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
-    ] {
+    ];
+    let of_others = [(header::CONTENT_SECURITY_POLICY, NOTHING)];
+    let more = if is_document(headers) {
+        &of_documents[..]
+    } else {
+        &of_others
+    };
+    for (name, value) in of_all.iter().chain(more) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers

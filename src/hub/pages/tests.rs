@@ -389,7 +389,12 @@ async fn a_switch_reaches_the_box_and_nobody_elses_page_can_use_it() {
         assert_eq!(answer.send().await.unwrap().status(), StatusCode::NOT_FOUND);
         let policy =
             rig.get("/").send().await.unwrap().headers()[header::CONTENT_SECURITY_POLICY].clone();
-        assert!(policy.to_str().unwrap().starts_with("default-src 'none'"));
+        let policy = policy.to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && policy.contains("script-src 'self'"));
+        let answer = rig.get("/api/session").send().await.unwrap();
+        let policy = &answer.headers()[header::CONTENT_SECURITY_POLICY];
+        assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'");
+        assert_eq!(answer.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     })
     .await;
 }

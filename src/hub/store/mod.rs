@@ -5,6 +5,7 @@
 
 mod folder;
 mod limits;
+mod promise;
 mod s3;
 mod signature;
 

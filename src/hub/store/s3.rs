@@ -17,10 +17,9 @@ use futures::TryStreamExt;
 use s3s::{
     S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
     auth::{S3Auth, SecretKey},
-    checksum::ChecksumHasher,
     config::{S3Config, S3ConfigProvider},
     dto::{
-        Checksum, DeleteObjectInput, DeleteObjectOutput, ETag, GetObjectInput, GetObjectOutput,
+        DeleteObjectInput, DeleteObjectOutput, ETag, GetObjectInput, GetObjectOutput,
         HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input,
         ListObjectsV2Output, Object, PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
     },
@@ -30,7 +29,11 @@ use s3s::{
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::{Facts, Folder, Shares, signature};
+use super::{
+    Facts, Folder, Shares,
+    promise::{Promise, sums_fit},
+    signature,
+};
 use crate::{
     base::{
         clock::Clock,
@@ -211,78 +214,6 @@ fn in_bucket(bucket: &str) -> S3Result<()> {
 
 fn tag(facts: &Facts) -> ETag {
     ETag::Strong(facts.etag.clone())
-}
-
-/// What an upload says of its own content.
-struct Promise {
-    asked: ChecksumHasher,
-    sha256: Option<String>,
-    length: Option<u64>,
-}
-
-impl Promise {
-    fn of(input: &PutObjectInput, signed: Option<&str>) -> Self {
-        let named = input.checksum_algorithm.as_ref().map_or("", |a| a.as_str());
-        let mut asked = ChecksumHasher::default();
-        if input.checksum_crc32.is_some() || named == "CRC32" {
-            asked.crc32 = Some(s3s::crypto::Crc32::default());
-        }
-        if input.checksum_crc32c.is_some() || named == "CRC32C" {
-            asked.crc32c = Some(s3s::crypto::Crc32c::default());
-        }
-        if input.checksum_sha1.is_some() || named == "SHA1" {
-            asked.sha1 = Some(s3s::crypto::Sha1::default());
-        }
-        if input.checksum_sha256.is_some() || named == "SHA256" {
-            asked.sha256 = Some(s3s::crypto::Sha256::default());
-        }
-        if input.checksum_crc64nvme.is_some() || named == "CRC64NVME" {
-            asked.crc64nvme = Some(s3s::crypto::Crc64Nvme::default());
-        }
-        Self {
-            asked,
-            sha256: signed.filter(|text| text.len() == 64).map(str::to_owned),
-            length: input
-                .content_length
-                .and_then(|length| length.try_into().ok()),
-        }
-    }
-}
-
-/// Compares the sums that came with the request, in head or trailer, with those of what has arrived.
-fn sums_fit(
-    input: &PutObjectInput,
-    trailer: Option<&axum::http::HeaderMap>,
-    sums: &Checksum,
-) -> bool {
-    let fits = |promised: &Option<String>, name: &str, found: &Option<String>| {
-        let later = || trailer?.get(name)?.to_str().ok().map(str::to_owned);
-        match promised.clone().or_else(later) {
-            Some(promised) => found.as_ref() == Some(&promised),
-            None => true,
-        }
-    };
-    fits(
-        &input.checksum_crc32,
-        "x-amz-checksum-crc32",
-        &sums.checksum_crc32,
-    ) && fits(
-        &input.checksum_crc32c,
-        "x-amz-checksum-crc32c",
-        &sums.checksum_crc32c,
-    ) && fits(
-        &input.checksum_sha1,
-        "x-amz-checksum-sha1",
-        &sums.checksum_sha1,
-    ) && fits(
-        &input.checksum_sha256,
-        "x-amz-checksum-sha256",
-        &sums.checksum_sha256,
-    ) && fits(
-        &input.checksum_crc64nvme,
-        "x-amz-checksum-crc64nvme",
-        &sums.checksum_crc64nvme,
-    )
 }
 
 #[async_trait]

@@ -142,3 +142,39 @@ fn only_alerts_that_have_arrived_are_trimmed() {
     assert_eq!(outbox.waiting(Takes::Alerts).unwrap(), 2);
     assert_eq!(outbox.totals().unwrap().incidents, 20);
 }
+
+#[test]
+fn alerts_are_written_while_clips_are_being_deleted() {
+    const SEGMENTS: usize = 60;
+    let settings = OutboxConfig {
+        clips: keep(24, 1),
+        ..OutboxConfig::default()
+    };
+    let (_dir, _clock, outbox) = opened(&settings);
+    let seen = (0..10).any(|round| {
+        let incident = whole_visit(&outbox, f64::from(round) * 10.0, SEGMENTS as u32);
+        let dir = outbox.incident_dir(&incident).unwrap().join("sub");
+        // The playlist stays.
+        let is_segment = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".m4s");
+        let segments = || {
+            let all = std::fs::read_dir(&dir).into_iter().flatten().flatten();
+            all.filter(|entry| is_segment(&entry.file_name())).count()
+        };
+        let all = segments();
+        assert_eq!(all, SEGMENTS);
+        std::thread::scope(|scope| {
+            let sweep = scope.spawn(|| outbox.sweep().unwrap());
+            let mut between = false;
+            while !sweep.is_finished() {
+                if let Some(_held) = outbox.state.try_lock() {
+                    let left = segments();
+                    between |= left > 0 && left < all;
+                }
+            }
+            assert_eq!(sweep.join().unwrap(), 1);
+            assert_eq!(segments(), 0, "all of them went");
+            between
+        })
+    });
+    assert!(seen, "the outbox can be used while files are being deleted");
+}

@@ -146,7 +146,10 @@ fn a_phone_is_told_that_somebody_came() {
     assert_eq!(message["title"], "A person at Front door");
     assert!(message["message"].as_str().unwrap().starts_with("Seen at "));
     assert_eq!(message["tags"], json!(["bust_in_silhouette", "house"]));
-    assert_eq!(message["click"], "https://nas.example/lares");
+    assert_eq!(
+        message["click"],
+        format!("https://nas.example/lares#/incident/{}", incident.id)
+    );
     assert_eq!(message["priority"], 4);
     let record: (String, String, i64) = home
         .outbox()

@@ -469,9 +469,14 @@ fn a_playlist_promises_the_same_longest_segment_from_its_beginning_to_its_end() 
         let text = outbox
             .read(|db| {
                 let row = outbox::incidents::known(db, incident.id)?;
-                let uses = outbox::clips::uses(db, incident.id, Rendition::Sub)?;
-                let state = outbox::clips::playlist_state(db, incident.id, Rendition::Sub)?;
-                Ok(outbox::clips::render(&row.prefix, &uses, |_| true, &state))
+                let uses = outbox::playlists::uses(db, incident.id, Rendition::Sub)?;
+                let state = outbox::playlists::playlist_state(db, incident.id, Rendition::Sub)?;
+                Ok(outbox::playlists::render(
+                    &row.prefix,
+                    &uses,
+                    |_| true,
+                    &state,
+                ))
             })
             .unwrap();
         text.lines().nth(2).unwrap().to_owned()

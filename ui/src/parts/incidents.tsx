@@ -1,13 +1,18 @@
 // What happened: a card for each incident, and one of them open.
+import { useEffect, useState } from "preact/hooks";
+
 import type { House, Incident } from "../api";
-import { addressOf, close, filter, open } from "../route";
+import { addressOf, filter, open } from "../route";
 import { incidentDetails, incidentTitle } from "../sentences";
-import { choose, days, fetched, incidents, keyOf, loaded, more, nameOf, next, opened, placeOf, zone } from "../state";
-import { clockTime, dayBefore, dayInWords, dayOf, fullTime } from "../time";
+import { choose, days, incidents, keyOf, loaded, more, nameOf, next, placeOf, zone } from "../state";
+import { clockTime, dayBefore, dayInWords, dayOf } from "../time";
 import { language, words } from "../words";
-import { Dialog } from "./dialog";
+import { lazy } from "./lazy";
 import { Picture } from "./picture";
-import { Player } from "./player";
+
+const Opened = lazy(() => import("./opened").then((part) => part.Opened));
+/** Cards that are drawn at once, which fill a screen; the others follow when these are seen. */
+const FIRST_CARDS = 12;
 
 function Card({ incident }: { incident: Incident }) {
   const w = words.value;
@@ -101,30 +106,17 @@ function byDay(list: readonly Incident[]): [string, Incident[]][] {
   return [...groups];
 }
 
-function Open() {
-  const w = words.value;
-  const incident = opened.value;
-  if (!incident) {
-    if (fetched.value !== false) return null;
-    return (
-      <Dialog title={w.incidents} onClose={close} key="gone">
-        <p>{w.incidentGone}</p>
-      </Dialog>
-    );
-  }
-  const title = incidentTitle(incident, placeOf(incident), w);
-  const time = fullTime(incident.start, zone.value, language.value);
-  return (
-    <Dialog title={title} onClose={close} key={incident.id}>
-      <p>{[time, ...incidentDetails(incident, w)].join(" · ")}</p>
-      <Player incident={incident} label={w.clipOf(title, time)} />
-    </Dialog>
-  );
-}
-
 export function Incidents({ house }: { house: House }) {
   const w = words.value;
   const filtered = filter.value.camera !== "" || filter.value.day !== "";
+  const [all, showAll] = useState(false);
+  useEffect(() => {
+    if (!loaded.value || all) return undefined;
+    // After the browser has painted what there is.
+    const frame = requestAnimationFrame(() => setTimeout(() => showAll(true)));
+    return () => cancelAnimationFrame(frame);
+  }, [loaded.value]);
+  const list = all ? incidents.value : incidents.value.slice(0, FIRST_CARDS);
   return (
     <section aria-labelledby="incidents">
       <div class="row">
@@ -132,7 +124,7 @@ export function Incidents({ house }: { house: House }) {
         <Filters house={house} />
       </div>
       {loaded.value && incidents.value.length === 0 && <p class="quiet">{filtered ? w.nothing : w.nothingYet}</p>}
-      {byDay(incidents.value).map(([day, list]) => (
+      {byDay(list).map(([day, list]) => (
         <div key={day}>
           <h3 class="day">{nameOfDay(day)}</h3>
           <ul class="cards">
@@ -147,7 +139,7 @@ export function Incidents({ house }: { house: House }) {
           {w.more}
         </button>
       )}
-      {open.value && <Open />}
+      {open.value && <Opened />}
     </section>
   );
 }

@@ -2,7 +2,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import { words } from "../words";
+import { everyWord, words } from "../words";
 
 /** `load`ed once, and shown with its properties. */
 export function lazy<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
@@ -15,8 +15,8 @@ export function lazy<Props extends object>(load: () => Promise<ComponentType<Pro
     useEffect(() => {
       if (known) return;
       setFailed(false);
-      load().then(
-        (page) => {
+      Promise.all([load(), everyWord()]).then(
+        ([page]) => {
           known = page;
           setLoaded(true);
         },

@@ -2,7 +2,8 @@
 import { computed, signal } from "@preact/signals";
 
 import type { Language } from "../time";
-import { en, type Words } from "./en";
+import type { Words } from "./en";
+import { first as english } from "./en-first";
 
 export type { Words };
 
@@ -21,12 +22,20 @@ function first(): Language {
     : "en";
 }
 
+/** What the first view does not say is there before anything is shown that says it: see `everyWord`. */
+const en = english as Words;
 const catalogues = signal<Partial<Record<Language, Words>>>({ en });
 const chosen = signal<Language>("en");
 
 /** The language that the page speaks: the one that was chosen, as soon as its words are there. */
 export const language = computed<Language>(() => (catalogues.value[chosen.value] ? chosen.value : "en"));
 export const words = computed<Words>(() => catalogues.value[language.value] ?? en);
+
+/** Fetches what the first view does not say. */
+export async function everyWord(): Promise<void> {
+  const { more } = await import("./en-more");
+  if (catalogues.peek().en === en) catalogues.value = { ...catalogues.peek(), en: { ...english, ...more } };
+}
 
 /** Speaks `wanted` from now on; resolves once its words are there. Without them the page stays as it is. */
 export async function speak(wanted: Language, keep = true): Promise<void> {

@@ -4,6 +4,7 @@
 //! retained state, and [`HubCommand`]s. Each connection is a client of its own: nothing but the outbox resends, so nothing
 //! must survive a connection. The broker keeps the session for an hour, so that a command given during a short cut arrives.
 
+mod answers;
 mod birth;
 mod context;
 mod limits;

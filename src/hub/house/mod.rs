@@ -3,6 +3,8 @@
 //! In: retained and live messages of all sites. Out: one document of the house, news for whoever listens, and which sites have
 //! fallen silent. Nothing here is kept on disk: the broker says it again.
 
+mod view;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -11,11 +13,11 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serde::Serialize;
 use tokio::sync::broadcast;
 
+pub(super) use self::view::HouseView;
 use crate::{
-    flow::{CameraId, ClockState, Mode, Rung, SiteId, WallTime},
+    flow::{CameraId, ClockState, Mode, SiteId, WallTime},
     wire::{Health, IncidentMessage, range::MOST_CAMERAS},
 };
 
@@ -90,52 +92,6 @@ impl Site {
             }
         }
     }
-}
-
-/// A site, as the page sees it.
-#[derive(Debug, Serialize)]
-pub(super) struct SiteView {
-    id: SiteId,
-    online: bool,
-    silent: bool,
-    heard: Option<WallTime>,
-    local: bool,
-    problems: Vec<String>,
-    budget: Option<BudgetView>,
-}
-
-#[derive(Debug, Serialize)]
-struct BudgetView {
-    last_day: u64,
-    last_30_days: u64,
-    rung: Option<Rung>,
-}
-
-/// A camera, as the page sees it.
-#[derive(Debug, Serialize)]
-pub(super) struct CameraView {
-    site: SiteId,
-    id: CameraId,
-    name: String,
-    state: String,
-    problem: Option<String>,
-    mode: Option<Mode>,
-    person: bool,
-    motion: bool,
-    still: Option<String>,
-    editable: bool,
-}
-
-/// All of it.
-#[derive(Debug, Serialize)]
-pub(super) struct HouseView {
-    v: u32,
-    zone: String,
-    now: WallTime,
-    /// What is wrong with the hub itself, in one sentence each.
-    problems: Vec<String>,
-    pub(super) sites: Vec<SiteView>,
-    pub(super) cameras: Vec<CameraView>,
 }
 
 /// The state. Cheap to clone.
@@ -374,197 +330,7 @@ impl House {
         }
         silent
     }
-
-    /// All of it.
-    pub(super) fn view(&self, now: WallTime) -> HouseView {
-        let sites = self.sites.lock();
-        let cameras = sites.iter().flat_map(|(site, state)| {
-            let local = self.local.as_ref() == Some(site);
-            state.cameras.iter().map(move |(id, camera)| {
-                let there = state.online && !state.silent;
-                let has_still = if local {
-                    camera.state.as_deref() == Some("online")
-                } else {
-                    camera.picture.is_some()
-                };
-                CameraView {
-                    site: site.clone(),
-                    id: id.clone(),
-                    name: camera.name.clone().unwrap_or_else(|| id.to_string()),
-                    state: match &camera.state {
-                        Some(state) if there => state.clone(),
-                        _ => "unknown".to_owned(),
-                    },
-                    problem: camera.problem.clone(),
-                    mode: camera.mode,
-                    person: there && camera.person,
-                    motion: there && camera.motion,
-                    still: has_still.then(|| format!("/api/cameras/{site}/{id}/still.jpg")),
-                    editable: local,
-                }
-            })
-        });
-        let cameras = cameras.collect();
-        let views = sites.iter().map(|(id, site)| SiteView {
-            id: id.clone(),
-            online: site.online,
-            silent: site.silent,
-            heard: site.heard.map(|(_, at)| at),
-            local: self.local.as_ref() == Some(id),
-            problems: site
-                .health
-                .as_ref()
-                .map(|health| problems(health))
-                .unwrap_or_default(),
-            budget: site.health.as_ref().map(|health| BudgetView {
-                last_day: health.budget.last_day,
-                last_30_days: health.budget.last_30_days,
-                rung: health.budget.rung,
-            }),
-        });
-        HouseView {
-            v: crate::wire::VERSION,
-            zone: self.zone.clone(),
-            now,
-            problems: self.problems.lock().clone(),
-            sites: views.collect(),
-            cameras,
-        }
-    }
-}
-
-/// What is wrong with a box beside its cameras, in one sentence each.
-fn problems(health: &Health) -> Vec<String> {
-    let sinks = health.sinks.iter().filter_map(|sink| sink.problem.clone());
-    health.problems.iter().cloned().chain(sinks).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::health::{CameraHealth, DiskHealth};
-
-    fn ids() -> (SiteId, CameraId) {
-        ("home".parse().unwrap(), "door".parse().unwrap())
-    }
-
-    fn report(next_by: i64) -> Health {
-        let disk = DiskHealth {
-            stored: 0,
-            quota: 1,
-            free: 1,
-        };
-        let mut health = Health::new(ids().0, WallTime(1000), ClockState::Good, disk);
-        health.next_by = Some(WallTime(next_by));
-        health.cameras.push(CameraHealth {
-            id: ids().1,
-            name: Some("Front door".to_owned()),
-            state: "online".to_owned(),
-            problem: None,
-        });
-        health
-    }
-
-    fn view(house: &House) -> serde_json::Value {
-        serde_json::to_value(house.view(WallTime(5))).unwrap()
-    }
-
-    #[test]
-    fn the_document_tells_what_the_boxes_have_said() {
-        let (site, door) = ids();
-        let house = House::new([site.clone()], None, "UTC".to_owned());
-        let mut news = house.listen();
-        house.online(&site, true);
-        house.health(report(2000), true, WallTime(7));
-        house.word(&site, &door, "status", "online");
-        house.word(&site, &door, "mode", "armed");
-        house.word(&site, &door, "person", "ON");
-        assert_eq!(view(&house)["cameras"][0]["name"], "Front door");
-        assert_eq!(view(&house)["cameras"][0]["person"], true);
-        while news.try_recv().is_ok() {}
-        house.word(&site, &door, "person", "ON");
-        assert!(news.try_recv().is_err(), "that is no news");
-        let nobody: SiteId = "nobody".parse().unwrap();
-        house.online(&nobody, true);
-        let there = house.there();
-        assert_eq!(
-            there,
-            std::slice::from_ref(&site),
-            "a site that nobody configured"
-        );
-        house.online(&site, false);
-        assert_eq!(view(&house)["cameras"][0]["state"], "unknown");
-    }
-
-    #[test]
-    fn a_site_with_many_cameras_and_pictures_is_remembered_in_part() {
-        let (site, door) = ids();
-        let other: SiteId = "annex".parse().unwrap();
-        let house = House::new([site.clone(), other.clone()], None, "UTC".to_owned());
-        house.picture(&site, &door, Bytes::from_static(b"door"));
-        let camera = |n: usize| format!("camera-{n}").parse::<CameraId>().unwrap();
-        let taken = (0..300).filter(|n| {
-            let jpeg = Bytes::from(vec![0; 1_000_000]);
-            house.picture(&other, &camera(*n), jpeg)
-        });
-        assert_eq!(taken.count(), MOST_CAMERAS);
-        assert!(!house.word(&other, &camera(299), "status", "online"));
-        let kept = (0..300).filter_map(|n| house.last_picture(&other, &camera(n)));
-        assert_eq!(kept.map(|jpeg| jpeg.len()).sum::<usize>(), MOST_PICTURES);
-        assert!(
-            house
-                .last_picture(&other, &camera(MOST_CAMERAS - 1))
-                .is_some()
-        );
-        assert_eq!(house.last_picture(&site, &door).unwrap().len(), 4);
-    }
-
-    #[test]
-    fn the_hubs_clock_is_doubted_where_most_boxes_say_another_time() {
-        let sites: Vec<SiteId> = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
-        let house = House::new(sites.clone(), None, "UTC".to_owned());
-        let now = WallTime(1_800_000_000_000);
-        let say = |site: &SiteId, off: i64, clock: ClockState| {
-            let mut health = report(0);
-            (health.site, health.at, health.clock) = (site.clone(), WallTime(now.0 + off), clock);
-            health.next_by = None;
-            house.health(health, true, now);
-        };
-        assert!(
-            !house.doubts_our_clock(Instant::now()),
-            "nobody says anything"
-        );
-        let month = -30 * 24 * 3_600_000;
-        say(&sites[0], month, ClockState::Good);
-        assert!(house.doubts_our_clock(Instant::now()));
-        say(&sites[1], 2000, ClockState::Good);
-        assert!(!house.doubts_our_clock(Instant::now()), "one against one");
-        say(&sites[2], month, ClockState::Unsure);
-        assert!(
-            !house.doubts_our_clock(Instant::now()),
-            "it does not know either"
-        );
-        say(&sites[2], month, ClockState::Good);
-        assert!(house.doubts_our_clock(Instant::now()));
-        let later = Instant::now() + CLOCKS_KNOWN;
-        assert!(!house.doubts_our_clock(later), "too long ago");
-    }
-
-    #[test]
-    fn silence_is_noticed_though_the_broker_takes_the_box_for_connected() {
-        let (site, _) = ids();
-        let house = House::new([site.clone()], None, "UTC".to_owned());
-        house.online(&site, true);
-        // What the broker has kept says nothing about now.
-        house.health(report(2000), false, WallTime(7));
-        let long = Instant::now() + Duration::from_secs(3600);
-        assert!(house.fallen_silent(long).is_empty());
-        house.health(report(2000), true, WallTime(7));
-        assert!(house.fallen_silent(Instant::now()).is_empty());
-        assert_eq!(house.fallen_silent(long), [site]);
-        assert!(house.fallen_silent(long).is_empty(), "told once");
-        assert_eq!(view(&house)["sites"][0]["silent"], true);
-        house.health(report(2000), true, WallTime(9));
-        assert_eq!(view(&house)["sites"][0]["silent"], false);
-    }
-}
+mod tests;

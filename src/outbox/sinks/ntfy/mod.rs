@@ -3,15 +3,18 @@
 //! In: alerts from the pump. Out: messages published as JSON (docs.ntfy.sh/publish), so that accents need no header's encoding. Text
 //! only: the picture follows the alert by another way.
 
+mod wording;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, ready};
-use jiff::{Timestamp, ZonedDateTime, tz::TimeZone};
+use jiff::tz::TimeZone;
 use reqwest::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use self::wording::{tag, text};
 use super::{
     Outcome, Parcel, Payload, Sink, Takes, Wants,
     post::{ON_TOP, Post, Reply, receipt, words},
@@ -19,7 +22,7 @@ use super::{
 use crate::{
     base::zone,
     config::NtfyConfig,
-    flow::{CameraId, ClockState, IncidentState, Label, Language, WallTime},
+    flow::{CameraId, IncidentId, IncidentState, Language},
     net::{EndpointError, http::Exchange, pace::Pacer},
     wire::IncidentMessage,
 };
@@ -52,7 +55,7 @@ struct Message<'a> {
     priority: u8,
     tags: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    click: Option<&'a str>,
+    click: Option<String>,
 }
 
 /// What we want to know of the answer.
@@ -106,7 +109,7 @@ impl NtfySink {
             Language::En => ("Lares", "Alerts will arrive here."),
             Language::Fr => ("Lares", "Les alertes arriveront ici."),
         };
-        let body = self.0.json(title, text, LEAST, None);
+        let body = self.0.json(title, text, LEAST, None, None);
         match self.0.send(body, &Arc::default()).await {
             Outcome::Delivered { .. } => Ok(()),
             Outcome::Retry { reason, .. } | Outcome::Reject { reason } => Err(reason),
@@ -115,7 +118,14 @@ impl NtfySink {
 }
 
 impl Inner {
-    fn json(&self, title: &str, message: &str, priority: u8, tag: Option<&str>) -> Bytes {
+    fn json(
+        &self,
+        title: &str,
+        message: &str,
+        priority: u8,
+        tag: Option<&str>,
+        about: Option<IncidentId>,
+    ) -> Bytes {
         let tags = self.config.tags.iter().map(String::as_str);
         let tags = tag.into_iter().chain(tags).collect();
         let message = Message {
@@ -124,7 +134,7 @@ impl Inner {
             message,
             priority,
             tags,
-            click: self.config.click.as_ref().map(Url::as_str),
+            click: self.config.click.as_ref().map(|page| click(page, about)),
         };
         let json = serde_json::to_vec(&message).expect("plain data always serialises");
         json.into()
@@ -138,7 +148,13 @@ impl Inner {
             IncidentState::Began => self.config.priority,
             _ => self.config.priority.min(QUIET),
         };
-        self.json(&title, &text, priority, Some(tag(alert.label)))
+        self.json(
+            &title,
+            &text,
+            priority,
+            Some(tag(alert.label)),
+            Some(alert.id),
+        )
     }
 
     async fn send(&self, body: Bytes, exchange: &Arc<Exchange>) -> Outcome {
@@ -180,159 +196,15 @@ impl Inner {
     }
 }
 
-/// ntfy shows these tags as small pictures.
-fn tag(label: Label) -> &'static str {
-    match label {
-        Label::Person => "bust_in_silhouette",
-        Label::Bicycle => "bike",
-        Label::Car => "car",
-        Label::Cat => "cat",
-        Label::Dog => "dog",
+/// What a tap opens: on the hub's page the incident itself. An address that names a place on its page already is left as it is.
+fn click(page: &Url, about: Option<IncidentId>) -> String {
+    let mut address = page.clone();
+    if let Some(incident) = about
+        && address.fragment().is_none()
+    {
+        address.set_fragment(Some(&format!("/incident/{incident}")));
     }
-}
-
-fn noun(label: Label, language: Language) -> &'static str {
-    match (language, label) {
-        (Language::En, Label::Person) => "A person",
-        (Language::En, Label::Bicycle) => "A bicycle",
-        (Language::En, Label::Car) => "A car",
-        (Language::En, Label::Cat) => "A cat",
-        (Language::En, Label::Dog) => "A dog",
-        (Language::Fr, Label::Person) => "Une personne",
-        (Language::Fr, Label::Bicycle) => "Un vélo",
-        (Language::Fr, Label::Car) => "Une voiture",
-        (Language::Fr, Label::Cat) => "Un chat",
-        (Language::Fr, Label::Dog) => "Un chien",
-    }
-}
-
-/// The same in French as one that has been told of, and that it has gone.
-fn definite(label: Label) -> (&'static str, &'static str) {
-    match label {
-        Label::Person => ("La personne", "partie"),
-        Label::Bicycle => ("Le vélo", "parti"),
-        Label::Car => ("La voiture", "partie"),
-        Label::Cat => ("Le chat", "parti"),
-        Label::Dog => ("Le chien", "parti"),
-    }
-}
-
-const MONTHS: [[&str; 12]; 2] = [
-    [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-    [
-        "janvier",
-        "février",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "août",
-        "septembre",
-        "octobre",
-        "novembre",
-        "décembre",
-    ],
-];
-
-fn zoned(at: WallTime, zone: &TimeZone) -> ZonedDateTime {
-    let instant = Timestamp::from_millisecond(at.0).unwrap_or_default();
-    instant.to_zoned_datetime(zone.clone())
-}
-
-fn clock(at: &ZonedDateTime, language: Language) -> String {
-    match language {
-        Language::En => format!("{:02}:{:02}", at.hour(), at.minute()),
-        Language::Fr => format!("{}\u{a0}h\u{a0}{:02}", at.hour(), at.minute()),
-    }
-}
-
-fn date(at: &ZonedDateTime, language: Language) -> String {
-    let month = MONTHS[language as usize][usize::from(at.month().unsigned_abs().clamp(1, 12)) - 1];
-    format!("{} {month}", at.day())
-}
-
-/// Title and message of an alert, in the time of the house.
-fn text(
-    alert: &IncidentMessage,
-    name: &str,
-    language: Language,
-    zone: &TimeZone,
-) -> (String, String) {
-    let what = noun(alert.label, language);
-    let start = zoned(alert.start, zone);
-    let end = zoned(alert.end.unwrap_or(alert.start), zone);
-    let [from, to] = [&start, &end].map(|at| clock(at, language));
-    let day = date(&start, language);
-    let (mut title, mut message) = match (language, alert.state) {
-        (Language::En, IncidentState::Began) => (
-            format!("{what} at {name}"),
-            format!("Seen at {from} on {day}."),
-        ),
-        (Language::En, IncidentState::Updated) => (
-            format!("Still there: {what} at {name}"),
-            format!("Since {from} on {day}."),
-        ),
-        (Language::En, IncidentState::Ended) => (
-            format!("Gone: {what} at {name}"),
-            format!("From {from} to {to} on {day}."),
-        ),
-        (Language::Fr, IncidentState::Began) => (
-            format!(
-                "{}\u{a0}: {name}",
-                if alert.label == Label::Person {
-                    "Quelqu’un"
-                } else {
-                    what
-                }
-            ),
-            format!("À {from}, le {day}."),
-        ),
-        (Language::Fr, IncidentState::Updated) => (
-            format!("Toujours là\u{a0}: {}, {name}", what.to_lowercase()),
-            format!("Depuis {from}, le {day}."),
-        ),
-        (Language::Fr, IncidentState::Ended) => (
-            {
-                let (who, gone) = definite(alert.label);
-                format!("{who} est {gone}\u{a0}: {name}")
-            },
-            format!("De {from} à {to}, le {day}."),
-        ),
-    };
-    if !alert.zones.is_empty() {
-        let zones = alert.zones.join(", ");
-        message.push_str(&match language {
-            Language::En => format!(" In: {zones}."),
-            Language::Fr => format!(" Zone\u{a0}: {zones}."),
-        });
-    }
-    if alert.clock != ClockState::Good {
-        message.push_str(match language {
-            Language::En => " The box's clock may be wrong.",
-            Language::Fr => " L’horloge du boîtier n’est peut-être pas à l’heure.",
-        });
-    }
-    if alert.test {
-        title = match language {
-            Language::En => format!("Test: {title}"),
-            Language::Fr => format!("Essai\u{a0}: {title}"),
-        };
-    }
-    (title, message)
+    address.into()
 }
 
 impl Sink for NtfySink {
@@ -392,42 +264,27 @@ impl Sink for NtfySink {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn alert(state: &str) -> IncidentMessage {
-        let json = format!(
-            r#"{{"v":1,"n":1,"id":"01990000-0000-7000-8000-000000000001","seq":1,"state":"{state}","end_reason":null,"site":"home","camera":"front-door","label":"person","start":1770000000123,"end":1770000200000,"sent":1770000002000,"clock":"good","score":0.91,"zones":["gate"],"tracks":1,"mode":"armed","thumbnail":null,"clip":{{"key":null,"state":"none","segments":0,"bytes":0}}}}"#
-        );
-        IncidentMessage::from_json(json.as_bytes()).unwrap()
-    }
+    use super::{wording::tests::alert, *};
 
     #[test]
-    fn alerts_are_put_into_plain_words_in_the_time_of_the_house() {
-        let paris = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        let say = |state, language| {
-            let (title, message) = text(&alert(state), "Front door", language, &paris);
-            format!("{title} | {message}")
-        };
-        let all: Vec<_> = [Language::En, Language::Fr]
-            .into_iter()
-            .flat_map(|language| ["began", "updated", "ended"].map(|state| say(state, language)))
-            .collect();
+    fn a_tap_opens_the_incident_itself() {
+        let id = alert("began").id;
+        let of = |page: &str| click(&page.parse().unwrap(), Some(id));
+        let own = "#/incident/01990000-0000-7000-8000-000000000001";
         assert_eq!(
-            all,
-            [
-                "A person at Front door | Seen at 03:40 on 2 February. In: gate.",
-                "Still there: A person at Front door | Since 03:40 on 2 February. In: gate.",
-                "Gone: A person at Front door | From 03:40 to 03:43 on 2 February. In: gate.",
-                "Quelqu’un\u{a0}: Front door | À 3\u{a0}h\u{a0}40, le 2 février. Zone\u{a0}: gate.",
-                "Toujours là\u{a0}: une personne, Front door | Depuis 3\u{a0}h\u{a0}40, le 2 février. Zone\u{a0}: gate.",
-                "La personne est partie\u{a0}: Front door | De 3\u{a0}h\u{a0}40 à 3\u{a0}h\u{a0}43, le 2 février. Zone\u{a0}: gate.",
-            ]
+            of("https://cams.example"),
+            format!("https://cams.example/{own}")
         );
-        let mut test = alert("began");
-        test.test = true;
-        test.clock = ClockState::Unsure;
-        let (title, message) = text(&test, "Porte", Language::Fr, &paris);
-        assert_eq!(title, "Essai\u{a0}: Quelqu’un\u{a0}: Porte");
-        assert!(message.ends_with("peut-être pas à l’heure."), "{message}");
+        assert_eq!(
+            of("https://nas.example/lares/"),
+            format!("https://nas.example/lares/{own}")
+        );
+        // What names a place already is left alone; a trial message is about nothing.
+        assert_eq!(
+            of("https://x.example/#/record"),
+            "https://x.example/#/record"
+        );
+        let page = "https://cams.example/".parse().unwrap();
+        assert_eq!(click(&page, None), "https://cams.example/");
     }
 }

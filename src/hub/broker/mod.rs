@@ -1,12 +1,22 @@
-//! The hub's broker: Debian's mosquitto as a child, with a configuration that we write.
+//! The hub's broker: Debian's mosquitto as a child, with a configuration that we write, behind a gate of ours.
 //!
-//! In: users and where to listen. Out: a running broker, started again when it dies or its port becomes free, ended with us.
-//! Each site may write what boxes say below its own topics and nothing else; what is queued and retained survives restarts.
+//! In: users and where to listen. Out: a running broker, started again when it dies, its gate opened when the port becomes free,
+//! both ended with us. Each site may write what boxes say below its own topics and nothing else, and has its client ids to itself;
+//! what is queued and retained survives restarts.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `gate` | who may connect, and with which encryption |
+//! | `connect` | the first packet of a client, and whose its id is |
+//! | `settings` | what mosquitto is told |
+
+mod connect;
+mod gate;
+mod settings;
 
 use std::{
     fmt::Write as _,
     fs::Permissions,
-    net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -21,25 +31,22 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use self::gate::Gate;
 use super::{
     HubError, doors,
-    keys::{HOUSE_USER, HUB_USER, Keys, write_private},
+    keys::{Keys, write_private},
     parts::{Part, Parts, Restarts},
+    ports,
 };
-use crate::base::{
-    durable,
-    seldom::{Sum, Tally},
-    tasks::Tasks,
+use crate::{
+    base::{
+        durable,
+        seldom::{Sum, Tally},
+        tasks::Tasks,
+    },
+    config::HubConfig,
 };
 
-/// Largest message: a picture of full quality.
-const LARGEST: u32 = 2_000_000;
-/// Messages on their way to one receiver.
-const IN_FLIGHT: u32 = 20;
-/// Messages kept for a receiver that is away ...
-const QUEUED: u32 = 20_000;
-/// ... and their bytes.
-const QUEUED_BYTES: u32 = 50_000_000;
 /// How long it may take to listen.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
 /// How long it may take to write its state when it is stopped.
@@ -52,7 +59,8 @@ const PLACES: [&str; 2] = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"];
 /// Keeps a broker running for as long as it can.
 pub(super) struct Broker {
     pub(super) dir: PathBuf,
-    pub(super) listen: SocketAddr,
+    /// With the port that its clients connect to.
+    pub(super) config: HubConfig,
     pub(super) keys: Arc<Keys>,
     pub(super) parts: Parts,
     /// Whether it listens: who has a password for it waits for that, so that no stranger on the same port gets it.
@@ -82,71 +90,16 @@ pub(super) fn is_installed() -> Result<(), HubError> {
         .map_err(|error| HubError::Broker(error.to_string()))
 }
 
-/// Who may read and write what. A site writes what boxes say and reads what is said to it: nothing that it sends itself
-/// waits for it, so that its queues stay small.
-fn rights(keys: &Keys) -> String {
-    let mut text = format!(
-        "user {HUB_USER}\ntopic readwrite lares/#\ntopic readwrite homeassistant/device/#\n\n\
-         user {HOUSE_USER}\ntopic read lares/#\ntopic write lares/+/+/mode/set\ntopic write lares/+/command\n\
-         topic readwrite homeassistant/#\n"
-    );
-    for site in keys.sites() {
-        let _ = write!(
-            text,
-            "\nuser {site}\ntopic readwrite lares/{site}/status\ntopic readwrite lares/{site}/health\n"
-        );
-        for what in ["status", "mode", "person", "motion", "snapshot", "incident"] {
-            let _ = writeln!(text, "topic write lares/{site}/+/{what}");
-        }
-        let _ = write!(
-            text,
-            "topic read lares/{site}/command\ntopic read lares/{site}/+/mode/set\n\
-             topic write homeassistant/device/{site}/+/config\ntopic read homeassistant/status\n"
-        );
-    }
-    text
-}
-
-fn configuration(dir: &Path, listen: SocketAddr) -> String {
-    let dir = dir.display();
-    let (address, port) = (listen.ip(), listen.port());
-    // As root it would become the user mosquitto, who can read none of these files.
-    let user = if rustix::process::geteuid().is_root() {
-        "user root\n"
-    } else {
-        ""
-    };
-    format!(
-        "# Written by Lares at each start.\n\
-         listener {port} {address}\n\
-         {user}allow_anonymous false\n\
-         password_file {dir}/passwords\n\
-         acl_file {dir}/rights\n\
-         persistence true\n\
-         persistence_location {dir}/\n\
-         autosave_interval 30\n\
-         persistent_client_expiration 14d\n\
-         max_packet_size {LARGEST}\n\
-         max_inflight_messages {IN_FLIGHT}\n\
-         max_queued_messages {QUEUED}\n\
-         max_queued_bytes {QUEUED_BYTES}\n\
-         max_connections 1000\n\
-         log_dest stderr\n\
-         log_timestamp false\n\
-         log_type error\n\
-         log_type warning\n"
-    )
-}
-
 impl Broker {
     /// Runs it, and starts it again when it ends, until `tasks` stop.
     pub(super) async fn run(self) {
         let stop = self.tasks.token().clone();
         let mut restarts = Restarts::new();
+        let mut open = false;
         loop {
             let begun = tokio::select! {
                 () = stop.cancelled() => return,
-                begun = self.begin() => begun,
+                begun = self.begin(&mut open) => begun,
             };
             let problem = match begun {
                 Err(error) => error,
@@ -173,28 +126,40 @@ impl Broker {
         }
     }
 
-    /// A broker that listens.
-    async fn begin(&self) -> Result<Child, HubError> {
-        // It takes its port itself: one that is in use is told before it tries.
-        drop(doors::BROKER.open(self.listen).await?);
+    /// A broker that listens, behind a gate that is open from then on.
+    async fn begin(&self, open: &mut bool) -> Result<Child, HubError> {
+        if !*open {
+            self.open_gate().await?;
+            *open = true;
+        }
         let config = self.prepare().await?;
-        let mut child = spawn(&config)?;
+        let mut child = spawn(&config, &self.dir)?;
         if let Some(said) = child.stderr.take() {
             self.tasks.spawn("broker log", hear(said));
         }
         let until = Instant::now() + STARTS_WITHIN;
-        while tokio::net::TcpStream::connect(self.listen).await.is_err() {
+        while gate::reach(&self.dir).await.is_err() {
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(HubError::BrokerEnded(status.to_string()));
             }
             if Instant::now() > until {
                 end(&mut child).await;
-                let reason = format!("it does not listen on {}", self.listen);
+                let reason = "it does not listen".to_owned();
                 return Err(HubError::Broker(reason));
             }
             sleep(Duration::from_millis(50)).await;
         }
         Ok(child)
+    }
+
+    /// Takes the port, and keeps it while mosquitto comes and goes.
+    async fn open_gate(&self) -> Result<(), HubError> {
+        let listener = doors::BROKER.open(self.config.broker_listen).await?;
+        let tls = ports::broker_tls(&self.config, &self.tasks)?;
+        let gate = Gate::new(&self.dir, tls);
+        self.tasks
+            .spawn("broker gate", gate.serve(listener, self.tasks.clone()));
+        Ok(())
     }
 
     /// Writes configuration, users and rights; the configuration's path.
@@ -204,6 +169,8 @@ impl Broker {
         durable::make_dir(dir).map_err(failed)?;
         // What it writes there itself follows the umask of the process.
         std::fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(failed)?;
+        // As it was named when client ids did not belong to users: sessions in there are nobody's now.
+        let _ = std::fs::remove_file(dir.join("mosquitto.db"));
         let passwords: String =
             self.keys
                 .users()
@@ -231,19 +198,21 @@ impl Broker {
             }
             Err(error) => return Err(HubError::Broker(format!("mosquitto_passwd: {error}"))),
         }
-        write_private(&dir.join("rights"), rights(&self.keys).as_bytes())?;
+        write_private(&dir.join("rights"), settings::rights(&self.keys).as_bytes())?;
         let config = dir.join("mosquitto.conf");
-        write_private(&config, configuration(dir, self.listen).as_bytes())?;
+        write_private(&config, settings::configuration(dir).as_bytes())?;
         Ok(config)
     }
 }
 
 /// Starts it so that it ends with us, even when we are killed.
-fn spawn(config: &Path) -> Result<Child, HubError> {
+fn spawn(config: &Path, dir: &Path) -> Result<Child, HubError> {
     let start = |mut command: Command| {
         command
             .arg("-c")
             .arg(config)
+            // Its socket has a short name there.
+            .current_dir(dir)
             // Ours: mosquitto would tell the service manager that it is ready.
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
@@ -293,35 +262,5 @@ async fn hear(said: impl AsyncRead + Unpin) {
         if let Some(Sum { count, last, .. }) = tally.count(&kind, &line) {
             tracing::warn!(lines = count, "mosquitto: {last}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_site_has_rights_below_its_own_topics_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let sites: Vec<crate::flow::SiteId> = vec!["a".parse().unwrap(), "b".parse().unwrap()];
-        let keys = Keys::load(dir.path(), sites).unwrap();
-        let text = rights(&keys);
-        let of_a = text.split("user a\n").nth(1).unwrap();
-        let of_a = of_a.split("\nuser ").next().unwrap();
-        insta::assert_snapshot!(of_a, @r"
-        topic readwrite lares/a/status
-        topic readwrite lares/a/health
-        topic write lares/a/+/status
-        topic write lares/a/+/mode
-        topic write lares/a/+/person
-        topic write lares/a/+/motion
-        topic write lares/a/+/snapshot
-        topic write lares/a/+/incident
-        topic read lares/a/command
-        topic read lares/a/+/mode/set
-        topic write homeassistant/device/a/+/config
-        topic read homeassistant/status
-        ");
-        assert!(!configuration(dir.path(), ([127, 0, 0, 1], 1).into()).contains("anonymous true"));
     }
 }
