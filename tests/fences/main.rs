@@ -31,7 +31,7 @@ const CIRCLES: &[&[&str]] = &[
         "infer::shelf",
         "infer::siblings",
     ],
-    &["ingest::decode", "ingest::decoders"],
+    &["ingest::decode", "ingest::decoders", "ingest::engine"],
     &["ingest::gate", "ingest::order", "ingest::parse"],
     &[
         "ingest::rtsp::connection",
@@ -42,7 +42,12 @@ const CIRCLES: &[&[&str]] = &[
         "ingest::rtsp::source",
         "ingest::rtsp::tls",
     ],
-    &["outbox::clips", "outbox::incidents", "outbox::objects"],
+    &[
+        "outbox::clips",
+        "outbox::incidents",
+        "outbox::objects",
+        "outbox::playlists",
+    ],
     &[
         "vcam::quirk::dialogue",
         "vcam::quirk::sender",

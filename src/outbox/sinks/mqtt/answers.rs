@@ -10,23 +10,12 @@ use rumqttc::{
         mqttbytes::v5::{Packet, PubAck, PubAckReason, Publish, SubscribeReasonCode},
     },
 };
-use tokio::sync::oneshot;
 
 use super::{
     Outcome, Scope,
-    link::{Link, NEEDS_A_PERSON},
+    link::{Awaited, Link, NEEDS_A_PERSON},
     overhead::{PINGREQ, PUBACK},
 };
-
-/// What a PUBACK that is still to come answers.
-pub(super) enum Awaited {
-    /// An alert, whose row waits.
-    Alert(oneshot::Sender<Outcome>),
-    /// A report of the moment: the next connection says it anew.
-    Report,
-    /// An announcement, as it was sent.
-    Announcement(String, Bytes),
-}
 
 impl Link {
     /// One event of the connection.

@@ -20,14 +20,13 @@ use rumqttc::{
     },
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BrokerRecords, HubCommand, LiveState, Publication,
-    answers::Awaited,
+    BrokerRecords, HubCommand, LiveState, Outcome, Publication,
     birth::Birth,
     limits::{CommandLimit, Patience, largest_out},
     overhead::{
@@ -87,6 +86,16 @@ pub(super) struct Link {
     pub(super) told: Option<String>,
     /// Connections that the broker closed soon after they were made, one after the other.
     pub(super) cut_short: u32,
+}
+
+/// What a PUBACK that is still to come answers.
+pub(super) enum Awaited {
+    /// An alert, whose row waits.
+    Alert(oneshot::Sender<Outcome>),
+    /// A report of the moment: the next connection says it anew.
+    Report,
+    /// An announcement, as it was sent.
+    Announcement(String, Bytes),
 }
 
 impl Link {
