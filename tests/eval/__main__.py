@@ -1,10 +1,12 @@
 """`python -m eval`, with `tests` on the path: see docs/evaluation.md."""
 
 import argparse
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from . import real
 from .clips import Clip, Skipped, catalogue, chosen
 from .compare import compare
 from .explain import explain
@@ -25,7 +27,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="replays at a time [default: 2]")
     parser.add_argument("--lares", type=Path, default=ROOT / "target/release/lares", metavar="FILE")
-    parser.add_argument("--shared", type=Path, default=ROOT / "../shared", metavar="DIR", help="shared labelled clips")
+    shared = Path(os.environ.get("LARES_SHARED", ROOT / "../shared"))
+    parser.add_argument("--shared", type=Path, default=shared, metavar="DIR", help="shared labelled clips")
     parser.add_argument("--workshop", type=Path, default=ROOT / "samples/workshop", metavar="DIR", help="made scenes")
     parser.add_argument("--out", type=Path, default=ROOT / "target/eval", metavar="DIR", help="where the results go")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the results into this document too")
@@ -38,8 +41,10 @@ def main() -> int:
     args = arguments()
     if not args.lares.exists():
         sys.exit(f"eval: {args.lares} is not there: run `make build`")
-    clips, skipped = catalogue(ROOT, args.shared, args.workshop)
+    others = real.real_clips(args.shared / "data", args.out / "rekeyed")
+    clips, skipped = catalogue(ROOT, args.shared, args.workshop, others)
     clips = chosen(clips, args.quick, args.only)
+    real.rekey(clips)
     for line in skipped_lines(skipped):
         print(line)
     if args.markdown:
@@ -65,7 +70,13 @@ def main() -> int:
     print(f"\nwritten: {args.out / 'report.json'}" + "".join(f", {path.name}" for path in plots))
     if args.markdown:
         write_markdown(args.markdown, lares.sha256, tables, skipped)
-    return verdict(promises, skipped)
+    code = verdict(promises, skipped)
+    strangers = [m for m in measured if m.clip.group == real.GROUP]
+    if strangers:
+        page = real.draw_moments(args.out / "moments", strangers)
+        print(f"images of the failing moments: {page}" if page else "no failing moments")
+        print("\n".join(real.lines(strangers)))
+    return code
 
 
 def measure_all(lares: Lares, clips: list[Clip], args: argparse.Namespace) -> tuple[list[Measured], list[Promise]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-GROUPS = ("vtest", "shared", "samples", "clean", "encoding", "corruption", "negative", "quiet", "size", "quick")
+GROUPS = ("vtest", "shared", "real", "samples", "clean", "encoding", "corruption", "negative", "quiet", "size", "quick")
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,12 @@ class Clip:
     corruption: str | None = None
     light: str | None = None
     quick: bool = False
+    # Spans that count neither way, in a file like that of the visits.
+    ignored: Path | None = None
+    # The video's name in truth files that serve several; None: all rows are its own.
+    rows: str | None = None
+    # The clip of which it is a copy with more keyframes.
+    rekeyed_from: Path | None = None
 
     @property
     def empty(self) -> bool:
@@ -37,17 +43,19 @@ class Skipped:
     why: str
 
 
-def catalogue(root: Path, shared: Path, workshop: Path) -> tuple[list[Clip], list[Skipped]]:
-    """All clips that are there, and what is not and why."""
-    wanted = _shared(root / "samples/video", shared / "data") + _samples(root / "samples/video")
-    clips, skipped = [], []
+def catalogue(
+    root: Path, shared: Path, workshop: Path, others: tuple[list["Clip"], list["Skipped"]] = ([], [])
+) -> tuple[list[Clip], list[Skipped]]:
+    """All clips that are there, and what is not and why. `others`: clips listed elsewhere, to be looked for too."""
+    wanted = _shared(root / "samples/video", shared / "data") + others[0] + _samples(root / "samples/video")
+    clips, skipped = [], list(others[1])
     if (workshop / "scenes.json").exists():
         wanted += _workshop(workshop)
     else:
         scenes = _short(workshop / "scenes.json", root)
         skipped.append(Skipped("workshop", f"{scenes} is not there: run `make workshop`"))
     for clip in wanted:
-        files = [clip.video, clip.visits, clip.boxes]
+        files = [clip.rekeyed_from or clip.video, clip.visits, clip.boxes, clip.ignored]
         absent = [path for path in files if path is not None and not path.exists()]
         if absent:
             skipped.append(Skipped(clip.name, f"{_short(absent[0], root)} is not there"))

@@ -12,9 +12,14 @@ SPAN = re.compile(r"\s(-?[\d.]+) s to\s+(-?[\d.]+) s\s+(.*)")
 
 def explain(lines: list[str], failures: list[Failure]) -> dict[Failure, list[str]]:
     """The lines that overlap each failure's surroundings."""
+    found = spans(lines)
+    return {failure: near(found, failure.at) for failure in failures}
+
+
+def spans(lines: list[str]) -> list[tuple[float, float, str]]:
+    """From when to when, and what was said of it."""
     found = (SPAN.search(line) for line in lines)
-    spans = [(float(span[1]), float(span[2]), span[3]) for span in found if span]
-    return {failure: near(spans, failure.at) for failure in failures}
+    return [(float(span[1]), float(span[2]), span[3]) for span in found if span]
 
 
 def near(spans: list[tuple[float, float, str]], at: float) -> list[str]:

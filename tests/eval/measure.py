@@ -71,6 +71,7 @@ class Measured:
     # None where nobody comes.
     perfect_bytes: int | None
     boxes: BoxFigures | None
+    incidents: list[Incident] = field(repr=False)
     # What `lares replay --explain` said.
     explained: list[str] = field(repr=False)
 
@@ -136,14 +137,15 @@ def _boxes_json(boxes: BoxFigures) -> dict:
 def measure(clip: Clip, replays: Replays) -> Measured:
     video, summary = probe(clip.video), replays.demand.summary
     seconds = summary["video_s"]
-    visits = read_visits(clip.visits) if clip.visits else []
+    visits = read_visits(clip.visits, clip.rows) if clip.visits else []
+    ignored = read_visits(clip.ignored, clip.rows) if clip.ignored else []
     incidents = [Incident.of(event) for event in replays.demand.events]
     return Measured(
         clip=clip,
         video_s=seconds,
         key_interval_s=video.key_interval_s,
-        matched=match(incidents, visits) if clip.counts_visits else None,
-        empty_hours=empty_hours(seconds, visits) if clip.counts_visits else None,
+        matched=match(incidents, visits, ignored) if clip.counts_visits else None,
+        empty_hours=empty_hours(seconds, visits + ignored) if clip.counts_visits else None,
         runs_per_s=summary["frames"]["person_runs"] / seconds,
         cpu_per_s=summary["cpu_s"] / seconds,
         stage_cpu_per_s={stage: spent / seconds for stage, spent in summary["stage_cpu_s"].items()},
@@ -152,6 +154,7 @@ def measure(clip: Clip, replays: Replays) -> Measured:
         upload_bytes=summary["upload_bytes"],
         perfect_bytes=perfect_bytes(video, visits) if visits else None,
         boxes=_boxes(clip, video, replays.grid) if replays.grid else None,
+        incidents=incidents,
         explained=replays.demand.stderr,
     )
 

@@ -37,6 +37,7 @@ def judge(measured: Measured, quick: bool) -> list[Promise]:
         "encoding": _found_and_soon,
         "corruption": _corruption,
         "quiet": _quiet,
+        "real": lambda measured: [_none_false(measured)],
         "quick": lambda measured: [_all_found(measured), _none_false(measured)],
     }
     # Size scenes show where finding ends: they are reported, and promise nothing.

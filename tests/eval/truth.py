@@ -21,11 +21,16 @@ class Visit:
         return self.start <= time < self.end
 
 
-def read_visits(path: Path) -> list[Visit]:
-    """`start_s,end_s` and, where given, `gap_s` and `height`; a gap that is not given follows from the visit before."""
+def read_visits(path: Path, name: str | None = None) -> list[Visit]:
+    """`start_s,end_s` and, where given, `gap_s` and `height`; a gap that is not given follows from the visit before.
+
+    With `name`, only the rows of that video.
+    """
     visits: list[Visit] = []
     with path.open(newline="") as lines:
         for row in csv.DictReader(lines):
+            if name is not None and row["name"] != name:
+                continue
             start, end = float(row["start_s"]), float(row["end_s"])
             gap = _number(row.get("gap_s"))
             if gap is None and visits:

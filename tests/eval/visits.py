@@ -1,5 +1,6 @@
 """Matches incidents with visits, by the time at which the household would have been told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,25 +67,29 @@ def state(visit: Visit) -> str:
     return "awake" if visit.gap <= AWAKE_WITHIN_S else "either"
 
 
-def match(incidents: list[Incident], visits: list[Visit]) -> Matched:
+def match(incidents: list[Incident], visits: list[Visit], ignored: Sequence[Visit] = ()) -> Matched:
     """An incident belongs to the visit during which its alert left.
 
     Further incidents of a visit are splits. A visit without any is merged when an incident that was told earlier goes
-    on over it, else missed. An alert in no visit is false.
+    on over it, else missed. An alert in no visit is false, unless it left in a span that is `ignored`: a visit over which
+    its incident goes on was told at once.
     """
     matched = Matched(visits)
     incidents = sorted(incidents, key=lambda incident: incident.alert)
     for number, visit in enumerate(visits, start=1):
         own = [incident for incident in incidents if visit.holds(incident.alert)]
+        if not own and any(_goes_on(i, visit) and _in_any(ignored, i.alert) for i in incidents):
+            matched.delays.append(0.0)
+            continue
         matched.delays.append(round(own[0].alert - visit.start, 3) if own else None)
-        name = f"visit {number} ({visit.start:.1f}-{visit.end:.1f} s)"
+        name = shown_visit(number, visit)
         for extra in own[1:]:
             matched.splits += 1
             matched.failures.append(Failure("split", extra.alert, f"{name}: told again at {extra.alert:.1f} s"))
         if not own:
             _unmatched(matched, name, visit, incidents)
     for incident in incidents:
-        if not any(visit.holds(incident.alert) for visit in visits):
+        if not _in_any(visits, incident.alert) and not _in_any(ignored, incident.alert):
             matched.false += 1
             text = f"alert at {incident.alert:.1f} s, score {incident.score:.2f}, nobody there"
             matched.failures.append(Failure("false", incident.alert, text))
@@ -92,8 +97,22 @@ def match(incidents: list[Incident], visits: list[Visit]) -> Matched:
     return matched
 
 
+def shown_visit(number: int, visit: Visit) -> str:
+    """As it is named in reports."""
+    return f"visit {number} ({visit.start:.1f}-{visit.end:.1f} s)"
+
+
+def _in_any(spans: Sequence[Visit], time: float) -> bool:
+    return any(span.holds(time) for span in spans)
+
+
+def _goes_on(incident: Incident, visit: Visit) -> bool:
+    """Whether it was told before the visit and goes on over its beginning."""
+    return incident.alert < visit.start < incident.end
+
+
 def _unmatched(matched: Matched, name: str, visit: Visit, incidents: list[Incident]) -> None:
-    over = [i for i in incidents if i.alert < visit.start and i.end > visit.start]
+    over = [i for i in incidents if _goes_on(i, visit)]
     late = [i for i in incidents if visit.end <= i.alert < visit.end + LATE_WITHIN_S]
     if over:
         matched.merged += 1
