@@ -91,6 +91,8 @@ fn visit(visitors: u16) -> Vec<(MotionReport, Vec<Track>)> {
                 regions: moving.collect(),
                 small: None,
                 masked: None,
+                unseen: None,
+                changes: None,
                 settled: true,
             };
             (report, tracker.step(at(look), &seen).to_vec())

@@ -16,15 +16,17 @@
 
 mod allowance;
 mod fixed;
+mod second;
 mod window;
 
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
     config::{DetectConfig, LookPolicy},
-    flow::{MediaTime, MotionRegion, NormRect, Size, Track, TrackState},
+    flow::{Detection, MediaTime, MotionRegion, NormRect, Size, Track, TrackState},
 };
 use allowance::Allowance;
+use second::SecondLooks;
 use window::{Eye, Target};
 
 /// Who has fewer rows than this in the model's input is looked at more closely.
@@ -58,6 +60,7 @@ pub struct Aim {
     policy: LookPolicy,
     inputs: Vec<Size>,
     allowance: Allowance,
+    second: SecondLooks,
     /// Close-ups of late, oldest first.
     shown: VecDeque<(MediaTime, NormRect)>,
     whole: Option<MediaTime>,
@@ -71,8 +74,16 @@ impl Aim {
             policy: detect.look,
             inputs,
             allowance: Allowance::new(detect.close_ups_per_second),
+            second: SecondLooks::default(),
             shown: VecDeque::new(),
             whole: None,
+        }
+    }
+
+    /// Takes in what a look saw, and the tracks after it: what is in doubt is looked at once more.
+    pub fn seen(&mut self, time: MediaTime, seen: &[Detection], tracks: &[Track]) {
+        if self.policy == LookPolicy::Auto {
+            self.second.note(time, seen, tracks);
         }
     }
 
@@ -146,6 +157,14 @@ impl Aim {
             targets.retain(|target| !window::holds(&best.rect, &target.rect));
             self.shown.push_back((time, best.rect));
             close.push(best.rect);
+        }
+        let square = Size::new(1, 1).nearest_shape(&self.inputs);
+        if let Some(input) =
+            square.filter(|_| close.len() < MOST_AT_ONCE && self.allowance.has_one())
+            && let Some(rect) = self.second.choose(time, picture, eye.scale(), input)
+        {
+            self.allowance.spend_one();
+            close.push(rect);
         }
         let covered = !close.is_empty() && targets.is_empty() && large.is_empty();
         if whole || !recent || !(covered || swapped) {

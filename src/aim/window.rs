@@ -47,6 +47,11 @@ impl Eye {
         }
     }
 
+    /// Input rows per picture row in a look at the whole.
+    pub(super) fn scale(&self) -> f32 {
+        self.scale
+    }
+
     /// Input rows of a place in a look at the whole.
     pub(super) fn rows(&self, rect: &NormRect) -> f32 {
         rect.height() * self.picture.1 * self.scale

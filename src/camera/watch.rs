@@ -218,7 +218,11 @@ impl Watch {
             };
             // A picture that was chosen beforehand, and the first one at waking, are seen as a whole.
             let whole = trigger != Trigger::Watch;
-            let (regions, tracks) = (&report.regions, self.tracker.tracks());
+            let mut regions = report.regions.clone();
+            if regions.is_empty() {
+                regions.extend(report.unseen);
+            }
+            let (regions, tracks) = (&regions, self.tracker.tracks());
             let parts = self.stages.time(Stage::Track, || {
                 self.aim
                     .choose(frame.time, frame.size, regions, tracks, whole)
@@ -265,6 +269,7 @@ impl Watch {
         let tracks = self.stages.time(Stage::Track, || {
             self.tracker.step(time, &detections).to_vec()
         });
+        self.aim.seen(time, &detections, &tracks);
         let best = detections.first().map_or(0.0, |best| best.score);
         let step = self.judge(|events| events.seen(time, &tracks, best));
         self.follow(step, Some(&seen.frame), Some(&tracks));

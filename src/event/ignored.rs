@@ -95,6 +95,8 @@ mod tests {
             regions: Vec::new(),
             small: small.map(region),
             masked: masked.map(region),
+            unseen: None,
+            changes: None,
             settled: true,
         }
     }

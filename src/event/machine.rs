@@ -135,6 +135,13 @@ impl Machine {
             let Some(last) = visitor.last_seen() else {
                 continue;
             };
+            if let Some(since) = visitor.idle_since(now) {
+                if since >= open.last_out.0 {
+                    open.last_out = (since, EndReason::Lost);
+                }
+                visitor.joined = false;
+                continue;
+            }
             let (reason, wait) = if visitor.leaving {
                 (EndReason::Left, end_after_left)
             } else if still

@@ -15,6 +15,7 @@
 
 mod calm;
 mod demand;
+mod glances;
 mod ignored;
 mod machine;
 mod memory;
@@ -33,13 +34,17 @@ use crate::{
 };
 use calm::Calm;
 use demand::{Need, Wakefulness};
+use glances::Glances;
 use ignored::Ignored;
 use machine::Machine;
 use memory::Memory;
 pub use reasons::{Reason, Refusal, Refused};
-use visitor::Visitor;
+use visitor::{Surroundings, Visitor};
 use zones::Places;
 
+/// The first moments of a watch are looked at awake: with rare keyframes whoever comes meanwhile would be part of the
+/// background before it is known.
+const BEGINNING: Duration = Duration::from_secs(4);
 /// Who has gone less far than this, in its own heights, was in one place all the time.
 const STAYED: f32 = 0.3;
 
@@ -70,9 +75,12 @@ pub struct Events {
     /// Motion of the newest look.
     report: Option<MotionReport>,
     calm: Calm,
+    glances: Glances,
     now: MediaTime,
     /// When the watch began: start, arming, or the last end of the stream.
     since: MediaTime,
+    /// First look for motion since the watch began.
+    began: Option<MediaTime>,
     /// Newest look for persons since the watch began, and whether one was made with a settled background.
     last_look: Option<MediaTime>,
     looked_settled: bool,
@@ -113,8 +121,10 @@ impl Events {
             best_score: 0.0,
             report: None,
             calm: Calm::default(),
+            glances: Glances::new(MediaTime::ZERO),
             now: MediaTime::ZERO,
             since: MediaTime::ZERO,
+            began: None,
             last_look: None,
             looked_settled: false,
         }
@@ -139,22 +149,27 @@ impl Events {
     }
 
     /// Whether the person model should look at the picture of this report: something moves in it; or somebody is being
-    /// followed, who may stand still; or it is not yet known who was there when the watch began.
+    /// followed, who may stand still; or it is not yet known who was there when the watch began; or it differs from the
+    /// picture that was last looked at, or the background is still being learnt, and there are looks to spare.
     #[must_use]
-    pub fn wants_person(&self, report: &MotionReport) -> bool {
+    pub fn wants_person(&mut self, report: &MotionReport) -> bool {
         let who_is_there = self.last_look.is_none() || (report.settled && !self.looked_settled);
         let followed = |v: &Visitor| v.first_seen().is_some() && v.is_interesting(report.time);
+        let unknown =
+            || !report.settled || report.unseen.is_some_and(|u| u.score >= self.motion_area);
         self.mode == Mode::Armed
             && (who_is_there
                 || self.visitors.iter().any(followed)
                 || self.machine.is_open()
-                || self.is_motion(report))
+                || self.is_motion(report)
+                || (unknown() && self.glances.take(report.time)))
     }
 
     /// Takes in a look of the motion model, whether or not the person model will look at the same picture.
     pub fn motion(&mut self, report: &MotionReport) -> Step {
         self.advance(report.time);
         if self.mode == Mode::Armed {
+            self.began.get_or_insert(report.time);
             if self.is_motion(report) {
                 self.wakefulness.motion(self.now);
             }
@@ -182,13 +197,20 @@ impl Events {
         let refusals = self.forget_gone(tracks);
         // What appears while somebody is there may be a coat that was hung up; what the first look finds was there.
         let newcomers = self.looked_settled && !self.machine.is_open();
-        let foreground = match &self.report {
-            Some(report) if report.time == time => {
-                self.looked_settled |= report.settled;
-                report.regions.as_slice()
-            }
-            _ => &[],
-        };
+        let (mut foreground, mut changes) = (Vec::new(), None);
+        if let Some(report) = self.report.as_ref().filter(|report| report.time == time) {
+            self.looked_settled |= report.settled;
+            foreground.clone_from(&report.regions);
+            // What differs from the last look but is no foreground came since, too.
+            foreground.extend(report.unseen.filter(|unseen| {
+                report.settled
+                    && !report
+                        .regions
+                        .iter()
+                        .any(|r| r.rect.iou(&unseen.rect) > 0.0)
+            }));
+            changes = report.changes.clone();
+        }
 
         // Foreground of those who are part of the incident is nobody else's.
         let taken: Vec<NormRect> = self
@@ -217,10 +239,14 @@ impl Events {
                 }
             };
             let visitor = &mut self.visitors[index];
-            let own = if visitor.joined { foreground } else { &free };
+            let own = if visitor.joined { &foreground } else { &free };
             let place = track.seen.unwrap_or(track.rect);
             let haunt = self.memory.of(track.label, &place, self.now);
-            visitor.look(self.now, track, own, &self.places, haunt);
+            let seen = Surroundings {
+                foreground: own,
+                changes: changes.as_deref(),
+            };
+            visitor.look(self.now, track, &seen, &self.places, haunt);
             if visitor.present().is_some() && visitor.is_interesting(self.now) {
                 if visitor.believed() {
                     self.wakefulness.person(self.now);
@@ -297,7 +323,9 @@ impl Events {
         self.wakefulness = self.wakefulness.asleep_again();
         self.report = None;
         self.calm = Calm::default();
+        self.glances = Glances::new(self.now);
         self.since = self.now;
+        self.began = None;
         self.last_look = None;
         self.looked_settled = false;
         (changes, refusals)
@@ -348,7 +376,13 @@ impl Events {
                     let calm = self.calm.lasted();
                     Need::Incident { calm }
                 };
-                self.wakefulness.demand(self.now, need)
+                let begins = self
+                    .began
+                    .is_some_and(|began| self.now.since(began) < BEGINNING);
+                match self.wakefulness.demand(self.now, need) {
+                    DecodeDemand::Asleep if begins => self.wakefulness.awake(),
+                    demand => demand,
+                }
             }
         };
         Step {

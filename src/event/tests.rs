@@ -3,6 +3,7 @@
 mod gone;
 mod properties;
 mod scene;
+mod still;
 
 use std::collections::HashSet;
 

@@ -9,8 +9,8 @@ use super::{
     zones::{Places, Route},
 };
 use crate::flow::{
-    IncidentId, Label, MediaTime, MotionRegion, Movement, NormRect, RuleHit, Track, TrackId,
-    TrackState,
+    Changes, IncidentId, Label, MediaTime, MotionRegion, Movement, NormRect, RuleHit, Track,
+    TrackId, TrackState,
 };
 
 /// Who has gone this share of its own height has moved: half a step of a walker.
@@ -39,6 +39,20 @@ const APPEARED: f32 = 0.98;
 const MORE_EVIDENCE: f32 = 1.0;
 /// ... up to so many times.
 const MOST_TIMES: u32 = 3;
+/// Share of its cells that change in a look, at least, when one moves without going anywhere: works, turns ...
+const STIRS: f32 = 0.03;
+/// ... so many times the share around it, or the light changes, or something goes past ...
+const STIRS_BEYOND: f32 = 3.0;
+/// ... of which one look counts so much at most ...
+const MOST_STIR: f32 = 0.15;
+/// ... and so much, summed over all looks, is movement: a poster changes no more than the wall.
+const STIRRED: f32 = 0.3;
+/// Who scores less than this and does not stir ...
+const CLEAR_ENOUGH: f32 = 0.5;
+/// ... for this long ...
+const IDLE_FOR: Duration = Duration::from_secs(4);
+/// ... and so many looks may be furniture.
+const IDLE_LOOKS: u32 = 3;
 /// Fewer looks than this are too few to call a score low.
 const FEW_LOOKS: u32 = 3;
 /// Looks in a zone that make an entry: a box that shakes over the border has not entered.
@@ -70,6 +84,10 @@ pub(super) struct Visitor {
     /// Where it was when the watch first knew of it.
     origin: NormRect,
     own_foreground: f32,
+    /// Shares of its cells that changed, summed over the looks in which it stirred.
+    stirred: f32,
+    /// When it was last clear or stirred, and the looks since.
+    alive: Option<(MediaTime, u32)>,
     /// Whether its place is known to have been empty before, and nobody was near who could have put something there.
     newcomer: bool,
     /// What was refused in this place before.
@@ -116,6 +134,8 @@ impl Visitor {
                 track.first_rect
             },
             own_foreground: 0.0,
+            stirred: 0.0,
+            alive: None,
             newcomer: newcomer && haunt.is_none(),
             haunt,
             moved: None,
@@ -127,15 +147,16 @@ impl Visitor {
         }
     }
 
-    /// Takes in one look, with the foreground of the same picture and what was refused in that place before.
+    /// Takes in one look, with what else is known of the same picture, and what was refused in that place before.
     pub(super) fn look(
         &mut self,
         time: MediaTime,
         track: &Track,
-        foreground: &[MotionRegion],
+        around: &Surroundings<'_>,
         places: &Places,
         haunt: Option<&Haunt>,
     ) {
+        let foreground = around.foreground;
         self.present = track.seen.filter(|rect| {
             // A track that passes a bush may be left hanging in it when the visitor is gone.
             let furniture = (self.was_told() || self.moved.is_some())
@@ -164,6 +185,15 @@ impl Visitor {
         if has_own_foreground(&rect, foreground) {
             self.own_foreground += said * said;
         }
+        let stirs = around
+            .changes
+            .map_or(0.0, |changes| stir(changes, &rect.clamped()));
+        self.stirred += stirs;
+        let clear = track.score >= CLEAR_ENOUGH;
+        self.alive = match self.alive {
+            Some((since, looks)) if stirs == 0.0 && !clear => Some((since, looks + 1)),
+            _ => Some((time, 0)),
+        };
         if self.moved.is_none() {
             self.moved = self.movement(time, track).map(|movement| (time, movement));
         }
@@ -191,7 +221,10 @@ impl Visitor {
         if self.own_foreground >= GREW && track.rect.iou(&self.origin) < SAME_PLACE {
             return Some(Movement::Grew);
         }
-        (self.newcomer && self.own_foreground >= APPEARED).then_some(Movement::Appeared)
+        if self.newcomer && self.own_foreground >= APPEARED {
+            return Some(Movement::Appeared);
+        }
+        (self.stirred >= STIRRED).then_some(Movement::Stirred)
     }
 
     /// Makes it part of the incident; false if it was already, and had been taken to be gone.
@@ -211,8 +244,17 @@ impl Visitor {
         self.origin = self.place;
         self.newcomer = false;
         self.own_foreground = 0.0;
+        self.stirred = 0.0;
         self.travelled = 0.0;
         self.moved = None;
+    }
+
+    /// Since when it has neither been clear nor stirred, where that is so for long: then it may be furniture on which a
+    /// track was left hanging.
+    pub(super) fn idle_since(&self, now: MediaTime) -> Option<MediaTime> {
+        let (since, looks) = self.alive?;
+        let idle = looks >= IDLE_LOOKS && now.since(since) >= IDLE_FOR;
+        (self.present.is_some() && idle).then_some(since)
     }
 
     /// The newest look did not know it any more.
@@ -318,6 +360,25 @@ impl Visitor {
         } else {
             Reason::OutsideZones
         }
+    }
+}
+
+/// What is known of the picture of a look beside the tracks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// Foreground that is nobody else's.
+    pub(super) foreground: &'a [MotionRegion],
+    /// What changed within the last moment.
+    pub(super) changes: Option<&'a Changes>,
+}
+
+/// The share of its cells that changed of its own, clearly more than around it; 0 where that is not so.
+fn stir(changes: &Changes, rect: &NormRect) -> f32 {
+    let (within, around) = changes.within_and_around(rect);
+    if within >= STIRS && within >= STIRS_BEYOND * around {
+        within.min(MOST_STIR)
+    } else {
+        0.0
     }
 }
 

@@ -126,6 +126,8 @@ pub enum Movement {
     Grew,
     /// It stood where there was nobody before.
     Appeared,
+    /// Its own pixels changed while it stayed in its place: it works, turns, or comes straight towards the camera.
+    Stirred,
 }
 
 impl Movement {
@@ -136,6 +138,7 @@ impl Movement {
             Self::Travelled => "travelled",
             Self::Grew => "grew",
             Self::Appeared => "appeared",
+            Self::Stirred => "stirred",
         }
     }
 }

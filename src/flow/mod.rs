@@ -3,6 +3,7 @@
 //! Units are in the types: [`MediaTime`] apart from [`WallTime`], [`NormRect`] for anything in a picture.
 //! A bare number never crosses a room.
 
+mod changes;
 mod detection;
 mod frame;
 mod geometry;
@@ -17,6 +18,7 @@ mod time;
 mod track;
 mod turn;
 
+pub use changes::Changes;
 pub use detection::{Clothes, Detection, Label};
 pub use frame::{ColourMatrix, ColourRange, Frame, PixelLayout, Plane};
 pub use geometry::{NormPoint, NormRect, Polygon, Size};

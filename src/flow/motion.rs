@@ -1,6 +1,8 @@
 //! What moved in a picture.
 
-use super::{MediaTime, NormRect};
+use std::sync::Arc;
+
+use super::{Changes, MediaTime, NormRect};
 
 /// A connected patch of foreground.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +26,11 @@ pub struct MotionReport {
     pub small: Option<MotionRegion>,
     /// The largest patch that changed where the motion mask is.
     pub masked: Option<MotionRegion>,
+    /// The largest patch that differs from the picture in which persons were last looked for, whether or not it is
+    /// foreground: who stands still fades into the background, but is not yet looked at.
+    pub unseen: Option<MotionRegion>,
+    /// What changed within the last moment; none while there is nothing to compare with.
+    pub changes: Option<Arc<Changes>>,
     /// False while the background is still being learnt: then there are no regions.
     pub settled: bool,
 }

@@ -10,6 +10,7 @@
 //! The only room that names `ort`. Imports `flow`, `base`, `config`.
 
 pub mod card;
+mod changed;
 mod clothes;
 mod desk;
 mod error;

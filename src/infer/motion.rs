@@ -10,6 +10,7 @@ use ort::{environment::Environment, value::TensorRef};
 use super::{
     InferError,
     card::{Card, Task},
+    changed::Changed,
     hidden::Hidden,
     model::{self, Model, failed},
     prepare::Preparer,
@@ -61,6 +62,7 @@ pub(super) struct MotionState {
     /// Foreground, masked places removed.
     mask: Vec<u8>,
     hidden: Hidden,
+    changed: Changed,
     last: Option<MediaTime>,
     /// Looks since learning began.
     looks: u32,
@@ -81,10 +83,16 @@ impl MotionState {
         self.spread.resize(self.luma.len(), initial_spread);
     }
 
+    /// The newest picture is looked at for persons: what differs from it is not yet looked at.
+    pub(super) fn looked_at(&mut self) {
+        self.changed.looked_at(&self.luma);
+    }
+
     /// Sets the size of the cells and rasterises the mask polygons for it.
     fn reset(&mut self, size: Size, mask: &[Polygon]) {
         self.size = size;
         self.last = None;
+        self.changed = Changed::default();
         let centre = |index: u32, cells: u32| (index as f32 + 0.5) / cells as f32;
         self.masked.clear();
         for y in 0..size.height {
@@ -174,17 +182,26 @@ impl MotionModel {
         {
             *luma = BLACK;
         }
+        let (unseen, changes) =
+            state
+                .changed
+                .look(frame.time, &state.luma, &state.spread, width, rules.area);
         let gap = state.last.map(|last| frame.time.since(last));
         state.last = Some(frame.time);
         let Some(gap) = gap.filter(|gap| *gap < LONG_GAP) else {
             state.learn_anew(self.initial_spread);
             (state.looks, state.unsettled, state.new_scenes) = (1, 0, 0);
-            return Ok(report(frame, 0.0, false));
+            return Ok(MotionReport {
+                unseen,
+                ..report(frame, 0.0, false)
+            });
         };
         state.looks = state.looks.saturating_add(1);
         self.run(state, self.rate(gap, state))?;
         Ok(MotionReport {
             masked,
+            unseen,
+            changes,
             ..self.judge(frame, rules, state)
         })
     }
@@ -303,6 +320,8 @@ fn report(frame: &Frame, score: f32, settled: bool) -> MotionReport {
         regions: Vec::new(),
         small: None,
         masked: None,
+        unseen: None,
+        changes: None,
         settled,
     }
 }

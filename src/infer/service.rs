@@ -408,6 +408,9 @@ impl CameraInfer {
         } else {
             Rank::Routine
         };
+        if !self.motion_late {
+            self.state.looked_at();
+        }
         let asked = Instant::now();
         if self.person.ask(Question { look, asked }, rank).is_some() {
             self.replaced.inc();

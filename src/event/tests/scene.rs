@@ -151,6 +151,8 @@ pub(super) fn motion(time: f64, regions: &[NormRect]) -> MotionReport {
         regions,
         small: None,
         masked: None,
+        unseen: None,
+        changes: None,
         settled: true,
     }
 }
