@@ -12,7 +12,7 @@
 //! and all get their close-up later. A new doubtful track is worth one in every look of its first second, as an alert waits for
 //! it; and while only small things move and nobody is known, a close-up takes the place of the look at the
 //! whole, which costs no more. Where everything that lives in the picture is inside the close-ups just chosen, the
-//! look at the whole is left out as well. It is never left out for longer than [`WHOLE_EVERY`].
+//! look at the whole is left out as well. While nobody is known, a doubtful box gets second looks (`second.rs`). It is never left out for longer than [`WHOLE_EVERY`].
 
 mod allowance;
 mod fixed;
