@@ -1,15 +1,18 @@
-//! Second looks: a doubtful box is looked at again in a window of its own, and becomes clear or vanishes.
+//! Second looks: a doubtful box is looked at again in a window of its own, and becomes clear or
+//! vanishes.
 //!
-//! A person far away, in the dark, bent or from behind scores little in a look at the whole for seconds; in a square window
-//! around it the same model mostly knows. Windows alternate between [`WIDE`] and [`NARROW`] times the longer side of the
-//! box: what is around a person says as much as its pixels do. Each place gets a few, so that furniture that looks a
-//! little like somebody costs little.
+//! A person far away, in the dark, bent or from behind scores little in a look at the whole for
+//! seconds; in a square window around it the same model mostly knows. Windows alternate between
+//! [`WIDE`] and [`NARROW`] times the longer side of the box: what is around a person says as much
+//! as its pixels do. Each place gets a few, so that furniture that looks a little like somebody
+//! costs little.
 
 use std::time::Duration;
 
 use crate::flow::{Detection, MediaTime, NormRect, Size, Track, TrackState};
 
-/// Scores of boxes that are worth a second look: below, they are mostly nothing, and above there is no doubt.
+/// Scores of boxes that are worth a second look: below, they are mostly nothing, and above there is
+/// no doubt.
 const FROM: f32 = 0.25;
 const CLEAR: f32 = 0.62;
 /// Sides of a window, in longer sides of the box.
@@ -80,8 +83,8 @@ impl SecondLooks {
         }
     }
 
-    /// The window worth most in a picture of this size, if there is one; `scale`: input rows per picture row in a look at
-    /// the whole; `input`: the square input.
+    /// The window worth most in a picture of this size, if there is one; `scale`: input rows per
+    /// picture row in a look at the whole; `input`: the square input.
     pub(super) fn choose(
         &mut self,
         time: MediaTime,

@@ -1,8 +1,9 @@
 //! How many looks for persons may be made though nothing moves: a token bucket on media time.
 //!
-//! Such a look is for who came without being seen to move: while the background was being learnt, too slowly, or between
-//! two keyframes. A few are saved up, as much changes at once when somebody comes; in the long run there is one a minute,
-//! so that light which creeps over a scene costs no more.
+//! Such a look is for who came without being seen to move: while the background was being learnt,
+//! too slowly, or between two keyframes. A few are saved up, as much changes at once when somebody
+//! comes; in the long run there is one a minute, so that light which creeps over a scene costs no
+//! more.
 
 use std::time::Duration;
 

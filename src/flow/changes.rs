@@ -1,4 +1,5 @@
-//! Which parts of a picture changed of late: cell by cell, summed up so that any rectangle is answered at once.
+//! Which parts of a picture changed of late: cell by cell, summed up so that any rectangle is
+//! answered at once.
 
 use super::NormRect;
 
@@ -7,8 +8,8 @@ use super::NormRect;
 pub struct Changes {
     columns: usize,
     rows: usize,
-    /// Summed-area table (Crow, "Summed-area tables for texture mapping", SIGGRAPH 1984): one row and column more than
-    /// there are cells.
+    /// Summed-area table (Crow, "Summed-area tables for texture mapping", SIGGRAPH 1984): one row
+    /// and column more than there are cells.
     sums: Vec<u32>,
 }
 
@@ -34,8 +35,8 @@ impl Changes {
         }
     }
 
-    /// Share of the cells of a place that changed, 0..1, and of those around it: within half its width and height beside
-    /// it.
+    /// Share of the cells of a place that changed, 0..1, and of those around it: within half its
+    /// width and height beside it.
     #[must_use]
     pub fn within_and_around(&self, place: &NormRect) -> (f32, f32) {
         let (inner, all) = (self.count(place), self.count(&place.grown(0.5)));

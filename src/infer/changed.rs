@@ -1,11 +1,13 @@
 //! What changed in a picture: since persons were last looked for, and within the last moment.
 //!
-//! In: the luma of each look for motion and the noise of its pixels. Out: the largest place that differs from the picture
-//! in which persons were last looked for, and the cells that changed within the last moment. Neither waits for a background
-//! to be learnt, and neither forgets who stands still.
+//! In: the luma of each look for motion and the noise of its pixels. Out: the largest place that
+//! differs from the picture in which persons were last looked for, and the cells that changed
+//! within the last moment. Neither waits for a background to be learnt, and neither forgets who
+//! stands still.
 //!
-//! A cell has changed where it lies outside the range of the 3x3 cells around it in the picture before, by more than its
-//! noise: an edge that trembles by a cell has not. A change of light that all cells share is taken out first.
+//! A cell has changed where it lies outside the range of the 3x3 cells around it in the picture
+//! before, by more than its noise: an edge that trembles by a cell has not. A change of light that
+//! all cells share is taken out first.
 
 use std::{sync::Arc, time::Duration};
 
@@ -79,7 +81,8 @@ impl Changed {
         (unseen.flatten(), changes)
     }
 
-    /// Leaves in `kept` which cells of `now` differ from `then`; false where the two cannot be compared.
+    /// Leaves in `kept` which cells of `now` differ from `then`; false where the two cannot be
+    /// compared.
     fn compare(&mut self, now: &[u8], then: &[u8], spread: &[f32], width: usize) -> bool {
         if then.len() != now.len() || spread.len() != now.len() || width == 0 {
             return false;

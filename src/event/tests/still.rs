@@ -1,11 +1,13 @@
-//! Those who do not move from their place: who works there, who fades into the background, and what only looks so.
+//! Those who do not move from their place: who works there, who fades into the background, and what
+//! only looks so.
 
 use std::sync::Arc;
 
 use super::*;
 use crate::flow::{Changes, Movement};
 
-/// A report in which so many of a hundred columns of a place changed, and so many of the picture beside it.
+/// A report in which so many of a hundred columns of a place changed, and so many of the picture
+/// beside it.
 fn changed(time: f64, place: &NormRect, within: f32, beside: f32) -> MotionReport {
     const SIDE: usize = 100;
     let cells: Vec<u8> = (0..SIDE * SIDE)
