@@ -148,11 +148,6 @@ impl Wakefulness {
         })
     }
 
-    /// What the decoder does awake.
-    pub(super) fn awake(&self) -> DecodeDemand {
-        DecodeDemand::Awake { every: self.every }
-    }
-
     /// What the decoder should do.
     pub(super) fn demand(&self, now: MediaTime, need: Need) -> DecodeDemand {
         if self.awake_since.is_none() {

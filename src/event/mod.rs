@@ -43,9 +43,6 @@ pub use reasons::{Reason, Refusal, Refused};
 use visitor::{Surroundings, Visitor};
 use zones::Places;
 
-/// The first moments of a watch are looked at awake: with rare keyframes whoever comes meanwhile would be part of the
-/// background before it is known.
-const BEGINNING: Duration = Duration::from_secs(4);
 /// Who has gone less far than this, in its own heights, was in one place all the time.
 const STAYED: f32 = 0.3;
 
@@ -80,8 +77,6 @@ pub struct Events {
     now: MediaTime,
     /// When the watch began: start, arming, or the last end of the stream.
     since: MediaTime,
-    /// First look for motion since the watch began.
-    began: Option<MediaTime>,
     /// Newest look for persons since the watch began, and whether one was made with a settled background.
     last_look: Option<MediaTime>,
     looked_settled: bool,
@@ -125,7 +120,6 @@ impl Events {
             glances: Glances::new(MediaTime::ZERO),
             now: MediaTime::ZERO,
             since: MediaTime::ZERO,
-            began: None,
             last_look: None,
             looked_settled: false,
         }
@@ -170,7 +164,6 @@ impl Events {
     pub fn motion(&mut self, report: &MotionReport) -> Step {
         self.advance(report.time);
         if self.mode == Mode::Armed {
-            self.began.get_or_insert(report.time);
             if self.is_motion(report) {
                 self.wakefulness.motion(self.now);
             }
@@ -326,7 +319,6 @@ impl Events {
         self.calm = Calm::default();
         self.glances = Glances::new(self.now);
         self.since = self.now;
-        self.began = None;
         self.last_look = None;
         self.looked_settled = false;
         (changes, refusals)
@@ -377,13 +369,7 @@ impl Events {
                     let calm = self.calm.lasted();
                     Need::Incident { calm }
                 };
-                let begins = self
-                    .began
-                    .is_some_and(|began| self.now.since(began) < BEGINNING);
-                match self.wakefulness.demand(self.now, need) {
-                    DecodeDemand::Asleep if begins => self.wakefulness.awake(),
-                    demand => demand,
-                }
+                self.wakefulness.demand(self.now, need)
             }
         };
         Step {

@@ -50,6 +50,24 @@ pub(super) async fn receive(client: &mut (impl AsyncRead + Unpin)) -> io::Result
     bind(&body).ok_or_else(|| malformed("cannot be understood"))
 }
 
+/// The answer to a CONNECT, as [`receive`] gave it, while there is no broker behind the gate: that it be tried later
+/// (MQTT 3.1.1, 3.2.2.3; MQTT 5.0, 3.2.2.2).
+pub(super) fn unavailable(packet: &[u8]) -> &'static [u8] {
+    match level(packet) {
+        Some(FIVE) => &[0x20, 3, 0, 0x88, 0],
+        _ => &[0x20, 2, 0, 3],
+    }
+}
+
+/// The protocol level of a whole CONNECT.
+fn level(packet: &[u8]) -> Option<u8> {
+    let mut rest = Rest(packet);
+    rest.byte()?;
+    while rest.byte()? & 0x80 != 0 {}
+    rest.text()?;
+    rest.byte().map(|level| level & !BRIDGE)
+}
+
 fn malformed(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
@@ -183,6 +201,11 @@ mod tests {
                 packet(&connect(level, "annex/lares-home", Some("annex")))
             );
             assert_eq!(client, b"\xc0\x00", "what comes after it is untouched");
+            let later: &[u8] = match level {
+                5 => &[0x20, 3, 0, 0x88, 0],
+                _ => &[0x20, 2, 0, 3],
+            };
+            assert_eq!(unavailable(&bound), later);
         }
         // The broker refuses who has no name, and chooses an id where there is none.
         for same in [

@@ -139,8 +139,10 @@ impl Gate {
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 return self.turn_away(peer, &error.to_string());
             }
-            // Mosquitto does not want it, or is not there.
-            _ => return,
+            // Mosquitto does not want it, or is not there: it has its answer.
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => return tracing::debug!(%error, "a client ended before it was let in"),
+            Err(_) => return tracing::debug!("a client was not let in in time"),
         };
         place.standing().known();
         let outstayed = async {
@@ -168,7 +170,15 @@ impl Gate {
         client: &mut (impl AsyncRead + AsyncWrite + Unpin),
     ) -> io::Result<Option<UnixStream>> {
         let packet = connect::receive(client).await?;
-        let mut broker = reach(&self.dir).await?;
+        let mut broker = match reach(&self.dir).await {
+            Ok(broker) => broker,
+            Err(error) => {
+                tracing::debug!(%error, "mosquitto cannot be reached");
+                client.write_all(connect::unavailable(&packet)).await?;
+                client.shutdown().await?;
+                return Ok(None);
+            }
+        };
         broker.write_all(&packet).await?;
         let mut answer = vec![0; 2];
         broker.read_exact(&mut answer).await?;

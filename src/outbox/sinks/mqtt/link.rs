@@ -122,7 +122,7 @@ impl Link {
                 self.cut_short += 1;
             }
             // The client library cannot read mosquitto's reason for this, so it is told from what it looks like.
-            if self.cut_short >= 2 {
+            if end.closed_by_broker && self.cut_short >= 2 {
                 end.reason = format!(
                     "the broker {} closes each connection soon after it was made: is a second Lares running with the \
                      same site?",
