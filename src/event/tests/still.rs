@@ -109,14 +109,3 @@ fn a_place_that_differs_from_the_last_look_is_looked_at_though_nothing_moves() {
     });
     assert!(many.count() < 10, "as often as there are looks to spare");
 }
-
-#[test]
-fn the_first_moments_are_looked_at_awake() {
-    let mut scene = Scene::plain();
-    scene.motion(0.0, &[]);
-    assert!(matches!(scene.demand, DecodeDemand::Awake { .. }));
-    scene.motion(3.0, &[]);
-    assert!(matches!(scene.demand, DecodeDemand::Awake { .. }));
-    scene.motion(4.5, &[]);
-    assert_eq!(scene.demand, DecodeDemand::Asleep);
-}
