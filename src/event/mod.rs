@@ -8,7 +8,7 @@
 //!
 //! # What is an incident
 //! One visit. It begins when a track of a wanted kind is believed, has moved of its own (travelled, grew, stands where an
-//! earlier look found nobody, or its own pixels change), is outside the motion mask and, where a zone is required, has entered one. Whoever comes while it is open joins it. It ends `end_after_left`
+//! earlier look found nobody, or its own pixels change), is outside the motion mask and, where a zone is required, has entered one. A person who comes while it is open joins it. It ends `end_after_left`
 //! after its last visitor left through the picture's edge, or `end_after_lost` after the last one was lost inside it
 //! (sooner where nothing moves any more), but never before a look has missed that visitor. What is seen but scores little and
 //! does not stir holds no incident open. Nobody is reported for merely being there: not a poster, not a

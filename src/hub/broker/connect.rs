@@ -1,8 +1,8 @@
 //! The first packet of an MQTT client, CONNECT: read whole, and its client id made one of its user's own.
 //!
-//! A broker ends the connection of whoever has a client id when somebody else comes with the same one, and hands over the
-//! session. Mosquitto looks at the password before, but any user may come with any id. So each id gets the user's name in front:
-//! what a client does with it, it does to clients of the same user only. The layout is that of the OASIS standards MQTT 3.1.1
+//! When a second client connects with a client id that is in use, the broker disconnects the first one and gives its session
+//! to the second. Mosquitto checks the password before that, but lets any user take any id. So the gate puts the user's name
+//! in front of each id: a client can take over a session of its own user only. The layout is that of the OASIS standards MQTT 3.1.1
 //! and 5.0, section 3.1; version 3.1 has the same.
 
 use std::io;
