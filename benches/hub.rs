@@ -127,7 +127,7 @@ fn main() -> ExitCode {
     fill(&dir.path().join("data/hub/store"));
     let page = port();
     let config = format!(
-        "version = 1\ndata_dir = \"data\"\n[hub]\nenabled = true\nsites = [\"home\"]\nretention = \"365 d\"\n\
+        "version = 2\ndata_dir = \"data\"\n[hub]\nenabled = true\nsites = [\"home\"]\nretention = \"365 d\"\n\
          listen = \"127.0.0.1:{page}\"\nbroker_listen = \"127.0.0.1:{}\"\nstore_listen = \"127.0.0.1:{}\"\n",
         port(),
         port()

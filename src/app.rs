@@ -4,7 +4,7 @@
 //! what. Owns the root token; nothing here looks at a picture or a message.
 
 mod areas;
-mod backup;
+pub mod backup;
 mod bookkeeper;
 mod cameras;
 mod commands;
@@ -148,11 +148,11 @@ impl App {
                 .live
                 .also_to(move |topic, payload| near.value(topic, payload));
         }
-        let health_every = config
+        let health_interval = config
             .mqtt
             .as_ref()
-            .map_or(HEALTH_EVERY, |mqtt| mqtt.health_every);
-        let silent = health::silent_after(health_every);
+            .map_or(HEALTH_EVERY, |mqtt| mqtt.health_interval);
+        let silent = health::silent_after(health_interval);
         discovery::announce(&config, &shared.outbox, &shared.live, silent)?;
         let hub_to_hear = receivers::Hearing { near, broker_up };
         receivers::start(&config, &shared, hub_to_hear, asked, &deliveries)?;
@@ -181,7 +181,7 @@ impl App {
         }
         commands::start(&lanes, commands, &cameras, &shared.outbox)?;
         supervisor::start(&services, &workers, &cameras, &losses, lost)?;
-        health::spawn(&lanes, &shared, health_every);
+        health::spawn(&lanes, &shared, health_interval);
         bookkeeper::start(&deliveries, &shared)?;
         let manager = watchdog::Manager::from_environment().map(Arc::new);
         if let Some(manager) = &manager {
@@ -197,7 +197,7 @@ impl App {
             services,
             shared,
             site,
-            grace: config.stop_grace,
+            grace: config.shutdown_timeout,
             manager,
             hub,
         })
@@ -257,7 +257,7 @@ impl App {
         } else {
             tracing::warn!(
                 parts = stubborn.join(", "),
-                "stopped before these had ended: give more time with stop_grace"
+                "stopped before these had ended: give more time with shutdown_timeout"
             );
         }
         stubborn.is_empty()
@@ -293,8 +293,8 @@ pub(crate) fn clip_contents(bytes: &[u8]) -> Option<Contents> {
 
 /// Names by which this machine may be asked for its own pages.
 fn names_of(config: &Config) -> Vec<String> {
-    let hub = config.hub.iter().flat_map(|hub| &hub.names);
-    config.web.names.iter().chain(hub).cloned().collect()
+    let hub = config.hub.iter().flat_map(|hub| &hub.server_names);
+    config.web.server_names.iter().chain(hub).cloned().collect()
 }
 
 /// Starts the hub where the configuration has one. What the configuration does not send elsewhere goes there.

@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(30);
 #[test]
 fn each_command_explains_itself() {
     let commands = [
-        "run", "check", "replay", "bench", "demo", "camera", "outbox", "models",
+        "run", "check", "config", "replay", "bench", "demo", "camera", "outbox", "models",
     ];
     let general = run(["--help"]);
     assert_eq!(general.status, Some(0));
@@ -236,13 +236,51 @@ fn a_virtual_camera_that_cannot_serve_says_why() {
 }
 
 #[test]
+fn a_configuration_is_migrated_once_and_the_old_file_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("lares.toml");
+    let old = "version = 1 # old\n[[cameras]]\nurl = \"rtsp://10.0.0.2/\"\nwake_within = \"4 s\"\n";
+    fs::write(&config, old).unwrap();
+    let migrate = |more: &[&str]| {
+        let arguments = ["config", "migrate", "--config", text(&config)];
+        run(arguments.iter().chain(more))
+    };
+    let shown = migrate(&["--print"]);
+    assert_eq!(
+        (shown.status, fs::read_to_string(&config).unwrap()),
+        (Some(0), old.to_owned())
+    );
+    let done = migrate(&[]);
+    assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
+    assert!(
+        done.stdout
+            .contains("cameras.wake_within is now cameras.max_idle_interval")
+    );
+    let new = fs::read_to_string(&config).unwrap();
+    assert_eq!(new, shown.stdout);
+    assert!(new.contains("version = 2 # old") && new.contains("max_idle_interval = \"4 s\""));
+    let copy = done.stdout.trim_end().rsplit(' ').next().unwrap();
+    assert_eq!(fs::read_to_string(copy).unwrap(), old);
+    let again = migrate(&[]);
+    assert_eq!(again.status, Some(1));
+    assert_told_once(&again.stderr, &["nothing to do"]);
+    // A file with problems stays as it is.
+    let wrong = format!("{old}nonsense = 1\n");
+    fs::write(&config, &wrong).unwrap();
+    let refused = migrate(&[]);
+    assert_eq!(refused.status, Some(1));
+    assert_told_once(&refused.stderr, &["nonsense", "is not known"]);
+    assert_eq!(fs::read_to_string(&config).unwrap(), wrong);
+}
+
+#[test]
 fn an_agent_ends_in_good_order_on_sigterm() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("lares.toml");
     let url = format!("rtsp://127.0.0.1:{}/", free_port());
     let text_of = |log: &str| {
         format!(
-            "version = 1\ndata_dir = \"data\"\n[[cameras]]\nurl = \"{url}\"\n[web]\nlisten = \"off\"\n[log]\n{log}"
+            "version = 2\ndata_dir = \"data\"\n[[cameras]]\nurl = \"{url}\"\n[web]\nlisten = \"off\"\n[log]\n{log}"
         )
     };
     fs::write(&config, text_of("format = \"json\"\n")).unwrap();

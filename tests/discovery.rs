@@ -75,7 +75,7 @@ impl House {
             .collect();
         self.home.configure(&format!(
             "{cameras}[mqtt]\nurl = \"{}\"\nuser = \"lares\"\npassword_file = \"mqtt.password\"\n{mqtt}\n\
-             [budget]\nper_month = \"2 GB\"\n",
+             [data_plan]\nper_month = \"2 GB\"\n",
             self.broker.url()
         ));
     }

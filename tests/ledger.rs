@@ -349,7 +349,8 @@ fn a_quiet_day_sends_little_and_tells_that_the_box_is_alive() {
 
     let usual = MqttConfig::without_login("mqtt://h".parse().unwrap());
     let in_a_day = |every: Duration| 86_400.0 / every.as_secs_f64();
-    let (pings_a_day, reports_a_day) = (in_a_day(usual.keep_alive), in_a_day(usual.health_every));
+    let (pings_a_day, reports_a_day) =
+        (in_a_day(usual.keep_alive), in_a_day(usual.health_interval));
     let day = before.up() as f64 + pings_a_day * ping + reports_a_day * report;
     let down = before.down() as f64 + (pings_a_day + reports_a_day) * answer;
     println!(

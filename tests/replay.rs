@@ -501,7 +501,7 @@ fn a_line_crossed_and_a_long_stay_are_told() {
     let middle = "ends = [[0.5, 0.0], [0.5, 1.0]]";
     let all = "area = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]";
     let rules = format!(
-        "version = 1\n[[cameras]]\nurl = \"rtsp://127.0.0.1/none\"\n\
+        "version = 2\n[[cameras]]\nurl = \"rtsp://127.0.0.1/none\"\n\
          [[cameras.lines]]\nname = \"in\"\n{middle}\ndirection = \"to-right\"\n\
          [[cameras.lines]]\nname = \"out\"\n{middle}\ndirection = \"to-left\"\n\
          [[cameras.zones]]\nname = \"yard\"\n{all}\nloiter = \"5 s\"\n\

@@ -46,7 +46,7 @@ mapfile -t urls < <(awk '$1 == "camera" { print $3 }' "$home/cameras")
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 mkdir "$home/store"
 {
-    printf 'version = 1\nsite = "soak"\ndata_dir = "data"\n'
+    printf 'version = 2\nsite = "soak"\ndata_dir = "data"\n'
     for url in "${urls[@]}"; do printf '[[cameras]]\nurl = "%s"\n' "$url"; done
     printf '[upload]\nurl = "file://%s/store"\n' "$home"
     printf '[outbox]\nquota = "500 MB"\n[web]\nlisten = "127.0.0.1:%s"\n[log]\nlevel = "warn"\n' "$port"

@@ -50,9 +50,9 @@ put() { # put MODE SOURCE TARGET: TARGET inside the package
 
 # The sample with the places of this package switched on.
 packaged_configuration() {
-    sed -e 's|^# data_dir = "/var/lib/lares"$|data_dir = "/var/lib/lares"|' \
-        -e 's|^# dir = "/usr/share/lares/models"$|dir = "/usr/share/lares/models"|' \
-        -e 's|^# onnxruntime = "/usr/lib/lares/libonnxruntime.so"$|onnxruntime = "/usr/lib/lares/libonnxruntime.so"|' \
+    sed -e 's|^#data_dir = "/var/lib/lares"$|data_dir = "/var/lib/lares"|' \
+        -e 's|^#dir = "/usr/share/lares/models"$|dir = "/usr/share/lares/models"|' \
+        -e 's|^#onnxruntime = "/usr/lib/lares/libonnxruntime.so"$|onnxruntime = "/usr/lib/lares/libonnxruntime.so"|' \
         deploy/lares.sample.toml >"$stage/lares.toml"
     for key in data_dir dir onnxruntime; do
         grep -q "^$key = \"/" "$stage/lares.toml" || fail "deploy/lares.sample.toml no longer shows $key as the package needs it"

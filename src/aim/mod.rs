@@ -22,7 +22,7 @@ mod window;
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    config::{DetectConfig, LookPolicy},
+    config::{DetectConfig, RoiPolicy},
     flow::{Detection, MediaTime, MotionRegion, NormRect, Size, Track, TrackState},
 };
 use allowance::Allowance;
@@ -57,7 +57,7 @@ const EXPLAINED: f32 = 0.6;
 /// Chooses what to look at, for one camera.
 #[derive(Debug)]
 pub struct Aim {
-    policy: LookPolicy,
+    policy: RoiPolicy,
     inputs: Vec<Size>,
     allowance: Allowance,
     second: SecondLooks,
@@ -71,9 +71,9 @@ impl Aim {
     #[must_use]
     pub fn new(detect: &DetectConfig, inputs: Vec<Size>) -> Self {
         Self {
-            policy: detect.look,
+            policy: detect.roi,
             inputs,
-            allowance: Allowance::new(detect.close_ups_per_second),
+            allowance: Allowance::new(detect.max_crops_per_second),
             second: SecondLooks::default(),
             shown: VecDeque::new(),
             whole: None,
@@ -82,7 +82,7 @@ impl Aim {
 
     /// Takes in what a look saw, and the tracks after it: what is in doubt is looked at once more.
     pub fn seen(&mut self, time: MediaTime, seen: &[Detection], tracks: &[Track]) {
-        if self.policy == LookPolicy::Auto {
+        if self.policy == RoiPolicy::Auto {
             self.second.note(time, seen, tracks);
         }
     }
@@ -97,9 +97,9 @@ impl Aim {
         whole: bool,
     ) -> Vec<NormRect> {
         match self.policy {
-            LookPolicy::Whole => vec![NormRect::FULL],
-            LookPolicy::Regions => fixed::regions(picture, motion, tracks, &self.inputs),
-            LookPolicy::Auto => self.weigh(time, picture, motion, tracks, whole),
+            RoiPolicy::Whole => vec![NormRect::FULL],
+            RoiPolicy::Regions => fixed::regions(picture, motion, tracks, &self.inputs),
+            RoiPolicy::Auto => self.weigh(time, picture, motion, tracks, whole),
         }
     }
 

@@ -14,7 +14,7 @@ const INPUTS: [Size; 3] = [
 
 fn aim(per_second: f64) -> Aim {
     let detect = DetectConfig {
-        close_ups_per_second: per_second,
+        max_crops_per_second: per_second,
         ..DetectConfig::default()
     };
     Aim::new(&detect, INPUTS.to_vec())
@@ -172,7 +172,7 @@ fn without_an_allowance_and_on_request_only_the_whole_is_looked_at() {
         [NormRect::FULL]
     );
     let whole = DetectConfig {
-        look: LookPolicy::Whole,
+        roi: RoiPolicy::Whole,
         ..DetectConfig::default()
     };
     let mut whole = Aim::new(&whole, INPUTS.to_vec());
@@ -185,7 +185,7 @@ fn without_an_allowance_and_on_request_only_the_whole_is_looked_at() {
 #[test]
 fn regions_are_squares_around_what_moves() {
     let detect = DetectConfig {
-        look: LookPolicy::Regions,
+        roi: RoiPolicy::Regions,
         ..DetectConfig::default()
     };
     let mut aim = Aim::new(&detect, INPUTS.to_vec());

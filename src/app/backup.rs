@@ -18,8 +18,11 @@ const KEPT: usize = 5;
 /// A time in a copy's name.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 
-/// Writes `new` to `file`, whole or not at all, with `old`, what was there before, beside it.
-pub(super) fn replace(file: &Path, old: &str, new: &str) -> io::Result<()> {
+/// Writes `new` to `file`, whole or not at all, with `old`, what was there before, beside it. Returns the copy's path.
+///
+/// # Errors
+/// When the system refuses; `file` is as it was then.
+pub fn replace(file: &Path, old: &str, new: &str) -> io::Result<PathBuf> {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -31,7 +34,7 @@ pub(super) fn replace(file: &Path, old: &str, new: &str) -> io::Result<()> {
     for copy in copies(folder, file)?.iter().rev().skip(KEPT) {
         fs::remove_file(copy)?;
     }
-    Ok(())
+    Ok(copy)
 }
 
 fn name_of_copy(file: &Path, stamp: &str) -> OsString {

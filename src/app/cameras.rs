@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// A camera that could not be started is tried again after this long.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// Clips that must be encoded may be for this long after the time for stopping is over: they are
-/// all that is kept. Together with `stop_grace` it is less than the service manager allows.
+/// all that is kept. Together with `shutdown_timeout` it is less than the service manager allows.
 const LAST_EVIDENCE: Duration = Duration::from_secs(15);
 
 /// Why a camera is started again.

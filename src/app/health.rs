@@ -2,7 +2,7 @@
 //! the metrics and the log.
 //!
 //! In: states. Out: a report when asked, and messages: on news, when the ledger has come to rest at a new head, and at
-//! least each `mqtt.health_every`, with the time by which the next one comes.
+//! least each `mqtt.health_interval`, with the time by which the next one comes.
 
 use std::time::Duration;
 

@@ -134,7 +134,7 @@ struct Running {
 }
 
 fn config(id: &str) -> CameraConfig {
-    let text = format!("version = 1\n[[cameras]]\nid = \"{id}\"\nurl = \"rtsp://127.0.0.1:9/\"\n");
+    let text = format!("version = 2\n[[cameras]]\nid = \"{id}\"\nurl = \"rtsp://127.0.0.1:9/\"\n");
     let path = std::path::Path::new("");
     let config = Config::parse(&text, path, &crate::config::Environment::new()).unwrap();
     config.cameras.into_iter().next().unwrap()

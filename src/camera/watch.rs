@@ -107,7 +107,7 @@ impl Watch {
             id: config.id.clone(),
             pace,
             decoder: OnDemand::new(
-                config.wake_within,
+                config.max_idle_interval,
                 config.decoder,
                 config.privacy_mask.clone(),
                 shared.stages.clone(),

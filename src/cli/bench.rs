@@ -232,7 +232,7 @@ fn config(
     data: &Path,
     store: &Path,
 ) -> anyhow::Result<Config> {
-    let mut text = String::from("version = 1\nsite = \"bench\"\n[web]\nlisten = \"off\"\n");
+    let mut text = String::from("version = 2\nsite = \"bench\"\n[web]\nlisten = \"off\"\n");
     let mut urls = urls.iter();
     for (_, main) in streams {
         let url = urls

@@ -57,15 +57,15 @@ impl Cost {
         let per_second = |spent: Duration| spent.as_secs_f64() / seconds;
         let detect = &camera.detect;
         // Where keyframes are rare, all is decoded even asleep.
-        let rare = seconds > camera.wake_within.as_secs_f64() + 0.1;
+        let rare = seconds > camera.max_idle_interval.as_secs_f64() + 0.1;
         let asleep = if rare { everything } else { keyframe };
-        let asleep_looks = 1.0 / seconds.min(camera.wake_within.as_secs_f64());
-        let persons = detect.looks_per_second + detect.close_ups_per_second;
+        let asleep_looks = 1.0 / seconds.min(camera.max_idle_interval.as_secs_f64());
+        let persons = detect.detect_fps + detect.max_crops_per_second;
         Some(Self {
             asleep: per_second(ingest) + per_second(asleep) + asleep_looks * looks.motion,
             awake: per_second(ingest)
                 + per_second(everything)
-                + detect.looks_per_second * looks.motion
+                + detect.detect_fps * looks.motion
                 + persons * looks.person,
         })
     }

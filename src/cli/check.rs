@@ -298,11 +298,11 @@ fn check_camera(
                 )?;
                 let rare = seen
                     .keyframe_interval
-                    .is_none_or(|i| i > camera.wake_within + Duration::from_millis(100));
+                    .is_none_or(|i| i > camera.max_idle_interval + Duration::from_millis(100));
                 if role == StreamRole::Sub && rare {
                     findings.advice(
                         &what,
-                        "its keyframes are rarer than wake_within, so nearly every picture must be decoded even while nothing happens: \
+                        "its keyframes are rarer than max_idle_interval, so nearly every picture must be decoded even while nothing happens: \
                          set the camera's \"I-frame interval\" (or \"GOP length\") to 1 or 2 seconds",
                     )?;
                 }

@@ -174,7 +174,7 @@ fn configuration(camera: &str, store: &Path) -> String {
     };
     let text = |text: &str| toml::Value::from(text);
     format!(
-        "version = 1\nsite = \"demo\"\ndata_dir = \"agent\"\n\n[[cameras]]\nname = \"Front door\"\nurl = {}\n\n\
+        "version = 2\nsite = \"demo\"\ndata_dir = \"agent\"\n\n[[cameras]]\nname = \"Front door\"\nurl = {}\n\n\
          [hub]\nenabled = true\ndir = {}\nlisten = \"{page}\"\nbroker_listen = \"127.0.0.1:0\"\n\
          store_listen = \"127.0.0.1:0\"\n\n[web]\nlisten = \"off\"\n",
         text(camera),

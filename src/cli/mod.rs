@@ -6,6 +6,7 @@ pub mod bench;
 pub mod camera;
 mod capacity;
 pub mod check;
+pub mod config;
 pub mod demo;
 pub mod hub;
 pub mod ledger;
@@ -62,6 +63,8 @@ enum Command {
     Run(run::RunArgs),
     /// Say in plain words what works and what to do about what does not
     Check(check::CheckArgs),
+    /// Migrate the configuration, or print its sample or schema
+    Config(config::ConfigArgs),
     /// Run recordings through the very same lanes
     Replay(replay::ReplayArgs),
     /// Measure what watching costs on this machine
@@ -146,6 +149,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(&args, out),
+        Command::Config(args) => config::run(&args, out),
         Command::Replay(args) => replay::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),

@@ -77,7 +77,7 @@ pub fn run(args: &OutboxArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             if rows.iter().any(|row| row.held) {
                 writeln!(
                     out,
-                    "\"held\" waits for the data plan in [budget]: \"lares outbox retry INCIDENT\" sends one visit first."
+                    "\"held\" waits for the data plan in [data_plan]: \"lares outbox retry INCIDENT\" sends one visit first."
                 )?;
             }
             if rows.is_empty() {

@@ -1,6 +1,8 @@
 //! Zones and masks of one camera, read from the text of a configuration and put back into it: comments, order and everything
 //! else stay as they were.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value, value};
@@ -228,11 +230,7 @@ fn zone_table(zone: &ZoneArea) -> Table {
         table.insert("required", value(true));
     }
     if let Some(loiter) = zone.loiter {
-        let text = if loiter.fract() == 0.0 {
-            format!("{loiter:.0} s")
-        } else {
-            format!("{:.0} ms", loiter * 1000.0)
-        };
+        let text = super::units::duration_text(Duration::from_secs_f64(loiter.max(0.0)));
         table.insert("loiter", value(text));
     }
     table

@@ -7,9 +7,6 @@ use serde::Serialize;
 use super::{ByteSize, Secret, keys};
 use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon, Turn};
 
-/// A camera that sends nothing for this long counts as stalled.
-pub(super) const STALL_AFTER: Duration = Duration::from_secs(10);
-
 /// One camera.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CameraConfig {
@@ -24,7 +21,7 @@ pub struct CameraConfig {
     /// Mode at first start.
     pub mode: Mode,
     /// Longest time between two looks while asleep.
-    pub wake_within: Duration,
+    pub max_idle_interval: Duration,
     /// What decodes.
     pub decoder: DecoderChoice,
     /// What to look for, motion and where.
@@ -72,26 +69,11 @@ pub struct SourceConfig {
     /// Password for the camera.
     pub password: Option<Secret>,
     /// A stream that stays silent for this long counts as stalled.
-    pub stall_after: Duration,
+    pub stall_timeout: Duration,
     /// How its pictures travel. Over TLS they never go by UDP.
     pub transport: Transport,
     /// The authorities that a certificate of `rtsps://` is checked against, in PEM; none: the system's.
     pub ca_file: Option<PathBuf>,
-}
-
-impl SourceConfig {
-    /// A stream at `url` that asks for no login, with defaults for everything else.
-    #[must_use]
-    pub fn open(url: url::Url) -> Self {
-        Self {
-            url,
-            user: None,
-            password: None,
-            stall_after: STALL_AFTER,
-            transport: Transport::Auto,
-            ca_file: None,
-        }
-    }
 }
 
 /// What to look for.
@@ -100,17 +82,17 @@ pub struct DetectConfig {
     /// Classes that make incidents.
     pub labels: Vec<Label>,
     /// Looks a second while awake, at most.
-    pub looks_per_second: f64,
+    pub detect_fps: f64,
     /// Score from which one look is a sighting; none: the model card's.
-    pub score: Option<f32>,
+    pub min_score: Option<f32>,
     /// Height of the smallest person that is looked for, share of the picture's height, 0..1.
-    pub smallest_person: f32,
+    pub min_height: f32,
     /// Where the person model looks.
-    pub look: LookPolicy,
+    pub roi: RoiPolicy,
     /// Close-ups of small persons, a second, at most; 0: none.
-    pub close_ups_per_second: f64,
+    pub max_crops_per_second: f64,
     /// How long a scene must be quiet before decoding stops.
-    pub awake_hold: Duration,
+    pub idle_after: Duration,
     /// Motion in here wakes nothing and persons in here count for nothing.
     pub motion_mask: Vec<Polygon>,
     /// Named places. Where there is one with `required`, only visits that enter such a zone are reported.
@@ -121,7 +103,7 @@ pub struct DetectConfig {
 
 /// Where the person model looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub enum LookPolicy {
+pub enum RoiPolicy {
     /// At the whole picture, and closer where somebody would be too small.
     #[default]
     Auto,
@@ -200,23 +182,6 @@ pub struct ClipConfig {
     pub preview: bool,
 }
 
-impl Default for DetectConfig {
-    fn default() -> Self {
-        Self {
-            labels: vec![Label::Person],
-            looks_per_second: 5.0,
-            score: None,
-            smallest_person: 0.08,
-            look: LookPolicy::Auto,
-            close_ups_per_second: 1.9,
-            awake_hold: Duration::from_secs(6),
-            motion_mask: Vec::new(),
-            zones: Vec::new(),
-            lines: Vec::new(),
-        }
-    }
-}
-
 impl DetectConfig {
     /// Foreground from which a look counts as motion, as a share of the picture: a third of what the smallest person
     /// covers in a picture of 4:3 (the rest is hidden, or as dark as the ground).
@@ -224,37 +189,12 @@ impl DetectConfig {
     pub fn least_motion(&self) -> f32 {
         const WIDTH_TO_HEIGHT: f32 = 0.4;
         const FOUND: f32 = 1.0 / 3.0;
-        FOUND * WIDTH_TO_HEIGHT * self.smallest_person * self.smallest_person / (4.0 / 3.0)
+        FOUND * WIDTH_TO_HEIGHT * self.min_height * self.min_height / (4.0 / 3.0)
     }
 
     /// From one look to the next while something moves.
     #[must_use]
     pub fn look_interval(&self) -> Duration {
-        Duration::from_secs_f64(1.0 / self.looks_per_second.max(0.1))
-    }
-}
-
-impl Default for IncidentConfig {
-    fn default() -> Self {
-        Self {
-            end_after_left: Duration::from_secs(2),
-            end_after_lost: Duration::from_secs(10),
-            record_max: Duration::from_secs(60),
-            record_resume: Duration::from_secs(20),
-        }
-    }
-}
-
-impl Default for ClipConfig {
-    fn default() -> Self {
-        Self {
-            pre_roll: Duration::from_secs(5),
-            post_roll: Duration::from_secs(5),
-            pre_roll_bytes: ByteSize::mb(24),
-            segment_target: Duration::from_secs(2),
-            segment_max: Duration::from_secs(4),
-            segment_bytes: ByteSize::kb(512),
-            preview: true,
-        }
+        Duration::from_secs_f64(1.0 / self.detect_fps.max(0.1))
     }
 }

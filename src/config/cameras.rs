@@ -5,12 +5,9 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use url::{Host, Url};
 
 use super::{
-    ByteSize, CameraConfig, ClipConfig, DecoderChoice, DetectConfig, IncidentConfig, LookPolicy,
-    Secret, SourceConfig, Transport,
-    camera::STALL_AFTER,
-    places,
-    read::Section,
-    units::{HOUR, MINUTE, MS, SECOND},
+    CameraConfig, ClipConfig, DecoderChoice, DetectConfig, IncidentConfig, RoiPolicy, Secret,
+    SourceConfig, Transport, places,
+    read::{Section, defaults},
 };
 use crate::flow::{CameraId, Label, Mode, Turn};
 
@@ -44,21 +41,7 @@ pub(super) fn cameras(root: &Section<'_>, has_hub: bool) -> Vec<CameraConfig> {
 }
 
 fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
-    let access = Access {
-        user: section.text("user"),
-        password: section.secret("password_file", "password_env"),
-        stall_after: section.duration("stall_after", STALL_AFTER, SECOND, MINUTE * 10),
-        transport: section.choice(
-            "transport",
-            &[
-                ("auto", Transport::Auto),
-                ("tcp", Transport::Tcp),
-                ("udp", Transport::Udp),
-            ],
-            Transport::Auto,
-        ),
-        ca_file: section.path("ca_file"),
-    };
+    let access = access(&section);
     if !section.has("url") {
         section.problem(
             "url",
@@ -67,51 +50,17 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
     }
     let source = source(&section, "url", &access);
     let main = self::source(&section, "main_url", &access);
-    let defaults = ClipConfig::default();
-    let clip_section = section.section("clip");
-    let seconds = |key, default, most| clip_section.duration(key, default, Duration::ZERO, most);
-    let clip = ClipConfig {
-        pre_roll: seconds("pre_roll", defaults.pre_roll, MINUTE),
-        post_roll: seconds("post_roll", defaults.post_roll, MINUTE),
-        pre_roll_bytes: clip_section
-            .parsed("pre_roll_bytes")
-            .unwrap_or(defaults.pre_roll_bytes),
-        segment_target: clip_section.duration(
-            "segment_target",
-            defaults.segment_target,
-            SECOND,
-            MINUTE,
-        ),
-        segment_max: clip_section.duration("segment_max", defaults.segment_max, SECOND, MINUTE),
-        segment_bytes: clip_section
-            .parsed("segment_bytes")
-            .unwrap_or(defaults.segment_bytes),
-        preview: clip_section.flag("preview", defaults.preview),
-    };
-    if clip.segment_max < clip.segment_target {
-        clip_section.problem(
-            "segment_max",
-            "is shorter than segment_target: make it at least as long",
-        );
-    }
-    if clip.segment_bytes < ByteSize::kb(32) {
-        clip_section.problem("segment_bytes", "is too small: choose \"32 kB\" or more");
-    }
-    clip_section.done();
+    let clip = clip(section.section("clip"));
     let name = section.text("name").unwrap_or_else(|| id.to_string());
-    let mode = section.choice(
-        "mode",
-        &[("armed", Mode::Armed), ("disarmed", Mode::Disarmed)],
-        Mode::Armed,
-    );
-    let wake_within = section.duration("wake_within", SECOND * 2, MS * 200, SECOND * 50);
+    let modes = [("armed", Mode::Armed), ("disarmed", Mode::Disarmed)];
+    let mode = section.choice("mode", &modes);
+    let max_idle_interval = section.duration("max_idle_interval");
     let decoder = section.choice(
         "decoder",
         &[
             ("auto", DecoderChoice::Auto),
             ("software", DecoderChoice::Software),
         ],
-        DecoderChoice::Auto,
     );
     let rotate = rotate(&section);
     let detect = detect(&section);
@@ -125,7 +74,7 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         source: source?,
         main,
         mode,
-        wake_within,
+        max_idle_interval,
         decoder,
         rotate,
         detect,
@@ -137,27 +86,60 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
 
 /// How a camera that hangs on its side, or upside down, is turned.
 fn rotate(section: &Section<'_>) -> Turn {
-    let Some(degrees) = section.number("rotate", 0.0, 270.0) else {
-        return Turn::NONE;
-    };
-    Turn::clockwise(degrees as u32)
-        .filter(|_| degrees.fract() == 0.0)
-        .unwrap_or_else(|| {
-            section.problem(
-                "rotate",
-                "turns by quarters: write 90, 180 or 270 (degrees, clockwise)",
-            );
-            Turn::NONE
-        })
+    Turn::clockwise(section.number("rotate") as u32).unwrap_or_else(|| {
+        section.problem(
+            "rotate",
+            "turns by quarters: write 90, 180 or 270 (degrees, clockwise)",
+        );
+        Turn::NONE
+    })
 }
 
 /// How both streams of a camera are reached.
 struct Access {
     user: Option<String>,
     password: Option<Secret>,
-    stall_after: Duration,
+    stall_timeout: Duration,
     transport: Transport,
     ca_file: Option<PathBuf>,
+}
+
+fn access(section: &Section<'_>) -> Access {
+    Access {
+        user: section.text("user"),
+        password: section.secret("password"),
+        stall_timeout: section.duration("stall_timeout"),
+        transport: section.choice(
+            "transport",
+            &[
+                ("auto", Transport::Auto),
+                ("tcp", Transport::Tcp),
+                ("udp", Transport::Udp),
+            ],
+        ),
+        ca_file: section.path("ca_file"),
+    }
+}
+
+impl Access {
+    fn to(&self, url: Url) -> SourceConfig {
+        SourceConfig {
+            url,
+            user: self.user.clone(),
+            password: self.password.clone(),
+            stall_timeout: self.stall_timeout,
+            transport: self.transport,
+            ca_file: self.ca_file.clone(),
+        }
+    }
+}
+
+impl SourceConfig {
+    /// A stream at `url` that asks for no login, with defaults for everything else.
+    #[must_use]
+    pub fn open(url: Url) -> Self {
+        defaults("cameras", |section| access(&section).to(url))
+    }
 }
 
 /// What is said of an address that a login with special characters has torn apart. It repeats nothing of the address.
@@ -175,7 +157,7 @@ fn is_torn(url: &Url) -> bool {
 }
 
 /// A stream's address. A user and password in it are taken out, so that no log or page can show them.
-fn source(section: &Section<'_>, key: &'static str, access: &Access) -> Option<SourceConfig> {
+fn source(section: &Section<'_>, key: &str, access: &Access) -> Option<SourceConfig> {
     let text = section.text(key)?;
     let mut url = match Url::parse(&text) {
         Ok(url) if is_torn(&url) => {
@@ -234,60 +216,35 @@ fn source(section: &Section<'_>, key: &'static str, access: &Access) -> Option<S
     // Cannot fail: the address has a host.
     let _ = url.set_username("");
     let _ = url.set_password(None);
+    let source = access.to(url);
     Some(SourceConfig {
-        url,
-        user: user.or_else(|| access.user.clone()),
-        password: password.or_else(|| access.password.clone()),
-        stall_after: access.stall_after,
-        transport: access.transport,
-        ca_file: access.ca_file.clone(),
+        user: user.or_else(|| source.user.clone()),
+        password: password.or_else(|| source.password.clone()),
+        ..source
     })
 }
 
 fn detect(camera: &Section<'_>) -> DetectConfig {
     let section = camera.section("detect");
-    let defaults = DetectConfig::default();
-    let mut labels = Vec::new();
-    for word in section.words("labels").unwrap_or_default() {
-        match word.parse::<Label>() {
-            Ok(label) => labels.push(label),
-            Err(()) => {
-                let known: Vec<_> = Label::ALL.iter().map(|label| label.as_str()).collect();
-                section.problem(
-                    "labels",
-                    format!("\"{word}\" is not known: choose from {}", known.join(", ")),
-                );
-            }
-        }
+    let mut labels = section.known_words("labels", |word| word.parse::<Label>().ok());
+    if labels.is_empty() {
+        labels.push(Label::Person);
     }
     let config = DetectConfig {
-        labels: if labels.is_empty() {
-            defaults.labels
-        } else {
-            labels
-        },
-        looks_per_second: section
-            .number("looks_per_second", 0.5, 30.0)
-            .unwrap_or(defaults.looks_per_second),
-        score: section
-            .number("score", 0.05, 0.99)
-            .map(|score| score as f32),
-        smallest_person: section
-            .number("smallest_person", 0.02, 0.8)
-            .map_or(defaults.smallest_person, |height| height as f32),
-        look: section.choice(
-            "look",
+        labels,
+        detect_fps: section.number("detect_fps"),
+        min_score: section.maybe_number("min_score").map(|score| score as f32),
+        min_height: section.number("min_height") as f32,
+        roi: section.choice(
+            "roi",
             &[
-                ("auto", LookPolicy::Auto),
-                ("whole", LookPolicy::Whole),
-                ("regions", LookPolicy::Regions),
+                ("auto", RoiPolicy::Auto),
+                ("whole", RoiPolicy::Whole),
+                ("regions", RoiPolicy::Regions),
             ],
-            defaults.look,
         ),
-        close_ups_per_second: section
-            .number("close_ups_per_second", 0.0, 30.0)
-            .unwrap_or(defaults.close_ups_per_second),
-        awake_hold: section.duration("awake_hold", defaults.awake_hold, SECOND, MINUTE * 10),
+        max_crops_per_second: section.number("max_crops_per_second"),
+        idle_after: section.duration("idle_after"),
         motion_mask: section.polygons("motion_mask"),
         zones: places::zones(camera),
         lines: places::lines(camera),
@@ -297,14 +254,50 @@ fn detect(camera: &Section<'_>) -> DetectConfig {
 }
 
 fn incident(section: Section<'_>) -> IncidentConfig {
-    let defaults = IncidentConfig::default();
-    let read = |key, default| section.duration(key, default, MS * 500, HOUR);
     let config = IncidentConfig {
-        end_after_left: read("end_after_left", defaults.end_after_left),
-        end_after_lost: read("end_after_lost", defaults.end_after_lost),
-        record_max: read("record_max", defaults.record_max),
-        record_resume: read("record_resume", defaults.record_resume),
+        end_after_left: section.duration("end_after_left"),
+        end_after_lost: section.duration("end_after_lost"),
+        record_max: section.duration("record_max"),
+        record_resume: section.duration("record_resume"),
     };
     section.done();
     config
+}
+
+fn clip(section: Section<'_>) -> ClipConfig {
+    let config = ClipConfig {
+        pre_roll: section.duration("pre_roll"),
+        post_roll: section.duration("post_roll"),
+        pre_roll_bytes: section.bytes("pre_roll_bytes"),
+        segment_target: section.duration("segment_target"),
+        segment_max: section.duration("segment_max"),
+        segment_bytes: section.bytes("segment_bytes"),
+        preview: section.flag("preview"),
+    };
+    if config.segment_max < config.segment_target {
+        section.problem(
+            "segment_max",
+            "is shorter than segment_target: make it at least as long",
+        );
+    }
+    section.done();
+    config
+}
+
+impl Default for DetectConfig {
+    fn default() -> Self {
+        defaults("cameras", |section| detect(&section))
+    }
+}
+
+impl Default for IncidentConfig {
+    fn default() -> Self {
+        defaults("cameras.incident", incident)
+    }
+}
+
+impl Default for ClipConfig {
+    fn default() -> Self {
+        defaults("cameras.clip", clip)
+    }
 }

@@ -4,23 +4,19 @@ use url::Url;
 
 use super::read::Section;
 
-/// The address in `key`, which must be there, with one of `schemes` and no password. What is wrong is noted in `section`.
-pub(super) fn url_with_scheme(
-    section: &Section<'_>,
-    key: &'static str,
-    schemes: &[&str],
-    example: &str,
-) -> Option<Url> {
+/// The address in `key`, which must be there, with a scheme that the registry names and no password. What is wrong is noted in `section`.
+pub(super) fn url_with_scheme(section: &Section<'_>, key: &str, example: &str) -> Option<Url> {
     if !section.has(key) {
         section.problem(key, format!("is missing: write {example}"));
         return None;
     }
     let text = section.text(key)?;
+    let schemes = section.schemes(key);
     let url = Url::parse(&text).ok().filter(|url| {
         schemes.contains(&url.scheme()) && (url.scheme() == "file" || url.host().is_some())
     });
     let Some(url) = url else {
-        section.problem(key, format!("is not such an address: write {example}"));
+        section.problem(key, format!("is not a valid address: write {example}"));
         return None;
     };
     if url.password().is_some() || !url.username().is_empty() {

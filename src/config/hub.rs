@@ -11,8 +11,7 @@ use serde::Serialize;
 
 use super::{
     ByteSize, MqttConfig, UploadConfig,
-    read::Section,
-    units::{DAY, HOUR},
+    read::{Section, defaults},
 };
 use crate::flow::SiteId;
 
@@ -30,7 +29,7 @@ pub struct HubConfig {
     /// Further boxes, beside the one that the hub runs in.
     pub sites: Vec<SiteId>,
     /// Names by which browsers may ask for the page, beside addresses and the machine's own name.
-    pub names: Vec<String>,
+    pub server_names: Vec<String>,
     /// Networks of reverse proxies whose word on a browser's address and encryption counts.
     pub trusted_proxies: Vec<IpNet>,
     /// Certificate and private key of ports that others than this machine can reach; none: one that the hub makes.
@@ -54,23 +53,11 @@ impl HubConfig {
     /// Defaults, with files in `dir`.
     #[must_use]
     pub fn new(dir: PathBuf) -> Self {
-        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self {
-            dir,
-            listen: loopback(8080),
-            store_listen: loopback(9000),
-            broker_listen: loopback(1883),
-            sites: Vec::new(),
-            names: Vec::new(),
-            trusted_proxies: Vec::new(),
-            certificate: None,
-            plain_http: false,
-            open_page: false,
-            retention: Duration::from_secs(30 * 24 * 3600),
-            quota: ByteSize::mb(20_000),
-            broker: None,
-            store: None,
-        }
+        let others = Others {
+            mqtt: None,
+            upload: None,
+        };
+        defaults("hub", |section| settings(&section, dir, &others))
     }
 }
 
@@ -84,29 +71,9 @@ pub(super) struct Others<'a> {
 
 /// None where it is not enabled.
 pub(super) fn hub(section: Section<'_>, data_dir: &Path, others: &Others<'_>) -> Option<HubConfig> {
-    let enabled = section.flag("enabled", false);
+    let enabled = section.flag("enabled");
     let dir = section.path("dir").unwrap_or_else(|| data_dir.join("hub"));
-    let defaults = HubConfig::new(dir);
-    let address = |key, default: SocketAddr| section.parsed(key).unwrap_or(default);
-    let config = HubConfig {
-        listen: address("listen", defaults.listen),
-        store_listen: address("store_listen", defaults.store_listen),
-        broker_listen: address("broker_listen", defaults.broker_listen),
-        sites: sites(&section),
-        names: section.words("names").unwrap_or_default(),
-        trusted_proxies: proxies(&section),
-        certificate: certificate(&section),
-        plain_http: section.flag("plain_http", false),
-        open_page: false,
-        retention: section.duration("retention", defaults.retention, HOUR, DAY * 365),
-        quota: section.parsed("quota").unwrap_or(defaults.quota),
-        broker: other(&section, "broker", "mqtt", others.mqtt),
-        store: other(&section, "store", "upload", others.upload),
-        dir: defaults.dir,
-    };
-    if config.quota < ByteSize::mb(100) && section.has("quota") {
-        section.problem("quota", "is too small: choose \"100 MB\" or more");
-    }
+    let config = settings(&section, dir, others);
     if let Some(store) = &config.store
         && store.url.scheme().starts_with("webdav")
     {
@@ -119,14 +86,33 @@ pub(super) fn hub(section: Section<'_>, data_dir: &Path, others: &Others<'_>) ->
     enabled.then_some(config)
 }
 
+fn settings(section: &Section<'_>, dir: PathBuf, others: &Others<'_>) -> HubConfig {
+    HubConfig {
+        listen: section.address("listen"),
+        store_listen: section.address("store_listen"),
+        broker_listen: section.address("broker_listen"),
+        sites: sites(section),
+        server_names: section.words("server_names"),
+        trusted_proxies: proxies(section),
+        certificate: certificate(section),
+        plain_http: section.flag("plain_http"),
+        open_page: false,
+        retention: section.duration("retention"),
+        quota: section.bytes("quota"),
+        broker: other(section, "broker", "mqtt", others.mqtt),
+        store: other(section, "store", "upload", others.upload),
+        dir,
+    }
+}
+
 /// What another section names, where `key` says that the hub shall use that.
 fn other<T: Clone>(
     section: &Section<'_>,
-    key: &'static str,
+    key: &str,
     named: &str,
     there: Option<&Option<T>>,
 ) -> Option<T> {
-    if !section.choice(key, &[("own", false), ("external", true)], false) {
+    if !section.choice(key, &[("own", false), ("external", true)]) {
         return None;
     }
     if there.is_none() {
@@ -152,7 +138,7 @@ fn certificate(section: &Section<'_>) -> Option<(PathBuf, PathBuf)> {
             );
         }
     }
-    if certificate.is_some() && section.flag("plain_http", false) {
+    if certificate.is_some() && section.flag("plain_http") {
         section.problem(
             "plain_http",
             "is true beside a certificate, which is not used then: keep one of the two",
@@ -163,7 +149,7 @@ fn certificate(section: &Section<'_>) -> Option<(PathBuf, PathBuf)> {
 
 /// Networks as "10.1.0.0/16", or single addresses.
 fn proxies(section: &Section<'_>) -> Vec<IpNet> {
-    let words = section.words("trusted_proxies").unwrap_or_default();
+    let words = section.words("trusted_proxies");
     let mut nets = Vec::new();
     for word in words {
         let net = word
@@ -181,7 +167,7 @@ fn proxies(section: &Section<'_>) -> Vec<IpNet> {
 }
 
 fn sites(section: &Section<'_>) -> Vec<SiteId> {
-    let words = section.words("sites").unwrap_or_default();
+    let words = section.words("sites");
     let mut sites = Vec::new();
     for word in words {
         match word.parse() {

@@ -77,8 +77,8 @@ mod tests {
     fn keys_name_what_changed_and_hide_secrets() {
         let config = |password: &str, fps: &str| {
             let text = format!(
-                "version = 1\n[[cameras]]\nid = \"door\"\nurl = \"rtsp://eve:{password}@h/\"\n\
-                 [cameras.detect]\nlooks_per_second = {fps}\n[mqtt]\nurl = \"mqtt://h\"\npassword_env = \"P\"\n"
+                "version = 2\n[[cameras]]\nid = \"door\"\nurl = \"rtsp://eve:{password}@h/\"\n\
+                 [cameras.detect]\ndetect_fps = {fps}\n[mqtt]\nurl = \"mqtt://h\"\npassword_env = \"P\"\n"
             );
             let environment = Environment::from([("P".to_owned(), "mqtt-s3cret".to_owned())]);
             Config::parse(&text, std::path::Path::new(""), &environment)
@@ -96,7 +96,7 @@ mod tests {
             .filter(|(k, v)| other.get(*k) != Some(v))
             .map(|(k, _)| k.as_str())
             .collect();
-        assert_eq!(changed, ["cameras.door.detect.looks_per_second"]);
+        assert_eq!(changed, ["cameras.door.detect.detect_fps"]);
         assert_eq!(one["cameras.door.source.password"], "\"***\"");
         assert_eq!(one["mqtt.url"], "\"mqtt://h\"");
         let all = format!("{one:?}");

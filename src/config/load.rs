@@ -1,25 +1,23 @@
-//! From text to a [`Config`]: every key, its default, its range, and what one key asks of another.
+//! From text to a [`Config`]: which key becomes what, and what one key asks of another.
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::{
-    BitRate, BudgetConfig, ByteSize, Config, ConfigProblem, Environment, KeepConfig, LogConfig,
-    ModelsConfig, MqttConfig, OutboxConfig, WebConfig, cameras,
-    endpoint::url_with_scheme,
-    hub,
-    read::{Reading, Section},
-    receivers,
-    units::{DAY, HOUR, MINUTE, SECOND},
+    BudgetConfig, Config, ConfigProblem, Environment, KeepConfig, LogConfig, ModelsConfig,
+    MqttConfig, OutboxConfig, WebConfig, cameras, endpoint::url_with_scheme, hub, models_dir,
+    problem::Reading, read::Section, receivers, units::duration_text,
 };
-use crate::flow::{Language, SiteId};
+use crate::flow::SiteId;
 
-/// The version of the configuration that this program reads.
-const VERSION: f64 = 1.0;
+/// The version of the configuration that this program writes.
+pub(super) const VERSION: f64 = 2.0;
+/// An older one that it reads too, by its own names.
+pub(super) const FIRST_VERSION: f64 = 1.0;
 
 /// A configuration that cannot be used, with everything that is wrong with it.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +95,10 @@ impl Config {
                 return Err(reading.into_problems());
             }
         };
-        let config = root(Section::root(&reading, parsed.get_ref()), environment);
+        let version = version(parsed.get_ref());
+        let first = version == Some(FIRST_VERSION);
+        let section = Section::root(&reading, parsed.get_ref(), first);
+        let config = root(section, version, environment);
         let problems = reading.into_problems();
         if problems.is_empty() {
             Ok(config)
@@ -112,23 +113,39 @@ impl Config {
     /// What is wrong with the address.
     pub fn for_camera(url: &str, environment: &Environment) -> Result<Self, Vec<ConfigProblem>> {
         let text = format!(
-            "version = 1\n[[cameras]]\nurl = {}\n",
+            "version = 2\n[[cameras]]\nurl = {}\n",
             toml::Value::from(url)
         );
         Self::parse(&text, Path::new(""), environment)
     }
 }
 
-fn root(section: Section<'_>, environment: &Environment) -> Config {
-    match section.number("version", 0.0, 1e6) {
-        Some(VERSION) => {}
+/// The version that `table` says it has.
+fn version(table: &DeTable<'_>) -> Option<f64> {
+    match table.get("version")?.get_ref() {
+        DeValue::Integer(number) => number.as_str().parse().ok(),
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        _ => None,
+    }
+}
+
+fn root(section: Section<'_>, version: Option<f64>, environment: &Environment) -> Config {
+    match version {
+        Some(FIRST_VERSION | VERSION) => {}
         Some(newer) if newer > VERSION => section.problem(
             "version",
             format!("{newer} is newer than this program, which reads {VERSION}: update Lares"),
         ),
-        Some(_) => section.problem("version", "is not known: write version = 1"),
-        None if section.has("version") => {}
-        None => section.problem("version", "is missing: write version = 1 at the top"),
+        _ if section.has("version") => {
+            section.problem(
+                "version",
+                format!("is not known: write version = {VERSION}"),
+            );
+        }
+        _ => section.problem(
+            "version",
+            format!("is missing: write version = {VERSION} at the top"),
+        ),
     }
     let data_dir = section
         .path("data_dir")
@@ -162,10 +179,10 @@ fn root(section: Section<'_>, environment: &Environment) -> Config {
             .then(|| receivers::ntfy(section.section("ntfy")))
             .flatten(),
         upload: upload.flatten(),
-        outbox: outbox(section.section("outbox"), section.section("budget")),
+        outbox: outbox(section.section("outbox"), section.section("data_plan")),
         web: web(section.section("web")),
         log: log(section.section("log")),
-        stop_grace: section.duration("stop_grace", SECOND * 10, SECOND, MINUTE * 5),
+        shutdown_timeout: section.duration("shutdown_timeout"),
     };
     section.done();
     config
@@ -185,75 +202,65 @@ fn default_data_dir(environment: &Environment) -> PathBuf {
     }
 }
 
-fn models(section: Section<'_>) -> ModelsConfig {
-    let defaults = ModelsConfig::default();
+pub(super) fn models(section: Section<'_>) -> ModelsConfig {
     let config = ModelsConfig {
-        dir: section.path("dir").unwrap_or(defaults.dir),
-        motion: section.text("motion").unwrap_or(defaults.motion),
-        person: section.text("person").unwrap_or(defaults.person),
+        dir: section.path("dir").unwrap_or_else(models_dir),
+        motion: section.text_or_default("motion"),
+        person: section.text_or_default("person"),
         onnxruntime: section.path("onnxruntime"),
-        threads: section
-            .number("threads", 1.0, 16.0)
-            .map_or(defaults.threads, |threads| threads as usize),
+        threads: section.number("threads") as usize,
     };
     section.done();
     config
 }
 
 fn mqtt(section: Section<'_>) -> Option<MqttConfig> {
-    let url = url_with_scheme(
-        &section,
-        "url",
-        &["mqtt", "mqtts"],
-        "mqtt://HOST:1883 or mqtts://HOST:8883",
-    );
-    let user = section.text("user");
-    let password = section.secret("password_file", "password_env");
-    let ca_file = section.path("ca_file");
-    let (client_cert, client_key) = (section.path("client_cert"), section.path("client_key_file"));
-    if client_cert.is_some() != client_key.is_some() {
-        let key = if client_cert.is_some() {
-            "client_key_file"
-        } else {
-            "client_cert"
+    let url = url_with_scheme(&section, "url", "mqtt://HOST:1883 or mqtts://HOST:8883");
+    // The rest is read in any case, so that a wrong address hides no other problem.
+    let placeholder = || url::Url::parse("mqtt://localhost").expect("a constant address");
+    let config = broker(&section, url.clone().unwrap_or_else(placeholder));
+    if config.client_cert.is_some() != config.client_key.is_some() {
+        let missing = match config.client_cert {
+            Some(_) => "client_key_file",
+            None => "client_cert",
         };
         section.problem(
-            key,
+            missing,
             "is missing: a certificate of this box needs client_cert and client_key_file",
         );
     }
-    if client_cert.is_some() && url.as_ref().is_some_and(|url| url.scheme() == "mqtt") {
+    let plain = url.as_ref().is_some_and(|url| url.scheme() == "mqtt");
+    if config.client_cert.is_some() && plain {
         section.problem(
             "client_cert",
             "is shown over TLS only: write mqtts:// in url",
         );
     }
-    let keep_alive = section.duration("keep_alive", MINUTE * 2, SECOND * 5, HOUR);
-    let health_every = section.duration("health_every", HOUR, SECOND * 10, DAY);
-    let discovery = section.flag("discovery", true);
-    let discovery_prefix = topic(&section, "discovery_prefix");
-    let languages = [("en", Language::En), ("fr", Language::Fr)];
-    let discovery_language = section.choice("discovery_language", &languages, Language::En);
     section.done();
-    let usual = MqttConfig::without_login(url?);
-    Some(MqttConfig {
-        user,
-        password,
-        ca_file,
-        client_cert,
-        client_key,
-        keep_alive,
-        health_every,
-        discovery,
-        discovery_prefix: discovery_prefix.unwrap_or(usual.discovery_prefix),
-        discovery_language,
-        ..usual
-    })
+    url.map(|_| config)
 }
 
-/// The beginning of topics, without a slash at its ends.
-fn topic(section: &Section<'_>, key: &'static str) -> Option<String> {
-    let text = section.text(key)?;
+/// Everything of `[mqtt]`, for the broker at `url`.
+pub(super) fn broker(section: &Section<'_>, url: url::Url) -> MqttConfig {
+    MqttConfig {
+        url,
+        user: section.text("user"),
+        password: section.secret("password"),
+        ca_file: section.path("ca_file"),
+        client_cert: section.path("client_cert"),
+        client_key: section.path("client_key_file"),
+        keep_alive: section.duration("keep_alive"),
+        health_interval: section.duration("health_interval"),
+        discovery: section.flag("discovery"),
+        discovery_prefix: topic(section, "discovery_prefix"),
+        discovery_language: section.language("discovery_language"),
+        here: false,
+    }
+}
+
+/// The prefix of topics, without a slash at its ends.
+fn topic(section: &Section<'_>, key: &str) -> String {
+    let text = section.text_or_default(key);
     let sound = (1..=64).contains(&text.len())
         && !text.starts_with(['/', '$'])
         && !text.ends_with('/')
@@ -262,128 +269,84 @@ fn topic(section: &Section<'_>, key: &'static str) -> Option<String> {
     if !sound {
         section.problem(
             key,
-            "is no beginning of a topic: write it like \"homeassistant\", without +, # and without / at its ends",
+            "is not a valid topic prefix: write it like \"homeassistant\", without +, # and without / at its ends",
         );
     }
-    sound.then_some(text)
+    text
 }
 
-fn outbox(section: Section<'_>, budget: Section<'_>) -> OutboxConfig {
-    let defaults = OutboxConfig::default();
-    let retention = section.duration("retention", defaults.retention, HOUR, DAY * 30);
-    let quota = section.parsed("quota").unwrap_or(defaults.quota);
-    let keep = |retention_key, quota_key, default: ByteSize| KeepConfig {
-        retention: section.duration(retention_key, retention, HOUR, retention.max(HOUR)),
-        quota: section.parsed(quota_key).unwrap_or(default),
+pub(super) fn outbox(section: Section<'_>, data_plan: Section<'_>) -> OutboxConfig {
+    let retention = section.duration("retention");
+    let quota = section.bytes("quota");
+    let most = duration_text(retention);
+    let keep = |retention_key, quota| KeepConfig {
+        retention: section
+            .duration_up_to(retention_key, &most)
+            .unwrap_or(retention),
+        quota,
     };
     let config = OutboxConfig {
         retention,
         quota,
-        clips: keep("clip_retention", "clip_quota", quota),
-        pictures: keep(
-            "picture_retention",
-            "picture_quota",
-            defaults.pictures.quota,
+        clips: keep(
+            "clip_retention",
+            section.maybe_bytes("clip_quota").unwrap_or(quota),
         ),
-        alert_quota: section
-            .parsed("alert_quota")
-            .unwrap_or(defaults.alert_quota),
-        purpose: section.text("purpose").unwrap_or(defaults.purpose),
-        budget: data_plan(budget),
+        pictures: keep("image_retention", section.bytes("image_quota")),
+        alert_quota: section.bytes("alert_quota"),
+        purpose: section.text_or_default("purpose"),
+        budget: budget(data_plan),
         #[cfg(feature = "crash-test")]
         witness: None,
     };
-    let least = |key, value: ByteSize, least, text: &str| {
-        // One that is not there has its default from another key, which is told of itself.
-        if value < ByteSize::mb(least) && section.has(key) {
-            section.problem(
-                key,
-                format!("is too small {text}: choose \"{least} MB\" or more"),
-            );
-        }
-    };
-    least("quota", config.quota, 20, "to hold a clip");
-    least("clip_quota", config.clips.quota, 20, "to hold a clip");
-    least(
-        "picture_quota",
-        config.pictures.quota,
-        1,
-        "to hold the pictures of a day",
-    );
-    least(
-        "alert_quota",
-        config.alert_quota,
-        1,
-        "to hold the alerts of a day",
-    );
     section.done();
     config
 }
 
-/// Below this not even a day's alerts and pictures get through.
-const LEAST_BYTES: ByteSize = ByteSize::mb(1);
-/// Below this a picture takes minutes.
-const LEAST_RATE: BitRate = BitRate(8_000);
-
-fn data_plan(section: Section<'_>) -> BudgetConfig {
+pub(super) fn budget(section: Section<'_>) -> BudgetConfig {
     let config = BudgetConfig {
-        rate: section.parsed("rate"),
-        per_day: section.parsed("per_day"),
-        per_month: section.parsed("per_month"),
-        month_starts: section
-            .number("month_starts", 1.0, 28.0)
-            .map_or(BudgetConfig::default().month_starts, |day| day as i8),
+        rate: section.rate("rate"),
+        per_day: section.maybe_bytes("per_day"),
+        per_month: section.maybe_bytes("per_month"),
+        month_starts: section.number("month_starts") as i8,
     };
-    if config.rate.is_some_and(|rate| rate.0 < LEAST_RATE.0) {
-        section.problem(
-            "rate",
-            "is too slow for pictures: choose \"8 kbit/s\" or more",
-        );
-    }
-    for (key, bytes) in [("per_day", config.per_day), ("per_month", config.per_month)] {
-        if bytes.is_some_and(|bytes| bytes < LEAST_BYTES) {
-            section.problem(key, "is too small for pictures: choose \"1 MB\" or more");
-        }
-    }
     section.done();
     config
 }
 
-fn web(section: Section<'_>) -> WebConfig {
-    let mut listen = WebConfig::default().listen;
-    if let Some(text) = section.text("listen") {
-        listen = match text.as_str() {
-            "off" => None,
-            address => match address.parse::<SocketAddr>() {
-                Ok(address) if address.ip().is_loopback() => Some(address),
-                Ok(_) => {
-                    section.problem(
-                        "listen",
-                        "is not on loopback, where anyone on the network could read it: use 127.0.0.1:PORT and a reverse proxy with a password",
-                    );
-                    listen
-                }
-                Err(_) => {
-                    section.problem(
-                        "listen",
-                        "should be an address such as \"127.0.0.1:8088\", or \"off\"",
-                    );
-                    listen
-                }
-            },
-        };
-    }
-    let names = section.words("names").unwrap_or_default();
+pub(super) fn web(section: Section<'_>) -> WebConfig {
+    let text = section.text_or_default("listen");
+    let listen = match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Some(address),
+        Ok(_) => {
+            section.problem(
+                "listen",
+                "is not on loopback, where anyone on the network could read it: use 127.0.0.1:PORT and a reverse proxy with a password",
+            );
+            None
+        }
+        Err(_) => {
+            if text != "off" {
+                section.problem(
+                    "listen",
+                    "should be an address such as \"127.0.0.1:8088\", or \"off\"",
+                );
+            }
+            None
+        }
+    };
+    let server_names = section.words("server_names");
     section.done();
-    WebConfig { listen, names }
+    WebConfig {
+        listen,
+        server_names,
+    }
 }
 
-fn log(section: Section<'_>) -> LogConfig {
+pub(super) fn log(section: Section<'_>) -> LogConfig {
     let config = LogConfig {
-        level: section
-            .text("level")
-            .unwrap_or_else(|| LogConfig::default().level),
-        json: section.choice("format", &[("text", false), ("json", true)], false),
+        level: section.text_or_default("level"),
+        json: section.choice("format", &[("text", false), ("json", true)]),
     };
     section.done();
     config

@@ -12,21 +12,28 @@ mod endpoint;
 mod hub;
 mod keys;
 mod load;
+mod migrate;
 mod places;
+mod points;
+mod problem;
+mod quantities;
 mod read;
 mod receivers;
+pub mod registry;
 mod units;
+mod unknown;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use areas::{Areas, AreasError, ZoneArea, version as areas_version};
 pub use camera::{
     CameraConfig, ClipConfig, DecoderChoice, DetectConfig, IncidentConfig, LineConfig,
-    LineDirection, LookPolicy, SourceConfig, Transport, ZoneConfig,
+    LineDirection, RoiPolicy, SourceConfig, Transport, ZoneConfig,
 };
 pub use hub::HubConfig;
 pub use load::ConfigError;
-pub use read::ConfigProblem;
+pub use migrate::{MigrateError, Migrated, migrate};
+pub use problem::ConfigProblem;
 pub use receivers::{NtfyConfig, UploadConfig, WebhookConfig};
 pub use units::{BitRate, ByteSize, Secret, parse_duration};
 
@@ -76,7 +83,7 @@ pub struct Config {
     /// Log.
     pub log: LogConfig,
     /// How long stopping in good order may take.
-    pub stop_grace: Duration,
+    pub shutdown_timeout: Duration,
 }
 
 /// Models.
@@ -113,7 +120,7 @@ pub struct MqttConfig {
     /// Keep-alive.
     pub keep_alive: Duration,
     /// A health report is sent at least this often.
-    pub health_every: Duration,
+    pub health_interval: Duration,
     /// Home Assistant is told what there is, so that it sets it up by itself.
     pub discovery: bool,
     /// Where Home Assistant looks for that.
@@ -129,20 +136,7 @@ impl MqttConfig {
     /// A broker at `url` that asks for no login.
     #[must_use]
     pub fn without_login(url: url::Url) -> Self {
-        Self {
-            url,
-            user: None,
-            password: None,
-            ca_file: None,
-            client_cert: None,
-            client_key: None,
-            keep_alive: Duration::from_secs(120),
-            health_every: Duration::from_secs(3600),
-            discovery: true,
-            discovery_prefix: "homeassistant".to_owned(),
-            discovery_language: Language::En,
-            here: false,
-        }
+        read::defaults("mqtt", |section| load::broker(&section, url))
     }
 }
 
@@ -192,12 +186,7 @@ impl BudgetConfig {
 
 impl Default for BudgetConfig {
     fn default() -> Self {
-        Self {
-            rate: None,
-            per_day: None,
-            per_month: None,
-            month_starts: 1,
-        }
+        read::defaults("data_plan", load::budget)
     }
 }
 
@@ -216,7 +205,7 @@ pub struct WebConfig {
     /// Where to listen; none: nowhere.
     pub listen: Option<SocketAddr>,
     /// Names by which the machine may be asked, beside addresses and its own name.
-    pub names: Vec<String>,
+    pub server_names: Vec<String>,
 }
 
 /// Log.
@@ -246,49 +235,27 @@ fn models_dir() -> PathBuf {
 
 impl Default for ModelsConfig {
     fn default() -> Self {
-        Self {
-            dir: models_dir(),
-            motion: "motion".to_owned(),
-            person: "person".to_owned(),
-            onnxruntime: None,
-            threads: 1,
-        }
+        read::defaults("models", load::models)
     }
 }
 
 impl Default for OutboxConfig {
     fn default() -> Self {
-        let retention = Duration::from_secs(7 * 24 * 3600);
-        let keep = |quota| KeepConfig { retention, quota };
-        Self {
-            retention,
-            quota: ByteSize::mb(2_000),
-            clips: keep(ByteSize::mb(2_000)),
-            pictures: keep(ByteSize::mb(200)),
-            alert_quota: ByteSize::mb(50),
-            purpose: "home security".to_owned(),
-            budget: BudgetConfig::default(),
-            #[cfg(feature = "crash-test")]
-            witness: None,
-        }
+        read::defaults("", |top| {
+            load::outbox(top.section("outbox"), top.section("data_plan"))
+        })
     }
 }
 
 impl Default for WebConfig {
     fn default() -> Self {
-        Self {
-            listen: Some(SocketAddr::from(([127, 0, 0, 1], 8088))),
-            names: Vec::new(),
-        }
+        read::defaults("web", load::web)
     }
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self {
-            level: "info".to_owned(),
-            json: false,
-        }
+        read::defaults("log", load::log)
     }
 }
 

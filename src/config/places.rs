@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    LineConfig, LineDirection, ZoneConfig,
-    read::Section,
-    units::{HOUR, SECOND},
-};
+use super::{LineConfig, LineDirection, ZoneConfig, read::Section};
 
 pub(super) fn zones(camera: &Section<'_>) -> Vec<ZoneConfig> {
     let mut names = BTreeSet::new();
@@ -17,10 +13,8 @@ pub(super) fn zones(camera: &Section<'_>) -> Vec<ZoneConfig> {
         if !section.has("area") {
             section.problem("area", "is missing: give the zone a polygon");
         }
-        let required = section.flag("required", false);
-        let loiter = section
-            .has("loiter")
-            .then(|| section.duration("loiter", SECOND * 30, SECOND, HOUR));
+        let required = section.flag("required");
+        let loiter = section.maybe_duration("loiter");
         if let (Some(name), Some(area)) = (name, area) {
             out.push(ZoneConfig {
                 name,
@@ -53,9 +47,8 @@ pub(super) fn lines(camera: &Section<'_>) -> Vec<LineConfig> {
                 ("to-right", LineDirection::ToRight),
                 ("to-left", LineDirection::ToLeft),
             ],
-            LineDirection::Both,
         );
-        let required = section.flag("required", false);
+        let required = section.flag("required");
         if let (Some(name), Some(ends)) = (name, ends) {
             out.push(LineConfig {
                 name,

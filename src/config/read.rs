@@ -1,16 +1,14 @@
 //! Reads TOML key by key and collects every problem instead of stopping at the first.
 //!
-//! A [`Section`] remembers which keys it was asked for; whatever is left at the end is unknown, and the nearest known
-//! name is offered.
+//! Names, ranges and defaults are those of the registry; a file of version 1 is read by its own names. A key that the
+//! registry does not know is a problem, and the nearest known name is offered.
 
 use std::{
-    cell::RefCell,
-    collections::BTreeSet,
     fmt,
     io::Read,
+    net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
-    time::Duration,
 };
 
 use toml::{
@@ -18,115 +16,115 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Environment, Secret, parse_duration};
-use crate::flow::{NormPoint, Polygon};
-
-/// One thing that is wrong with a configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigProblem {
-    /// Path of the key, such as `cameras[0].url`; empty for the file as a whole.
-    pub key: String,
-    /// Line in the file, from 1; 0 where the key is missing.
-    pub line: usize,
-    /// What is wrong and what to do.
-    pub message: String,
-}
-
-impl fmt::Display for ConfigProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line > 0 {
-            write!(f, "line {}: ", self.line)?;
-        }
-        if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
-        }
-        f.write_str(&self.message)
-    }
-}
-
-/// What is the same for all sections of one file.
-pub(super) struct Reading<'a> {
-    pub(super) text: &'a str,
-    pub(super) environment: &'a Environment,
-    /// Relative paths in the file start here.
-    pub(super) folder: &'a Path,
-    problems: RefCell<Vec<ConfigProblem>>,
-}
-
-impl<'a> Reading<'a> {
-    pub(super) fn new(text: &'a str, environment: &'a Environment, folder: &'a Path) -> Self {
-        Self {
-            text,
-            environment,
-            folder,
-            problems: RefCell::default(),
-        }
-    }
-
-    pub(super) fn problem(&self, key: String, at: Option<usize>, message: impl Into<String>) {
-        let line = at.map_or(0, |byte| {
-            self.text[..byte.min(self.text.len())].matches('\n').count() + 1
-        });
-        self.problems.borrow_mut().push(ConfigProblem {
-            key,
-            line,
-            message: message.into(),
-        });
-    }
-
-    pub(super) fn into_problems(self) -> Vec<ConfigProblem> {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|p| p.line);
-        problems
-    }
-}
-
-/// Secrets, whose keys name a file or a variable of the environment instead.
-const PLAIN_SECRETS: [&str; 5] = ["password", "secret", "secret_key", "token", "client_key"];
+use super::{
+    Environment, Secret,
+    problem::Reading,
+    registry::{self, Key, Kind, SectionKeys},
+};
+use crate::flow::Language;
 
 /// A table of the file, or an empty one that stands for a missing table.
 pub(super) struct Section<'a> {
-    reading: &'a Reading<'a>,
-    table: Option<&'a DeTable<'a>>,
-    path: String,
-    asked: RefCell<BTreeSet<&'static str>>,
+    pub(super) reading: &'a Reading<'a>,
+    pub(super) table: Option<&'a DeTable<'a>>,
+    pub(super) keys: &'static SectionKeys,
+    /// As the user wrote it, such as `cameras[0].detect`.
+    pub(super) path: String,
+}
+
+/// What `read` makes of a section that is not written: its defaults.
+pub(super) fn defaults<T>(path: &str, read: impl FnOnce(Section<'_>) -> T) -> T {
+    let environment = Environment::new();
+    let reading = Reading::new("", &environment, Path::new(""));
+    read(Section {
+        reading: &reading,
+        table: None,
+        keys: keys_of(path),
+        path: path.to_owned(),
+    })
+}
+
+fn keys_of(path: &str) -> &'static SectionKeys {
+    registry::section(path).expect("the registry has every section that is read")
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn root(reading: &'a Reading<'a>, table: &'a DeTable<'a>) -> Self {
+    /// The file as a whole. `first_version`: it has the names of version 1.
+    pub(super) fn root(
+        reading: &'a Reading<'a>,
+        table: &'a DeTable<'a>,
+        first_version: bool,
+    ) -> Self {
+        reading.first_version.set(first_version);
         Self {
             reading,
             table: Some(table),
+            keys: keys_of(""),
             path: String::new(),
-            asked: RefCell::default(),
         }
     }
 
     pub(super) fn key(&self, key: &str) -> String {
+        let name = self.written(key);
         if self.path.is_empty() {
-            key.to_owned()
+            name.to_owned()
         } else {
-            format!("{}.{key}", self.path)
+            format!("{}.{name}", self.path)
         }
     }
 
-    /// The value of `key`, and where it stands.
-    fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().insert(key);
-        self.table?.get(key)
+    /// What the registry knows of `key`.
+    pub(super) fn known(&self, key: &str) -> &'static Key {
+        self.keys
+            .key(key)
+            .expect("the registry has every key that is read")
     }
 
-    pub(super) fn has(&self, key: &'static str) -> bool {
+    /// The section `name` in this one.
+    pub(super) fn below(&self, name: &str) -> Option<&'static SectionKeys> {
+        registry::section(&match self.keys.path {
+            "" => name.to_owned(),
+            path => format!("{path}.{name}"),
+        })
+    }
+
+    /// The name of a key, or of a section, in a file of this version.
+    pub(super) fn written<'n>(&self, name: &'n str) -> &'n str {
+        if !self.reading.first_version.get() {
+            return name;
+        }
+        let key = self.keys.key(name).filter(|key| key.name == name);
+        let was = match key {
+            Some(key) => key.was,
+            None => self.below(name).and_then(|section| section.was),
+        };
+        was.unwrap_or(name)
+    }
+
+    /// The value of `key`, and where it stands.
+    pub(super) fn get(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.table?.get(self.written(key))
+    }
+
+    /// The schemes that an address may have.
+    pub(super) fn schemes(&self, key: &str) -> &'static [&'static str] {
+        let Kind::Url(schemes) = self.known(key).kind else {
+            unreachable!("{key} is no address");
+        };
+        schemes
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
     /// Says what is wrong with the value of `key`.
-    pub(super) fn problem(&self, key: &'static str, message: impl Into<String>) {
+    pub(super) fn problem(&self, key: &str, message: impl Into<String>) {
         let at = self.get(key).map(|value| value.span().start);
         self.reading.problem(self.key(key), at, message);
     }
 
-    pub(super) fn text(&self, key: &'static str) -> Option<String> {
+    pub(super) fn text(&self, key: &str) -> Option<String> {
         match self.get(key)?.get_ref() {
             DeValue::String(text) => Some(text.as_ref().to_owned()),
             other => {
@@ -140,7 +138,7 @@ impl<'a> Section<'a> {
     }
 
     /// Text that `T` can read.
-    pub(super) fn parsed<T>(&self, key: &'static str) -> Option<T>
+    pub(super) fn parsed<T>(&self, key: &str) -> Option<T>
     where
         T: FromStr,
         T::Err: fmt::Display,
@@ -151,113 +149,85 @@ impl<'a> Section<'a> {
             .ok()
     }
 
-    /// One of a few words.
-    pub(super) fn choice<T: Copy>(
-        &self,
-        key: &'static str,
-        choices: &[(&str, T)],
-        default: T,
-    ) -> T {
-        let Some(text) = self.text(key) else {
-            return default;
-        };
-        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
-            return *value;
-        }
-        let names: Vec<_> = choices
-            .iter()
-            .map(|(name, _)| format!("\"{name}\""))
-            .collect();
-        self.problem(
-            key,
-            format!("\"{text}\" is not known: choose {}", names.join(" or ")),
-        );
-        default
+    /// Text of a key that has a default.
+    pub(super) fn text_or_default(&self, key: &str) -> String {
+        let default = || self.default_text(key).to_owned();
+        self.text(key).unwrap_or_else(default)
     }
 
-    pub(super) fn duration(
-        &self,
-        key: &'static str,
-        default: Duration,
-        least: Duration,
-        most: Duration,
-    ) -> Duration {
-        let bare = |value: &Spanned<DeValue<'_>>| {
-            matches!(value.get_ref(), DeValue::Integer(_) | DeValue::Float(_))
+    /// The default of a key that has one, without quotes.
+    pub(super) fn default_text(&self, key: &str) -> &'static str {
+        self.known(key)
+            .default_text()
+            .expect("the registry has a default for this key")
+    }
+
+    /// The default of a key that has one, read like a value.
+    pub(super) fn default<T: FromStr>(&self, key: &str) -> T {
+        let parsed = self.default_text(key).parse().ok();
+        parsed.expect("the registry's defaults can be read")
+    }
+
+    /// One of a few words, with what each means here.
+    pub(super) fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> T {
+        let find = |text: &str| {
+            let found = choices.iter().find(|(name, _)| *name == text);
+            found.map(|(_, value)| *value)
         };
-        if self.get(key).is_some_and(bare) {
+        let default = || find(self.default_text(key)).expect("the default is one of the choices");
+        let Some(text) = self.text(key) else {
+            return default();
+        };
+        find(&text).unwrap_or_else(|| {
+            let names: Vec<_> = choices
+                .iter()
+                .map(|(name, _)| format!("\"{name}\""))
+                .collect();
             self.problem(
                 key,
-                "is a number without its unit: write it like \"10 s\" or \"500 ms\"",
+                format!("\"{text}\" is not known: choose {}", names.join(" or ")),
             );
-            return default;
-        }
-        let Some(text) = self.text(key) else {
-            return default;
-        };
-        match parse_duration(&text) {
-            Ok(value) if value >= least && value <= most => value,
-            Ok(_) => {
-                self.problem(
-                    key,
-                    format!("\"{text}\" is out of range: choose {least:?} to {most:?}"),
-                );
-                default
-            }
-            Err(error) => {
-                self.problem(key, error.to_string());
-                default
-            }
-        }
+            default()
+        })
     }
 
-    /// A number, whole or not.
-    pub(super) fn number(&self, key: &'static str, least: f64, most: f64) -> Option<f64> {
-        let number = match self.get(key)?.get_ref() {
-            DeValue::Integer(value) => value.as_str().replace('_', "").parse::<f64>().ok(),
-            DeValue::Float(value) => value.as_str().replace('_', "").parse::<f64>().ok(),
-            _ => None,
-        };
-        match number {
-            Some(value) if (least..=most).contains(&value) => Some(value),
-            Some(value) => {
-                self.problem(
-                    key,
-                    format!("{value} is out of range: choose {least} to {most}"),
-                );
-                None
-            }
-            None => {
-                self.problem(
-                    key,
-                    format!("should be a number from {least} to {most}, without quotes"),
-                );
-                None
-            }
-        }
+    /// A language in which people are told.
+    pub(super) fn language(&self, key: &str) -> Language {
+        self.choice(key, &[("en", Language::En), ("fr", Language::Fr)])
     }
 
-    pub(super) fn flag(&self, key: &'static str, default: bool) -> bool {
+    pub(super) fn flag(&self, key: &str) -> bool {
         match self.get(key).map(Spanned::get_ref) {
-            None => default,
+            None => self.default(key),
             Some(DeValue::Boolean(value)) => *value,
             Some(other) => {
                 self.problem(key, format!("should be true or false, not {}", kind(other)));
-                default
+                self.default(key)
             }
         }
     }
 
+    /// An address in numbers, of a key that has a default.
+    pub(super) fn address(&self, key: &str) -> SocketAddr {
+        self.parsed(key).unwrap_or_else(|| self.default(key))
+    }
+
     /// A path; relative ones start at the configuration file's folder.
-    pub(super) fn path(&self, key: &'static str) -> Option<PathBuf> {
+    pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
         Some(self.reading.folder.join(self.text(key)?))
     }
 
-    /// A list of words.
-    pub(super) fn words(&self, key: &'static str) -> Option<Vec<String>> {
-        let DeValue::Array(items) = self.get(key)?.get_ref() else {
+    /// A list of text; the default is `[]` or one that the registry writes.
+    pub(super) fn words(&self, key: &str) -> Vec<String> {
+        let Some(value) = self.get(key) else {
+            let default = self.known(key).value().unwrap_or("[]");
+            let words = default.trim_matches(['[', ']']).split(',');
+            let words = words.map(|word| word.trim().trim_matches('"').to_owned());
+            return words.filter(|word| !word.is_empty()).collect();
+        };
+        let DeValue::Array(items) = value.get_ref() else {
             self.problem(key, "should be a list, such as [\"person\"]");
-            return None;
+            return Vec::new();
         };
         let words: Vec<_> = items
             .iter()
@@ -269,11 +239,39 @@ impl<'a> Section<'a> {
         if words.len() < items.len() {
             self.problem(key, "should hold only text in quotes");
         }
-        Some(words)
+        words
     }
 
-    /// A secret from `KEY_file` or the environment variable named by `KEY_env`.
-    pub(super) fn secret(&self, file: &'static str, env: &'static str) -> Option<Secret> {
+    /// Whether `key` is written as `[]`.
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        let value = self.get(key).map(Spanned::get_ref);
+        matches!(value, Some(DeValue::Array(items)) if items.is_empty())
+    }
+
+    /// The list of a key whose words are known: those that `find` knows.
+    pub(super) fn known_words<T>(&self, key: &str, find: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let mut found = Vec::new();
+        for word in self.words(key) {
+            match find(&word) {
+                Some(value) => found.push(value),
+                None => {
+                    let Kind::Words(known) = self.known(key).kind else {
+                        unreachable!("{key} is no list");
+                    };
+                    self.problem(
+                        key,
+                        format!("\"{word}\" is not known: choose from {}", known.join(", ")),
+                    );
+                }
+            }
+        }
+        found
+    }
+
+    /// A secret from the file `KEY_file` or the environment variable named by `KEY_env`.
+    pub(super) fn secret(&self, key: &str) -> Option<Secret> {
+        let [file, env] = [format!("{key}_file"), format!("{key}_env")];
+        let [file, env] = [file.as_str(), env.as_str()];
         if self.has(file) && self.has(env) {
             self.problem(env, format!("is given beside {file}: keep one of the two"));
         }
@@ -303,44 +301,8 @@ impl<'a> Section<'a> {
         value.map(Secret::new)
     }
 
-    /// A list of polygons: `[[[x, y], [x, y], [x, y]], ...]`.
-    pub(super) fn polygons(&self, key: &'static str) -> Vec<Polygon> {
-        let Some(value) = self.get(key) else {
-            return Vec::new();
-        };
-        let polygons = match value.get_ref() {
-            DeValue::Array(items) => items.iter().map(|item| polygon(item.get_ref())).collect(),
-            _ => None,
-        };
-        polygons.unwrap_or_else(|| {
-            self.problem(
-                key,
-                format!("should be a list of polygons: [{POLYGON_EXAMPLE}]"),
-            );
-            Vec::new()
-        })
-    }
-
-    /// One polygon.
-    pub(super) fn polygon(&self, key: &'static str) -> Option<Polygon> {
-        let polygon = polygon(self.get(key)?.get_ref());
-        if polygon.is_none() {
-            self.problem(key, format!("should be a polygon: {POLYGON_EXAMPLE}"));
-        }
-        polygon
-    }
-
-    /// Two points: `[[x, y], [x, y]]`.
-    pub(super) fn ends(&self, key: &'static str) -> Option<[NormPoint; 2]> {
-        let ends = points(self.get(key)?.get_ref()).and_then(|points| points.try_into().ok());
-        if ends.is_none() {
-            self.problem(key, "should be two points: [[0.1, 0.5], [0.4, 0.9]]");
-        }
-        ends
-    }
-
     /// The table `key`, or an empty one.
-    pub(super) fn section(&self, key: &'static str) -> Section<'a> {
+    pub(super) fn section(&self, key: &str) -> Section<'a> {
         let table = self.get(key).and_then(|value| match value.get_ref() {
             DeValue::Table(table) => Some(table),
             other => {
@@ -358,13 +320,18 @@ impl<'a> Section<'a> {
         Section {
             reading: self.reading,
             table,
+            keys: self.section_keys(key),
             path: self.key(key),
-            asked: RefCell::default(),
         }
     }
 
+    fn section_keys(&self, key: &str) -> &'static SectionKeys {
+        self.below(key)
+            .expect("the registry has every section that is read")
+    }
+
     /// The tables `[[key]]`.
-    pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
+    pub(super) fn sections(&self, key: &str) -> Vec<Section<'a>> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
@@ -381,8 +348,8 @@ impl<'a> Section<'a> {
                 sections.push(Section {
                     reading: self.reading,
                     table: Some(table),
+                    keys: self.section_keys(key),
                     path: format!("{}[{index}]", self.key(key)),
-                    asked: RefCell::default(),
                 });
             } else {
                 self.problem(
@@ -393,47 +360,7 @@ impl<'a> Section<'a> {
         }
         sections
     }
-
-    /// Whatever was not asked for is unknown.
-    pub(super) fn done(self) {
-        let asked = self.asked.borrow();
-        for (key, _) in self.table.into_iter().flatten() {
-            let name: &str = key.get_ref();
-            if asked.contains(name) {
-                continue;
-            }
-            if PLAIN_SECRETS.contains(&name) && asked.iter().any(|key| key.ends_with("_file")) {
-                let named = format!("{name}_file");
-                let at = Some(key.span().start);
-                let file = asked.iter().find(|known| **known == named).copied();
-                let hint = format!(
-                    "does not stand in this file, which others may read: put it in a file of its own and write {} = \"/PATH\"",
-                    file.unwrap_or("password_file")
-                );
-                self.reading.problem(self.key(name), at, hint);
-                continue;
-            }
-            let near = asked
-                .iter()
-                .max_by(|a, b| {
-                    strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
-                })
-                .filter(|best| strsim::jaro_winkler(best, name) > 0.75);
-            let hint = match near {
-                Some(best) => format!("is not known: did you mean \"{best}\"?"),
-                None => format!(
-                    "is not known. Known here: {}",
-                    asked.iter().copied().collect::<Vec<_>>().join(", ")
-                ),
-            };
-            self.reading
-                .problem(self.key(name), Some(key.span().start), hint);
-        }
-    }
 }
-
-const POLYGON_EXAMPLE: &str =
-    "[[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]], three points or more, each x and y from 0 to 1";
 
 /// A text that is not longer than any secret: a path that leads to something endless must not fill the memory.
 fn read_small(path: &Path) -> std::io::Result<String> {
@@ -446,35 +373,6 @@ fn read_small(path: &Path) -> std::io::Result<String> {
         return Err(std::io::Error::other("it is too large to be a secret"));
     }
     Ok(text)
-}
-
-fn coordinate(value: &DeValue<'_>) -> Option<f32> {
-    let text = match value {
-        DeValue::Integer(n) => n.as_str(),
-        DeValue::Float(n) => n.as_str(),
-        _ => return None,
-    };
-    text.parse::<f32>().ok().filter(|v| (0.0..=1.0).contains(v))
-}
-
-fn polygon(value: &DeValue<'_>) -> Option<Polygon> {
-    points(value).filter(|p| p.len() >= 3).map(Polygon)
-}
-
-fn points(value: &DeValue<'_>) -> Option<Vec<NormPoint>> {
-    let DeValue::Array(points) = value else {
-        return None;
-    };
-    points
-        .iter()
-        .map(|point| match point.get_ref() {
-            DeValue::Array(xy) if xy.len() == 2 => Some(NormPoint {
-                x: coordinate(xy[0].get_ref())?,
-                y: coordinate(xy[1].get_ref())?,
-            }),
-            _ => None,
-        })
-        .collect()
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

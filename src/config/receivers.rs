@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::Serialize;
 use url::Url;
 
-use super::{Config, Secret, endpoint::url_with_scheme, keys, read::Section};
+use super::{
+    Config, Secret,
+    endpoint::url_with_scheme,
+    keys,
+    read::{Section, defaults},
+};
 use crate::flow::{CameraId, IncidentState, Language};
 
 impl Config {
@@ -91,7 +96,7 @@ impl UploadConfig {
         Self {
             url,
             endpoint: None,
-            region: "us-east-1".to_owned(),
+            region: defaults("upload", |section| section.text_or_default("region")),
             access_key: None,
             secret_key: None,
             user: None,
@@ -106,8 +111,8 @@ impl UploadConfig {
 const SHORTEST_SECRET: usize = 16;
 
 pub(super) fn webhook(section: Section<'_>) -> Option<WebhookConfig> {
-    let url = url_with_scheme(&section, "url", &["https", "http"], "https://HOST/PATH");
-    let secret = section.secret("secret_file", "secret_env");
+    let url = url_with_scheme(&section, "url", "https://HOST/PATH");
+    let secret = section.secret("secret");
     let named = section.has("secret_file") || section.has("secret_env");
     if !named {
         section.problem(
@@ -139,7 +144,7 @@ pub(super) fn webhook(section: Section<'_>) -> Option<WebhookConfig> {
 }
 
 pub(super) fn ntfy(section: Section<'_>) -> Option<NtfyConfig> {
-    let url = url_with_scheme(&section, "url", &["https", "http"], "https://ntfy.sh/TOPIC");
+    let url = url_with_scheme(&section, "url", "https://ntfy.sh/TOPIC");
     let topic = url.as_ref().map(|url| url.path().trim_matches('/'));
     if topic.is_some_and(|topic| topic.is_empty() || topic.contains('/')) {
         section.problem(
@@ -147,9 +152,9 @@ pub(super) fn ntfy(section: Section<'_>) -> Option<NtfyConfig> {
             "does not end in one topic: write https://ntfy.sh/TOPIC",
         );
     }
-    let token = section.secret("token_file", "token_env");
+    let token = section.secret("token");
     let user = section.text("user");
-    let password = section.secret("password_file", "password_env");
+    let password = section.secret("password");
     let has_token = section.has("token_file") || section.has("token_env");
     let has_password = section.has("password_file") || section.has("password_env");
     if has_token && (user.is_some() || has_password) {
@@ -165,16 +170,13 @@ pub(super) fn ntfy(section: Section<'_>) -> Option<NtfyConfig> {
             "is missing: a login needs user and password_file or password_env",
         );
     }
-    let languages = [("en", Language::En), ("fr", Language::Fr)];
-    let language = section.choice("language", &languages, Language::default());
+    let language = section.language("language");
     let when = when(&section);
-    let priority = section
-        .number("priority", 1.0, 5.0)
-        .map_or(4, |priority| priority as u8);
-    let tags = section.words("tags").unwrap_or_default();
+    let priority = section.number("priority") as u8;
+    let tags = section.words("tags");
     let click = section
         .has("click")
-        .then(|| url_with_scheme(&section, "click", &["https", "http"], "https://HOST/PATH"))
+        .then(|| url_with_scheme(&section, "click", "https://HOST/PATH"))
         .flatten();
     let ca_file = section.path("ca_file");
     section.done();
@@ -192,54 +194,34 @@ pub(super) fn ntfy(section: Section<'_>) -> Option<NtfyConfig> {
     })
 }
 
+/// In the order of an incident's life, however they are written.
 fn when(section: &Section<'_>) -> Vec<IncidentState> {
-    if !section.has("when") {
-        return vec![IncidentState::Began];
-    }
-    let words = section.words("when").unwrap_or_default();
-    let states = [
+    const STATES: [IncidentState; 3] = [
         IncidentState::Began,
         IncidentState::Updated,
         IncidentState::Ended,
     ];
-    for word in &words {
-        if !states.iter().any(|state| state.as_str() == word) {
-            section.problem(
-                "when",
-                format!("\"{word}\" is not known: choose among \"began\", \"updated\", \"ended\""),
-            );
-        }
-    }
-    let chosen: Vec<_> = states
-        .into_iter()
-        .filter(|state| words.iter().any(|word| word == state.as_str()))
-        .collect();
-    if words.is_empty() {
+    let find = |word: &str| STATES.into_iter().find(|state| state.as_str() == word);
+    let chosen = section.known_words("when", find);
+    if section.is_empty_list("when") {
         section.problem("when", "is empty: write [\"began\"], or leave it out");
     }
-    chosen
+    let chosen = STATES.into_iter().filter(|state| chosen.contains(state));
+    chosen.collect()
 }
 
 pub(super) fn upload(section: Section<'_>) -> Option<UploadConfig> {
     let url = url_with_scheme(
         &section,
         "url",
-        &["s3", "webdav", "webdavs", "file"],
         "s3://BUCKET/PREFIX, webdavs://HOST/FOLDER or file:///FOLDER",
     );
     let endpoint = section
         .has("endpoint")
-        .then(|| {
-            url_with_scheme(
-                &section,
-                "endpoint",
-                &["http", "https"],
-                "https://HOST:PORT",
-            )
-        })
+        .then(|| url_with_scheme(&section, "endpoint", "https://HOST:PORT"))
         .flatten();
     let access_key = section.text("access_key");
-    let secret_key = section.secret("secret_key_file", "secret_key_env");
+    let secret_key = section.secret("secret_key");
     let secret_named = section.has("secret_key_file") || section.has("secret_key_env");
     if access_key.is_some() != secret_named {
         let key = if secret_named {
@@ -253,7 +235,7 @@ pub(super) fn upload(section: Section<'_>) -> Option<UploadConfig> {
         );
     }
     let user = section.text("user");
-    let password = section.secret("password_file", "password_env");
+    let password = section.secret("password");
     let webdav = url.as_ref().map(|url| url.scheme().starts_with("webdav"));
     let s3_keys = [
         "endpoint",
@@ -275,9 +257,7 @@ pub(super) fn upload(section: Section<'_>) -> Option<UploadConfig> {
             }
         }
     }
-    let region = section
-        .text("region")
-        .unwrap_or_else(|| "us-east-1".to_owned());
+    let region = section.text_or_default("region");
     let ca_file = section.path("ca_file");
     section.done();
     Some(UploadConfig {

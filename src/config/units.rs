@@ -2,12 +2,6 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-pub(super) const MS: Duration = Duration::from_millis(1);
-pub(super) const SECOND: Duration = Duration::from_secs(1);
-pub(super) const MINUTE: Duration = Duration::from_secs(60);
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
-pub(super) const DAY: Duration = Duration::from_secs(86_400);
-
 /// A number of bytes. Decimal: 1 kB is 1000 bytes; KiB, MiB and GiB are understood too.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct ByteSize(pub u64);
@@ -100,6 +94,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidUnit> {
         })
 }
 
+/// `duration` as a text that [`parse_duration`] reads, in the largest unit that is whole.
+#[must_use]
+pub(super) fn duration_text(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let units = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("min", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ];
+    let whole = |(_, size): &(&str, u128)| ms >= *size && ms % size == 0;
+    let (unit, size) = units.into_iter().find(whole).unwrap_or(("s", 1000));
+    format!("{} {unit}", ms / size)
+}
+
 impl FromStr for ByteSize {
     type Err = InvalidUnit;
     fn from_str(text: &str) -> Result<Self, InvalidUnit> {
@@ -175,6 +185,9 @@ mod tests {
         assert_eq!(parse_duration("10 s"), Ok(Duration::from_secs(10)));
         assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(parse_duration("7 d"), Ok(Duration::from_secs(604_800)));
+        for text in ["10 s", "1500 ms", "7 d", "36 h", "2 min", "0 s"] {
+            assert_eq!(parse_duration(text).map(duration_text), Ok(text.to_owned()));
+        }
         assert_eq!("200 MB".parse(), Ok(ByteSize::mb(200)));
         assert_eq!("1 KiB".parse(), Ok(ByteSize(1024)));
         assert_eq!("2 Mbit/s".parse(), Ok(BitRate(2_000_000)));

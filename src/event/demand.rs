@@ -6,11 +6,11 @@
 //!   a moment: the alert waits for them;
 //! - while an incident is open the camera stays awake, with ever sparser looks the longer nothing changes, down to the
 //!   keyframes, as long as nobody is missed;
-//! - it falls asleep when nothing has moved and nobody was seen for `awake_hold`;
+//! - it falls asleep when nothing has moved and nobody was seen for `idle_after`;
 //! - it also falls asleep when it has been kept awake by motion alone for longer than its patience (rain, leaves, a
 //!   flag) and by what only looked a little like a person. It is then weary: motion no longer wakes it, though keyframes with motion are still searched for persons,
 //!   and one who is found wakes it. It stops being weary when a person is found, or when the scene was quiet for
-//!   `awake_hold`. Each disappointment halves the patience, down to `awake_hold`; a person, or a
+//!   `idle_after`. Each disappointment halves the patience, down to `idle_after`; a person, or a
 //!   long quiet, restores it.
 //!
 //! So a scene that always moves costs its keyframes and one person look for each, and a person there is found at the

@@ -110,7 +110,7 @@ impl Events {
             places: Places::new(detect),
             mode,
             machine: Machine::new(camera, incident.clone(), Box::new(new_id)),
-            wakefulness: Wakefulness::new(detect.awake_hold, detect.look_interval()),
+            wakefulness: Wakefulness::new(detect.idle_after, detect.look_interval()),
             memory: Memory::default(),
             ignored: Ignored::new(detect.least_motion()),
             visitors: Vec::new(),

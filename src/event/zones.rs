@@ -29,7 +29,7 @@ impl Places {
             zones: detect.zones.clone(),
             lines: detect.lines.clone(),
             mask: detect.motion_mask.clone(),
-            least_height: SLACK * detect.smallest_person,
+            least_height: SLACK * detect.min_height,
         }
     }
 

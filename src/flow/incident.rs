@@ -205,7 +205,7 @@ pub struct IncidentChange {
 pub enum DecodeDemand {
     /// Nothing: disarmed.
     Off,
-    /// Keyframes only (or a look each `wake_within` where keyframes are rarer).
+    /// Keyframes only (or a look each `max_idle_interval` where keyframes are rarer).
     Asleep,
     /// Every picture, with a look each `every`.
     Awake {

@@ -239,7 +239,7 @@ impl Opening {
                 modes,
                 stills,
                 tasks: opening.tasks.clone(),
-                names: Names::new(&opening.config.names),
+                names: Names::new(&opening.config.server_names),
                 off_loopback: !wanted.ip().is_loopback(),
                 small,
                 opened: Arc::default(),

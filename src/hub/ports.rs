@@ -202,7 +202,7 @@ pub fn access(config: &HubConfig, address: SocketAddr) -> Result<Access, HubErro
 
 /// Makes a certificate for all names and addresses by which this machine is known.
 fn make(config: &HubConfig, files: &Files) -> Result<(), HubError> {
-    let mut names: Vec<String> = Names::new(&config.names)
+    let mut names: Vec<String> = Names::new(&config.server_names)
         .all()
         .filter(|name| rustls::pki_types::ServerName::try_from(*name).is_ok())
         .map(str::to_owned)
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_certificate_is_made_once_and_its_key_is_nobody_elses() {
         let (_dir, mut config) = config("192.0.2.7:8080");
-        config.names = vec!["cams.example".to_owned(), "not a name".to_owned()];
+        config.server_names = vec!["cams.example".to_owned(), "not a name".to_owned()];
         assert!(certificate(&config).unwrap().contains("first start"));
         let first = tls(&config, config.listen).unwrap().unwrap().fingerprint();
         let again = tls(&config, config.listen).unwrap().unwrap().fingerprint();

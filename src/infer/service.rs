@@ -194,7 +194,7 @@ impl Infer {
                 mask: detect.motion_mask.clone(),
             }),
             labels: detect.labels.clone(),
-            threshold: detect.score.unwrap_or(self.score),
+            threshold: detect.min_score.unwrap_or(self.score),
             input_sizes: self.person_card.input.sizes().collect(),
             motion_counts: Counts {
                 looks: metrics.looks.get_or_create_owned(&motion),

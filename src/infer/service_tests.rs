@@ -98,7 +98,7 @@ fn a_look_comes_back_with_the_cameras_labels_and_is_counted() {
 fn a_look_that_takes_longer_than_to_the_next_is_counted_as_late() {
     let rig = rig();
     let hasty = DetectConfig {
-        looks_per_second: 1e6,
+        detect_fps: 1e6,
         ..DetectConfig::default()
     };
     let id = "door".parse().unwrap();

@@ -1,6 +1,6 @@
 //! Decodes what somebody asks for and no more.
 //!
-//! Asleep, each keyframe is decoded alone and given at once. Where keyframes are rarer than `wake_within`, the units
+//! Asleep, each keyframe is decoded alone and given at once. Where keyframes are rarer than `max_idle_interval`, the units
 //! since the last look are decoded in one burst instead, and only the newest picture is given. Awake, decoding goes on
 //! from the keyframe of the current group of pictures, and every picture is given once, in presentation order: a packet
 //! goes in by [`OnDemand::push`], and [`OnDemand::next_frame`] decodes until it has a picture to give. So a burst at
@@ -34,7 +34,7 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// The decoder of one stream, and what it may have to go back to.
 pub struct OnDemand {
-    wake_within: Duration,
+    max_idle_interval: Duration,
     choice: DecoderChoice,
     /// Damaged units of the hardware decoder since its last sound keyframe.
     stumbles: u32,
@@ -70,18 +70,18 @@ pub struct OnDemand {
 }
 
 impl OnDemand {
-    /// Nothing kept, nothing decoded yet. `wake_within` is the longest time between two looks while asleep; decoders that
+    /// Nothing kept, nothing decoded yet. `max_idle_interval` is the longest time between two looks while asleep; decoders that
     /// are not needed for a while are left to others in `idle`.
     #[must_use]
     pub fn new(
-        wake_within: Duration,
+        max_idle_interval: Duration,
         choice: DecoderChoice,
         privacy_mask: Vec<Polygon>,
         stages: StageCpu,
         idle: &IdleDecoders,
     ) -> Self {
         Self {
-            wake_within,
+            max_idle_interval,
             choice,
             stumbles: 0,
             mask: Mask::new(privacy_mask),
@@ -278,11 +278,11 @@ impl OnDemand {
             return false;
         };
         let last_look = self.last_look.unwrap_or(key_time);
-        if time.since(last_look) < self.wake_within {
+        if time.since(last_look) < self.max_idle_interval {
             return false;
         }
         // A keyframe that is only a little late costs less than a group decoded for nothing.
-        let patience = self.wake_within + self.wake_within / 8;
+        let patience = self.max_idle_interval + self.max_idle_interval / 8;
         let soon = self.ring.interval().is_some_and(|interval| {
             let expected = key_time + interval;
             expected >= time && expected.since(last_look) <= patience

@@ -17,9 +17,9 @@ const AWAKE: DecodeDemand = DecodeDemand::Awake {
     every: Duration::ZERO,
 };
 
-fn on_demand(wake_within: u64) -> OnDemand {
+fn on_demand(max_idle_interval: u64) -> OnDemand {
     OnDemand::new(
-        Duration::from_secs(wake_within),
+        Duration::from_secs(max_idle_interval),
         DecoderChoice::Software,
         Vec::new(),
         StageCpu::default(),

@@ -90,7 +90,7 @@ async fn why(State(handles): State<Handles>) -> impl IntoResponse {
 /// Answers under our own names only: a page elsewhere could have its name lead here.
 async fn guard(State(handles): State<Handles>, request: Request, next: Next) -> Response {
     const REFUSED: &str =
-        "this name is not known here: use 127.0.0.1, or add the name to web.names\n";
+        "this name is not known here: use 127.0.0.1, or add the name to web.server_names\n";
     let host = names::host(request.headers());
     if host.is_some_and(|host| handles.names.admit(&host)) {
         next.run(request).await

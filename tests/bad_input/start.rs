@@ -40,7 +40,7 @@ fn all_mistakes_of_a_configuration_are_told_at_once() {
         ],
         &["url", "\"http\" is not supported: use rtsp://"],
         &[
-            "wake_within",
+            "max_idle_interval",
             "is a number without its unit: write it like \"10 s\"",
         ],
         &["retentoin", "did you mean \"retention\"?"],

@@ -42,7 +42,7 @@ fn unusual_encodings_are_watched_and_rare_keyframes_are_told() {
     blocks.push(camera(
         "holds",
         &rarely.urls[0],
-        "stall_after = \"1 min\"\n",
+        "stall_timeout = \"1 min\"\n",
     ));
     blocks.push(watched("rare", &rarely.urls[0], ""));
     let mut street = Street::open(&studio, &blocks, &[]);

@@ -258,7 +258,7 @@ impl Street {
 
 /// The `[[cameras]]` block of a camera that is given up after two seconds of silence.
 pub(crate) fn watched(id: &str, url: &str, more: &str) -> String {
-    camera(id, url, &format!("stall_after = \"2 s\"\n{more}"))
+    camera(id, url, &format!("stall_timeout = \"2 s\"\n{more}"))
 }
 
 /// The path's file name.

@@ -19,10 +19,10 @@ OWNER = ("anna", "correct horse battery")
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 BOX = """\
-version = 1
+version = 2
 site = "{site}"
 data_dir = "{data}"
-stop_grace = "10 s"
+shutdown_timeout = "10 s"
 [web]
 listen = "127.0.0.1:{web}"
 [models]

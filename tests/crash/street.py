@@ -28,10 +28,10 @@ START_S = 30
 
 # Visits that are over soon, clips that begin soon: much happens between two kills.
 CONFIG = """\
-version = 1
+version = 2
 site = "{site}"
 data_dir = "data"
-stop_grace = "10 s"
+shutdown_timeout = "10 s"
 [web]
 listen = "off"
 [models]

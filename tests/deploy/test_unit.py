@@ -79,7 +79,7 @@ class TheUnit(unittest.TestCase):
 
     def test_times_fit_the_program(self):
         sample = (ROOT / "deploy/lares.sample.toml").read_text()
-        grace = re.search(r'^stop_grace = "(.*)"', sample, re.MULTILINE).group(1)
+        grace = re.search(r'^shutdown_timeout = "(.*)"', sample, re.MULTILINE).group(1)
         self.assertGreater(seconds(UNIT.last("TimeoutStopSec")), seconds(grace))
         # Silence of a minute counts, and signs of life go out twice in that time.
         self.assertGreaterEqual(seconds(UNIT.last("WatchdogSec")), 120)

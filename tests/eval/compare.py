@@ -9,11 +9,11 @@ from .sizes import pooled_precision
 from .tables import Table, shown
 
 # What to compare: a name, and the whole text of a configuration file (None: the defaults).
-CAMERA = 'version = 1\n[[cameras]]\nurl = "rtsp://replay/"\n[cameras.detect]\n'
+CAMERA = 'version = 2\n[[cameras]]\nurl = "rtsp://replay/"\n[cameras.detect]\n'
 POLICIES: dict[str, str | None] = {
     "the whole, and closer where small": None,
-    "the whole only": CAMERA + 'look = "whole"\n',
-    "a region around each thing": CAMERA + 'look = "regions"\n',
+    "the whole only": CAMERA + 'roi = "whole"\n',
+    "a region around each thing": CAMERA + 'roi = "regions"\n',
 }
 
 COMPARED_GROUPS = ("vtest", "size")

@@ -57,7 +57,7 @@ fn the_cameras_are_watched_while_every_part_of_the_hub_is_broken() {
     }
     fs::write(home.path().join("camera.key"), PASSWORD).unwrap();
     let text = format!(
-        "version = 1\nsite = \"alder\"\ndata_dir = \"data\"\n[web]\nlisten = \"127.0.0.1:{web}\"\n[models]\ndir = \"{}\"\n\
+        "version = 2\nsite = \"alder\"\ndata_dir = \"data\"\n[web]\nlisten = \"127.0.0.1:{web}\"\n[models]\ndir = \"{}\"\n\
          [[cameras]]\nid = \"door\"\nurl = \"{}\"\nuser = \"{VIEWER}\"\npassword_file = \"camera.key\"\n\
          [hub]\nenabled = true\nlisten = \"127.0.0.1:{}\"\nbroker_listen = \"127.0.0.1:{}\"\nstore_listen = \"127.0.0.1:{}\"\n",
         root().join("models").display(),

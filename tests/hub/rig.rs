@@ -50,7 +50,7 @@ impl Hub {
         };
         let sites: Vec<_> = SITES.iter().map(|site| format!("\"{site}\"")).collect();
         let text = format!(
-            "version = 1\ndata_dir = \"data\"\n[hub]\nenabled = true\nlisten = \"127.0.0.1:{}\"\n\
+            "version = 2\ndata_dir = \"data\"\n[hub]\nenabled = true\nlisten = \"127.0.0.1:{}\"\n\
              broker_listen = \"{address}:{}\"\nstore_listen = \"127.0.0.1:{}\"\nsites = [{}]\n{more}\n",
             hub.page,
             hub.broker,
@@ -194,7 +194,7 @@ pub(crate) fn run_box(hub: &Hub, site: &str, dir: &Path, url: &str) -> Process {
     // The keys of the root come first.
     let (root_keys, sections) = own.split_once("[mqtt]").unwrap();
     let text = format!(
-        "{root_keys}version = 1\ndata_dir = \"data\"\n[web]\nlisten = \"off\"\n[models]\ndir = \"{}\"\n\
+        "{root_keys}version = 2\ndata_dir = \"data\"\n[web]\nlisten = \"off\"\n[models]\ndir = \"{}\"\n\
          [[cameras]]\nid = \"door\"\nname = \"Door of {site}\"\nurl = \"{url}\"\nuser = \"{VIEWER}\"\n\
          password_file = \"camera.key\"\n[mqtt]{sections}",
         root().join("models").display()

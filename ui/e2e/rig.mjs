@@ -85,7 +85,7 @@ export async function twoCameras() {
   const config = join(home, "lares.toml");
   writeFileSync(
     config,
-    `version = 1
+    `version = 2
 site = "home"
 data_dir = "data"
 [[cameras]]

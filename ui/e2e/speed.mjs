@@ -76,7 +76,7 @@ async function hub() {
   const config = join(home, "hub.toml");
   writeFileSync(
     config,
-    `version = 1\ndata_dir = "${join(home, "data")}"\n[hub]\nenabled = true\nsites = ["home"]\nretention = "365 d"\nlisten = "127.0.0.1:${page}"\n` +
+    `version = 2\ndata_dir = "${join(home, "data")}"\n[hub]\nenabled = true\nsites = ["home"]\nretention = "365 d"\nlisten = "127.0.0.1:${page}"\n` +
       `broker_listen = "127.0.0.1:${broker}"\nstore_listen = "127.0.0.1:${store}"\n`,
   );
   fill(join(home, "data/hub/store"), INCIDENTS);

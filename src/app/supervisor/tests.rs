@@ -126,7 +126,7 @@ impl Rig {
         let workers = Workers::with_patience(&tasks, PATIENCE, move |loss| note.note(loss));
         let workers = workers.unwrap();
         let cameras = Cameras::new(&shared, &workers, &tasks);
-        let mut text = "version = 1\n".to_owned();
+        let mut text = "version = 2\n".to_owned();
         for n in 0..count {
             text += &format!(
                 "[[cameras]]\nid = \"camera{n}\"\nurl = \"{}\"\n",

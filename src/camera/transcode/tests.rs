@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn config() -> CameraConfig {
-    let text = "version = 1\n[[cameras]]\nid = \"door\"\nurl = \"rtsp://127.0.0.1:9/\"\n";
+    let text = "version = 2\n[[cameras]]\nid = \"door\"\nurl = \"rtsp://127.0.0.1:9/\"\n";
     let path = std::path::Path::new("");
     let config = Config::parse(text, path, &crate::config::Environment::new()).unwrap();
     config.cameras.into_iter().next().unwrap()

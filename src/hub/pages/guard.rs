@@ -83,7 +83,7 @@ fn admit(page: &Page, request: &mut Request) -> Result<(), Failure> {
     ))?;
     if !page.names.admit(&host) {
         return Err(Failure::Forbidden(
-            "this name is not known here: add it to hub.names, or use the address",
+            "this name is not known here: add it to hub.server_names, or use the address",
         ));
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);

@@ -261,7 +261,7 @@ mod tests {
             url: url.parse().unwrap(),
             user: None,
             password: None,
-            stall_after: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(10),
             transport: Transport::Auto,
             ca_file: None,
         }

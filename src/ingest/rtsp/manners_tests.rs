@@ -22,7 +22,7 @@ fn config(url: &str) -> SourceConfig {
         url: url.parse().unwrap(),
         user: Some("anna".to_owned()),
         password: Some(Secret::new("correct horse")),
-        stall_after: Duration::from_millis(900),
+        stall_timeout: Duration::from_millis(900),
         transport: Transport::Auto,
         ca_file: None,
     }

@@ -230,7 +230,7 @@ impl Session {
         for (channel, data) in std::mem::take(&mut dialogue.early) {
             self.data(context, channel, data, sink);
         }
-        let look = (context.config.stall_after / 4)
+        let look = (context.config.stall_timeout / 4)
             .min(alive.every() / 2)
             .clamp(Duration::from_millis(100), Duration::from_secs(2));
         let mut next_look = Instant::now() + look;
@@ -344,7 +344,7 @@ impl Session {
             return Some(End::Closed);
         }
         match self.last {
-            Some(last) if since(last) > context.config.stall_after => Some(End::Stalled),
+            Some(last) if since(last) > context.config.stall_timeout => Some(End::Stalled),
             None if since(self.started) > FIRST_PICTURE_WITHIN => Some(End::Silent),
             _ => None,
         }

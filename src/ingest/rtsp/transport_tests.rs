@@ -21,7 +21,7 @@ fn config(url: &str, transport: Transport) -> SourceConfig {
         url: url.parse().unwrap(),
         user: None,
         password: None,
-        stall_after: Duration::from_secs(3),
+        stall_timeout: Duration::from_secs(3),
         transport,
         ca_file: None,
     }

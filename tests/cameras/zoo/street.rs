@@ -98,7 +98,7 @@ pub(super) fn record(kinds: &[&'static Kind], time: Duration) -> Record {
         let behaviour = (kind.make)(films);
         let login = behaviour.login.clone();
         let running = server.add(behaviour).unwrap();
-        let mut more = format!("stall_after = \"2 s\"\n{}", kind.config);
+        let mut more = format!("stall_timeout = \"2 s\"\n{}", kind.config);
         if let Some(login) = login {
             secrets.push(login.password.to_owned());
             more += &credentials(kind, login.user, login.password, home.path());

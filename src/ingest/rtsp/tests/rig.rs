@@ -173,7 +173,7 @@ impl Viewer {
             url: url.parse().unwrap(),
             user: login.map(|(user, _)| user.to_owned()),
             password: login.map(|(_, password)| Secret::new(password)),
-            stall_after: Duration::from_millis(800),
+            stall_timeout: Duration::from_millis(800),
             transport: Transport::Auto,
             ca_file: None,
         };
