@@ -105,7 +105,7 @@ pub(super) fn duration_text(duration: Duration) -> String {
         ("s", 1000),
         ("ms", 1),
     ];
-    let whole = |(_, size): &(&str, u128)| ms >= *size && ms % size == 0;
+    let whole = |(_, size): &(&str, u128)| ms >= *size && ms.is_multiple_of(*size);
     let (unit, size) = units.into_iter().find(whole).unwrap_or(("s", 1000));
     format!("{} {unit}", ms / size)
 }

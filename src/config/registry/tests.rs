@@ -39,13 +39,13 @@ fn the_tables_of_the_documentation_are_those_of_the_registry() {
         };
         let section = section(path.trim()).expect("the marker names a section");
         assert!(left.remove(section.path), "{path} has two tables");
-        expected.push_str("\n");
+        expected.push('\n');
         expected.push_str(&table(section));
         while lines
             .next_if(|line| line.is_empty() || line.starts_with('|'))
             .is_some()
         {}
-        expected.push_str("\n");
+        expected.push('\n');
     }
     assert!(left.is_empty(), "without a table: {left:?}");
     committed(FILE, &expected);
