@@ -24,7 +24,7 @@ demo: build samples ## a virtual camera, the agent and what receives, on this ma
 	$(LARES) demo --for $(FOR)
 
 .PHONY: test
-test: build samples workshop-quick test-page ## every test: unit, whole-pipeline, end-to-end, documentation, a short evaluation
+test: packaged build samples workshop-quick test-page ## every test: unit, whole-pipeline, end-to-end, documentation, a short evaluation
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/eval --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/peers --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/load --top-level-directory tests
@@ -34,14 +34,14 @@ test: build samples workshop-quick test-page ## every test: unit, whole-pipeline
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/dependencies --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/texts --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/lines --top-level-directory tests
-	PYTHONPATH=tests LARES=$(LARES) $(PYTHON) -m unittest discover --quiet --start-directory tests/deploy --top-level-directory tests
+	PYTHONPATH=tests LARES=$(PACKAGED) $(PYTHON) -m unittest discover --quiet --start-directory tests/deploy --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
 	PYTHONPATH=tests $(PYTHON) -m crash --runs 5 --lares $(LARES)
 ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)
-	cargo test $(CARGO_FLAGS) --doc --quiet
-	cargo nextest run $(CARGO_FLAGS) --no-fail-fast
+	cargo test $(CARGO_FLAGS) --workspace --doc --quiet
+	cargo nextest run $(CARGO_FLAGS) --workspace --no-fail-fast
 else
-	cargo test $(CARGO_FLAGS) --no-fail-fast
+	cargo test $(CARGO_FLAGS) --workspace --no-fail-fast
 endif
 ifneq ($(wildcard ../shared/data),)
 	cargo test $(CARGO_FLAGS) --no-fail-fast --lib --test replay -- --ignored
@@ -60,8 +60,8 @@ bench-page: build samples ## how soon the page opens with 10,000 incidents, on l
 
 .PHONY: lint
 lint: page lint-texts lint-workflows ## formatting, clippy, texts, workflows, licences; warnings are errors
-	cargo fmt --check
-	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
 	PYTHONPATH=tests $(PYTHON) -m dependencies
 
 # Needs nothing that is not in the checkout but Python.
@@ -80,11 +80,12 @@ ROOM ?=
 
 .PHONY: check
 check: ## before each commit: formatting, texts, import rules, clippy and unit tests; ROOM=outbox adds those of a room
-	cargo fmt --check
+	cargo fmt --all --check
 	@PYTHONPATH=tests python3 -m texts
-	cargo clippy --locked --lib --bins --test fences -- -D warnings
+	cargo clippy --locked --workspace --lib --bins --test fences -- -D warnings
 	cargo test --locked --quiet --test fences
-	cargo test --locked --quiet --lib -- aim:: base:: config:: event:: flow:: track:: wire:: $(addsuffix ::,$(ROOM))
+	cargo test --locked --quiet --lib -p lares-core $(if $(wildcard crates/$(ROOM)/Cargo.toml),-p lares-$(ROOM))
+	cargo test --locked --quiet --lib -- aim:: event:: track:: $(addsuffix ::,$(ROOM))
 
 .PHONY: lines
 lines: ## lines of Rust code by room: no blanks, no comments, no tests
@@ -95,13 +96,21 @@ page: setup
 	@deploy/setup/page.sh
 
 .PHONY: build
-build: page ## the release binary, at target/release/lares
-	cargo build $(CARGO_FLAGS)
+build: page ## the release binaries, at target/release/lares and target/release/lares-hub
+	cargo build $(CARGO_FLAGS) -p lares -p lares-hub
+
+# What customers get: without the crash test's hook and developers' commands. Cargo has one place for both builds;
+# `make build` puts the other one back, without compiling.
+PACKAGED := $(TARGET)/package/lares
+
+.PHONY: packaged
+packaged: page
+	cargo build --release --locked --no-default-features --bin lares
+	install -D $(LARES) $(PACKAGED)
 
 .PHONY: deb
-deb: page ## a Debian package of this machine's architecture, in target/debian (docs/install.md)
-	cargo build --release --locked
-	@deploy/debian/build.sh $(LARES) $(TARGET)/debian
+deb: packaged ## a Debian package of this machine's architecture, in target/debian (docs/install.md)
+	@deploy/debian/build.sh $(PACKAGED) $(TARGET)/debian
 
 # The container image, as deploy/docker/Dockerfile builds it.
 IMAGE ?= lares

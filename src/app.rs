@@ -32,7 +32,6 @@ use crate::{
         board::Board,
         clock::{Clock, SystemClock},
         cpu::StageCpu,
-        http::names::Names,
         tasks::Tasks,
         telemetry::Metrics,
     },
@@ -44,6 +43,7 @@ use crate::{
     hub::{self, Hub},
     infer::Infer,
     ingest::{self, IdleDecoders},
+    net::server::names::Names,
     outbox::{
         Contents, Outbox,
         sinks::{HubCommand, LiveState},

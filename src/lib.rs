@@ -18,7 +18,7 @@
 //! | [`flow`] | the nouns that pass between rooms | nothing |
 //! | [`base`] | clocks, tasks, links, back-off, telemetry | `flow` |
 //! | [`config`] | the tree, its units, the check | `flow`, `base` |
-//! | [`net`] | connections to receivers: TLS, HTTP, MQTT, S3, the pace of the link | `flow`, `base`, `config` |
+//! | [`net`] | connections to receivers and from clients: TLS, HTTP, MQTT, S3, the pace of the link | `flow`, `base`, `config` |
 //! | [`ingest`] | sources of packets; the on-demand decoder (GStreamer) | `flow`, `base`, `config` |
 //! | [`infer`] | models: motion and persons (ONNX Runtime); pictures | `flow`, `base`, `config` |
 //! | [`aim`] | where the person model looks: the whole, and close-ups; pure | `flow`, `base`, `config` |
@@ -29,13 +29,21 @@
 //! | [`outbox`] | what must arrive, kept until it has | `flow`, `base`, `config`, `net`, `wire` |
 //! | [`outbox::sinks`] | receivers: each answers for every delivery, and knows no database | `flow`, `base`, `config`, `net`, `wire`, `outbox::budget`, `outbox::ledger::HERE`, `outbox::plan::LaneKey` |
 //! | [`diary`] | why there was an alert and why there was none, kept for a day | `flow`, `base`, `event`, `wire` |
-//! | [`web`] | the agent's HTTP: health, metrics, reasons; handles only | `base`, `wire` |
+//! | [`web`] | the agent's HTTP: health, metrics, reasons; handles only | `base`, `net`, `wire` |
 //! | [`hub`] | what receives: broker, store, index, page | `flow`, `base`, `config`, `net`, `wire` |
 //! | [`camera`] | the story of one camera: its jobs, top to bottom | `flow`, `base`, `config`, `ingest`, `infer`, `aim`, `track`, `event`, `clip`, `outbox`, `diary` |
 //! | [`app`] | the composer: config to rooms to cameras, and the order of stopping | `everything` |
 //! | [`cli`] | one file per command | `everything` |
 //! | [`vcam`] | virtual RTSP cameras for demo, bench and tests (GStreamer) | `flow`, `base`, `config` |
-//! | [`testing`] | helpers for tests and benches | `everything` |
+//! | [`testing`] | helpers for tests and benches | `flow`, `base`, `config`, `vcam` |
+//!
+//! | crate | its rooms | depends on |
+//! |---|---|---|
+//! | `lares-core` | `flow`, `base`, `config`, `wire` | nothing |
+//! | `lares-net` | `net` | `lares-core` |
+//! | `lares-hub` | `hub`, and the program of that name | `lares-core`, `lares-net` |
+//! | `lares-dev` | `vcam`, `testing` | `lares-core` |
+//! | `lares` | the box: all others | `lares-core`, `lares-net`, `lares-hub`, and for developers `lares-dev` |
 //!
 //! Stages never import each other; only [`camera`] and [`app`] know their order. Code outside of tests that imports more
 //! than its row fails in `tests/fences`, and so does a new circle of files that import each other.
@@ -50,29 +58,28 @@
 //! | `rumqttc`, `object_store` | `net`, `outbox`, `hub` |
 //! | `reqwest` | `net`, `outbox` |
 //! | `s3s`, `rust_embed`, `totp_rs` | `hub` |
-//! | `axum`, `hyper` | `base`, `hub`, `web` |
+//! | `axum`, `hyper` | `net`, `hub`, `web` |
 //! | `toml` | `config`, `infer`, `cli` |
 //! | `toml_edit` | `config` |
-//! | `clap`, `indicatif` | `cli` |
+//! | `clap` | `hub`, `cli` |
+//! | `indicatif` | `cli` |
 
 pub mod aim;
 pub mod app;
-pub mod base;
 pub mod camera;
 pub mod cli;
 pub mod clip;
-pub mod config;
 pub mod diary;
 pub mod event;
-pub mod flow;
-pub mod hub;
 pub mod infer;
 pub mod ingest;
-pub mod net;
 pub mod outbox;
-#[doc(hidden)]
-pub mod testing;
 pub mod track;
-pub mod vcam;
 pub mod web;
-pub mod wire;
+
+pub use lares_core::{base, config, flow, wire};
+#[cfg(any(test, feature = "dev"))]
+#[doc(hidden)]
+pub use lares_dev::{testing, vcam};
+pub use lares_hub as hub;
+pub use lares_net as net;

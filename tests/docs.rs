@@ -75,6 +75,7 @@ fn every_error_is_a_heading_of_the_troubleshooting_guide() {
         .collect();
     let mut files = Vec::new();
     sources(&root.join("src"), &mut files);
+    sources(&root.join("crates"), &mut files);
     let mut texts = Vec::new();
     for file in files {
         let code = fs::read_to_string(&file).unwrap();

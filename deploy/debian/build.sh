@@ -4,6 +4,7 @@
 # The same inputs give the same file, bit by bit: times come from SOURCE_DATE_EPOCH (else from the last commit), owners
 # are fixed, nothing of the machine goes in. What the package depends on is read from the program by dpkg-shlibdeps.
 # Usage: deploy/debian/build.sh [PROGRAM [FOLDER]]   (or: make deb); default: target/release/lares, target/debian
+# PROGRAM is built with --no-default-features: a box needs neither virtual cameras nor the crash test's hook.
 # COMPRESS=xz, or none for a quick look.
 set -euo pipefail
 umask 022
@@ -24,7 +25,10 @@ library=vendor/onnxruntime/lib/libonnxruntime.so.$onnxruntime_version
 for tool in dpkg-deb dpkg-shlibdeps python3; do
     have "$tool" || fail "$tool is needed for a package: apt install dpkg-dev python3"
 done
-[ -x "$program" ] || fail "there is no program at $program: make build"
+[ -x "$program" ] || fail "there is no program at $program: make packaged"
+if ldd "$program" | grep -q libgstrtspserver; then
+    fail "$program has developers' commands: cargo build --release --locked --no-default-features"
+fi
 [ -s "$library" ] || fail "there is no ONNX Runtime $onnxruntime_version in vendor/: make setup"
 
 # Before a release, versions count by commit: 0.1.0~git20260102030405.abcdef0 comes before 0.1.0.
@@ -61,7 +65,7 @@ packaged_configuration() {
 
 # What is compiled into the program, one crate a line. Cargo may have to fetch what only tests need, to tell it apart.
 crates() {
-    cargo metadata --locked --format-version 1 --filter-platform "$(rustc -vV | sed -n 's/^host: //p')" |
+    cargo metadata --locked --no-default-features --format-version 1 --filter-platform "$(rustc -vV | sed -n 's/^host: //p')" |
         python3 -c '
 import json, sys
 metadata = json.load(sys.stdin)

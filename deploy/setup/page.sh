@@ -28,5 +28,5 @@ npm ci --silent --no-audit --no-fund
 npm run --silent build
 echo "$sources" >"$mark"
 # Cargo does not watch the folder.
-touch "$root/src/hub/pages/ui.rs"
+touch "$root/crates/hub/src/pages/ui.rs"
 say "page: built"

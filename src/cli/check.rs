@@ -24,6 +24,7 @@ use crate::{
     base::{
         clock::{Clock, SystemClock},
         cpu::{Stage, StageCpu},
+        program,
         tasks::Tasks,
         telemetry::Metrics,
         zone,
@@ -126,7 +127,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             "configuration",
             "there is none: start from deploy/lares.sample.toml as lares.toml, or give one camera with --camera URL",
         )?,
-        Err(error) => findings.problem("configuration", &super::sentence(&error))?,
+        Err(error) => findings.problem("configuration", &program::sentence(&error))?,
     }
     if findings.problems == 0 {
         writeln!(findings.out, "\nEverything works.")?;

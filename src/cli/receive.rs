@@ -11,6 +11,7 @@ use crate::{
     base::{
         clock::{Clock, SystemClock},
         cpu::StageCpu,
+        program,
         tasks::Tasks,
     },
     config::SourceConfig,
@@ -61,7 +62,7 @@ pub(super) fn run(args: &ReceiveArgs) -> anyhow::Result<ExitCode> {
     let on = receiving.tasks(&tasks);
     on.spawn("receive", source.run(Box::new(Nowhere), on.token().clone()));
     runtime.block_on(stop::asked(CancellationToken::new()))?;
-    let stubborn = on.close(super::STOP_GRACE);
+    let stubborn = on.close(program::STOP_GRACE);
     Ok(if stubborn.is_empty() {
         ExitCode::SUCCESS
     } else {

@@ -32,6 +32,7 @@ use crate::{
         clock::{Clock, SimClock, SystemClock},
         cpu::{self, Stage, StageCpu},
         link::Bell,
+        program,
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics},
     },
@@ -138,10 +139,10 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for video in &args.videos {
         if let Err(error) = replay.video(video, out) {
-            if super::is_broken_pipe(&error) {
+            if program::is_broken_pipe(&error) {
                 return Err(error);
             }
-            let _ = writeln!(io::stderr(), "lares: {}", super::sentence(&error));
+            let _ = writeln!(io::stderr(), "lares: {}", program::sentence(&error));
             code = ExitCode::FAILURE;
         }
     }

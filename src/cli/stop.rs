@@ -2,33 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::{
-    runtime::Runtime,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use crate::base::program::asked_to_stop as asked;
 use crate::{app::App, base::tasks::Tasks};
 
 /// Exit status after a second signal.
 const IMPATIENT: i32 = 130;
-
-/// Waits for the first signal, or until `token` is cancelled by something else.
-///
-/// # Errors
-/// When the system lets nobody listen for signals.
-pub(super) async fn asked(token: CancellationToken) -> std::io::Result<()> {
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        () = token.cancelled() => {}
-    }
-    Ok(())
-}
 
 /// Stops the agent; from now on any signal exits at once. Gives the runtime back for what else runs on it; none where a part of the
 /// agent goes on: it needs the runtime until the process ends, and would complain about its absence otherwise.

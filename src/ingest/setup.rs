@@ -67,6 +67,7 @@ pub(super) fn element(name: &str) -> Result<gst::Element, IngestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::memory;
 
     #[test]
     fn a_missing_element_names_its_package() {
@@ -79,5 +80,27 @@ mod tests {
                 .to_string()
                 .contains("gstreamer1.0-libav")
         );
+    }
+
+    fn resident_kb(of: &str) -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with(of)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Its libraries are what [`crate::base::memory`] is for.
+    #[test]
+    fn pages_of_libraries_go_and_come_again() {
+        init().unwrap();
+        let before = resident_kb("RssFile");
+        memory::give_back();
+        let after = resident_kb("RssFile");
+        assert!(
+            after < before * 3 / 4,
+            "{before} kB before, {after} kB after"
+        );
+        // What was read is read again, here and in a library.
+        init().unwrap();
+        memory::give_back();
     }
 }

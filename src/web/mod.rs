@@ -1,6 +1,6 @@
 //! The agent's own HTTP on loopback: `/healthz` (JSON), `/metrics` (OpenMetrics text) and `/why` (JSON lines).
 //!
-//! In: handles to health, metrics and reasons. Out: text. Never changes anything, never shows a secret. [`http`] bounds what a
+//! In: handles to health, metrics and reasons. Out: text. Never changes anything, never shows a secret. [`server`] bounds what a
 //! client may cost; a browser gets nothing under a name that is not the machine's.
 
 #[doc(hidden)]
@@ -19,13 +19,10 @@ use axum::{
 use tokio::net::TcpListener;
 
 use crate::{
-    base::{
-        http::{
-            self, Limits, Pace, Server, gzip,
-            names::{self, Names},
-        },
-        tasks::Tasks,
-        telemetry::Metrics,
+    base::{tasks::Tasks, telemetry::Metrics},
+    net::server::{
+        self, Limits, Pace, Server, gzip,
+        names::{self, Names},
     },
     wire::Health,
 };
@@ -127,7 +124,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, WebError> {
 /// Serves until `tasks` stop.
 pub async fn serve(listener: TcpListener, handles: Handles, tasks: Tasks) {
     let server = Server::plain("web", limits());
-    http::serve(server, listener, router(handles), tasks).await;
+    server::serve(server, listener, router(handles), tasks).await;
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::limits;
-use crate::base::http;
+use crate::net::server;
 
 /// Serves `pages` to one client until it hangs up.
 pub async fn connection(socket: impl AsyncRead + AsyncWrite + Unpin + 'static, pages: Router) {
     let stop = CancellationToken::new();
-    http::connection(limits(), socket, pages, stop).await;
+    server::connection(limits(), socket, pages, stop).await;
 }

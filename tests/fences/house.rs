@@ -1,16 +1,26 @@
-//! All sources of the crate as a graph: which file names something of which other.
+//! All sources of all crates as one graph: which file names something of which other.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use super::source::{self, Named};
 
 type Module = Vec<String>;
 
-/// The crate as its files declare it, without tests.
+/// A crate whose files are read.
+pub(crate) struct Crate {
+    /// Its name in code, such as `lares_core`.
+    pub(crate) name: String,
+    /// Its folder of sources.
+    pub(crate) src: PathBuf,
+    /// The room that it is; none where its modules are rooms.
+    pub(crate) room: Vec<String>,
+}
+
+/// The rooms as their files declare them, without tests.
 pub(crate) struct House {
     /// Every module that has a file.
     pub(crate) files: BTreeMap<Module, PathBuf>,
@@ -18,30 +28,54 @@ pub(crate) struct House {
     pub(crate) named: BTreeMap<Module, BTreeSet<Named>>,
 }
 
-/// The crate whose root file is `src/lib.rs`.
-pub(crate) fn read(src: &Path) -> House {
+/// All `crates` as one house.
+pub(crate) fn read(crates: &[Crate]) -> House {
     let mut house = House {
         files: BTreeMap::new(),
         named: BTreeMap::new(),
     };
-    let mut open = vec![(Vec::new(), src.join("lib.rs"))];
-    while let Some((module, file)) = open.pop() {
-        let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-        let source = source::read(&module, &text);
-        for child in source.children.difference(&source.of_tests) {
-            let path = src.join(child.join("/"));
-            let files = [path.with_extension("rs"), path.join("mod.rs")];
-            let file = files.into_iter().find(|file| file.exists());
-            let file = file.unwrap_or_else(|| panic!("no file of module {}", child.join("::")));
-            open.push((child.clone(), file));
-        }
-        house.named.insert(module.clone(), source.named);
-        house.files.insert(module, file);
+    for one in crates {
+        house.add(one, crates);
     }
     house
 }
 
 impl House {
+    fn add(&mut self, one: &Crate, crates: &[Crate]) {
+        let root = one.room.len();
+        let mut open = vec![(one.room.clone(), one.src.join("lib.rs"))];
+        while let Some((module, file)) = open.pop() {
+            let text =
+                fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            let source = source::read(&module, root, &text);
+            for child in source.children.difference(&source.of_tests) {
+                let path = one.src.join(child[root..].join("/"));
+                let files = [path.with_extension("rs"), path.join("mod.rs")];
+                let file = files.into_iter().find(|file| file.exists());
+                let file = file.unwrap_or_else(|| panic!("no file of module {}", child.join("::")));
+                open.push((child.clone(), file));
+            }
+            let named = source.named.into_iter().map(|named| placed(named, crates));
+            self.named.entry(module.clone()).or_default().extend(named);
+            self.files.entry(module).or_insert(file);
+        }
+    }
+
+    /// `path` without the names that the root of a crate gives to what it imports of other crates.
+    pub(crate) fn meant(&self, path: &[String]) -> Module {
+        let through = |at: usize| {
+            let (root, rest) = path.split_at(at);
+            let name = rest.first()?;
+            let there = self.files.contains_key(&path[..=at]);
+            let mut imports = self.named.get(root).filter(|_| !there)?.iter();
+            let import = imports.find(|named| named.ours && named.alias.as_ref() == Some(name))?;
+            let elsewhere = !import.path.starts_with(root);
+            elsewhere.then(|| [&import.path, &rest[1..]].concat())
+        };
+        // The root of a crate is the house or one room.
+        through(1).unwrap_or_else(|| path.to_vec())
+    }
+
     /// The module that has `path`: through modules first, then through what they import or hand on.
     fn owner(&self, path: &[String], patience: usize) -> Module {
         let mut module = Module::new();
@@ -97,6 +131,16 @@ impl House {
             .filter(|group| group.len() > 1)
             .collect()
     }
+}
+
+/// What is named of another crate of ours is ours, and is named from the house's root.
+fn placed(mut named: Named, crates: &[Crate]) -> Named {
+    let first = named.path.first().filter(|_| !named.ours);
+    if let Some(one) = first.and_then(|first| crates.iter().find(|one| one.name == *first)) {
+        named.path = [&one.room, &named.path[1..]].concat();
+        named.ours = true;
+    }
+    named
 }
 
 /// Everything that can be reached from `from`, itself only by a circle.

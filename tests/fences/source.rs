@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 
-/// A path as it is written, with the names of its modules from the crate's root where it is one of
+/// How names of our own crates begin.
+pub(crate) const OURS: &str = "lares_";
+
+/// A path as it is written, with the names of its modules from the house's root where it is one of
 /// ours (`crate`, `super` and `self` are resolved), and what it is called here if it was imported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Named {
-    /// The module that names it, from the crate's root.
+    /// The module that names it, from the house's root.
     pub(crate) module: Vec<String>,
-    /// The path; the first name is a module of the crate's root when `ours`.
+    /// The path; the first name is a room when `ours`.
     pub(crate) path: Vec<String>,
     /// Whether it began with `crate`, `super` or `self`, or with a child of the module.
     pub(crate) ours: bool,
@@ -22,18 +25,18 @@ pub(crate) struct Named {
 pub(crate) struct Source {
     /// Every path that code outside of tests names.
     pub(crate) named: BTreeSet<Named>,
-    /// Modules declared in it, from the crate's root.
+    /// Modules declared in it, from the house's root.
     pub(crate) children: BTreeSet<Vec<String>>,
     /// Of these, the ones that exist in tests only.
     pub(crate) of_tests: BTreeSet<Vec<String>>,
 }
 
-/// What the file of `module` names.
-pub(crate) fn read(module: &[String], text: &str) -> Source {
+/// What the file of `module` names. The first `root` names of `module` are its crate's: `crate` is there.
+pub(crate) fn read(module: &[String], root: usize, text: &str) -> Source {
     let mut source = Source::default();
     let tokens = without_tests(&tokens(text), module, &mut source);
     declared(&tokens, module, &mut source);
-    named(&tokens, module, &mut source);
+    named(&tokens, module, root, &mut source);
     source
 }
 
@@ -197,7 +200,7 @@ fn declared(tokens: &[String], module: &[String], source: &mut Source) {
 }
 
 /// Notes every path of ours, and every `use`.
-fn named(tokens: &[String], file: &[String], source: &mut Source) {
+fn named(tokens: &[String], file: &[String], root: usize, source: &mut Source) {
     let mut module = file.to_vec();
     // Modules written in this file, each with the depth at which it ends.
     let mut inline = Vec::new();
@@ -230,7 +233,7 @@ fn named(tokens: &[String], file: &[String], source: &mut Source) {
                 tree.read(&[]);
                 i = tree.at;
                 for (path, alias) in std::mem::take(&mut tree.leaves) {
-                    note(&module, &path, Some(alias), source);
+                    note(&module, root, &path, Some(alias), source);
                 }
                 continue;
             }
@@ -239,16 +242,20 @@ fn named(tokens: &[String], file: &[String], source: &mut Source) {
                 let path = straight(&tokens[i..]);
                 i += 2 * (path.len() - 1);
                 if path.len() > 1 {
-                    note(&module, &path, None, source);
+                    note(&module, root, &path, None, source);
                 }
             }
-            // A dependency that is named in place.
+            // A dependency that is named in place; of a crate of ours, with what is named of it.
             name if is_name(name)
                 && !matches!(name, "crate" | "super" | "self")
                 && before != "::"
                 && tokens.get(i + 1).is_some_and(|t| t == "::") =>
             {
-                note(&module, &[name.to_owned()], None, source);
+                let path = match name.starts_with(OURS) {
+                    true => straight(&tokens[i..]),
+                    false => vec![name.to_owned()],
+                };
+                note(&module, root, &path, None, source);
             }
             _ => {}
         }
@@ -320,13 +327,19 @@ impl Tree<'_> {
 }
 
 /// Notes a path with its beginning resolved.
-fn note(module: &[String], path: &[String], alias: Option<String>, source: &mut Source) {
+fn note(
+    module: &[String],
+    root: usize,
+    path: &[String],
+    alias: Option<String>,
+    source: &mut Source,
+) {
     let mut base = module.to_vec();
     let mut rest = path;
     let mut ours = true;
     match rest[0].as_str() {
         "crate" => {
-            base.clear();
+            base.truncate(root);
             rest = &rest[1..];
         }
         "self" | "super" => {

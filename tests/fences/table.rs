@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rows of the table whose header is `header`: the names in backticks of the first and the last cell.
-fn rows(text: &str, header: &str) -> Vec<(Vec<String>, Vec<String>)> {
+/// Rows of the table whose header is `header`: the names in backticks of each cell.
+fn rows(text: &str, header: &str) -> Vec<Vec<Vec<String>>> {
     let names = |cell: &str| -> Vec<String> {
         cell.split('`')
             .skip(1)
@@ -11,14 +11,12 @@ fn rows(text: &str, header: &str) -> Vec<(Vec<String>, Vec<String>)> {
             .map(str::to_owned)
             .collect()
     };
-    let docs = text.lines().filter_map(|line| line.strip_prefix("//! "));
+    let docs = text.lines().filter_map(|line| line.strip_prefix("//!"));
+    let docs = docs.map(str::trim_start);
     let table = docs.skip_while(|line| *line != header).skip(2);
     table
         .take_while(|line| line.starts_with('|'))
-        .map(|line| {
-            let cells: Vec<_> = line.trim_matches('|').split('|').collect();
-            (names(cells[0]), names(cells[cells.len() - 1]))
-        })
+        .map(|line| line.trim_matches('|').split('|').map(names).collect())
         .collect()
 }
 
@@ -33,10 +31,11 @@ impl Rooms {
     /// The rooms in the text of `src/lib.rs`.
     pub(crate) fn read(text: &str) -> Self {
         let rows = rows(text, "| room | what it is | may import |");
-        let row = |(room, may): (Vec<String>, Vec<String>)| {
-            (path(&room[0]), may.iter().map(|name| path(name)).collect())
+        let row = |cells: &Vec<Vec<String>>| {
+            let may = cells[2].iter().map(|name| path(name)).collect();
+            (path(&cells[0][0]), may)
         };
-        Self(rows.into_iter().map(row).collect())
+        Self(rows.iter().map(row).collect())
     }
 
     /// Names of all rows.
@@ -61,9 +60,45 @@ impl Rooms {
 pub(crate) fn dependencies(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     rows(text, "| dependency | named only by |")
         .into_iter()
-        .flat_map(|(crates, rooms)| {
-            let rooms: BTreeSet<_> = rooms.into_iter().collect();
+        .flat_map(|cells| {
+            let rooms: BTreeSet<_> = cells[1].iter().cloned().collect();
+            let crates = cells.into_iter().next().unwrap_or_default();
             crates.into_iter().map(move |name| (name, rooms.clone()))
         })
+        .collect()
+}
+
+/// A crate on the map.
+pub(crate) struct Row {
+    /// Its name, as Cargo has it.
+    pub(crate) name: String,
+    /// Its rooms; none: all that no other has.
+    pub(crate) rooms: BTreeSet<String>,
+    /// The crates of ours that it is made of.
+    pub(crate) needs: BTreeSet<String>,
+}
+
+/// The crates of the map.
+pub(crate) fn crates(text: &str) -> Vec<Row> {
+    rows(text, "| crate | its rooms | depends on |")
+        .into_iter()
+        .map(|cells| Row {
+            name: cells[0][0].clone(),
+            rooms: cells[1].iter().cloned().collect(),
+            needs: cells[2].iter().cloned().collect(),
+        })
+        .collect()
+}
+
+/// Dependencies in the text of a Cargo.toml, but those of tests, as Cargo has their names.
+pub(crate) fn manifest(text: &str) -> BTreeSet<String> {
+    let section = text.lines().skip_while(|line| *line != "[dependencies]");
+    section
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
         .collect()
 }

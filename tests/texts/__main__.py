@@ -5,7 +5,7 @@ from pathlib import Path
 
 from . import judge, wrap
 
-# Homely words left in comments of src/. Messages and names follow later; the number only becomes smaller.
+# Homely words left in comments of sources. Messages and names follow later; the number only becomes smaller.
 LEFT_IN_COMMENTS = 60
 
 
@@ -25,11 +25,11 @@ def main() -> int:
             wrong.append(f"{path}:{wide[0]}: {len(wide)} lines beyond {judge.COLUMNS} columns: PYTHONPATH=tests python3 -m texts wrap {path}")
     left = [
         f"{path}:{line}: {word}"
-        for path in sorted(Path("src").rglob("*.rs"))
+        for path in sorted([*Path("src").rglob("*.rs"), *Path("crates").rglob("*.rs")])
         for line, word in judge.homely(judge.comments(path.read_text(encoding="utf-8")))
     ]
     if len(left) > LEFT_IN_COMMENTS:
-        wrong += [*left, f"{len(left)} homely words in comments of src/, {LEFT_IN_COMMENTS} were left: reword the new ones"]
+        wrong += [*left, f"{len(left)} homely words in comments of sources, {LEFT_IN_COMMENTS} were left: reword the new ones"]
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

@@ -1,0 +1,77 @@
+//! Gives memory back that only work gone by has needed: what the heap keeps for later, and pages of programs and
+//! libraries that start-up has read. The next who needs such a page finds it in the system's page cache.
+//!
+//! Unsafe code (docs/decisions/0015-memory.md); all else of it in the library is in [`socket`](super::socket).
+
+/// Gives back what can be: a few milliseconds of CPU, and as much later for what is needed again.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    linux::give_back();
+}
+
+/// Has the heap keep little of what it has given out once. To be called at the start of the program.
+pub fn be_thrifty() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    linux::be_thrifty();
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)]
+mod linux {
+    use std::{ffi::c_void, ptr, slice};
+
+    /// By itself glibc makes eight heaps for each core, and each keeps what its threads have needed at their busiest.
+    const HEAPS: libc::c_int = 2;
+    /// Larger blocks are the system's, and go back to it at once. By itself glibc raises this to the size of what has been
+    /// given back, up to 32 MB. Pictures of usual cameras' second streams are smaller.
+    const OWN_BLOCK: libc::c_int = 1 << 20;
+
+    pub(super) fn be_thrifty() {
+        // SAFETY: both only set a number.
+        unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, HEAPS);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_BLOCK);
+        }
+    }
+
+    pub(super) fn give_back() {
+        // SAFETY: both may be called at any time and from any thread; `let_go` is what `dl_iterate_phdr` asks for, and
+        // touches no data.
+        unsafe {
+            libc::malloc_trim(0);
+            libc::dl_iterate_phdr(Some(let_go), ptr::null_mut());
+        }
+    }
+
+    /// Lets go of the pages of one loaded object that can never have been written.
+    unsafe extern "C" fn let_go(
+        info: *mut libc::dl_phdr_info,
+        _size: usize,
+        _data: *mut c_void,
+    ) -> libc::c_int {
+        // SAFETY: the loader hands out a valid object with its program headers, and holds its lock meanwhile, so that
+        // the object stays where it is.
+        let (base, headers) = unsafe {
+            let info = &*info;
+            let count = usize::from(info.dlpi_phnum);
+            (info.dlpi_addr, slice::from_raw_parts(info.dlpi_phdr, count))
+        };
+        let page = rustix::param::page_size();
+        for header in headers {
+            // Relocations are written to segments that are writable at first, constant ones too.
+            let constant = header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_W == 0;
+            let first = (base + header.p_vaddr) as usize;
+            let (start, end) = (
+                first.next_multiple_of(page),
+                first + header.p_memsz as usize,
+            );
+            let length = end.saturating_sub(start) / page * page;
+            if constant && length > 0 {
+                // SAFETY: whole pages of a private mapping of a file that are the same as in the file; they are read
+                // again from it.
+                unsafe { libc::madvise(start as *mut c_void, length, libc::MADV_DONTNEED) };
+            }
+        }
+        0
+    }
+}

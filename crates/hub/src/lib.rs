@@ -1,0 +1,337 @@
+//! The hub: what receives. A broker, a store, an index of incidents and the page for the household.
+//!
+//! In: what boxes send over MQTT and S3. Out: the page. It knows boxes only by what they send: it runs as the program
+//! `lares-hub`, or in a box, which is then one of them. Each part starts for itself: one that cannot, because a port is taken or a
+//! file is damaged, is told and tried again, and the others work meanwhile.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | `parts` | how each of them is doing |
+//! | `open` | how they are started |
+//! | `keys` | everybody's secrets |
+//! | `doors` | where it listens |
+//! | `ports` | who may connect, and how |
+//! | `near` | the box in this program, where its broker is another |
+//! | `broker` | mosquitto as a child, and the gate before it |
+//! | `store` | S3 over a folder |
+//! | `shelf` | objects as the page reads them, there or in another store |
+//! | `database` | how its databases are opened and written |
+//! | `index` | incidents and their numbers, in SQLite |
+//! | `house` | the state of the moment |
+//! | `listen` | the ear at the broker |
+//! | `sweep` | what is deleted, and when |
+//! | `accounts` | who may look and who may change |
+//! | `pages` | HTTP |
+//! | [`command`] | the command line of `lares-hub`, and of `lares hub` |
+
+mod accounts;
+mod broker;
+pub mod command;
+mod database;
+mod doors;
+mod error;
+mod house;
+mod index;
+mod keys;
+mod listen;
+mod near;
+mod open;
+mod pages;
+mod parts;
+mod ports;
+mod shelf;
+mod store;
+mod sweep;
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use lares_core::{base, config, flow, wire};
+use lares_net as net;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+
+pub use accounts::AccountBook;
+pub use doors::probe;
+pub use error::HubError;
+pub use keys::{HOUSE_USER, Keys};
+pub use near::Near;
+pub use ports::{Access, access};
+
+use self::{
+    broker::Broker,
+    house::House,
+    index::Index,
+    keys::HUB_USER,
+    listen::{Listener, Listens},
+    open::Opening,
+    pages::Stills,
+    parts::{Observer, Part, Parts},
+    store::Shares,
+    sweep::Sweep,
+};
+use crate::{
+    base::{
+        clock::{Clock, SystemClock},
+        reserve,
+        tasks::Tasks,
+        zone,
+    },
+    config::{Areas, HubConfig, MqttConfig, Secret, UploadConfig},
+    flow::{CameraId, Mode, SiteId},
+    net::mqtt::connection,
+};
+
+/// How often the hub's own broker hears that the hub is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Requests to boxes that may wait for the broker.
+const REQUESTS: usize = 64;
+/// How long a start waits for the first attempts of its parts.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The box that the hub runs in, if any.
+pub struct Local {
+    /// Its site.
+    pub site: SiteId,
+    /// Pictures of now of its cameras.
+    pub stills: Stills,
+    /// Where their areas are changed.
+    pub areas: Arc<dyn AreasDesk>,
+    /// Where their modes are changed, without a broker.
+    pub modes: Modes,
+    /// It sends its alerts to a broker that the hub does not hear: the hub hears it in this program.
+    pub near: bool,
+    /// Where its own objects lie, where it sends them to a store that the hub does not read.
+    pub objects: Option<PathBuf>,
+    /// Told of each change: what is wrong with the hub, in one sentence each.
+    pub trouble: Trouble,
+}
+
+/// Hears what is wrong with the hub, in one sentence each.
+pub type Trouble = Arc<dyn Fn(&[String]) + Send + Sync>;
+
+/// Changes the mode of a camera of this box, for an account where there is one; false where it is too busy.
+pub type Modes = Arc<dyn Fn(&CameraId, Mode, Option<&str>) -> bool + Send + Sync>;
+
+/// Areas of a camera, and the version of the configuration that they were read from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// Tells whether the configuration has changed since.
+    pub version: String,
+    /// Zones and masks.
+    #[serde(flatten)]
+    pub areas: Areas,
+}
+
+/// Why areas were not read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AreasRefusal {
+    /// Not now, or not here; one sentence.
+    Conflict(String),
+    /// Not like this; one sentence.
+    Impossible(String),
+}
+
+/// Changes areas of a box's cameras.
+pub trait AreasDesk: Send + Sync + 'static {
+    /// The areas of `camera`.
+    ///
+    /// # Errors
+    /// When there is no configuration to read them from.
+    fn read(&self, camera: &CameraId) -> Result<Drawn, AreasRefusal>;
+
+    /// Writes `drawn` down and has `camera` watched with it; blocks until it is.
+    ///
+    /// # Errors
+    /// When the configuration has changed since, or would not be sound.
+    fn write(&self, camera: &CameraId, drawn: &Drawn, account: &str)
+    -> Result<Drawn, AreasRefusal>;
+}
+
+/// A hub that runs.
+pub struct Hub {
+    keys: Arc<Keys>,
+    page: SocketAddr,
+    broker: Option<SocketAddr>,
+    store: Option<SocketAddr>,
+    broker_up: watch::Receiver<bool>,
+    parts: Parts,
+    near: Option<Near>,
+}
+
+impl Hub {
+    /// Starts broker, store, index and page, each with its own files in `config.dir`; broker and store only where
+    /// the configuration names no others. They stop with `tasks`. Parts that cannot work yet are tried again; what is wrong is
+    /// told to `local` and by [`problems`](Self::problems).
+    ///
+    /// # Errors
+    /// When there are no keys: their folder cannot be used.
+    pub async fn start(
+        config: &HubConfig,
+        local: Option<Local>,
+        tasks: &Tasks,
+    ) -> Result<Self, HubError> {
+        doors::allow_open_files();
+        let clock: Arc<dyn Clock> = SystemClock::start();
+        let zone::House {
+            zone,
+            name: zone_name,
+            ..
+        } = zone::house().clone();
+        let sites: BTreeSet<SiteId> = config
+            .sites
+            .iter()
+            .cloned()
+            .chain(local.as_ref().map(|local| local.site.clone()))
+            .collect();
+        let keys = Arc::new(Keys::load(&config.dir.join("keys"), sites.clone())?);
+        reserve::keep(&config.dir);
+
+        let local_site = local.as_ref().map(|local| local.site.clone());
+        let house = House::new(sites.clone(), local_site, zone_name);
+        let parts = Parts::new(Some(observer(&house, local.as_ref())));
+        let index = Arc::new(Index::closed(&config.dir, zone, Arc::clone(&clock)));
+        let near = local.as_ref().filter(|local| local.near).map(|local| {
+            house.near(&local.site);
+            Near {
+                site: local.site.clone(),
+                index: Arc::clone(&index),
+                house: house.clone(),
+                clock: Arc::clone(&clock),
+            }
+        });
+        let (sender, requests) = mpsc::channel(REQUESTS);
+        let opening = Opening {
+            config: config.clone(),
+            keys: Arc::clone(&keys),
+            parts: parts.clone(),
+            index: Arc::clone(&index),
+            house: house.clone(),
+            clock: Arc::clone(&clock),
+            shares: Shares::new(config.quota.0, sites.len()),
+            objects: local.as_ref().and_then(|local| {
+                let objects = local.objects.clone()?;
+                Some((local.site.clone(), objects))
+            }),
+            folder: Arc::new(OnceLock::new()),
+            tasks: tasks.clone(),
+        };
+        let sweep = opening.sweep();
+        let store = opening.store().await;
+        opening.index();
+        let page = opening.page(local, sender).await;
+        let (up, broker_up) = watch::channel(config.broker.is_some());
+        let broker = opening.broker(up).await;
+        opening.listen(broker, broker_up.clone(), requests);
+        sweep
+            .start(tasks)
+            .map_err(|error| HubError::file(&config.dir, error))?;
+        parts.tried(PATIENCE).await;
+        let shown =
+            |own: Option<SocketAddr>| own.map_or("external".to_owned(), |own| own.to_string());
+        tracing::info!(
+            page = %ports::url(config, page),
+            broker = shown(broker),
+            store = shown(store),
+            broken = parts.problems().len(),
+            "the hub is open"
+        );
+        Ok(Self {
+            keys,
+            page,
+            broker,
+            store,
+            broker_up,
+            parts,
+            near,
+        })
+    }
+
+    /// Where the page is, or will be.
+    #[must_use]
+    pub fn page(&self) -> SocketAddr {
+        self.page
+    }
+
+    /// Where the hub's own broker is, or will be.
+    #[must_use]
+    pub fn broker(&self) -> Option<SocketAddr> {
+        self.broker
+    }
+
+    /// Where the hub's own store is, or will be.
+    #[must_use]
+    pub fn store(&self) -> Option<SocketAddr> {
+        self.store
+    }
+
+    /// Whether the broker listens. Who has a login for the hub's own waits for that: on its port there may be a stranger.
+    #[must_use]
+    pub fn broker_up(&self) -> watch::Receiver<bool> {
+        self.broker_up.clone()
+    }
+
+    /// Where the box in this program is heard, where its broker is another than the hub's.
+    #[must_use]
+    pub fn near(&self) -> Option<&Near> {
+        self.near.as_ref()
+    }
+
+    /// What is wrong with its parts now, in one sentence each.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.parts.problems()
+    }
+
+    /// Everybody's secrets.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// How a box on this machine sends its alerts here; none for a site that the hub does not know, or where the
+    /// broker is another.
+    #[must_use]
+    pub fn mqtt(&self, site: &SiteId) -> Option<MqttConfig> {
+        let secret = self.keys.site(site.as_str())?;
+        let mut config = own_broker(self.broker?, site.as_str(), secret);
+        config.here = true;
+        Some(config)
+    }
+
+    /// How a box on this machine uploads here; none for a site that the hub does not know, or where the store is another.
+    #[must_use]
+    pub fn upload(&self, site: &SiteId) -> Option<UploadConfig> {
+        let mut config = UploadConfig::folder(format!("s3://{}", store::BUCKET).parse().ok()?);
+        config.endpoint = Some(format!("http://{}", self.store?).parse().ok()?);
+        config.access_key = Some(site.to_string());
+        config.secret_key = Some(self.keys.site(site.as_str())?.clone());
+        config.here = true;
+        Some(config)
+    }
+}
+
+/// Who is told what is wrong: the page, and the box around the hub.
+fn observer(house: &House, local: Option<&Local>) -> Observer {
+    let (house, box_around) = (house.clone(), local.map(|local| Arc::clone(&local.trouble)));
+    Arc::new(move |problems| {
+        house.trouble(problems);
+        if let Some(trouble) = &box_around {
+            trouble(problems);
+        }
+    })
+}
+
+/// The hub's own broker at `address`, for `user`.
+fn own_broker(address: SocketAddr, user: &str, secret: &Secret) -> MqttConfig {
+    let url = format!("mqtt://{address}").parse().expect("an address");
+    let mut config = MqttConfig::without_login(url);
+    config.user = Some(user.to_owned());
+    config.password = Some(secret.clone());
+    config
+}

@@ -1,0 +1,375 @@
+//! What the hub deletes: incidents that are too old, and those of a site that takes more than its share of the quota.
+//!
+//! In: the index, the folder of the store, and whether the time is known. Out: less of both, always an incident as a whole, so
+//! that nothing leaves the page while its clip stays. What may go by age is the rule of [`crate::base::ageing`], the same as in
+//! a box. It looks once an hour, and at once when an upload has exceeded the quota.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use super::{
+    HubError,
+    house::House,
+    index::Index,
+    parts::{Part, Parts},
+    store::{self, Folder, Shares, Stored},
+};
+use crate::{
+    base::{
+        ageing::{self, Ageing, Counted},
+        clock::Clock,
+        reserve,
+        tasks::Tasks,
+    },
+    flow::{ClockState, IncidentId, SiteId, WallTime},
+};
+
+/// How often to look: each time all objects are looked at.
+const EVERY: Duration = Duration::from_secs(3600);
+/// The same while something did not work, or the reserve is not whole.
+const SOON: Duration = Duration::from_secs(60);
+/// A burst of uploads asks for one look, not for one each.
+const BURST: Duration = Duration::from_secs(2);
+
+/// What a sweep works with.
+pub(super) struct Sweep {
+    pub(super) dir: std::path::PathBuf,
+    pub(super) retention: Duration,
+    /// The store's folder, where it is the hub's own and works.
+    pub(super) folder: Arc<OnceLock<Folder>>,
+    pub(super) shares: Shares,
+    pub(super) index: Arc<Index>,
+    pub(super) house: House,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) parts: Parts,
+    pub(super) ageing: Ageing,
+}
+
+/// An incident, wherever something of it is.
+type Which = (SiteId, IncidentId);
+
+impl Sweep {
+    /// Starts a thread that sweeps until `tasks` stop.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(super) fn start(self, tasks: &Tasks) -> std::io::Result<()> {
+        let (stop, runtime) = (tasks.token().clone(), tasks.runtime().clone());
+        let mut sweep = self;
+        tasks.thread("hub-sweep", move || {
+            runtime.block_on(async {
+                loop {
+                    let again = sweep.sweep();
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = sweep.shares.exceeded() => tokio::time::sleep(BURST).await,
+                        () = tokio::time::sleep(again) => {}
+                    }
+                }
+            });
+        })
+    }
+
+    /// Once; how soon to look again.
+    fn sweep(&mut self) -> Duration {
+        let whole = reserve::keep(&self.dir);
+        let done = self.once();
+        let problem = match &done {
+            Ok(_) => self.ageing.problem("incidents of the hub"),
+            // Its part tells of it.
+            Err(HubError::Closed(_)) => None,
+            Err(error) => Some(format!(
+                "the hub cannot delete what is too old or too much: {error}"
+            )),
+        };
+        self.parts.set(Part::Sweep, problem);
+        match done {
+            Ok(gone) if gone > 0 => {
+                tracing::info!(
+                    incidents = gone,
+                    "deleted: too old, or too much for the quota"
+                );
+            }
+            _ => {}
+        }
+        if done.is_ok() && whole { EVERY } else { SOON }
+    }
+
+    /// The time, where it is known: the hub's clock is right as far as it knows, and the boxes do not say otherwise.
+    fn now(&self) -> Option<WallTime> {
+        let good =
+            self.clock.state() == ClockState::Good && !self.house.doubts_our_clock(Instant::now());
+        good.then(|| self.clock.wall())
+    }
+
+    fn once(&mut self) -> Result<usize, HubError> {
+        let now = self.now();
+        let folder = self.folder.get().cloned();
+        let folder = folder.as_ref();
+        let mut stored = match folder {
+            Some(folder) => store::look(folder).map_err(HubError::Store)?,
+            None => Vec::new(),
+        };
+        self.shares.counted(&stored);
+        let mut gone: BTreeSet<Which> = BTreeSet::new();
+        let mut since: BTreeMap<Which, WallTime> = BTreeMap::new();
+        if let (Some(now), Some(folder)) = (now, folder) {
+            for stored in &mut stored {
+                stored.settle(folder, now).map_err(HubError::Store)?;
+            }
+        }
+        // Without the index nothing goes by age; the quota holds all the same.
+        let ages = now.map_or(Ok(Vec::new()), |now| self.index.ages(now));
+        let (ages, now, trouble) = match ages {
+            Ok(ages) => (ages, now, None),
+            Err(error) => (Vec::new(), None, Some(error)),
+        };
+        since.extend(
+            ages.into_iter()
+                .map(|kept| ((kept.site, kept.id), kept.since)),
+        );
+        for stored in &stored {
+            let known = since.entry(which(stored)).or_insert(stored.changed);
+            *known = (*known).max(stored.changed);
+        }
+        if let Some(now) = now {
+            gone.extend(self.too_old(&since, now));
+        }
+        let left: Vec<Stored> = stored
+            .iter()
+            .filter(|stored| !gone.contains(&which(stored)))
+            .cloned()
+            .collect();
+        let since = |stored: &Stored| since.get(&which(stored)).copied().unwrap_or(stored.changed);
+        let too_much = store::too_much(&left, since, self.shares.quota());
+        gone.extend(too_much.into_iter().map(|place| which(&left[place])));
+        if gone.is_empty() {
+            return trouble.map_or(Ok(0), Err);
+        }
+        if let Some(folder) = folder {
+            for stored in stored.iter().filter(|stored| gone.contains(&which(stored))) {
+                stored.delete(folder).map_err(HubError::Store)?;
+            }
+            stored.retain(|stored| !gone.contains(&which(stored)));
+            self.shares.counted(&stored);
+        }
+        self.index
+            .forget(gone.iter().map(|(site, id)| (site, *id)))?;
+        trouble.map_or(Ok(gone.len()), Err)
+    }
+
+    /// What goes by age now.
+    fn too_old(&mut self, since: &BTreeMap<Which, WallTime>, now: WallTime) -> Vec<Which> {
+        let cutoff = ageing::cutoff(now, self.retention);
+        let counted = Counted::of(since.values().copied(), cutoff);
+        let may = self
+            .ageing
+            .may_go(self.clock.now(), ClockState::Good, counted);
+        let mut oldest: Vec<_> = since.iter().map(|(which, since)| (*since, which)).collect();
+        oldest.sort_unstable();
+        let going = oldest.into_iter().take(may);
+        going.map(|(_, which)| which.clone()).collect()
+    }
+}
+
+fn which(stored: &Stored) -> Which {
+    (stored.site.clone(), stored.incident)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::{
+        base::clock::SimClock,
+        flow::MediaTime,
+        index::Filter,
+        wire::{Health, IncidentMessage, health::DiskHealth},
+    };
+
+    const DAY_MS: i64 = 86_400_000;
+
+    struct Rig {
+        dir: tempfile::TempDir,
+        clock: Arc<SimClock>,
+        now: WallTime,
+        sweep: Sweep,
+    }
+
+    fn id(which: u32) -> String {
+        format!("01990000-0000-7000-8000-{which:012}")
+    }
+
+    impl Rig {
+        fn new(quota: u64) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            // Files are dated by the real clock.
+            let now = WallTime(jiff::Timestamp::now().as_millisecond());
+            let clock = SimClock::new(now);
+            let index = Arc::new(Index::closed(dir.path(), TimeZone::UTC, clock.clone()));
+            index.begin().unwrap();
+            let sites: Vec<SiteId> = ["home", "annex"].map(|id| id.parse().unwrap()).to_vec();
+            let folder = Arc::new(OnceLock::new());
+            let _ = folder.set(Folder::open(&dir.path().join("store")).unwrap());
+            let sweep = Sweep {
+                dir: dir.path().to_owned(),
+                retention: Duration::from_secs(30 * 86_400),
+                folder,
+                shares: Shares::new(quota, 2),
+                index,
+                house: House::new(sites, None, "UTC".to_owned()),
+                clock: clock.clone(),
+                parts: Parts::new(None),
+                ageing: Ageing::default(),
+            };
+            Self {
+                dir,
+                clock,
+                now,
+                sweep,
+            }
+        }
+
+        /// An incident with a clip of `bytes`, `days` ago.
+        fn put(&self, site: &str, which: u32, days: i64, bytes: usize) {
+            let start = self.now.0 - days * DAY_MS;
+            let json = serde_json::json!({
+                "v": 1, "n": null, "id": id(which), "seq": 1, "state": "ended", "end_reason": "left", "site": site,
+                "camera": "door", "label": "person", "start": start, "end": start, "sent": start, "clock": "good",
+                "score": 0.9, "tracks": 1, "mode": "armed", "thumbnail": null,
+                "clip": {"key": null, "state": "none", "segments": 0, "bytes": 0},
+            });
+            let message: IncidentMessage = serde_json::from_value(json).unwrap();
+            self.sweep.index.take(&message).unwrap();
+            if bytes > 0 {
+                let path = self.clip(site, which);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(&path, vec![b'x'; bytes]).unwrap();
+                let file = fs::File::options().write(true).open(&path).unwrap();
+                let at = Duration::from_millis(start.unsigned_abs());
+                file.set_modified(std::time::UNIX_EPOCH + at).unwrap();
+            }
+        }
+
+        fn clip(&self, site: &str, which: u32) -> std::path::PathBuf {
+            let place = format!(
+                "store/v1/{site}/door/2026-02-02/{}/sub/00001.m4s",
+                id(which)
+            );
+            self.dir.path().join(Path::new(&place))
+        }
+
+        fn listed(&self) -> usize {
+            let all = self.sweep.index.incidents(&Filter::default(), 1000);
+            all.unwrap().0.len()
+        }
+
+        fn hours_on(&self, hours: u64, days: i64, state: ClockState) {
+            let on = self.clock.now() + Duration::from_secs(hours * 3600);
+            self.clock.advance_to(on);
+            self.clock
+                .set_wall(WallTime(self.now.0 + days * DAY_MS), state);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_deletes_no_evidence() {
+        let mut rig = Rig::new(u64::MAX);
+        for which in 0..10 {
+            rig.put("home", which, i64::from(which), 100);
+        }
+        // Not known to be right: nothing, however long.
+        rig.hours_on(1, 400, ClockState::Unsure);
+        assert_eq!(rig.sweep.once().unwrap(), 0);
+        rig.hours_on(100, 400, ClockState::Unsure);
+        assert_eq!(rig.sweep.once().unwrap(), 0);
+        // Known to be right, and wrong: nothing for six hours, and it is said.
+        rig.hours_on(1, 400, ClockState::Good);
+        rig.sweep.sweep();
+        let said = rig.sweep.parts.problems();
+        assert!(said[0].contains("10 of 10 incidents"), "{said:?}");
+        rig.hours_on(5, 400, ClockState::Good);
+        assert_eq!(rig.sweep.once().unwrap(), 0);
+        rig.hours_on(1, 0, ClockState::Good);
+        rig.sweep.sweep();
+        assert!(rig.sweep.parts.problems().is_empty());
+        assert_eq!(rig.listed(), 10);
+        assert!((0..10).all(|which| rig.clip("home", which).exists()));
+    }
+
+    #[test]
+    fn boxes_that_know_better_hold_it_back() {
+        let mut rig = Rig::new(u64::MAX);
+        rig.put("home", 0, 31, 100);
+        let disk = DiskHealth {
+            stored: 0,
+            quota: 1,
+            free: 1,
+        };
+        let site: SiteId = "home".parse().unwrap();
+        let wrong = WallTime(rig.now.0 - 40 * DAY_MS);
+        let say = |at| {
+            let health = Health::new(site.clone(), at, ClockState::Good, disk);
+            rig.sweep.house.health(health, true, rig.now);
+        };
+        say(wrong);
+        assert!(rig.sweep.now().is_none());
+        say(rig.now);
+        assert!(rig.sweep.now().is_some());
+        assert_eq!(rig.sweep.once().unwrap(), 1);
+    }
+
+    #[test]
+    fn what_is_too_old_goes_as_a_whole_and_what_came_without_a_clock_stays() {
+        let mut rig = Rig::new(u64::MAX);
+        for which in 0..20 {
+            rig.put("home", which, 5, 100);
+        }
+        rig.put("home", 100, 31, 100);
+        rig.put("annex", 101, 31, 0);
+        // From 1970 and from 2084, both a moment ago.
+        let years = rig.now.0 / DAY_MS;
+        rig.put("home", 102, years - 1, 100);
+        rig.put("home", 103, -years, 100);
+        assert_eq!(rig.sweep.once().unwrap(), 2);
+        assert_eq!(rig.listed(), 22);
+        assert!(!rig.clip("home", 100).exists());
+        assert!(rig.clip("home", 102).exists() && rig.clip("home", 103).exists());
+        // They are not kept for ever either.
+        rig.hours_on(24, 26, ClockState::Good);
+        assert_eq!(
+            rig.sweep.once().unwrap(),
+            5,
+            "a fifth of those that are due"
+        );
+        for _ in 0..20 {
+            rig.hours_on(2, 31, ClockState::Good);
+            rig.sweep.once().unwrap();
+        }
+        assert_eq!(rig.listed(), 0);
+        assert!(!rig.clip("home", 102).exists() && !rig.clip("home", 103).exists());
+    }
+
+    #[test]
+    fn a_site_that_takes_too_much_loses_its_own() {
+        let mut rig = Rig::new(100_000);
+        for which in 0..3 {
+            rig.put("home", which, 9, 500);
+        }
+        for which in 10..12 {
+            rig.put("annex", which, 1, 60_000);
+        }
+        // Also without a clock: a quota is no question of time.
+        rig.hours_on(1, 400, ClockState::Unsure);
+        assert_eq!(rig.sweep.once().unwrap(), 1);
+        assert!((0..3).all(|which| rig.clip("home", which).exists()));
+        assert_eq!(rig.listed(), 4);
+        assert!(MediaTime::ZERO < rig.clock.now());
+    }
+}
