@@ -7,7 +7,7 @@ import unittest
 from . import ROOT
 
 CONTRACT = (ROOT / "docs/contracts.md").read_text()
-SOURCE = (ROOT / "crates/core/src/base/telemetry.rs").read_text()
+SOURCE = (ROOT / "crates/core/src/base/report/telemetry.rs").read_text()
 README = (ROOT / "deploy/grafana/README.md").read_text()
 DASHBOARD = json.loads((ROOT / "deploy/grafana/lares.json").read_text())
 NAME = r"\blares_[a-z_]+"

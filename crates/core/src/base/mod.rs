@@ -1,25 +1,26 @@
 //! What every room stands on and that knows nothing of surveillance: clocks, tasks, pools, links, back-off,
 //! telemetry.
 //!
-//! Imports no room. `tasks` is the only place in the crate that starts a thread or an async task.
+//! | folder | what is in it |
+//! |---|---|
+//! | `time` | clocks and zones, ages, how long to wait and how often |
+//! | `work` | threads, tasks and pools, the queues between them, their signs of life |
+//! | `disk` | files and databases that survive a power cut, and room for them |
+//! | `report` | log, metrics, states, CPU time |
+//! | `process` | what is asked of the system for the whole process |
+//!
+//! Others name what is inside without the folder: `base::clock`. Imports no room but `flow`. `tasks` is the only place in
+//! the whole house that starts a thread or an async task.
 
-pub mod ageing;
-pub mod backoff;
-pub mod board;
-pub mod clock;
 pub mod colour;
-pub mod cpu;
-pub mod durable;
-pub mod heartbeat;
-pub mod link;
-pub mod memory;
-pub mod pool;
-pub mod program;
-pub mod rate;
-pub mod reserve;
-pub mod seldom;
-pub mod socket;
-pub mod sqlite;
-pub mod tasks;
-pub mod telemetry;
-pub mod zone;
+mod disk;
+mod process;
+mod report;
+mod time;
+mod work;
+
+pub use disk::{durable, reserve, sqlite};
+pub use process::{memory, program, socket};
+pub use report::{board, cpu, seldom, telemetry};
+pub use time::{ageing, backoff, clock, rate, zone};
+pub use work::{heartbeat, link, pool, tasks};

@@ -50,7 +50,7 @@ impl Bell {
     }
 
     /// A bell that calls `wake` at each ring: the way to a job's place in its pool.
-    pub(super) fn calling(wake: impl Fn() + Send + Sync + 'static) -> Self {
+    pub(in crate::base) fn calling(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Wakes::Job(Arc::new(wake)))
     }
 

@@ -22,7 +22,7 @@ use prometheus_client::{
 };
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
-use super::cpu::{self, Stage, StageCpu};
+use crate::base::cpu::{self, Stage, StageCpu};
 
 /// How the log is written.
 #[derive(Debug, Clone, PartialEq, Eq)]

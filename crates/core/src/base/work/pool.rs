@@ -22,7 +22,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 pub use self::place::Place;
 use self::state::{Entry, Stage, State, Turn};
-use super::{heartbeat::Heartbeat, tasks::Tasks};
+use crate::base::{heartbeat::Heartbeat, tasks::Tasks};
 use crate::flow::CameraId;
 
 #[cfg(test)]

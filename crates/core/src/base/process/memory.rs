@@ -1,7 +1,7 @@
 //! Gives memory back that only work gone by has needed: what the heap keeps for later, and pages of programs and
 //! libraries that start-up has read. The next who needs such a page finds it in the system's page cache.
 //!
-//! Unsafe code (docs/decisions/0015-memory.md); all else of it in the library is in [`socket`](super::socket).
+//! Unsafe code (docs/decisions/0015-memory.md); all else of it in the library is in [`socket`](crate::base::socket).
 
 /// Gives back what can be: a few milliseconds of CPU, and as much later for what is needed again.
 pub fn give_back() {
@@ -26,7 +26,7 @@ mod linux {
     /// given back, up to 32 MB. Pictures of usual cameras' second streams are smaller.
     const OWN_BLOCK: libc::c_int = 1 << 20;
 
-    pub(super) fn be_thrifty() {
+    pub(in crate::base) fn be_thrifty() {
         // SAFETY: both only set a number.
         unsafe {
             libc::mallopt(libc::M_ARENA_MAX, HEAPS);
@@ -34,7 +34,7 @@ mod linux {
         }
     }
 
-    pub(super) fn give_back() {
+    pub(in crate::base) fn give_back() {
         // SAFETY: both may be called at any time and from any thread; `let_go` is what `dl_iterate_phdr` asks for, and
         // touches no data.
         unsafe {

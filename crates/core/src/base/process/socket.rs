@@ -20,7 +20,7 @@ mod linux {
         ptr,
     };
 
-    pub(super) fn wake_at(socket: BorrowedFd<'_>, bytes: usize) {
+    pub(in crate::base) fn wake_at(socket: BorrowedFd<'_>, bytes: usize) {
         let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
         let length = mem::size_of_val(&bytes) as libc::socklen_t;
         // SAFETY: the socket is open while it is borrowed, and the system reads one integer, which outlives the call.

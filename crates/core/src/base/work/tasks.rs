@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::heartbeat::Heartbeats;
+use crate::base::heartbeat::Heartbeats;
 
 /// Starts work and waits for its end. Cheap to clone; a clone shares the token and the count.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ struct Running {
 }
 
 /// Takes the name off the list when the work ends, by return or by panic.
-pub(super) struct Entry {
+pub(in crate::base) struct Entry {
     running: Arc<Running>,
     key: u64,
 }
@@ -91,7 +91,7 @@ impl Tasks {
     }
 
     /// Puts a name on the list of what [`close`](Self::close) waits for.
-    pub(super) fn enter(&self, name: &str) -> Entry {
+    pub(in crate::base) fn enter(&self, name: &str) -> Entry {
         let mut names = self.running.names.lock();
         let key = names.keys().next_back().map_or(0, |last| last + 1);
         names.insert(key, name.to_owned());

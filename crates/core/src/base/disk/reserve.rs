@@ -7,7 +7,7 @@ use std::{io::Write, path::Path};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use super::durable;
+use crate::base::durable;
 
 /// The reserve's name in its folder.
 const FILE: &str = "reserve";

@@ -14,7 +14,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::durable::PRIVATE;
+use crate::base::durable::PRIVATE;
 
 /// How long to wait for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::telemetry::{LogStyle, start_log};
+use crate::base::telemetry::{LogStyle, start_log};
 
 /// How long a command without a configured grace may take to stop.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
