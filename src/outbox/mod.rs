@@ -4,63 +4,49 @@
 //! each in its order, to [`sinks`]; and a [ledger](Outbox::ledger_head) of what left. It never waits for a network in a
 //! caller's thread, never decodes or re-encodes, and deletes only by age or quota.
 //!
-//! | file | what it knows |
-//! |---|---|
-//! | `store` | the database file and its schema |
-//! | `incidents` | one row for each visit, with its newest facts |
-//! | `alerts` | one row for each change of an incident |
-//! | `recipients` | who gets alerts: a queue and numbers for each receiver |
-//! | `objects` | pictures, segments, playlists: what lies in an incident's folder |
-//! | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
-//! | `sending` | objects on their way out |
-//! | [`plan`] | what goes next; pure |
-//! | `evict` | what is deleted first; pure |
-//! | [`budget`] | what a data plan allows now; pure |
-//! | `spending` | what has been spent of it |
-//! | `broker` | what the connection to a broker asks |
-//! | `pump` | one worker for each sink: picks, delivers, backs off |
-//! | `recover` | what a cut left behind: rows |
-//! | `orphans` | what a cut left behind: files without a row |
-//! | `retention` | what is deleted, and when |
-//! | `room` | where room comes from when the disk is full |
-//! | `ledger` | the chain of what left |
-//! | `health` | its part of the health report |
-//! | `accounts` | what else the chain is told |
-//! | `announcements` | what a broker may still keep of us for others |
-//! | `steps` | single steps, for benches |
-//! | `witness` | what was committed, for the crash test (feature `crash-test`) |
+//! | folder | file | what it knows |
+//! |---|---|---|
+//! | `db` | `store` | the database file and its schema |
+//! | | `files` | files beside it |
+//! | | `announcements` | what a broker may still keep of us for others |
+//! | | `witness` | what was committed, for the crash test (feature `crash-test`) |
+//! | `model` | `incidents` | one row for each visit, with its newest facts |
+//! | | `alerts` | one row for each change of an incident |
+//! | | `recipients` | who gets alerts: a queue and numbers for each receiver |
+//! | | `objects` | pictures, segments, playlists: what lies in an incident's folder |
+//! | | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
+//! | | `playlists` | the playlists of clips |
+//! | `schedule` | [`plan`] | what goes next; pure |
+//! | | `evict` | what is deleted first; pure |
+//! | | [`budget`] | what a data plan allows now; pure |
+//! | | `spending` | what has been spent of it |
+//! | `delivery` | `pump` | one worker for each sink: picks, delivers, backs off |
+//! | | `sending` | objects on their way out |
+//! | | `broker` | what the connection to a broker asks |
+//! | | `accounts` | what else the chain is told |
+//! | `disk` | `recover` | what a cut left behind: rows |
+//! | | `orphans` | what a cut left behind: files without a row |
+//! | | `retention` | what is deleted, and when |
+//! | | `room` | where room comes from when the disk is full |
+//! | `inspect` | `health` | its part of the health report |
+//! | | `view` | the commands of `lares outbox` and `lares ledger` |
+//! | `ledger` | | the chain of what left |
+//! | `sinks` | | receivers |
+//! | | `steps` | single steps, for benches |
 //!
 //! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config`, `net` and `wire`.
 
-mod accounts;
-mod alerts;
-mod announcements;
-mod broker;
-pub mod budget;
-mod clips;
+mod db;
+mod delivery;
+mod disk;
 mod error;
-mod evict;
-mod files;
-mod health;
-mod incidents;
+mod inspect;
 pub(crate) mod ledger;
-mod objects;
-mod orphans;
-pub mod plan;
-mod playlists;
-mod pump;
-mod recipients;
-mod recover;
-mod retention;
-mod room;
-mod sending;
+mod model;
+mod schedule;
 pub mod sinks;
-mod spending;
 #[doc(hidden)]
 pub mod steps;
-mod store;
-mod view;
-mod witness;
 
 use std::{
     cell::RefCell,
@@ -79,13 +65,14 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Notify;
 
-pub use error::OutboxError;
-pub use objects::PictureKind;
-pub use orphans::{Contents, Orphans, ReadContents};
-pub(crate) use view::open_ledger;
-pub use view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
 #[cfg(feature = "crash-test")]
-pub use witness::VARIABLE as WITNESS_VARIABLE;
+pub use db::witness::VARIABLE as WITNESS_VARIABLE;
+pub use disk::orphans::{Contents, Orphans, ReadContents};
+pub use error::OutboxError;
+pub(crate) use inspect::view::open_ledger;
+pub use inspect::view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
+pub use model::objects::PictureKind;
+pub use schedule::{budget, plan};
 
 use crate::{
     base::{ageing::Ageing, clock::Clock, durable, rate::RateLimit, reserve, telemetry::Metrics},
@@ -94,6 +81,14 @@ use crate::{
     net::pace::Pacer,
     wire::health::LedgerHead,
 };
+// What is in a folder is named without it.
+use db::{announcements, files, store, witness};
+use delivery::{accounts, broker, pump, sending};
+use disk::{orphans, recover, retention, room};
+use inspect::{health, view};
+use model::{alerts, clips, incidents, objects, playlists, recipients};
+use schedule::{evict, spending};
+
 use plan::{Lane, LaneKey, Plan};
 use recipients::Queue;
 use retention::Bytes;

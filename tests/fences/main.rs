@@ -47,12 +47,6 @@ const CIRCLES: &[&[&str]] = &[
         "ingest::rtsp::tls",
     ],
     &[
-        "outbox::clips",
-        "outbox::incidents",
-        "outbox::objects",
-        "outbox::playlists",
-    ],
-    &[
         "vcam::quirk::dialogue",
         "vcam::quirk::sender",
         "vcam::quirk::server",

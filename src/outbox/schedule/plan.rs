@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::budget::Use;
 use crate::flow::{IncidentId, MediaTime, Rendition, WallTime};
+use crate::outbox::budget::Use;
 
 /// What matters more leaves first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

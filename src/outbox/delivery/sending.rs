@@ -8,11 +8,12 @@ use std::sync::atomic::Ordering;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::{
+use crate::outbox::{
     Fail, Outbox, OutboxError, State, Tx, alerts,
     budget::Use,
-    clips::{TOLD_FIRST, TOLD_NOTHING},
+    clips::TOLD_FIRST,
     incidents,
+    incidents::TOLD_NOTHING,
     ledger::{self, Departure},
     plan::{Class, Head, Lane, LaneKey},
     playlists,
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// What waits at the front of a lane.
-pub(super) fn head(db: &Connection, key: LaneKey) -> Result<Option<Head>, Fail> {
+pub(in crate::outbox) fn head(db: &Connection, key: LaneKey) -> Result<Option<Head>, Fail> {
     let id = key.incident.to_string();
     let found: Option<(i64, i64, i64, i64, bool)> = db
         .prepare_cached(
@@ -204,7 +205,7 @@ enum Prepared {
 
 impl Outbox {
     /// The object to send next, if any waits.
-    pub(super) fn next_object(&self) -> Result<Option<Parcel>, OutboxError> {
+    pub(in crate::outbox) fn next_object(&self) -> Result<Option<Parcel>, OutboxError> {
         loop {
             let Some(parcel) = self.next_prepared()? else {
                 return Ok(None);
@@ -348,7 +349,7 @@ impl Outbox {
     }
 
     /// Takes the store's answer for an object.
-    pub(super) fn settle_object(
+    pub(in crate::outbox) fn settle_object(
         &self,
         ticket: &Ticket,
         recipient: &str,

@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{
+use crate::outbox::{
     Fail, Outbox, OutboxError, Tx,
     incidents::{self, IncidentRow},
     objects::{kind_of, lane_of},
@@ -18,21 +18,20 @@ use crate::{
     wire::{Clip, ClipState, Item, playlist},
 };
 
-/// Receivers know of no clip.
-pub(super) const TOLD_NOTHING: i64 = 0;
 /// Receivers know that it can be watched.
-pub(super) const TOLD_FIRST: i64 = 1;
+pub(in crate::outbox) const TOLD_FIRST: i64 = 1;
 /// Receivers know that nothing more will come.
 const TOLD_COMPLETE: i64 = 2;
 
-pub(super) const RENDITIONS: [Rendition; 3] = [Rendition::Sub, Rendition::Main, Rendition::Preview];
+pub(in crate::outbox) const RENDITIONS: [Rendition; 3] =
+    [Rendition::Sub, Rendition::Main, Rendition::Preview];
 
-pub(super) fn rendition_of(text: &str) -> Option<Rendition> {
+pub(in crate::outbox) fn rendition_of(text: &str) -> Option<Rendition> {
     RENDITIONS.into_iter().find(|r| r.as_str() == text)
 }
 
 /// Key of the picture that follows the alert, if there is one for the store.
-pub(super) fn thumbnail(
+pub(in crate::outbox) fn thumbnail(
     db: &Connection,
     incident: IncidentId,
     uploading: bool,
@@ -49,7 +48,7 @@ pub(super) fn thumbnail(
 }
 
 /// How much of an incident's clip has arrived.
-pub(super) fn clip(
+pub(in crate::outbox) fn clip(
     db: &Connection,
     incident: IncidentId,
     row: &IncidentRow,
@@ -101,7 +100,7 @@ pub(super) fn clip(
 
 impl Tx<'_> {
     /// A composed object (playlist, `incident.json`) is to be sent, or sent again.
-    pub(super) fn compose_later(
+    pub(in crate::outbox) fn compose_later(
         &self,
         incident: IncidentId,
         prefix: &str,
@@ -135,7 +134,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    pub(super) fn add_use(
+    pub(in crate::outbox) fn add_use(
         &self,
         incident: IncidentId,
         rendition: Rendition,
@@ -171,7 +170,7 @@ impl Tx<'_> {
     }
 
     /// The playlists of everyone who shows this object need to be sent again.
-    pub(super) fn changed(&self, object: i64) -> Result<(), Fail> {
+    pub(in crate::outbox) fn changed(&self, object: i64) -> Result<(), Fail> {
         let mut select = self.db.prepare_cached(
             "SELECT u.incident, u.rendition, i.prefix FROM clip_uses u JOIN incidents i ON i.id = u.incident
              WHERE u.object = ?1",
@@ -194,7 +193,7 @@ impl Tx<'_> {
     }
 
     /// The data plan has no room for the first segment of a clip, or has room again. Receivers are told when they wait for it.
-    pub(super) fn hold(
+    pub(in crate::outbox) fn hold(
         &self,
         incident: IncidentId,
         rendition: Rendition,
@@ -213,7 +212,7 @@ impl Tx<'_> {
     }
 
     /// Closes a rendition of a clip: its playlist gets its end.
-    pub(super) fn close_clip(
+    pub(in crate::outbox) fn close_clip(
         &self,
         incident: IncidentId,
         rendition: Rendition,
@@ -238,7 +237,7 @@ impl Tx<'_> {
     }
 
     /// Tells receivers when a clip has become whole: nothing more will come and all of it has arrived or is parked.
-    pub(super) fn settle_clip(&self, incident: IncidentId) -> Result<(), Fail> {
+    pub(in crate::outbox) fn settle_clip(&self, incident: IncidentId) -> Result<(), Fail> {
         let row = incidents::known(self.db, incident)?;
         if row.told == TOLD_COMPLETE || !row.ended || !self.outbox.uploading() {
             return Ok(());
@@ -265,7 +264,7 @@ impl Tx<'_> {
     }
 
     /// Receivers learn of the clip: one more alert.
-    pub(super) fn told(&self, incident: IncidentId, what: i64) -> Result<(), Fail> {
+    pub(in crate::outbox) fn told(&self, incident: IncidentId, what: i64) -> Result<(), Fail> {
         self.db
             .prepare_cached("UPDATE incidents SET told = ?2 WHERE id = ?1")?
             .execute(params![incident.to_string(), what])?;
@@ -274,7 +273,7 @@ impl Tx<'_> {
     }
 
     /// One more alert, and `incident.json` with the same facts.
-    pub(super) fn news(&self, row: &IncidentRow) -> Result<(), Fail> {
+    pub(in crate::outbox) fn news(&self, row: &IncidentRow) -> Result<(), Fail> {
         self.tell(row)?;
         if row.ended {
             self.compose_later(row.facts.id, &row.prefix, Item::Facts)?;
@@ -283,7 +282,7 @@ impl Tx<'_> {
     }
 
     /// `incident.json` says that the incident has ended; it is sent again when the clip is complete.
-    pub(super) fn facts_later(&self, incident: IncidentId) -> Result<(), Fail> {
+    pub(in crate::outbox) fn facts_later(&self, incident: IncidentId) -> Result<(), Fail> {
         let row = incidents::known(self.db, incident)?;
         self.compose_later(incident, &row.prefix, Item::Facts)
     }

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Outbox, OutboxError, budget, ledger, view};
+use crate::outbox::{Outbox, OutboxError, budget, ledger, view};
 use crate::{
     base::reserve,
     flow::WallTime,

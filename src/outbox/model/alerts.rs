@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{
+use crate::outbox::{
     Fail, Outbox, OutboxError, Tx,
     budget::Use,
     clips,
@@ -25,7 +25,7 @@ use crate::{
 const MOST_LATENCIES: usize = 256;
 
 /// The first alert of an incident that waits for a receiver and is not on its way; what never arrived goes before what is asked for again.
-pub(super) fn head(
+pub(in crate::outbox) fn head(
     db: &Connection,
     incident: IncidentId,
     sink: &str,
@@ -61,7 +61,7 @@ pub(super) fn head(
 }
 
 /// The message for `facts` as the clip stands now.
-pub(super) fn compose(
+pub(in crate::outbox) fn compose(
     db: &Connection,
     uploading: bool,
     facts: Facts,
@@ -76,7 +76,7 @@ pub(super) fn compose(
 
 impl Tx<'_> {
     /// Adds a row for the newest state of an incident; returns its `seq`.
-    pub(super) fn change(&self, facts: &Facts) -> Result<u32, Fail> {
+    pub(in crate::outbox) fn change(&self, facts: &Facts) -> Result<u32, Fail> {
         let id = facts.id.to_string();
         let mut facts = facts.clone();
         facts.seq += 1;
@@ -104,7 +104,7 @@ impl Tx<'_> {
     }
 
     /// Adds a row because delivery has something to tell about the clip or the picture.
-    pub(super) fn tell(&self, incident: &IncidentRow) -> Result<(), Fail> {
+    pub(in crate::outbox) fn tell(&self, incident: &IncidentRow) -> Result<(), Fail> {
         let mut facts = incident.facts.clone();
         if facts.state == IncidentState::Began {
             facts.state = IncidentState::Updated;
@@ -113,7 +113,7 @@ impl Tx<'_> {
     }
 
     /// Ends an incident that the last run left open. Its end is the last that was heard of it.
-    pub(super) fn interrupt(&self, incident: IncidentId) -> Result<(), Fail> {
+    pub(in crate::outbox) fn interrupt(&self, incident: IncidentId) -> Result<(), Fail> {
         let mut facts = known(self.db, incident)?.facts;
         let id = incident.to_string();
         let last: Option<i64> = self
@@ -204,7 +204,7 @@ impl Outbox {
 
     /// The alert to send to a receiver next, numbered, if any waits. `on_top`: bytes on the wire that its
     /// protocol adds to each; none where it costs nothing of the data plan.
-    pub(super) fn next_alert(
+    pub(in crate::outbox) fn next_alert(
         &self,
         sink: &str,
         on_top: Option<u64>,
@@ -240,7 +240,7 @@ impl Outbox {
     }
 
     /// Takes a receiver's answer for an alert.
-    pub(super) fn settle_alert(
+    pub(in crate::outbox) fn settle_alert(
         &self,
         ticket: &Ticket,
         (sink, recipient): (&str, &str),
@@ -403,7 +403,7 @@ impl Tx<'_> {
     }
 
     /// When the copy here of something of that kind, of an incident of that start, is deleted.
-    pub(super) fn kept_until(&self, start: WallTime, kind: &str) -> WallTime {
+    pub(in crate::outbox) fn kept_until(&self, start: WallTime, kind: &str) -> WallTime {
         let settings = &self.outbox.settings;
         let retention = match kind {
             "init" | "media" => settings.clips.retention,
@@ -419,7 +419,7 @@ impl Tx<'_> {
 }
 
 /// How many alerts there are (of one incident, or in all), and how many bytes they take as messages.
-pub(super) fn text(
+pub(in crate::outbox) fn text(
     db: &Connection,
     incident: Option<&str>,
     uploading: bool,

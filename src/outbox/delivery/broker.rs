@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{
+use crate::outbox::{
     Outbox,
     budget::Use,
     sinks::{BrokerContext, BrokerRecords},

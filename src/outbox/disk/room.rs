@@ -8,12 +8,12 @@
 
 use rusqlite::ErrorCode;
 
-use super::{
+use crate::base::reserve::{self, BIT, free_bytes};
+use crate::outbox::{
     Fail, Outbox, OutboxError, State,
     accounts::DeletedFor,
     evict::{Excess, Stored, evict},
 };
-use crate::base::reserve::{self, BIT, free_bytes};
 
 /// What is freed at once beyond what is needed, so that not every write has to look for room.
 const AHEAD: u64 = 4 << 20;
@@ -38,7 +38,7 @@ const FOR_FILES: [Spare; 2] = [Spare::Delivered, Spare::Undelivered];
 
 impl Outbox {
     /// Tries `write` again with more and more room while it fails for want of it.
-    pub(super) fn with_room_for_rows<T>(
+    pub(in crate::outbox) fn with_room_for_rows<T>(
         &self,
         state: &mut State,
         mut write: impl FnMut(&mut State) -> Result<T, Fail>,
@@ -57,7 +57,7 @@ impl Outbox {
     }
 
     /// The same for a file of `bytes`, which is written without the database.
-    pub(super) fn with_room_for_file<T>(
+    pub(in crate::outbox) fn with_room_for_file<T>(
         &self,
         bytes: u64,
         write: impl Fn() -> Result<T, OutboxError>,

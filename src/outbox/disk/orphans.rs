@@ -11,7 +11,7 @@ use std::{
 use rusqlite::OptionalExtension;
 use sha2::{Digest, Sha256};
 
-use super::{Fail, Outbox, OutboxError, evict::Kept, incidents};
+use crate::outbox::{Fail, Outbox, OutboxError, evict::Kept, incidents};
 use crate::{
     flow::{IncidentId, MediaFile, MediaKind, MediaTime, Rendition},
     wire::{Item, keys::ObjectKey},

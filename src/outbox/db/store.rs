@@ -8,8 +8,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::OutboxError;
 use crate::base::sqlite::{self, OpenError, Safety};
+use crate::outbox::OutboxError;
 
 /// The database's name in `data_dir`.
 pub(crate) const FILE: &str = "outbox.db";

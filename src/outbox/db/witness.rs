@@ -23,7 +23,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 #[cfg(feature = "crash-test")]
-use super::OutboxError;
+use crate::outbox::OutboxError;
 use crate::{flow::IncidentId, wire::Facts};
 
 /// Environment variable with the path of the pipe.
@@ -32,7 +32,7 @@ pub const VARIABLE: &str = "LARES_WITNESS";
 
 /// The writing end of the pipe.
 #[cfg(feature = "crash-test")]
-pub(super) struct Witness(File);
+pub(in crate::outbox) struct Witness(File);
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -55,7 +55,7 @@ impl Line<'_> {
 }
 
 /// The line of an alert.
-pub(super) fn alert(facts: &Facts, json: &str) -> String {
+pub(in crate::outbox) fn alert(facts: &Facts, json: &str) -> String {
     // A JSON object of this library sorts its names.
     let sorted = serde_json::from_str::<serde_json::Value>(json).map(|value| value.to_string());
     Line {
@@ -70,7 +70,7 @@ pub(super) fn alert(facts: &Facts, json: &str) -> String {
 }
 
 /// The line of an object.
-pub(super) fn object(
+pub(in crate::outbox) fn object(
     kind: &str,
     id: IncidentId,
     version: i64,
@@ -90,14 +90,14 @@ pub(super) fn object(
 
 #[cfg(feature = "crash-test")]
 impl Witness {
-    pub(super) fn open(path: &Path) -> Result<Self, OutboxError> {
+    pub(in crate::outbox) fn open(path: &Path) -> Result<Self, OutboxError> {
         let pipe = OpenOptions::new().write(true).open(path);
         pipe.map(Self)
             .map_err(|error| OutboxError::file(path, "written", error))
     }
 
     /// One write for each line: shorter than `PIPE_BUF`, so it gets through whole or not at all.
-    pub(super) fn tell(&self, lines: &[String]) {
+    pub(in crate::outbox) fn tell(&self, lines: &[String]) {
         for line in lines {
             match (&self.0).write_all(line.as_bytes()) {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

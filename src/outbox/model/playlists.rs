@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Fail, Outbox, OutboxError, files, incidents};
+use crate::outbox::{Fail, Outbox, OutboxError, files, incidents};
 use crate::{
     base::durable::Flush,
     flow::{IncidentId, Rendition},
@@ -12,16 +12,16 @@ use crate::{
 };
 
 /// One segment of a clip, in the order it plays.
-pub(super) struct Use {
+pub(in crate::outbox) struct Use {
     key: String,
     init_key: String,
     duration: Duration,
     discontinuity: bool,
-    pub(super) delivered: bool,
-    pub(super) waiting: bool,
+    pub(in crate::outbox) delivered: bool,
+    pub(in crate::outbox) waiting: bool,
 }
 
-pub(super) fn uses(
+pub(in crate::outbox) fn uses(
     db: &Connection,
     incident: IncidentId,
     rendition: Rendition,
@@ -46,13 +46,13 @@ pub(super) fn uses(
 }
 
 /// What a playlist says beside its segments.
-pub(super) struct PlaylistState {
+pub(in crate::outbox) struct PlaylistState {
     target: u32,
-    pub(super) ended: bool,
+    pub(in crate::outbox) ended: bool,
 }
 
 /// What the playlist of a rendition says beside its segments: none will come once it is closed.
-pub(super) fn playlist_state(
+pub(in crate::outbox) fn playlist_state(
     db: &Connection,
     incident: IncidentId,
     rendition: Rendition,
@@ -71,7 +71,7 @@ pub(super) fn playlist_state(
 }
 
 /// The playlist of those `uses` that `keep` lets through. What is left out in the middle leaves a discontinuity.
-pub(super) fn render(
+pub(in crate::outbox) fn render(
     own_key: &str,
     uses: &[Use],
     keep: impl Fn(&Use) -> bool,
@@ -97,7 +97,7 @@ pub(super) fn render(
 
 impl Outbox {
     /// A clip that was closed has got one more segment: its playlist here is written once more.
-    pub(super) fn playlist_if(
+    pub(in crate::outbox) fn playlist_if(
         &self,
         ended: bool,
         incident: IncidentId,
@@ -111,7 +111,7 @@ impl Outbox {
 
     /// Writes the playlist beside the segments here: it lists all of them, arrived elsewhere or not. Only once a clip is over:
     /// while it grows, nobody reads it here, and a lane that writes segments does not wait for it.
-    pub(super) fn local_playlist(
+    pub(in crate::outbox) fn local_playlist(
         &self,
         incident: IncidentId,
         rendition: Rendition,

@@ -9,14 +9,14 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{
+use crate::flow::{CameraId, ClockState, IncidentId, Mode, WallTime};
+use crate::outbox::{
     Fail, Outbox, OutboxError, Tx,
     ledger::{self, Entry, read::DAY_MS},
     mode_name,
     sinks::MQTT,
     store,
 };
-use crate::flow::{CameraId, ClockState, IncidentId, Mode, WallTime};
 
 /// Changed keys that a record names; more are counted.
 const MOST_KEYS: usize = 40;
@@ -25,7 +25,7 @@ const CONFIG_KEYS: &str = "config.keys";
 
 /// Why something was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DeletedFor {
+pub(in crate::outbox) enum DeletedFor {
     /// Its time had come.
     Retention,
     /// There was no room.
@@ -43,7 +43,7 @@ impl DeletedFor {
 
 impl Tx<'_> {
     /// Writes down that objects of an incident were deleted on this box.
-    pub(super) fn deleted(
+    pub(in crate::outbox) fn deleted(
         &self,
         incident: IncidentId,
         camera: &CameraId,
@@ -111,7 +111,10 @@ impl Tx<'_> {
 }
 
 /// Objects of an incident that are still on disk, and their bytes.
-pub(super) fn on_disk(db: &Connection, incident: IncidentId) -> rusqlite::Result<(u64, u64)> {
+pub(in crate::outbox) fn on_disk(
+    db: &Connection,
+    incident: IncidentId,
+) -> rusqlite::Result<(u64, u64)> {
     db.prepare_cached(
         "SELECT count(*), coalesce(sum(bytes), 0) FROM objects
          WHERE incident = ?1 AND gone = 0 AND sha256 IS NOT NULL",

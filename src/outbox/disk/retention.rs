@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{
+use crate::outbox::{
     Outbox, OutboxError, State,
     accounts::{self, DeletedFor},
     evict::{Excess, Kept, Stored, evict},
@@ -25,18 +25,18 @@ use crate::{
 
 /// Bytes of files on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Bytes {
-    pub(super) clips: u64,
-    pub(super) pictures: u64,
+pub(in crate::outbox) struct Bytes {
+    pub(in crate::outbox) clips: u64,
+    pub(in crate::outbox) pictures: u64,
 }
 
 impl Bytes {
-    pub(super) fn all(self) -> u64 {
+    pub(in crate::outbox) fn all(self) -> u64 {
         self.clips + self.pictures
     }
 
     /// As the rows say.
-    pub(super) fn count(db: &Connection) -> rusqlite::Result<Self> {
+    pub(in crate::outbox) fn count(db: &Connection) -> rusqlite::Result<Self> {
         let query = format!(
             "SELECT coalesce(sum(bytes) FILTER (WHERE NOT {IS_PICTURE}), 0), coalesce(sum(bytes) FILTER (WHERE {IS_PICTURE}), 0)
              FROM objects WHERE gone = 0 AND sha256 IS NOT NULL"
@@ -99,7 +99,7 @@ impl Outbox {
     }
 
     /// Counts bytes that were just written, and asks for a sweep when they are too many.
-    pub(super) fn stored_more(&self, state: &mut State, kept: Kept, bytes: u64) {
+    pub(in crate::outbox) fn stored_more(&self, state: &mut State, kept: Kept, bytes: u64) {
         match kept {
             Kept::Clip => state.stored.clips += bytes,
             Kept::Picture => state.stored.pictures += bytes,
@@ -144,8 +144,8 @@ impl Outbox {
         {
             let mut state = self.state.lock();
             // A picture that replaced another was counted beside it.
-            state.stored =
-                Bytes::count(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))?;
+            state.stored = Bytes::count(&state.db)
+                .map_err(|error| crate::outbox::Fail::Sql(error).at(&self.dir))?;
         }
         touched += self.age_files()?;
         touched += self.shrink()?;
@@ -289,7 +289,7 @@ impl Outbox {
     }
 
     /// What lies on disk of incidents that are over.
-    pub(super) fn evictable(&self, state: &State) -> Result<Vec<Stored>, OutboxError> {
+    pub(in crate::outbox) fn evictable(&self, state: &State) -> Result<Vec<Stored>, OutboxError> {
         let read = |db: &Connection| -> rusqlite::Result<Vec<Stored>> {
             let mut select = db.prepare_cached(&format!(
                 "SELECT i.id, coalesce(i.kept_ms, {NOT_YET}), {IS_PICTURE} AS picture, sum(o.bytes), min(o.delivered_ms IS NOT NULL AND o.waiting = 0)
@@ -313,12 +313,12 @@ impl Outbox {
             }
             Ok(found)
         };
-        read(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))
+        read(&state.db).map_err(|error| crate::outbox::Fail::Sql(error).at(&self.dir))
     }
 
     /// Deletes files; what was still to leave is parked with `reason`. Returns of how many incidents. Nobody waits for the disk
     /// meanwhile: alerts are written between two incidents, and while files are being deleted.
-    pub(super) fn evict(
+    pub(in crate::outbox) fn evict(
         &self,
         gone: &[(IncidentId, Kept)],
         why: DeletedFor,
@@ -333,7 +333,7 @@ impl Outbox {
     }
 
     /// The same for a row that finds no room on the disk, whose writer goes on from the state that it has read.
-    pub(super) fn evict_for(
+    pub(in crate::outbox) fn evict_for(
         &self,
         state: &mut State,
         gone: &[(IncidentId, Kept)],
@@ -371,7 +371,7 @@ impl Outbox {
             )?;
             rows.collect()
         };
-        read(&state.db).map_err(|error| super::Fail::Sql(error).at(&self.dir))
+        read(&state.db).map_err(|error| crate::outbox::Fail::Sql(error).at(&self.dir))
     }
 
     fn delete(&self, files: &[OnDisk]) -> Result<(), OutboxError> {

@@ -10,21 +10,21 @@ use std::{collections::BTreeSet, sync::Arc};
 use rusqlite::{Connection, params};
 use tokio::sync::Notify;
 
-use super::{
+use crate::flow::{IncidentId, IncidentState};
+use crate::outbox::{
     Fail, Outbox, OutboxError, Tx,
     plan::Plan,
     sinks::{MQTT, Sink, Takes, Wants},
 };
-use crate::flow::{IncidentId, IncidentState};
 
 /// What waits for one receiver of alerts.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    pub(super) plan: Plan,
+pub(in crate::outbox) struct Queue {
+    pub(in crate::outbox) plan: Plan,
     /// Alerts handed to it that it has not answered for yet.
-    pub(super) on_way: BTreeSet<(IncidentId, i64)>,
+    pub(in crate::outbox) on_way: BTreeSet<(IncidentId, i64)>,
     /// Tells its worker that something waits.
-    pub(super) wake: Arc<Notify>,
+    pub(in crate::outbox) wake: Arc<Notify>,
 }
 
 /// A receiver's line in the database: name, states, and whether it is to hear only once that a visit began and ended.
@@ -38,7 +38,7 @@ fn lines(db: &Connection) -> rusqlite::Result<Vec<Line>> {
 }
 
 /// Who gets alerts, as far as the database knows.
-pub(super) fn names(db: &Connection) -> rusqlite::Result<Vec<String>> {
+pub(in crate::outbox) fn names(db: &Connection) -> rusqlite::Result<Vec<String>> {
     let lines = lines(db)?;
     Ok(lines.into_iter().map(|(name, _, _)| name).collect())
 }
@@ -49,7 +49,7 @@ fn line(name: &str, wants: &Wants) -> Line {
 }
 
 /// The counter of a receiver's numbers.
-pub(super) fn counter(sink: &str) -> String {
+pub(in crate::outbox) fn counter(sink: &str) -> String {
     match sink {
         // From the time when there was no other.
         MQTT => "alerts.n".to_owned(),
@@ -59,7 +59,7 @@ pub(super) fn counter(sink: &str) -> String {
 
 impl Tx<'_> {
     /// One row for each receiver that wants to hear of this change.
-    pub(super) fn address(
+    pub(in crate::outbox) fn address(
         &self,
         incident: &str,
         seq: u32,
@@ -78,7 +78,7 @@ impl Tx<'_> {
     }
 
     /// Nobody there has seen the older update: the one that comes says all that it said.
-    pub(super) fn forget_unsent_updates(&self, incident: &str) -> Result<(), Fail> {
+    pub(in crate::outbox) fn forget_unsent_updates(&self, incident: &str) -> Result<(), Fail> {
         self.db
             .prepare_cached(
                 "DELETE FROM alert_delivery WHERE incident = ?1 AND n IS NULL
@@ -97,7 +97,7 @@ impl Tx<'_> {
 
 impl Outbox {
     /// Writes down who gets alerts from now on.
-    pub(super) fn register(&self, sinks: &[Arc<dyn Sink>]) -> Result<(), OutboxError> {
+    pub(in crate::outbox) fn register(&self, sinks: &[Arc<dyn Sink>]) -> Result<(), OutboxError> {
         let alerted = sinks.iter().filter(|sink| sink.takes() == Takes::Alerts);
         let mut wanted: Vec<Line> = alerted
             .map(|sink| line(sink.name(), &sink.wants()))
@@ -127,7 +127,7 @@ impl Outbox {
     }
 
     /// What wakes the worker of a receiver.
-    pub(super) fn wake_of(&self, sink: &dyn Sink) -> Arc<Notify> {
+    pub(in crate::outbox) fn wake_of(&self, sink: &dyn Sink) -> Arc<Notify> {
         match sink.takes() {
             Takes::Alerts => {
                 let mut state = self.state.lock();

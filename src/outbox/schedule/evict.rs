@@ -4,7 +4,7 @@ use crate::flow::{IncidentId, WallTime};
 
 /// Kinds of files, those first that are deleted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kept {
+pub(in crate::outbox) enum Kept {
     /// Headers and segments.
     Clip,
     /// Thumbnail and crop.
@@ -13,33 +13,33 @@ pub(super) enum Kept {
 
 /// An incident's files of one kind on disk, to be weighed against the quotas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stored {
+pub(in crate::outbox) struct Stored {
     /// Whose.
-    pub(super) incident: IncidentId,
+    pub(in crate::outbox) incident: IncidentId,
     /// Which.
-    pub(super) kept: Kept,
+    pub(in crate::outbox) kept: Kept,
     /// When it began.
-    pub(super) start: WallTime,
+    pub(in crate::outbox) start: WallTime,
     /// Bytes on disk.
-    pub(super) bytes: u64,
+    pub(in crate::outbox) bytes: u64,
     /// All of them have arrived somewhere else.
-    pub(super) delivered: bool,
+    pub(in crate::outbox) delivered: bool,
 }
 
 /// Bytes to be freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Excess {
+pub(in crate::outbox) struct Excess {
     /// Of clips.
-    pub(super) clips: u64,
+    pub(in crate::outbox) clips: u64,
     /// Of pictures.
-    pub(super) pictures: u64,
+    pub(in crate::outbox) pictures: u64,
     /// Of both together, what is freed for the others included.
-    pub(super) all: u64,
+    pub(in crate::outbox) all: u64,
 }
 
 /// Which incidents' files to delete: delivered ones first, of these clips first, of these the oldest.
 #[must_use]
-pub(super) fn evict(mut stored: Vec<Stored>, excess: Excess) -> Vec<(IncidentId, Kept)> {
+pub(in crate::outbox) fn evict(mut stored: Vec<Stored>, excess: Excess) -> Vec<(IncidentId, Kept)> {
     stored.retain(|s| s.bytes > 0);
     stored.sort_by_key(|s| (!s.delivered, s.kept, s.start, s.incident));
     let mut gone = vec![false; stored.len()];

@@ -5,7 +5,7 @@
 
 use rusqlite::params;
 
-use super::{
+use crate::outbox::{
     Outbox, OutboxError, State,
     plan::{Lane, LaneKey},
     retention::Bytes,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Outbox {
-    pub(super) fn recover(&self) -> Result<(), OutboxError> {
+    pub(in crate::outbox) fn recover(&self) -> Result<(), OutboxError> {
         let removed = durable::remove_unfinished(&self.path(""));
         let open = self.column("SELECT id FROM incidents WHERE ended = 0")?;
         let unclosed: Vec<(IncidentId, Rendition)> = self.read(|db| {
@@ -91,13 +91,13 @@ impl Outbox {
     }
 
     /// Reads the plans from the database.
-    pub(super) fn reload(&self) -> Result<(), OutboxError> {
+    pub(in crate::outbox) fn reload(&self) -> Result<(), OutboxError> {
         let mut state = self.state.lock();
         self.reload_in(&mut state)
     }
 
     /// Reads the plans again when another process (`lares outbox retry`) has written.
-    pub(super) fn reload_if_changed(&self) -> Result<(), OutboxError> {
+    pub(in crate::outbox) fn reload_if_changed(&self) -> Result<(), OutboxError> {
         let mut state = self.state.lock();
         let seen = self.data_version(&state)?;
         if seen == state.seen {
@@ -110,10 +110,10 @@ impl Outbox {
         state
             .db
             .pragma_query_value(None, "data_version", |row| row.get(0))
-            .map_err(|error| OutboxError::sqlite(&self.dir.join(super::store::FILE), error))
+            .map_err(|error| OutboxError::sqlite(&self.dir.join(crate::outbox::store::FILE), error))
     }
 
-    pub(super) fn reload_in(&self, state: &mut State) -> Result<(), OutboxError> {
+    pub(in crate::outbox) fn reload_in(&self, state: &mut State) -> Result<(), OutboxError> {
         state.seen = self.data_version(state)?;
         for queue in state.alerts.values_mut() {
             queue.plan.clear();
@@ -140,8 +140,9 @@ impl Outbox {
             }
             Ok((lanes, Bytes::count(&state.db)?))
         };
-        let (lanes, stored) = read(state)
-            .map_err(|error| OutboxError::sqlite(&self.dir.join(super::store::FILE), error))?;
+        let (lanes, stored) = read(state).map_err(|error| {
+            OutboxError::sqlite(&self.dir.join(crate::outbox::store::FILE), error)
+        })?;
         state.stored = stored;
         for key in lanes {
             self.refresh(state, key)?;

@@ -2,37 +2,43 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Fail, Outbox, OutboxError, Tx, clips, files};
+use crate::outbox::{Fail, Outbox, OutboxError, Tx, files};
 use crate::{
     flow::{ClockState, Incident, IncidentId, IncidentState, MediaTime, WallTime},
     wire::{Facts, keys},
 };
 
 /// What an incident's row says.
-pub(super) struct IncidentRow {
-    pub(super) prefix: String,
-    pub(super) start: WallTime,
+pub(in crate::outbox) struct IncidentRow {
+    pub(in crate::outbox) prefix: String,
+    pub(in crate::outbox) start: WallTime,
     /// The same instant on the monotonic time line of the process that made the row.
     start_media: MediaTime,
-    pub(super) facts: Facts,
-    pub(super) ended: bool,
-    pub(super) refused: bool,
-    pub(super) told: i64,
+    pub(in crate::outbox) facts: Facts,
+    pub(in crate::outbox) ended: bool,
+    pub(in crate::outbox) refused: bool,
+    pub(in crate::outbox) told: i64,
 }
 
+/// Receivers know of no clip.
+pub(in crate::outbox) const TOLD_NOTHING: i64 = 0;
+
 /// Reads a column of JSON; what cannot be read means that somebody else wrote it.
-pub(super) fn parse_facts(json: &str) -> rusqlite::Result<Facts> {
+pub(in crate::outbox) fn parse_facts(json: &str) -> rusqlite::Result<Facts> {
     serde_json::from_str(json).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
     })
 }
 
-pub(super) fn to_json(facts: &Facts) -> String {
+pub(in crate::outbox) fn to_json(facts: &Facts) -> String {
     serde_json::to_string(facts).expect("plain data always serialises")
 }
 
 /// The row of an incident, if it is known.
-pub(super) fn row(db: &Connection, incident: IncidentId) -> rusqlite::Result<Option<IncidentRow>> {
+pub(in crate::outbox) fn row(
+    db: &Connection,
+    incident: IncidentId,
+) -> rusqlite::Result<Option<IncidentRow>> {
     db.prepare_cached(
         "SELECT prefix, start_ms, start_ns, facts, ended, refused IS NOT NULL, told FROM incidents WHERE id = ?1",
     )?
@@ -51,13 +57,13 @@ pub(super) fn row(db: &Connection, incident: IncidentId) -> rusqlite::Result<Opt
 }
 
 /// The row of an incident that must be known.
-pub(super) fn known(db: &Connection, incident: IncidentId) -> Result<IncidentRow, Fail> {
+pub(in crate::outbox) fn known(db: &Connection, incident: IncidentId) -> Result<IncidentRow, Fail> {
     row(db, incident)?.ok_or(Fail::Outbox(OutboxError::Unknown(incident)))
 }
 
 impl Tx<'_> {
     /// The row of `incident`, made if it is new.
-    pub(super) fn ensure(&self, incident: &Incident) -> Result<IncidentRow, Fail> {
+    pub(in crate::outbox) fn ensure(&self, incident: &Incident) -> Result<IncidentRow, Fail> {
         if let Some(row) = row(self.db, incident.id)? {
             return Ok(row);
         }
@@ -89,7 +95,7 @@ impl Tx<'_> {
             },
             ended: false,
             refused: false,
-            told: clips::TOLD_NOTHING,
+            told: TOLD_NOTHING,
         };
         self.take_over(&mut row, incident);
         self.db
@@ -110,7 +116,7 @@ impl Tx<'_> {
 
     /// Brings the facts up to what the pipeline says now. Wall times hang on the row's first one, so that a clock that
     /// steps in the middle of a visit does not stretch it.
-    pub(super) fn take_over(&self, row: &mut IncidentRow, incident: &Incident) {
+    pub(in crate::outbox) fn take_over(&self, row: &mut IncidentRow, incident: &Incident) {
         let wall =
             |at: MediaTime| WallTime(row.start.0 + (at - row.start_media).div_euclid(1_000_000));
         let facts = &mut row.facts;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fail, Outbox, OutboxError, Tx, store};
+use crate::outbox::{Fail, Outbox, OutboxError, Tx, store};
 
 /// Their setting: a JSON list.
 const TOPICS: &str = "announced";
@@ -47,7 +47,7 @@ impl Outbox {
     }
 
     /// The broker does not keep anything on `topic` any more.
-    pub(super) fn forget_announcement(&self, topic: &str) {
+    pub(in crate::outbox) fn forget_announcement(&self, topic: &str) {
         let forgotten = self.write(|tx| {
             let mut topics = tx.announced()?;
             if topics.remove(topic) {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rusqlite::{Connection, params};
 
-use super::{
+use crate::outbox::{
     Fail, Outbox, OutboxError, State, Tx,
     budget::{Budget, Bytes, Needs, Period, Use},
     plan::Head,
@@ -31,7 +31,7 @@ const HISTORY_DAYS: i64 = 7;
 
 /// The budget as it was last read, and for how long that holds.
 #[derive(Debug, Default)]
-pub(super) struct Spending {
+pub(in crate::outbox) struct Spending {
     budget: Budget,
     /// The day on which spending is booked.
     today: Date,
@@ -39,7 +39,7 @@ pub(super) struct Spending {
     /// Small things that are not worth a write of their own.
     unbooked: Bytes,
     /// Clips that could not begin for want of room.
-    pub(super) held: BTreeSet<(IncidentId, Rendition)>,
+    pub(in crate::outbox) held: BTreeSet<(IncidentId, Rendition)>,
 }
 
 /// Instants between which `first` to `last` lie, and nothing else.
@@ -111,7 +111,7 @@ fn needs(db: &Connection, today: WallTime, now: WallTime) -> rusqlite::Result<Ne
 
 impl Spending {
     /// Reads the budget again when a day has ended, the clock has been set, or it was read some time ago.
-    pub(super) fn read(
+    pub(in crate::outbox) fn read(
         &mut self,
         db: &Connection,
         config: &BudgetConfig,
@@ -154,7 +154,7 @@ impl Spending {
     }
 
     /// Whether the head of a lane may leave now.
-    pub(super) fn may_leave(&self, head: &Head, now: WallTime) -> bool {
+    pub(in crate::outbox) fn may_leave(&self, head: &Head, now: WallTime) -> bool {
         let cost = on_the_wire(head.what, head.bytes);
         self.budget.allows(head.what, cost, head.asked, now)
     }
@@ -162,7 +162,7 @@ impl Spending {
 
 impl Outbox {
     /// Brings the budget of the moment up to date.
-    pub(super) fn refresh_budget(&self, state: &mut State) -> Result<(), OutboxError> {
+    pub(in crate::outbox) fn refresh_budget(&self, state: &mut State) -> Result<(), OutboxError> {
         let State { db, spending, .. } = state;
         spending
             .read(db, &self.settings.budget, &self.zone, self.clock.wall())
@@ -180,7 +180,7 @@ impl Outbox {
     }
 
     /// Whether `bytes` of the moment's state (not an object, not an alert) may leave for `what`; counts them if so.
-    pub(super) fn book_live(&self, what: Use, bytes: u64) -> bool {
+    pub(in crate::outbox) fn book_live(&self, what: Use, bytes: u64) -> bool {
         if !self.settings.budget.limited() {
             return true;
         }
@@ -198,7 +198,7 @@ impl Outbox {
 
     /// Books what is about to leave, with the small things since the last time, before it leaves. Returns what was booked
     /// for it: 0 where nothing is limited.
-    pub(super) fn book(
+    pub(in crate::outbox) fn book(
         &self,
         state: &mut State,
         what: Use,
@@ -220,7 +220,7 @@ impl Outbox {
     }
 
     /// Books the small things since the last time.
-    pub(super) fn book_small(&self, state: &mut State) -> Result<(), OutboxError> {
+    pub(in crate::outbox) fn book_small(&self, state: &mut State) -> Result<(), OutboxError> {
         let (day, small) = (state.spending.today, state.spending.unbooked);
         if small == Bytes::default() {
             return Ok(());
@@ -237,7 +237,7 @@ impl Outbox {
 
     /// Books back what did not leave after all: of what was `booked`, all but `sent` bytes of content and what went with them. Where
     /// not one was sent there was hardly a connection.
-    pub(super) fn book_back(
+    pub(in crate::outbox) fn book_back(
         &self,
         state: &mut State,
         what: Use,

@@ -7,7 +7,7 @@
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::{
+use crate::outbox::{
     Fail, Outbox, OutboxError, Tx, evict::Kept, files, incidents, plan::Lane, playlists, witness,
 };
 use crate::{
@@ -34,7 +34,7 @@ impl PictureKind {
     }
 }
 
-pub(super) fn lane_of(item: Item) -> Lane {
+pub(in crate::outbox) fn lane_of(item: Item) -> Lane {
     match item {
         Item::Facts => Lane::Facts,
         Item::Thumb => Lane::Thumb,
@@ -44,7 +44,7 @@ pub(super) fn lane_of(item: Item) -> Lane {
     }
 }
 
-pub(super) fn kind_of(item: Item) -> &'static str {
+pub(in crate::outbox) fn kind_of(item: Item) -> &'static str {
     match item {
         Item::Facts => "facts",
         Item::Thumb => "thumb",
@@ -57,7 +57,7 @@ pub(super) fn kind_of(item: Item) -> &'static str {
 
 impl Tx<'_> {
     /// Puts an object aside: it is shown to people and not tried again until they ask for it.
-    pub(super) fn park(&self, object: i64, reason: &str) -> Result<(), Fail> {
+    pub(in crate::outbox) fn park(&self, object: i64, reason: &str) -> Result<(), Fail> {
         let parked: Option<(String, i64)> = self
             .db
             .prepare_cached(
@@ -77,7 +77,7 @@ impl Tx<'_> {
     }
 
     /// The row of a picture that is on disk. A newer picture replaces an older one.
-    pub(super) fn enter_picture(
+    pub(in crate::outbox) fn enter_picture(
         &self,
         incident: IncidentId,
         prefix: &str,
@@ -112,7 +112,7 @@ impl Tx<'_> {
     }
 
     /// Tells receivers of a picture that is news and has arrived.
-    pub(super) fn tell_arrived(&self, incident: IncidentId) -> Result<(), Fail> {
+    pub(in crate::outbox) fn tell_arrived(&self, incident: IncidentId) -> Result<(), Fail> {
         let arrived = self
             .db
             .prepare_cached(

@@ -18,13 +18,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
+use crate::base::{
+    backoff::Backoff, heartbeat::Heartbeat, reserve, tasks::Tasks, telemetry::SinkLabel,
+};
+use crate::outbox::{
     Outbox, OutboxError,
     plan::LaneKey,
     sinks::{Outcome, Parcel, Scope, Sink, Takes, Ticket},
-};
-use crate::base::{
-    backoff::Backoff, heartbeat::Heartbeat, reserve, tasks::Tasks, telemetry::SinkLabel,
 };
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);

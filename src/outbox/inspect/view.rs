@@ -8,7 +8,7 @@ use std::{
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use super::{
+use crate::outbox::{
     Fail, Outbox, OutboxError, alerts, incidents, ledger,
     plan::{Lane, LaneKey},
     sending,
@@ -225,7 +225,7 @@ pub fn check(dir: &Path) -> Result<Checked, OutboxError> {
 }
 
 /// Rows that wait for sinks of that kind. What waits for a receiver that is not set up any more does not count.
-pub(super) fn waiting(db: &Connection, takes: Takes) -> Result<u64, Fail> {
+pub(in crate::outbox) fn waiting(db: &Connection, takes: Takes) -> Result<u64, Fail> {
     let query = match takes {
         Takes::Alerts => {
             "SELECT count(*) FROM alert_delivery WHERE waiting = 1 AND sink IN (SELECT name FROM alert_sinks)"
@@ -237,12 +237,12 @@ pub(super) fn waiting(db: &Connection, takes: Takes) -> Result<u64, Fail> {
 }
 
 /// Rows that wait for a sink.
-pub(super) fn waiting_for(db: &Connection, sink: &dyn Sink) -> Result<u64, Fail> {
+pub(in crate::outbox) fn waiting_for(db: &Connection, sink: &dyn Sink) -> Result<u64, Fail> {
     of_sink(db, sink, "waiting = 1")
 }
 
 /// Rows that a sink refused.
-pub(super) fn parked(db: &Connection, sink: &dyn Sink) -> Result<u64, Fail> {
+pub(in crate::outbox) fn parked(db: &Connection, sink: &dyn Sink) -> Result<u64, Fail> {
     of_sink(db, sink, "waiting = 0 AND problem IS NOT NULL")
 }
 
@@ -280,7 +280,7 @@ impl Outbox {
     }
 
     /// Rows that wait for one sink.
-    pub(super) fn waiting_for(&self, sink: &dyn Sink) -> Result<u64, OutboxError> {
+    pub(in crate::outbox) fn waiting_for(&self, sink: &dyn Sink) -> Result<u64, OutboxError> {
         self.read(|db| waiting_for(db, sink))
     }
 

@@ -1,0 +1,8 @@
+//! What the outbox knows: a row for each visit, alert, object and receiver.
+
+pub(in crate::outbox) mod alerts;
+pub(in crate::outbox) mod clips;
+pub(in crate::outbox) mod incidents;
+pub(in crate::outbox) mod objects;
+pub(in crate::outbox) mod playlists;
+pub(in crate::outbox) mod recipients;

@@ -1,0 +1,6 @@
+//! What goes next, what a data plan allows of it, and what is deleted first.
+
+pub mod budget;
+pub(in crate::outbox) mod evict;
+pub mod plan;
+pub(in crate::outbox) mod spending;
