@@ -1,12 +1,11 @@
-//! Where the hub listens: binding, and what `lares check` says of it.
+//! Where the hub listens.
 
 use std::net::SocketAddr;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
-use super::{HubError, broker, ports};
-use crate::config::HubConfig;
+use super::HubError;
 
 /// Files that may be open for all connections, and what else the program needs.
 const OPEN_FILES: u64 = 4096;
@@ -32,7 +31,8 @@ pub(super) const STORE: Door = Door {
 };
 
 impl Door {
-    fn error(self, address: SocketAddr, source: std::io::Error) -> HubError {
+    /// Why it cannot listen on `address`.
+    pub(super) fn error(self, address: SocketAddr, source: std::io::Error) -> HubError {
         let Self { what, key } = self;
         HubError::Listen {
             address,
@@ -55,40 +55,6 @@ impl Door {
             Ok(listener) => listener.local_addr().unwrap_or(wanted),
             Err(_) => wanted,
         }
-    }
-}
-
-/// Whether a hub with such a configuration could start, or is running; what it would say.
-///
-/// # Errors
-/// One sentence that says what to do.
-pub fn probe(config: &HubConfig) -> Result<String, HubError> {
-    let mut doors = vec![(config.listen, PAGE)];
-    if config.broker.is_none() {
-        broker::is_installed()?;
-        doors.push((config.broker_listen, BROKER));
-    }
-    if config.store.is_none() {
-        doors.push((config.store_listen, STORE));
-    }
-    let count = doors.len();
-    let taken: Vec<HubError> = doors
-        .into_iter()
-        .filter_map(|(address, door)| {
-            let source = std::net::TcpListener::bind(address).err()?;
-            Some(door.error(address, source))
-        })
-        .collect();
-    // All of them at once are most likely taken by the hub itself.
-    let running = taken.len() == count;
-    match taken.into_iter().next() {
-        Some(error) if !running => Err(error),
-        _ => Ok(format!(
-            "{} at {}{}",
-            if running { "is open" } else { "can open" },
-            ports::url(config, config.listen),
-            ports::certificate(config)?
-        )),
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `open` | how they are started |
 //! | `keys` | everybody's secrets |
 //! | `doors` | where it listens |
+//! | `probe` | whether it could |
 //! | `ports` | who may connect, and how |
 //! | `near` | the box in this program, where its broker is another |
 //! | `broker` | mosquitto as a child, and the gate before it |
@@ -39,6 +40,7 @@ mod open;
 mod pages;
 mod parts;
 mod ports;
+mod probe;
 mod shelf;
 mod store;
 mod sweep;
@@ -57,11 +59,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 pub use accounts::AccountBook;
-pub use doors::probe;
 pub use error::HubError;
 pub use keys::{HOUSE_USER, Keys};
 pub use near::Near;
 pub use ports::{Access, access};
+pub use probe::probe;
 
 use self::{
     broker::Broker,

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::database::Digest;
+use super::digest::Digest;
 use crate::net::server;
 
 /// Attempts at an account that an address has at once, and how long it waits for each further one. The same for a browser that

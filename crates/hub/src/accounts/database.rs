@@ -6,9 +6,8 @@
 use std::{collections::HashMap, path::Path};
 
 use rusqlite::{Connection, params};
-use sha2::{Digest as _, Sha256};
 
-use super::{Known, LogEntry, Role, Second, strangers::Refused};
+use super::{LogEntry, Role, digest::Digest, second::Second, strangers::Refused};
 use crate::{
     HubError,
     base::sqlite::{self, Safety},
@@ -68,11 +67,12 @@ const REFUSED_KEPT: u32 = 10_000;
 /// Browsers of one account that are remembered.
 const DEVICES_KEPT: u32 = 50;
 
-/// SHA-256 of a token or a recovery code.
-pub(super) type Digest = [u8; 32];
-
-pub(super) fn digest(secret: &str) -> Digest {
-    Sha256::digest(secret.as_bytes()).into()
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) role: Role,
+    pub(super) hash: String,
+    pub(super) second: Option<Second>,
 }
 
 /// A session, as it is kept.

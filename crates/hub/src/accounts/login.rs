@@ -11,7 +11,8 @@ use serde::Deserialize;
 use super::{
     Accounts, Answer, LONGEST, LONGEST_NAME, Refusal, Role, Session,
     attempts::Who,
-    database::{Database, Digest, KeptSession, digest},
+    database::{Database, KeptSession},
+    digest::{Digest, digest},
     memory::Memory,
     second::{self, Offer, Second},
     sound,

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Account, Role, Second, Session,
-    database::{Digest, KeptSession, Snapshot},
+    Account, Role, Session,
+    database::{KeptSession, Known, Snapshot},
+    digest::Digest,
 };
 use crate::flow::WallTime;
 
@@ -14,14 +15,6 @@ use crate::flow::WallTime;
 const SESSION_KEPT: i64 = 30 * 24 * 3600 * 1000;
 /// How often it is written down that a session was used, in milliseconds.
 const SEEN_EVERY: i64 = 3600 * 1000;
-
-/// An account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) role: Role,
-    pub(super) hash: String,
-    pub(super) second: Option<Second>,
-}
 
 /// A session.
 pub(super) struct Live {

@@ -18,6 +18,7 @@ mod attempts;
 mod book;
 mod database;
 mod desk;
+mod digest;
 mod hashing;
 mod login;
 mod memory;
@@ -37,10 +38,11 @@ pub(super) use second::Offer;
 
 use self::{
     attempts::Attempts,
-    database::{Database, Digest, digest},
+    database::{Database, Known},
     desk::{Desk, Papers},
+    digest::{Digest, digest},
     hashing::Hashing,
-    memory::{Known, Memory},
+    memory::Memory,
     second::Second,
     strangers::Strangers,
 };

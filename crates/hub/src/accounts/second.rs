@@ -7,7 +7,7 @@ use qrcodegen::{QrCode, QrCodeEcc};
 use serde::Serialize;
 use totp_rs::{Builder, Secret};
 
-use super::database::{Digest, digest};
+use super::digest::{Digest, digest};
 use crate::{HubError, flow::WallTime};
 
 /// Bytes of a secret, as RFC 4226 recommends.

@@ -10,7 +10,7 @@ use axum::{
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Page, answer::Failure, incidents};
+use super::{Page, answer::Failure};
 use crate::{
     accounts::Session,
     shelf::{About, Shelf},
@@ -118,7 +118,7 @@ pub(super) async fn download(
     Path(id): Path<String>,
     Query(Part { part }): Query<Part>,
 ) -> Result<Response, Failure> {
-    let message = incidents::find(&page, &id)?;
+    let message = page.incident(&id)?;
     let nothing = || Failure::NotFound("nothing of this clip has arrived yet".to_owned());
     let key = message.clip.key.as_deref().ok_or_else(nothing)?;
     let playlist: ObjectKey = key.parse().map_err(|_| nothing())?;

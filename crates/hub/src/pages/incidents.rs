@@ -204,18 +204,11 @@ pub(super) struct One {
     incident: IncidentView,
 }
 
-/// The incident of an address.
-pub(super) fn find(page: &Page, id: &str) -> Result<IncidentMessage, Failure> {
-    let missing = || Failure::NotFound("there is no such incident, or no longer".to_owned());
-    let id: IncidentId = id.parse().map_err(|_| missing())?;
-    page.index.incident(id)?.ok_or_else(missing)
-}
-
 pub(super) async fn show(
     State(page): State<Page>,
     Path(id): Path<String>,
 ) -> Result<Json<One>, Failure> {
-    let message = find(&page, &id)?;
+    let message = page.incident(&id)?;
     let incident = IncidentView::new(&page, message).await;
     Ok(Json(One { v: 1, incident }))
 }

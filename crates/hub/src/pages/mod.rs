@@ -36,6 +36,7 @@ use crate::{
     base::{clock::Clock, tasks::Tasks},
     flow::{CameraId, IncidentId},
     net::server::{gzip, names::Names},
+    wire::IncidentMessage,
 };
 
 /// Longest body of a request.
@@ -67,6 +68,15 @@ pub(super) struct Page {
     pub(super) small: Small,
     /// Who has opened which clip lately, so that it is written down once.
     pub(super) opened: Arc<Mutex<HashMap<(String, IncidentId), Instant>>>,
+}
+
+impl Page {
+    /// The incident of an address.
+    fn incident(&self, id: &str) -> Result<IncidentMessage, Failure> {
+        let missing = || Failure::NotFound("there is no such incident, or no longer".to_owned());
+        let id: IncidentId = id.parse().map_err(|_| missing())?;
+        self.index.incident(id)?.ok_or_else(missing)
+    }
 }
 
 /// The pages, for a server.

@@ -22,19 +22,8 @@ use super::{
     message::{Answer, Heard, Reader, Request},
     sdp::Facts,
     sender::{Sender, Way},
-    server::Shared,
+    shared::{Session, Shared, Wire},
 };
-
-/// The half of a connection that is written to.
-pub(super) type Wire = tokio::sync::Mutex<Box<dyn AsyncWrite + Send + Unpin>>;
-
-/// What the two sides of a session share.
-pub(super) struct Session {
-    /// Packets that the viewer has sent.
-    pub(super) reports: AtomicU32,
-    /// When the viewer last kept the session alive.
-    pub(super) alive: Mutex<Instant>,
-}
 
 /// A connection's state.
 pub(super) struct Dialogue {
@@ -320,6 +309,3 @@ async fn datagrams(port: u16) -> Option<(Way, String)> {
     );
     Some((Way::Udp { rtp, rtcp }, said))
 }
-
-/// How long a sender may wait for a viewer that does not read.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);

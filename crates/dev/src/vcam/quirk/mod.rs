@@ -32,6 +32,7 @@ pub mod recording;
 mod sdp;
 mod sender;
 mod server;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -43,4 +44,5 @@ pub use login::{Login, Nonces};
 pub use message::{Answer, Request};
 pub use recording::Recording;
 pub use sdp::Facts;
-pub use server::{Running, Seen, Server};
+pub use server::{Running, Server};
+pub use shared::Seen;

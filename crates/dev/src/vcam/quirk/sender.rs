@@ -11,10 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     camera::{End, Source, Turn},
     clip::Clip,
-    dialogue::{PATIENCE, Session, Wire},
     packetizer::Packetizer,
     recording::Recording,
-    server::Shared,
+    shared::{PATIENCE, Session, Shared, Wire},
 };
 
 /// A viewer that has taken so many pictures is one that plays.

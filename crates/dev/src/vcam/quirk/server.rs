@@ -26,39 +26,21 @@ use tokio_rustls::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{camera::Camera, dialogue::Dialogue, login::Gate};
+use super::{
+    camera::Camera,
+    dialogue::Dialogue,
+    login::Gate,
+    shared::{Seen, Shared},
+};
 use crate::{base::tasks::Tasks, vcam::TlsIdentity};
 
 /// How long the cameras may take to end.
 const GRACE: Duration = Duration::from_secs(5);
-/// Requests that are remembered of one camera.
-const REMEMBERED: usize = 2_000;
 
 /// Cameras, each on a port of its own of 127.0.0.1. They end when this is dropped.
 pub struct Server {
     tasks: Tasks,
     runtime: Option<Runtime>,
-}
-
-/// What a camera has seen of its viewers.
-#[derive(Debug, Clone, Default)]
-pub struct Seen {
-    /// Connections that were accepted.
-    pub connections: u64,
-    /// Requests: when, and the method.
-    pub requests: Vec<(Instant, String)>,
-    /// Requests without the right login.
-    pub refused: u64,
-    /// Answers to requests of the camera's own.
-    pub answers: Vec<String>,
-    /// Sessions whose PLAY was granted.
-    pub granted: u64,
-    /// When a viewer had taken the first pictures of a session.
-    pub played: Vec<Instant>,
-    /// When the camera ended a session.
-    pub ended: Vec<Instant>,
-    /// Pictures that were sent.
-    pub pictures: u64,
 }
 
 impl Seen {
@@ -77,25 +59,6 @@ impl Seen {
             played.find(|played| *played > end).map(|back| *back - *end)
         };
         self.ended.iter().map(back).collect()
-    }
-}
-
-/// What the connections of a camera share.
-pub(super) struct Shared {
-    pub(super) camera: Arc<Camera>,
-    pub(super) port: u16,
-    pub(super) gate: Option<Mutex<Gate>>,
-    pub(super) seen: Arc<Mutex<Seen>>,
-    pub(super) tasks: Tasks,
-    connections: AtomicU64,
-}
-
-impl Shared {
-    pub(super) fn note(&self, method: &str) {
-        let mut seen = self.seen.lock();
-        if seen.requests.len() < REMEMBERED {
-            seen.requests.push((Instant::now(), method.to_owned()));
-        }
     }
 }
 
