@@ -30,20 +30,35 @@ const COMPANY: u8 = 4;
 pub(super) struct Changed {
     /// The picture in which persons were last looked for; empty: none yet.
     looked_at: Vec<u8>,
+    /// The one before, while the look at the last may still give way to another.
+    looked_at_before: Option<Vec<u8>>,
     /// The picture of a moment ago.
     before: Option<(MediaTime, Vec<u8>)>,
-    lowest: Vec<u8>,
-    highest: Vec<u8>,
+    /// Cells that differ, by number.
+    differ: Vec<usize>,
     cells: Vec<u8>,
     kept: Vec<u8>,
     finder: Finder,
 }
 
 impl Changed {
-    /// Persons are looked for in this picture.
-    pub(super) fn looked_at(&mut self, luma: &[u8]) {
+    /// Persons are looked for in this picture. `perhaps`: the look may yet give way to one at a later picture.
+    pub(super) fn looked_at(&mut self, luma: &[u8], perhaps: bool) {
+        self.looked_at_before = perhaps.then(|| std::mem::take(&mut self.looked_at));
         self.looked_at.clear();
         self.looked_at.extend_from_slice(luma);
+    }
+
+    /// That look gave way.
+    pub(super) fn not_looked_at(&mut self) {
+        if let Some(before) = self.looked_at_before.take() {
+            self.looked_at = before;
+        }
+    }
+
+    /// It was made.
+    pub(super) fn was_looked_at(&mut self) {
+        self.looked_at_before = None;
     }
 
     /// Compares a picture with those before. A place must be at least `area` of the picture.
@@ -83,31 +98,85 @@ impl Changed {
 
     /// Leaves in `kept` which cells of `now` differ from `then`; false where the two cannot be
     /// compared.
+    ///
+    /// Most pictures differ in few cells from those before. A cell within [`FLOOR`] of the same cell
+    /// before is within the range around it too, so that only the others are looked at closely.
     fn compare(&mut self, now: &[u8], then: &[u8], spread: &[f32], width: usize) -> bool {
         if then.len() != now.len() || spread.len() != now.len() || width == 0 {
             return false;
         }
         let lighter = shared_change(now, then);
-        range_around(then, width, &mut self.lowest, &mut self.highest);
+        let grid = Grid {
+            width,
+            rows: now.len() / width,
+        };
+        self.differ.clear();
+        for (y, (now, then)) in now.chunks(width).zip(then.chunks(width)).enumerate() {
+            if any_differs(now, then, lighter) {
+                let row = now.iter().zip(then).enumerate();
+                let differing = row.filter(|(_, (now, then))| differs(**now, **then, lighter));
+                self.differ.extend(differing.map(|(x, _)| y * width + x));
+            }
+        }
+        self.differ.retain(|at| {
+            let (mut low, mut high) = (u8::MAX, u8::MIN);
+            for beside in grid.around(*at) {
+                (low, high) = (low.min(then[beside]), high.max(then[beside]));
+            }
+            let now = i32::from(now[*at]) - i32::from(lighter);
+            let beyond = (i32::from(low) - now).max(now - i32::from(high));
+            let beyond = beyond.max(0) as f32;
+            beyond >= FLOOR && beyond * beyond >= SIGMAS * SIGMAS * spread[*at]
+        });
         self.cells.clear();
-        self.cells.extend(
-            now.iter()
-                .zip(self.lowest.iter().zip(&self.highest))
-                .zip(spread)
-                .map(|((now, (low, high)), spread)| {
-                    let now = i32::from(*now) - lighter;
-                    let beyond = (i32::from(*low) - now).max(now - i32::from(*high));
-                    let beyond = beyond.max(0) as f32;
-                    u8::from(beyond >= FLOOR && beyond * beyond >= SIGMAS * SIGMAS * spread)
-                }),
-        );
-        with_company(&self.cells, width, &mut self.kept);
+        self.cells.resize(now.len(), 0);
+        for at in &self.differ {
+            self.cells[*at] = 1;
+        }
+        let cells = &self.cells;
+        let company = |at: usize| grid.around(at).map(|at| cells[at]).sum::<u8>();
+        self.differ.retain(|at| company(*at) >= COMPANY);
+        self.kept.clear();
+        self.kept.resize(now.len(), 0);
+        for at in &self.differ {
+            self.kept[*at] = 1;
+        }
         true
     }
 }
 
+/// Rows of cells.
+#[derive(Clone, Copy)]
+struct Grid {
+    width: usize,
+    rows: usize,
+}
+
+impl Grid {
+    /// The 3x3 cells around one; at the edge those inside stand for those outside.
+    fn around(self, at: usize) -> impl Iterator<Item = usize> {
+        let (x, y) = (at % self.width, at / self.width);
+        let beside = move |by: usize, most: usize| [by.saturating_sub(1), by, (by + 1).min(most)];
+        let (columns, rows) = (beside(x, self.width - 1), beside(y, self.rows - 1));
+        rows.into_iter()
+            .flat_map(move |y| columns.map(|x| y * self.width + x))
+    }
+}
+
+fn differs(now: u8, then: u8, lighter: i16) -> bool {
+    (i16::from(now) - lighter - i16::from(then)).abs() >= FLOOR as i16
+}
+
+/// Without a way out half-way: so it is done many cells at a time.
+fn any_differs(now: &[u8], then: &[u8], lighter: i16) -> bool {
+    let both = now.iter().zip(then);
+    both.fold(false, |any, (now, then)| {
+        any | differs(*now, *then, lighter)
+    })
+}
+
 /// By how many levels `now` is lighter than `then` where little else changed.
-fn shared_change(now: &[u8], then: &[u8]) -> i32 {
+fn shared_change(now: &[u8], then: &[u8]) -> i16 {
     let (mut sum, mut count) = (0i32, 0i32);
     for (now, then) in now.iter().zip(then) {
         let difference = i32::from(*now) - i32::from(*then);
@@ -115,51 +184,8 @@ fn shared_change(now: &[u8], then: &[u8]) -> i32 {
         sum += little * difference;
         count += little;
     }
-    if count == 0 { 0 } else { sum / count }
-}
-
-/// The lowest and the highest of the 3x3 cells around each.
-fn range_around(cells: &[u8], width: usize, lowest: &mut Vec<u8>, highest: &mut Vec<u8>) {
-    lowest.clear();
-    highest.clear();
-    lowest.resize(cells.len(), 0);
-    highest.resize(cells.len(), 0);
-    let rows = cells.len() / width;
-    let (mut low, mut high) = (vec![0u8; width], vec![0u8; width]);
-    for y in 0..rows {
-        let row = |y: usize| &cells[y * width..(y + 1) * width];
-        let (up, here, down) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(rows - 1)));
-        for x in 0..width {
-            low[x] = up[x].min(here[x]).min(down[x]);
-            high[x] = up[x].max(here[x]).max(down[x]);
-        }
-        let out = y * width;
-        for x in 0..width {
-            let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
-            lowest[out + x] = low[left].min(low[x]).min(low[right]);
-            highest[out + x] = high[left].max(high[x]).max(high[right]);
-        }
-    }
-}
-
-/// The cells that have others beside them.
-fn with_company(cells: &[u8], width: usize, kept: &mut Vec<u8>) {
-    kept.clear();
-    kept.resize(cells.len(), 0);
-    let rows = cells.len() / width;
-    let mut column = vec![0u8; width];
-    for y in 0..rows {
-        let row = |y: usize| &cells[y * width..(y + 1) * width];
-        let (up, here, down) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(rows - 1)));
-        for x in 0..width {
-            column[x] = up[x] + here[x] + down[x];
-        }
-        for x in 0..width {
-            let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
-            let company = column[left] + column[x] + column[right];
-            kept[y * width + x] = u8::from(here[x] != 0 && company >= COMPANY);
-        }
-    }
+    // A mean of differences of bytes.
+    sum.checked_div(count).map_or(0, |mean| mean as i16)
 }
 
 #[cfg(test)]
@@ -196,20 +222,34 @@ mod tests {
     fn whoever_came_since_the_last_look_differs_until_looked_at_however_long_standing() {
         let mut changed = Changed::default();
         assert_eq!(look(&mut changed, 0.0, &picture(0, None)), (false, 0.0));
-        changed.looked_at(&picture(0, None));
+        changed.looked_at(&picture(0, None), false);
         let person = picture(0, Some((12, 200)));
         for second in 1..200 {
             let (unseen, _) = look(&mut changed, f64::from(second), &person);
             assert!(unseen, "after {second} s");
         }
-        changed.looked_at(&person);
+        changed.looked_at(&person, false);
         assert!(!look(&mut changed, 201.0, &person).0);
+    }
+
+    #[test]
+    fn a_look_that_gave_way_has_not_been_made() {
+        let mut changed = Changed::default();
+        let person = picture(0, Some((12, 200)));
+        changed.looked_at(&picture(0, None), true);
+        changed.was_looked_at();
+        changed.looked_at(&person, true);
+        assert!(!look(&mut changed, 1.0, &person).0);
+        changed.not_looked_at();
+        assert!(look(&mut changed, 2.0, &person).0);
+        changed.not_looked_at();
+        assert!(look(&mut changed, 3.0, &person).0, "once is enough");
     }
 
     #[test]
     fn light_that_changes_everywhere_and_an_edge_that_trembles_change_nothing() {
         let mut changed = Changed::default();
-        changed.looked_at(&picture(0, None));
+        changed.looked_at(&picture(0, None), false);
         assert_eq!(look(&mut changed, 0.0, &picture(0, None)), (false, 0.0));
         assert_eq!(look(&mut changed, 0.2, &picture(15, None)), (false, 0.0));
         let mut trembling = picture(0, None);
@@ -229,10 +269,58 @@ mod tests {
         assert!(moved > 0.02, "{moved}");
     }
 
+    /// The rule as it is written down, cell by cell.
+    fn by_the_rule(now: &[u8], then: &[u8], spread: &[f32]) -> Vec<u8> {
+        let rows = now.len() / WIDTH;
+        let lighter = i32::from(shared_change(now, then));
+        let around = |at: usize, of: &dyn Fn(usize) -> u8| {
+            let (x, y) = ((at % WIDTH) as i64, (at / WIDTH) as i64);
+            let inside = |v: i64, most: usize| v.clamp(0, most as i64 - 1) as usize;
+            let mut all = Vec::new();
+            for (dy, dx) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dy, dx))) {
+                all.push(of(inside(y + dy, rows) * WIDTH + inside(x + dx, WIDTH)));
+            }
+            all
+        };
+        let beyond: Vec<u8> = (0..now.len())
+            .map(|at| {
+                let range = around(at, &|at| then[at]);
+                let here = i32::from(now[at]) - lighter;
+                let low = i32::from(*range.iter().min().unwrap()) - here;
+                let high = here - i32::from(*range.iter().max().unwrap());
+                let beyond = low.max(high).max(0) as f32;
+                u8::from(beyond >= FLOOR && beyond * beyond >= SIGMAS * SIGMAS * spread[at])
+            })
+            .collect();
+        let company = |at: usize| around(at, &|at| beyond[at]).iter().sum::<u8>() >= COMPANY;
+        (0..now.len())
+            .map(|at| u8::from(beyond[at] != 0 && company(at)))
+            .collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_short_way_finds_what_the_rule_says(
+            cells in proptest::collection::vec((0u8..=255, 0u8..=255, 0.0f32..200.0), WIDTH * 6),
+            calm in 0u8..=30,
+        ) {
+            let then: Vec<u8> = cells.iter().map(|(then, ..)| then / 2).collect();
+            // Patches that change, and some that hardly do.
+            let now: Vec<u8> = cells.iter().enumerate().map(|(at, (then, change, _))| {
+                let change = if at % WIDTH / 8 % 2 == 0 { change / 4 } else { change % (calm + 1) };
+                then / 2 + change
+            }).collect();
+            let spread: Vec<f32> = cells.iter().map(|(.., spread)| *spread).collect();
+            let mut changed = Changed::default();
+            proptest::prop_assert!(changed.compare(&now, &then, &spread, WIDTH));
+            proptest::prop_assert_eq!(&changed.kept, &by_the_rule(&now, &then, &spread));
+        }
+    }
+
     #[test]
     fn pictures_of_another_size_are_not_compared() {
         let mut changed = Changed::default();
-        changed.looked_at(&[0; 12]);
+        changed.looked_at(&[0; 12], false);
         assert_eq!(look(&mut changed, 0.0, &picture(0, None)), (false, 0.0));
     }
 }

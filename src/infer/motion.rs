@@ -83,9 +83,20 @@ impl MotionState {
         self.spread.resize(self.luma.len(), initial_spread);
     }
 
-    /// The newest picture is looked at for persons: what differs from it is not yet looked at.
-    pub(super) fn looked_at(&mut self) {
-        self.changed.looked_at(&self.luma);
+    /// The newest picture is looked at for persons: what differs from it is not yet looked at. `perhaps`: the look may
+    /// give way to one at a later picture.
+    pub(super) fn looked_at(&mut self, perhaps: bool) {
+        self.changed.looked_at(&self.luma, perhaps);
+    }
+
+    /// That look gave way: everything is as before it.
+    pub(super) fn not_looked_at(&mut self) {
+        self.changed.not_looked_at();
+    }
+
+    /// It was made.
+    pub(super) fn was_looked_at(&mut self) {
+        self.changed.was_looked_at();
     }
 
     /// Sets the size of the cells and rasterises the mask polygons for it.
