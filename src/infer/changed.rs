@@ -34,8 +34,9 @@ pub(super) struct Changed {
     looked_at_before: Option<Vec<u8>>,
     /// The picture of a moment ago.
     before: Option<(MediaTime, Vec<u8>)>,
-    /// Cells that differ, by number.
-    differ: Vec<usize>,
+    /// Of one row: the lowest and the highest around each cell.
+    low: Vec<u8>,
+    high: Vec<u8>,
     cells: Vec<u8>,
     kept: Vec<u8>,
     finder: Finder,
@@ -99,8 +100,8 @@ impl Changed {
     /// Leaves in `kept` which cells of `now` differ from `then`; false where the two cannot be
     /// compared.
     ///
-    /// Most pictures differ in few cells from those before. A cell within [`FLOOR`] of the same cell
-    /// before is within the range around it too, so that only the others are looked at closely.
+    /// Most rows differ nowhere from those before. A cell within [`FLOOR`] of the same cell before is
+    /// within the range around it too, so that only rows with others are looked at closely.
     fn compare(&mut self, now: &[u8], then: &[u8], spread: &[f32], width: usize) -> bool {
         if then.len() != now.len() || spread.len() != now.len() || width == 0 {
             return false;
@@ -110,36 +111,44 @@ impl Changed {
             width,
             rows: now.len() / width,
         };
-        self.differ.clear();
-        for (y, (now, then)) in now.chunks(width).zip(then.chunks(width)).enumerate() {
-            if any_differs(now, then, lighter) {
-                let row = now.iter().zip(then).enumerate();
-                let differing = row.filter(|(_, (now, then))| differs(**now, **then, lighter));
-                self.differ.extend(differing.map(|(x, _)| y * width + x));
-            }
-        }
-        self.differ.retain(|at| {
-            let (mut low, mut high) = (u8::MAX, u8::MIN);
-            for beside in grid.around(*at) {
-                (low, high) = (low.min(then[beside]), high.max(then[beside]));
-            }
-            let now = i32::from(now[*at]) - i32::from(lighter);
-            let beyond = (i32::from(low) - now).max(now - i32::from(high));
-            let beyond = beyond.max(0) as f32;
-            beyond >= FLOOR && beyond * beyond >= SIGMAS * SIGMAS * spread[*at]
-        });
         self.cells.clear();
         self.cells.resize(now.len(), 0);
-        for at in &self.differ {
-            self.cells[*at] = 1;
+        for y in 0..grid.rows {
+            let [here, before] = [now, then].map(|cells| grid.row(cells, y));
+            if !any_differs(here, before, lighter) {
+                continue;
+            }
+            let rows = grid.around(then, y);
+            padded(&mut self.low, rows, |up, here, down| up.min(here).min(down));
+            padded(&mut self.high, rows, |up, here, down| {
+                up.max(here).max(down)
+            });
+            let range = beside(&self.low).zip(beside(&self.high));
+            let cells = self.cells[y * width..].iter_mut().zip(here);
+            let noise = &spread[y * width..];
+            for (((cell, now), (low, high)), spread) in cells.zip(range).zip(noise) {
+                let now = i32::from(*now) - i32::from(lighter);
+                let low = i32::from(low[0].min(low[1]).min(low[2]));
+                let high = i32::from(high[0].max(high[1]).max(high[2]));
+                let beyond = (low - now).max(now - high).max(0) as f32;
+                *cell = u8::from(beyond >= FLOOR && beyond * beyond >= SIGMAS * SIGMAS * spread);
+            }
         }
-        let cells = &self.cells;
-        let company = |at: usize| grid.around(at).map(|at| cells[at]).sum::<u8>();
-        self.differ.retain(|at| company(*at) >= COMPANY);
+        // A cell alone is noise.
         self.kept.clear();
         self.kept.resize(now.len(), 0);
-        for at in &self.differ {
-            self.kept[*at] = 1;
+        for y in 0..grid.rows {
+            let here = grid.row(&self.cells, y);
+            if here.iter().fold(0, |any, cell| any | cell) == 0 {
+                continue;
+            }
+            let rows = grid.around(&self.cells, y);
+            padded(&mut self.low, rows, |up, here, down| up + here + down);
+            let kept = self.kept[y * width..].iter_mut().zip(here);
+            for ((kept, cell), columns) in kept.zip(beside(&self.low)) {
+                let company = columns[0] + columns[1] + columns[2];
+                *kept = u8::from(*cell != 0 && company >= COMPANY);
+            }
         }
         true
     }
@@ -153,14 +162,32 @@ struct Grid {
 }
 
 impl Grid {
-    /// The 3x3 cells around one; at the edge those inside stand for those outside.
-    fn around(self, at: usize) -> impl Iterator<Item = usize> {
-        let (x, y) = (at % self.width, at / self.width);
-        let beside = move |by: usize, most: usize| [by.saturating_sub(1), by, (by + 1).min(most)];
-        let (columns, rows) = (beside(x, self.width - 1), beside(y, self.rows - 1));
-        rows.into_iter()
-            .flat_map(move |y| columns.map(|x| y * self.width + x))
+    fn row(self, cells: &[u8], y: usize) -> &[u8] {
+        &cells[y * self.width..][..self.width]
     }
+
+    /// The row above, the row itself, and the one below; at the edge it stands for the one outside.
+    fn around(self, cells: &[u8], y: usize) -> [&[u8]; 3] {
+        let below = (y + 1).min(self.rows - 1);
+        [y.saturating_sub(1), y, below].map(|y| self.row(cells, y))
+    }
+}
+
+/// What `of` makes of three rows, with a cell more at both ends, which stands for those outside.
+fn padded(out: &mut Vec<u8>, [up, here, down]: [&[u8]; 3], of: impl Fn(u8, u8, u8) -> u8) {
+    out.clear();
+    out.push(0);
+    let columns = up.iter().zip(here).zip(down);
+    out.extend(columns.map(|((up, here), down)| of(*up, *here, *down)));
+    out[0] = out[1];
+    out.push(out[out.len() - 1]);
+}
+
+/// Each cell of a padded row between its neighbours.
+fn beside(row: &[u8]) -> impl Iterator<Item = [u8; 3]> {
+    let (left, here, right) = (row, row.iter().skip(1), row.iter().skip(2));
+    let all = left.iter().zip(here).zip(right);
+    all.map(|((left, here), right)| [*left, *here, *right])
 }
 
 fn differs(now: u8, then: u8, lighter: i16) -> bool {

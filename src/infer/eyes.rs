@@ -10,8 +10,8 @@ use prometheus_client::metrics::counter::Counter;
 use super::{
     InferError,
     desk::{Rank, Seat, deadline},
+    model,
     motion::{MotionRules, MotionState},
-    service::{MotionAnswer, MotionQuestion, no_motion_answer},
     spare::Turn,
 };
 use crate::flow::{Detection, Frame, Label, MediaTime, MotionReport, NormRect, Size};
@@ -65,6 +65,22 @@ pub struct Seen {
 pub(super) struct Question {
     pub(super) look: Look,
     pub(super) asked: Instant,
+}
+
+pub(super) struct MotionQuestion {
+    pub(super) frame: Frame,
+    pub(super) rules: Arc<MotionRules>,
+    /// Goes there and back with the question.
+    pub(super) state: Box<MotionState>,
+}
+
+pub(super) struct MotionAnswer {
+    pub(super) state: Box<MotionState>,
+    pub(super) report: Result<MotionReport, InferError>,
+}
+
+fn no_motion_answer() -> InferError {
+    model::failed("motion", &"it gives no answer")
 }
 
 pub(super) struct Counts {

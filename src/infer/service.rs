@@ -9,7 +9,7 @@ use super::{
     InferError,
     card::{Card, Task},
     desk::{Desk, Rank, Work},
-    eyes::{CameraInfer, Counts, Look, Question, Seen},
+    eyes::{CameraInfer, Counts, Look, MotionAnswer, MotionQuestion, Question, Seen},
     motion::{MotionModel, MotionRules, MotionState},
     person::PersonModel,
     runtime, siblings,
@@ -29,18 +29,6 @@ use crate::{
 
 /// The load is told over so long.
 const LOAD_OVER: Duration = Duration::from_secs(5);
-
-pub(super) struct MotionQuestion {
-    pub(super) frame: Frame,
-    pub(super) rules: Arc<MotionRules>,
-    /// Goes there and back with the question.
-    pub(super) state: Box<MotionState>,
-}
-
-pub(super) struct MotionAnswer {
-    pub(super) state: Box<MotionState>,
-    pub(super) report: Result<MotionReport, InferError>,
-}
 
 /// Both models, loaded and waiting for pictures. Cheap to clone; they stop with the tasks that they were started with.
 #[derive(Clone)]
@@ -259,10 +247,6 @@ impl Work<Question, Seen> for PersonWork {
         self.model.rest();
         memory::give_back();
     }
-}
-
-pub(super) fn no_motion_answer() -> InferError {
-    super::model::failed("motion", &"it gives no answer")
 }
 
 fn panicked(model: &str) -> InferError {
