@@ -10,7 +10,7 @@ use super::{
     card::{Card, Task},
     desk::{Desk, Rank, Work},
     eyes::{CameraInfer, Counts, Look, MotionAnswer, MotionQuestion, Question, Seen},
-    motion::{MotionModel, MotionRules, MotionState},
+    motion::{MotionModel, MotionRules},
     person::PersonModel,
     runtime, siblings,
     spare::Turns,
@@ -24,7 +24,7 @@ use crate::{
         telemetry::{CameraLabel, CameraPartLabel, Metrics},
     },
     config::{DetectConfig, ModelsConfig},
-    flow::{CameraId, Detection, Frame, MotionReport},
+    flow::{CameraId, Detection},
 };
 
 /// The load is told over so long.

@@ -7,7 +7,7 @@ use super::{
     *,
 };
 use crate::{
-    flow::{Label, MediaTime, NormRect},
+    flow::{Frame, Label, MediaTime, NormRect},
     testing::models,
 };
 

@@ -18,7 +18,7 @@ const RESERVE: u32 = 12;
 /// What a look costs, until one has been measured.
 const GUESS: Duration = Duration::from_millis(20);
 /// A turn that was not used for so long is no longer good: many that were kept would be one storm.
-pub(super) const GOOD_FOR: Duration = Duration::from_secs(60);
+const GOOD_FOR: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 struct Counter {
