@@ -11,7 +11,7 @@ use lares::{
     config::DetectConfig,
     flow::{Detection, Frame, Label, MediaTime, NormRect},
     infer::{
-        Infer, Look, Trigger,
+        Infer, Look, Rank, Trigger,
         steps::{Prepare, suppress},
     },
     testing::models::{self, Painter},
@@ -59,7 +59,7 @@ fn looks(c: &mut Criterion<CpuTime>) {
                     frame: frame.clone(),
                     parts: vec![NormRect::FULL],
                     trigger: Trigger::Watch,
-                    urgent: false,
+                    rank: Rank::Routine,
                 });
                 camera.wait(Duration::from_secs(5)).expect("an answer")
             });

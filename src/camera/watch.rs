@@ -18,12 +18,12 @@ use crate::{
         telemetry::{CameraLabel, Metrics},
     },
     config::CameraConfig,
-    event::{Events, Refusal, Step},
+    event::{Events, Refusal, Step, Want},
     flow::{
         CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentId, IncidentState, Label,
         MediaTime, Mode, Packet, Track,
     },
-    infer::{CameraInfer, Look, Seen, Trigger},
+    infer::{CameraInfer, Look, Rank, Seen, Trigger},
     ingest::{DecodeError, OnDemand},
     outbox::sinks::LiveState,
     track::{Tracker, TrackerConfig},
@@ -195,6 +195,9 @@ impl Watch {
     /// Motion first; persons where it matters.
     fn look(&mut self, frame: Frame) {
         let asleep = self.demand == DecodeDemand::Asleep;
+        if self.eyes.withdraw(frame.time) {
+            self.events.not_looked();
+        }
         let report = match self.eyes.motion(&frame) {
             Ok(report) => report,
             Err(error) => {
@@ -203,14 +206,21 @@ impl Watch {
             }
         };
         self.live.motion(&self.id, report.moving());
-        let wants = self.pace != Pace::OnDemand || self.events.wants_person(&report);
+        let want = match self.pace {
+            Pace::OnDemand => {
+                let eyes = &mut self.eyes;
+                let turn = || eyes.turn(report.time);
+                self.events.wants_person(&report, turn)
+            }
+            Pace::Every(_) | Pace::All => Some(Want::Now),
+        };
         let step = self.judge(|events| events.motion(&report));
         self.follow(step, None, None);
         if asleep {
             let waited = self.clock.now().since(frame.arrived);
             self.metrics.wake_latency.observe(waited.as_secs_f64());
         }
-        if wants {
+        if let Some(want) = want {
             let trigger = match (self.pace, asleep) {
                 (Pace::OnDemand, true) => Trigger::Wake,
                 (Pace::OnDemand, false) => Trigger::Watch,
@@ -231,7 +241,11 @@ impl Watch {
                 parts,
                 frame,
                 trigger,
-                urgent: asleep || self.open.is_some(),
+                rank: match want {
+                    Want::Spare => Rank::Spare,
+                    Want::Now if asleep || self.open.is_some() => Rank::Urgent,
+                    Want::Now => Rank::Routine,
+                },
             });
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     },
     config::{CameraConfig, DecoderChoice},
     flow::{DecodeDemand, Frame, MediaTime, NormRect, Packet},
-    infer::{Infer, Look, Trigger},
+    infer::{Infer, Look, Rank, Trigger},
     ingest::{IdleDecoders, OnDemand},
 };
 
@@ -144,7 +144,7 @@ impl Looks {
                 frame: frame.clone(),
                 parts: vec![NormRect::FULL],
                 trigger: Trigger::Fixed,
-                urgent: false,
+                rank: Rank::Routine,
             });
             runs += eyes.wait(PATIENCE)?.runs;
         }

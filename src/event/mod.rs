@@ -57,6 +57,15 @@ pub struct Step {
     pub refusals: Vec<Refusal>,
 }
 
+/// When the person model should look at a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// At once.
+    Now,
+    /// When there is time to spare.
+    Spare,
+}
+
 /// The rules of one camera.
 pub struct Events {
     labels: Vec<Label>,
@@ -143,21 +152,40 @@ impl Events {
         report.settled && report.regions.iter().any(|r| r.score >= self.motion_area)
     }
 
-    /// Whether the person model should look at the picture of this report: something moves in it; or somebody is being
-    /// followed, who may stand still; or it is not yet known who was there when the watch began; or it differs from the
-    /// picture that was last looked at, or the background is still being learnt, and there are looks to spare.
+    /// Whether the person model should look at the picture of this report: at once, as something moves in it, or somebody is
+    /// being followed, who may stand still; or when there is time to spare and `turn` says so, as it is not yet known who was
+    /// there when the watch began, or it differs from the picture that was last looked at, or the background is still
+    /// being learnt. `turn` is asked only where the answer depends on it; one that says no is asked again with the next
+    /// report.
     #[must_use]
-    pub fn wants_person(&mut self, report: &MotionReport) -> bool {
+    pub fn wants_person(
+        &mut self,
+        report: &MotionReport,
+        turn: impl FnOnce() -> bool,
+    ) -> Option<Want> {
+        if self.mode != Mode::Armed {
+            return None;
+        }
         let who_is_there = self.last_look.is_none() || (report.settled && !self.looked_settled);
         let followed = |v: &Visitor| v.first_seen().is_some() && v.is_interesting(report.time);
         let unknown =
             || !report.settled || report.unseen.is_some_and(|u| u.score >= self.motion_area);
-        self.mode == Mode::Armed
-            && (who_is_there
-                || self.visitors.iter().any(followed)
-                || self.machine.is_open()
-                || self.is_motion(report)
-                || (unknown() && self.glances.take(report.time)))
+        if self.visitors.iter().any(followed) || self.machine.is_open() || self.is_motion(report) {
+            return Some(Want::Now);
+        }
+        if who_is_there {
+            return turn().then_some(Want::Spare);
+        }
+        let glance = unknown() && self.glances.any(report.time) && turn();
+        if glance {
+            self.glances.spend();
+        }
+        glance.then_some(Want::Spare)
+    }
+
+    /// A look that was wanted when there is time was not made: a newer picture takes its place.
+    pub fn not_looked(&mut self) {
+        self.glances.give_back();
     }
 
     /// Takes in a look of the motion model, whether or not the person model will look at the same picture.

@@ -87,7 +87,7 @@ fn a_poster_is_never_reported_and_the_reason_is_told() {
     assert_eq!(scene.refusals.len(), 1);
     assert_eq!(scene.refusals[0].reason, Reason::NoMovement);
     assert_eq!(scene.refusals[0].what, Refused::Track(TrackId(99)));
-    assert!(!scene.events.wants_person(&motion(62.0, &[])));
+    assert!(!scene.wants(&motion(62.0, &[])));
 }
 
 #[test]
@@ -351,15 +351,12 @@ fn disarming_ends_it_and_arming_asks_for_new_movement() {
     assert_eq!(scene.demand, DecodeDemand::Off);
     scene.play(2.0, 4.0, |t| vec![walker(1, 0.0, t, 0.5)]);
     assert_eq!(scene.states().len(), 2);
-    assert!(!scene.events.wants_person(&motion(4.0, &[LEAVES])));
+    assert!(!scene.wants(&motion(4.0, &[LEAVES])));
 
     let step = scene.events.set_mode(Mode::Armed, at(4.0));
     scene.take(4.0, step);
     assert_eq!(scene.demand, DecodeDemand::Asleep);
-    assert!(
-        scene.events.wants_person(&motion(4.0, &[])),
-        "who is there?"
-    );
+    assert!(scene.wants(&motion(4.0, &[])), "who is there?");
     scene.play(4.2, 6.0, |t| vec![walker(1, 0.0, t, 0.5)]);
     assert_eq!(scene.states().len(), 2, "still where the arming found it");
     for look in 0..10_u8 {
@@ -389,20 +386,26 @@ fn the_person_model_is_asked_only_when_there_is_something_to_learn() {
     let mut scene = Scene::plain();
     let mut unsettled = motion(0.0, &[]);
     unsettled.settled = false;
-    assert!(scene.events.wants_person(&unsettled), "the first look");
+    assert!(
+        scene.events.wants_person(&unsettled, || false).is_none(),
+        "not its turn"
+    );
+    assert_eq!(
+        scene.events.wants_person(&unsettled, || true),
+        Some(Want::Spare),
+        "the first look"
+    );
     scene.motion(0.0, &[]);
     scene.seen(0.0, &[]);
     let quiet = motion(1.0, &[]);
-    assert!(!scene.events.wants_person(&quiet));
-    assert!(scene.events.wants_person(&motion(1.0, &[LEAVES])));
+    assert!(!scene.wants(&quiet));
+    assert_eq!(
+        scene.events.wants_person(&motion(1.0, &[LEAVES]), || false),
+        Some(Want::Now),
+        "motion waits for no turn"
+    );
     let speck = NormRect::new(0.5, 0.5, 0.52, 0.52);
-    assert!(
-        !scene.events.wants_person(&motion(1.0, &[speck])),
-        "too small"
-    );
+    assert!(!scene.wants(&motion(1.0, &[speck])), "too small");
     scene.play(1.0, 10.0, |t| vec![walker(1, 1.0, t, 0.5)]);
-    assert!(
-        scene.events.wants_person(&motion(10.0, &[])),
-        "one who stands still"
-    );
+    assert!(scene.wants(&motion(10.0, &[])), "one who stands still");
 }

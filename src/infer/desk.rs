@@ -1,6 +1,6 @@
 //! A desk: one worker, one seat for each client. The newest question of a client replaces its older one; seats are
-//! served in turn, so that no camera can starve another. Urgent questions come first, but not always: when time is short,
-//! all get slower, and none stops.
+//! served in turn, so that no camera can starve another. Urgent questions come first and spare ones last, but not always:
+//! when time is short, all get slower, and none stops.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::base::{link::Bell, tasks::Tasks};
 
 /// How much an answer is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rank {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Comes when nobody else asks.
+    Spare,
     /// Comes in turn.
     Routine,
     /// Comes in turn among the urgent ones, before the others.
@@ -57,6 +59,8 @@ const PATIENCE: Duration = Duration::from_secs(45);
 
 /// So many urgent questions are answered before a routine one that waits.
 const MOST_FAVOURS: u32 = 3;
+/// So many others are answered before a spare one that waits.
+const MOST_PASSED: u32 = 30;
 
 struct Place<Q, A> {
     number: u64,
@@ -69,10 +73,12 @@ struct Place<Q, A> {
 
 struct State<Q, A> {
     places: Vec<Place<Q, A>>,
-    /// Index of the seat whose turn is next, among the routine and among the urgent.
-    turns: [usize; 2],
+    /// Index of the seat whose turn is next, among those of each rank.
+    turns: [usize; 3],
     /// Urgent questions that were put before a routine one since the last of those.
     favours: u32,
+    /// Questions that were put before a spare one since the last of those.
+    passed: u32,
     seats_so_far: u64,
     open: bool,
 }
@@ -109,8 +115,9 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
         let desk = Self(Arc::new(Inner {
             state: Mutex::new(State {
                 places: Vec::new(),
-                turns: [0; 2],
+                turns: [0; 3],
                 favours: 0,
+                passed: 0,
                 seats_so_far: 0,
                 open: true,
             }),
@@ -231,19 +238,26 @@ impl<Q, A> State<Q, A> {
 
     /// The seat whose question comes next; its turn is over then.
     fn choose(&mut self) -> Option<usize> {
-        let (routine, urgent) = (self.next_of(Rank::Routine), self.next_of(Rank::Urgent));
-        let (index, rank) = match (urgent, routine) {
-            (Some(urgent), Some(_)) if self.favours < MOST_FAVOURS => {
+        let [spare, routine, urgent] =
+            [Rank::Spare, Rank::Routine, Rank::Urgent].map(|rank| self.next_of(rank));
+        let starved = self.passed >= MOST_PASSED;
+        let favoured = self.favours < MOST_FAVOURS;
+        let (index, rank) = match (urgent, routine, spare) {
+            (None, None, Some(spare)) => (spare, Rank::Spare),
+            (_, _, Some(spare)) if starved => (spare, Rank::Spare),
+            (Some(urgent), Some(_), _) if favoured => {
                 self.favours += 1;
                 (urgent, Rank::Urgent)
             }
-            (_, Some(routine)) => {
+            (_, Some(routine), _) => {
                 self.favours = 0;
                 (routine, Rank::Routine)
             }
-            (Some(urgent), None) => (urgent, Rank::Urgent),
-            (None, None) => return None,
+            (Some(urgent), None, _) => (urgent, Rank::Urgent),
+            (None, None, None) => return None,
         };
+        let waits = rank != Rank::Spare && spare.is_some();
+        self.passed = if waits { self.passed + 1 } else { 0 };
         self.turns[rank as usize] = (index + 1) % self.places.len();
         Some(index)
     }
@@ -271,12 +285,23 @@ pub(super) struct Seat<Q, A> {
 }
 
 impl<Q, A> Seat<Q, A> {
-    /// Puts a question; an older one that nobody took up is returned.
+    /// Puts a question. An older one that nobody took up is returned; it leaves its rank to the new one.
     pub(super) fn ask(&self, question: Q, rank: Rank) -> Option<Q> {
         let mut state = self.desk.0.state.lock();
-        let replaced = state.mine(self.number).question.replace((question, rank));
+        let place = state.mine(self.number);
+        let replaced = place.question.take();
+        let rank = replaced.as_ref().map_or(rank, |(_, old)| rank.max(*old));
+        place.question = Some((question, rank));
         self.desk.0.asked.notify_one();
         replaced.map(|(question, _)| question)
+    }
+
+    /// Takes back a spare question that nobody took up.
+    pub(super) fn withdraw(&self) -> Option<Q> {
+        let mut state = self.desk.0.state.lock();
+        let waits = &mut state.mine(self.number).question;
+        let spare = waits.take_if(|(_, rank)| *rank == Rank::Spare);
+        spare.map(|(question, _)| question)
     }
 
     /// The answer, if there is one.
@@ -284,10 +309,14 @@ impl<Q, A> Seat<Q, A> {
         self.desk.0.state.lock().mine(self.number).answer.take()
     }
 
-    /// Waits for the answer, at most until `deadline`; none when nothing was asked or the desk has closed.
+    /// Waits for the answer, at most until `deadline`; none when nothing was asked or the desk has closed. What somebody
+    /// waits for is not spare.
     pub(super) fn wait(&self, deadline: Option<Instant>) -> Option<A> {
         let inner = &*self.desk.0;
         let mut state = inner.state.lock();
+        if let Some((_, rank)) = &mut state.mine(self.number).question {
+            *rank = Rank::Routine.max(*rank);
+        }
         loop {
             let open = state.open;
             let place = state.mine(self.number);
@@ -334,153 +363,5 @@ pub(super) fn deadline(timeout: Duration) -> Option<Instant> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    fn tasks() -> (tokio::runtime::Runtime, Tasks) {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .build()
-            .unwrap();
-        let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
-        (runtime, tasks)
-    }
-
-    /// A desk whose worker tells what it takes up and waits for leave to answer.
-    struct Slow {
-        desk: Desk<&'static str, String>,
-        taken: mpsc::Receiver<&'static str>,
-        leave: mpsc::Sender<()>,
-    }
-
-    fn slow(tasks: &Tasks) -> Slow {
-        let (tell, taken) = mpsc::channel();
-        let (leave, wait) = mpsc::channel();
-        let work = move |question: &mut &'static str| {
-            tell.send(*question).unwrap();
-            let _ = wait.recv();
-            question.to_uppercase()
-        };
-        let desk = Desk::start("slow", tasks, work, str::to_owned).unwrap();
-        Slow { desk, taken, leave }
-    }
-
-    const SOON: Duration = Duration::from_secs(5);
-
-    #[test]
-    fn the_newest_question_wins_and_the_bell_rings() {
-        let (_runtime, tasks) = tasks();
-        let slow = slow(&tasks);
-        let bell = Bell::new();
-        let seat = slow.desk.seat(&bell);
-        assert!(!seat.pending() && seat.wait(None).is_none());
-        assert_eq!(seat.ask("a", Rank::Routine), None);
-        assert_eq!(slow.taken.recv_timeout(SOON).unwrap(), "a");
-        assert_eq!(seat.ask("b", Rank::Routine), None);
-        assert_eq!(seat.ask("c", Rank::Routine), Some("b"));
-        assert!(seat.pending() && seat.take().is_none());
-        assert!(seat.wait(deadline(Duration::from_millis(1))).is_none());
-        slow.leave.send(()).unwrap();
-        assert!(bell.wait(deadline(SOON)));
-        assert_eq!(seat.take().unwrap(), "A");
-        slow.leave.send(()).unwrap();
-        assert_eq!(seat.wait(deadline(SOON)).unwrap(), "C");
-        assert!(!seat.pending());
-    }
-
-    #[test]
-    fn seats_are_served_in_turn() {
-        let (_runtime, tasks) = tasks();
-        let slow = slow(&tasks);
-        let seats = [(); 3].map(|()| slow.desk.seat(&Bell::new()));
-        seats[1].ask("b1", Rank::Routine);
-        let mut order = vec![slow.taken.recv_timeout(SOON).unwrap()];
-        for (seat, question) in seats.iter().zip(["a", "b2", "c"]) {
-            seat.ask(question, Rank::Routine);
-        }
-        for _ in 0..3 {
-            slow.leave.send(()).unwrap();
-            order.push(slow.taken.recv_timeout(SOON).unwrap());
-        }
-        assert_eq!(order, ["b1", "c", "a", "b2"]);
-        drop(seats);
-        drop(slow.leave);
-        assert!(tasks.close(SOON).is_empty());
-    }
-
-    #[test]
-    fn urgent_questions_come_first_and_the_others_wait_no_longer_than_for_three() {
-        let (_runtime, tasks) = tasks();
-        let slow = slow(&tasks);
-        let seats = [(); 3].map(|()| slow.desk.seat(&Bell::new()));
-        seats[0].ask("routine", Rank::Routine);
-        let mut order = vec![slow.taken.recv_timeout(SOON).unwrap()];
-        seats[0].ask("routine", Rank::Routine);
-        let urgent = ["u1", "u2"];
-        for (seat, question) in seats[1..].iter().zip(urgent) {
-            seat.ask(question, Rank::Urgent);
-        }
-        for _ in 0..7 {
-            slow.leave.send(()).unwrap();
-            order.push(slow.taken.recv_timeout(SOON).unwrap());
-            // Whoever was served asks again at once.
-            match order[order.len() - 1] {
-                "u1" => seats[1].ask("u1", Rank::Urgent),
-                "u2" => seats[2].ask("u2", Rank::Urgent),
-                _ => seats[0].ask("routine", Rank::Routine),
-            };
-        }
-        let expected = ["u1", "u2", "u1", "routine", "u2", "u1", "u2"];
-        assert_eq!(order[1..], expected);
-        assert!(slow.desk.busy() > Duration::ZERO);
-        drop(seats);
-        drop(slow.leave);
-        assert!(tasks.close(SOON).is_empty());
-    }
-
-    #[test]
-    fn a_worker_without_questions_rests_once() {
-        struct Idler(mpsc::Sender<()>);
-        impl Work<u32, u32> for Idler {
-            fn answer(&mut self, question: &mut u32) -> u32 {
-                *question + 1
-            }
-            fn rest_after(&self) -> Option<Duration> {
-                Some(Duration::from_millis(20))
-            }
-            fn rest(&mut self) {
-                self.0.send(()).unwrap();
-                panic!("a rest that fails is no reason to stop");
-            }
-        }
-        let (_runtime, tasks) = tasks();
-        let (tell, rests) = mpsc::channel();
-        let desk = Desk::start("idler", &tasks, Idler(tell), |question| question).unwrap();
-        let seat = desk.seat(&Bell::new());
-        for question in [1, 2] {
-            rests.recv_timeout(SOON).unwrap();
-            assert!(rests.recv_timeout(Duration::from_millis(60)).is_err());
-            seat.ask(question, Rank::Routine);
-            assert_eq!(seat.wait(deadline(SOON)), Some(question + 1));
-        }
-        assert!(tasks.close(SOON).is_empty());
-    }
-
-    #[test]
-    fn a_panic_is_one_bad_answer_and_closing_frees_those_who_wait() {
-        let (_runtime, tasks) = tasks();
-        let work = |question: &mut u32| 100u32.checked_div(*question).expect("asked for it");
-        let desk = Desk::start("panics", &tasks, work, |question| question).unwrap();
-        let seat = desk.seat(&Bell::new());
-        seat.ask(0, Rank::Routine);
-        assert_eq!(seat.wait(deadline(SOON)), Some(0));
-        seat.ask(4, Rank::Routine);
-        assert_eq!(seat.wait(deadline(SOON)), Some(25));
-        assert!(tasks.close(SOON).is_empty());
-        seat.ask(5, Rank::Routine);
-        assert_eq!(seat.wait(None), None);
-        assert!(!seat.pending());
-    }
-}
+#[path = "desk_tests.rs"]
+mod tests;

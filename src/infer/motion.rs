@@ -59,6 +59,7 @@ pub(super) struct MotionState {
     spread: Vec<f32>,
     /// Cells of the picture that are left out.
     masked: Vec<bool>,
+    any_masked: bool,
     /// Foreground, masked places removed.
     mask: Vec<u8>,
     hidden: Hidden,
@@ -83,9 +84,20 @@ impl MotionState {
         self.spread.resize(self.luma.len(), initial_spread);
     }
 
-    /// The newest picture is looked at for persons: what differs from it is not yet looked at.
-    pub(super) fn looked_at(&mut self) {
-        self.changed.looked_at(&self.luma);
+    /// The newest picture is looked at for persons: what differs from it is not yet looked at. `perhaps`: the look may
+    /// give way to one at a later picture.
+    pub(super) fn looked_at(&mut self, perhaps: bool) {
+        self.changed.looked_at(&self.luma, perhaps);
+    }
+
+    /// That look gave way: everything is as before it.
+    pub(super) fn not_looked_at(&mut self) {
+        self.changed.not_looked_at();
+    }
+
+    /// It was made.
+    pub(super) fn was_looked_at(&mut self) {
+        self.changed.was_looked_at();
     }
 
     /// Sets the size of the cells and rasterises the mask polygons for it.
@@ -105,6 +117,7 @@ impl MotionState {
                     .push(mask.iter().any(|polygon| polygon.contains(point)));
             }
         }
+        self.any_masked = self.masked.contains(&true);
     }
 }
 
@@ -171,16 +184,15 @@ impl MotionModel {
         }
         self.preparer.luma(frame, size, &mut state.luma)?;
         let width = size.width as usize;
-        let masked = state
-            .hidden
-            .look(&state.luma, &state.masked, width, rules.area);
-        for (luma, _) in state
-            .luma
-            .iter_mut()
-            .zip(&state.masked)
-            .filter(|(_, masked)| **masked)
-        {
-            *luma = BLACK;
+        let mut masked = None;
+        if state.any_masked {
+            masked = state
+                .hidden
+                .look(&state.luma, &state.masked, width, rules.area);
+            let cells = state.luma.iter_mut().zip(&state.masked);
+            cells
+                .filter(|(_, masked)| **masked)
+                .for_each(|(luma, _)| *luma = BLACK);
         }
         let (unseen, changes) =
             state
@@ -290,11 +302,7 @@ impl MotionModel {
             return Err(failed(&card.name, &reason));
         }
         // What is not a number would stay so for ever.
-        if !background
-            .iter()
-            .chain(spread)
-            .all(|value| value.is_finite())
-        {
+        if !all_finite(background) || !all_finite(spread) {
             state.last = None;
             return Err(failed(
                 &card.name,
@@ -304,13 +312,22 @@ impl MotionModel {
         state.background.copy_from_slice(background);
         state.spread.copy_from_slice(spread);
         state.mask.clear();
-        state.mask.extend(
-            mask.iter()
-                .zip(&state.masked)
-                .map(|(cell, masked)| if *masked { 0 } else { *cell }),
-        );
+        state.mask.extend_from_slice(mask);
+        if state.any_masked {
+            let cells = state.mask.iter_mut().zip(&state.masked);
+            cells
+                .filter(|(_, masked)| **masked)
+                .for_each(|(cell, _)| *cell = 0);
+        }
         Ok(())
     }
+}
+
+/// Without a way out half-way: so it is done many numbers at a time.
+fn all_finite(values: &[f32]) -> bool {
+    values
+        .iter()
+        .fold(true, |all, value| all & value.is_finite())
 }
 
 fn report(frame: &Frame, score: f32, settled: bool) -> MotionReport {

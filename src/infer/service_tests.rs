@@ -2,8 +2,14 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::*;
-use crate::{flow::MediaTime, testing::models};
+use super::{
+    super::{Trigger, desk::deadline},
+    *,
+};
+use crate::{
+    flow::{Frame, Label, MediaTime, NormRect},
+    testing::models,
+};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -54,7 +60,7 @@ fn look(frame: &Frame) -> Look {
         frame: frame.clone(),
         parts: vec![NormRect::FULL],
         trigger: Trigger::Watch,
-        urgent: false,
+        rank: Rank::Routine,
     }
 }
 
@@ -207,6 +213,59 @@ fn the_newest_of_many_looks_wins() {
     let text = rig.metrics.render().unwrap();
     assert!(
         text.contains("lares_dropped_total{camera=\"door\",part=\"looks\"}"),
+        "{text}"
+    );
+}
+
+/// Each look of `camera` at the whole of `frame` that may wait.
+fn spare(frame: &Frame) -> Look {
+    Look {
+        rank: Rank::Spare,
+        ..look(frame)
+    }
+}
+
+#[test]
+fn a_spare_look_gives_way_to_what_moves_and_is_neither_dropped_nor_late() {
+    let rig = rig();
+    let hasty = DetectConfig {
+        looks_per_second: 1e6,
+        ..DetectConfig::default()
+    };
+    let id = "door".parse().unwrap();
+    let mut door = rig.infer.camera(&id, &hasty, &Bell::new());
+    let mut others: Vec<_> = (0..20)
+        .map(|n| camera(&rig, &format!("c{n}"), &Bell::new()))
+        .collect();
+    let mut frame = models::golden_picture();
+    door.motion(&frame).unwrap();
+    for other in &mut others {
+        other.offer(look(&frame));
+    }
+    door.offer(spare(&frame));
+    let mut pictures = 0;
+    // With each newer picture it is that one that waits.
+    while door.withdraw(frame.time) {
+        pictures += 1;
+        assert!(!door.pending());
+        frame.time = frame.time + Duration::from_millis(1);
+        door.motion(&frame).unwrap();
+        assert!(door.turn(frame.time), "it keeps its turn");
+        door.offer(spare(&frame));
+    }
+    assert!(pictures > 0 && others.iter_mut().all(|other| other.take().is_some()));
+    let seen = door.wait(SOON).unwrap();
+    assert_eq!((seen.frame.time, seen.rank), (frame.time, Rank::Spare));
+    let text = rig.metrics.render().unwrap();
+    let counted = |name: &str| {
+        let of = |line: &&str| line.starts_with(name) && line.contains("\"door\"");
+        text.lines()
+            .find(of)
+            .is_some_and(|line| !line.ends_with(" 0"))
+    };
+    assert!(counted("lares_looks_total"), "{text}");
+    assert!(
+        !counted("lares_dropped_total") && !counted("lares_late_looks_total"),
         "{text}"
     );
 }

@@ -30,15 +30,8 @@ const CIRCLES: &[&[&str]] = &[
     ],
     &["ingest::decode", "ingest::decoders", "ingest::engine"],
     &["ingest::gate", "ingest::order", "ingest::parse"],
-    &[
-        "ingest::rtsp::connection",
-        "ingest::rtsp::dialogue",
-        "ingest::rtsp::end",
-        "ingest::rtsp::negotiate",
-        "ingest::rtsp::session",
-        "ingest::rtsp::source",
-        "ingest::rtsp::tls",
-    ],
+    &["ingest::rtsp::end", "ingest::rtsp::tls"],
+    &["ingest::rtsp::session", "ingest::rtsp::source"],
 ];
 
 fn map() -> String {

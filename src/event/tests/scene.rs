@@ -107,6 +107,11 @@ impl Scene {
         }
     }
 
+    /// Whether a look is wanted where it would be this camera's turn.
+    pub(super) fn wants(&mut self, report: &MotionReport) -> bool {
+        self.events.wants_person(report, || true).is_some()
+    }
+
     pub(super) fn motion(&mut self, time: f64, regions: &[NormRect]) {
         let report = motion(time, regions);
         let step = self.events.motion(&report);

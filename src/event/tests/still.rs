@@ -101,11 +101,7 @@ fn a_place_that_differs_from_the_last_look_is_looked_at_though_nothing_moves() {
         }),
         ..motion(time, &[])
     };
-    assert!(scene.events.wants_person(&faded(2.0)));
-    let many = (0..1000).filter(|n| {
-        scene
-            .events
-            .wants_person(&faded(4.0 + f64::from(*n) / 100.0))
-    });
+    assert!(scene.wants(&faded(2.0)));
+    let many = (0..1000).filter(|n| scene.wants(&faded(4.0 + f64::from(*n) / 100.0)));
     assert!(many.count() < 10, "as often as there are looks to spare");
 }

@@ -162,7 +162,7 @@ impl Connection {
     ) -> Result<Self, End> {
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let port = super::source::port(url);
+        let port = super::locate::port(url);
         let tcp = timeout(CONNECT_WITHIN, TcpStream::connect((host, port))).await;
         let tcp = tcp.ok().and_then(Result::ok).ok_or(End::Unreachable)?;
         // Small messages leave at once; where this cannot be set they leave later.

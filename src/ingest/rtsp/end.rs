@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{source::port, tls::Distrust};
+use super::{locate::port, tls::Distrust};
 use crate::{
     config::{SourceConfig, Transport, address},
     flow::Problem,

@@ -13,6 +13,10 @@ const MOST: Duration = Duration::from_secs(30);
 const LEAST: Duration = Duration::from_millis(500);
 /// A camera that closes so soon after a request closes because of it.
 const BECAUSE: Duration = Duration::from_secs(2);
+/// A session that ends earlier than this does not end by a time-out.
+const LEAST_UNSPOKEN: Duration = Duration::from_secs(3);
+/// Ages of sessions differ by so much at least: cameras look now and then.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Requests, in the order in which they are tried where the camera offers them.
 const METHODS: [&str; 3] = ["GET_PARAMETER", "OPTIONS", "SET_PARAMETER"];
@@ -24,6 +28,20 @@ pub(super) struct KeepAlive {
     failed: usize,
     offered: [bool; METHODS.len()],
     timeout: Option<Duration>,
+    unspoken: Unspoken,
+}
+
+/// A time-out that the camera does not announce, or not truly: it closes sessions before the first request is due.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Unspoken {
+    #[default]
+    Unknown,
+    /// One session ended at this age.
+    Suspected(Duration),
+    /// Two did. Requests come twice in that time.
+    Learnt(Duration),
+    /// They did not help: it ends sessions for another reason.
+    Wrong,
 }
 
 impl KeepAlive {
@@ -65,7 +83,12 @@ impl KeepAlive {
 
     /// How long after one request the next is due.
     pub(super) fn every(&self) -> Duration {
-        (self.timeout.unwrap_or(TIMEOUT) / 2).clamp(LEAST, MOST)
+        let announced = self.timeout.unwrap_or(TIMEOUT);
+        let timeout = match self.unspoken {
+            Unspoken::Learnt(timeout) => announced.min(timeout),
+            _ => announced,
+        };
+        (timeout / 2).clamp(LEAST, MOST)
     }
 
     /// The camera has refused the request.
@@ -76,6 +99,9 @@ impl KeepAlive {
     /// The camera has closed a session that stood for `lasted`, the last request `since` ago. Whether another request may
     /// help.
     pub(super) fn closed(&mut self, lasted: Duration, since: Option<Duration>) -> bool {
+        if self.too_early(lasted, since.is_some()) {
+            return true;
+        }
         let Some(since) = since else {
             return false;
         };
@@ -89,13 +115,35 @@ impl KeepAlive {
         // Each method has had its turn: it is something else.
         helps && self.failed < METHODS.len()
     }
+
+    /// A session has ended at the age `lasted`; `asked`: a request had been sent. Whether the next one is asked earlier
+    /// because of it.
+    fn too_early(&mut self, lasted: Duration, asked: bool) -> bool {
+        self.unspoken = match self.unspoken {
+            Unspoken::Suspected(age) if !asked && alike(age, lasted) => {
+                Unspoken::Learnt(age.min(lasted))
+            }
+            Unspoken::Unknown | Unspoken::Suspected(_) if asked => Unspoken::Unknown,
+            // What ends at once has another reason.
+            Unspoken::Unknown | Unspoken::Suspected(_) if lasted < LEAST_UNSPOKEN => {
+                Unspoken::Unknown
+            }
+            Unspoken::Unknown | Unspoken::Suspected(_) => Unspoken::Suspected(lasted),
+            Unspoken::Learnt(age) if alike(age, lasted) => Unspoken::Wrong,
+            Unspoken::Learnt(_) | Unspoken::Wrong => return false,
+        };
+        matches!(self.unspoken, Unspoken::Learnt(_))
+    }
+}
+
+/// Whether two sessions ended at the same age, as far as cameras and networks keep time.
+fn alike(one: Duration, other: Duration) -> bool {
+    one.abs_diff(other) <= (one / 8).max(SECOND)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn what_is_offered_is_tried_first() {
@@ -129,6 +177,40 @@ mod tests {
             alive.session(header);
             assert_eq!(alive.every().as_secs_f64(), every, "{header}");
         }
+    }
+
+    #[test]
+    fn a_time_out_that_is_not_announced_is_learnt_from_two_sessions() {
+        let mut alive = KeepAlive::default();
+        alive.session("1");
+        assert_eq!(alive.every(), 30 * SECOND);
+        assert!(!alive.closed(10 * SECOND, None), "that may be anything");
+        assert!(alive.closed(Duration::from_millis(10_400), None));
+        assert_eq!(alive.every(), 5 * SECOND);
+        // It stands for a day, then the camera restarts: what was learnt stays.
+        assert!(!alive.closed(80_000 * SECOND, Some(3 * SECOND)));
+        assert_eq!(alive.every(), 5 * SECOND);
+        // One that announces a shorter one is believed.
+        alive.session("1;timeout=4");
+        assert_eq!(alive.every(), 2 * SECOND);
+    }
+
+    #[test]
+    fn what_is_no_time_out_is_not_learnt_and_what_did_not_help_is_given_up() {
+        let mut alive = KeepAlive::default();
+        for lasted in [1, 1, 8, 15, 8, 200] {
+            assert!(!alive.closed(lasted * SECOND, None), "{lasted}");
+        }
+        assert_eq!(alive.every(), 30 * SECOND);
+        // A camera that restarts each 12 seconds, whatever it is asked.
+        assert!(!alive.closed(12 * SECOND, None));
+        assert!(alive.closed(12 * SECOND, None));
+        assert!(!alive.closed(12 * SECOND, Some(5 * SECOND)));
+        assert_eq!(alive.every(), 30 * SECOND);
+        for _ in 0..10 {
+            assert!(!alive.closed(12 * SECOND, None), "learnt once at most");
+        }
+        assert_eq!(alive.every(), 30 * SECOND);
     }
 
     #[test]

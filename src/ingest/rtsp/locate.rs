@@ -13,6 +13,14 @@ fn authority(url: &Url) -> String {
     format!("{}://{host}{port}", url.scheme())
 }
 
+/// The port of an address.
+pub(super) fn port(url: &Url) -> u16 {
+    url.port().unwrap_or(match url.scheme() {
+        "rtsps" => 322,
+        _ => 554,
+    })
+}
+
 /// The address to ask for a description, as text, without user and password.
 pub(super) fn plain(url: &Url) -> String {
     let query = url.query().map_or(String::new(), |q| format!("?{q}"));

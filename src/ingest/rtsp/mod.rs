@@ -34,6 +34,7 @@ mod connection;
 mod depacketize;
 mod dialogue;
 mod digest;
+mod door;
 mod end;
 mod keepalive;
 mod locate;

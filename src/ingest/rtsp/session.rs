@@ -15,6 +15,7 @@ use super::{
     batch,
     connection::{Broken, Incoming},
     dialogue::Dialogue,
+    door,
     end::End,
     keepalive::KeepAlive,
     locate,
@@ -74,10 +75,15 @@ pub(super) async fn run(
     alive: &mut KeepAlive,
     sink: &mut dyn PacketSink,
 ) -> Outcome {
+    let mut entry = tokio::select! {
+        biased;
+        () = context.token.cancelled() => return End::Stopped.into(),
+        entry = door::enter(&context.config.url) => entry,
+    };
     let opened = tokio::select! {
         biased;
         () = context.token.cancelled() => Err(End::Stopped),
-        opened = Dialogue::open(context.config, context.window) => opened,
+        opened = entry.with(Dialogue::open(context.config, context.window)) => opened,
     };
     let mut dialogue = match opened {
         Ok(dialogue) => dialogue,
@@ -86,8 +92,9 @@ pub(super) async fn run(
     let prepared = tokio::select! {
         biased;
         () = context.token.cancelled() => Err(End::Stopped),
-        prepared = Session::prepare(context, &mut dialogue, alive) => prepared,
+        prepared = entry.with(Session::prepare(context, &mut dialogue, alive)) => prepared,
     };
+    drop(entry);
     let (mut session, outcome) = match prepared {
         Ok(mut session) => {
             let outcome = session.play(context, &mut dialogue, alive, sink).await;

@@ -10,7 +10,6 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
-use url::Url;
 
 use super::{
     super::{PacketSink, SourceState, setup},
@@ -36,14 +35,6 @@ const REFUSED_WAIT: Duration = Duration::from_secs(60);
 /// A session that gave pictures for this long makes the next wait short again: a camera that restarts each minute is
 /// not away for longer than it is itself.
 const HEALTHY: Duration = Duration::from_secs(2);
-
-/// The port of an address.
-pub(super) fn port(url: &Url) -> u16 {
-    url.port().unwrap_or(match url.scheme() {
-        "rtsps" => 322,
-        _ => 554,
-    })
-}
 
 /// What carries the packets of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

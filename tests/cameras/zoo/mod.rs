@@ -86,6 +86,11 @@ fn cameras_that_end_their_sessions_are_watched_again_within_five_seconds() {
 }
 
 #[test]
+fn well_known_faults_in_other_words_are_borne() {
+    assert_right(&family("variants"));
+}
+
+#[test]
 fn hostile_cameras_cost_little() {
     assert_right(&family("hostile"));
 }

@@ -1,5 +1,4 @@
-//! Which parts of a picture changed of late: cell by cell, summed up so that any rectangle is
-//! answered at once.
+//! Which parts of a picture changed of late, cell by cell. Mostly few do, so only these are kept.
 
 use super::NormRect;
 
@@ -8,9 +7,8 @@ use super::NormRect;
 pub struct Changes {
     columns: usize,
     rows: usize,
-    /// Summed-area table (Crow, "Summed-area tables for texture mapping", SIGGRAPH 1984): one row
-    /// and column more than there are cells.
-    sums: Vec<u32>,
+    /// By number, row by row.
+    changed: Vec<usize>,
 }
 
 impl Changes {
@@ -19,19 +17,13 @@ impl Changes {
     pub fn new(cells: &[u8], columns: usize) -> Self {
         let columns = columns.max(1);
         let rows = cells.len() / columns;
-        let across = columns + 1;
-        let mut sums = vec![0; across * (rows + 1)];
-        for (y, row) in cells.chunks_exact(columns).enumerate() {
-            let mut so_far = 0;
-            for (x, cell) in row.iter().enumerate() {
-                so_far += u32::from(*cell != 0);
-                sums[(y + 1) * across + x + 1] = sums[y * across + x + 1] + so_far;
-            }
-        }
+        let numbered = cells[..rows * columns].iter().enumerate();
         Self {
             columns,
             rows,
-            sums,
+            changed: numbered
+                .filter_map(|(at, cell)| (*cell != 0).then_some(at))
+                .collect(),
         }
     }
 
@@ -56,10 +48,14 @@ impl Changes {
         let (x0, x1) = (cell(place.x0, self.columns), cell(place.x1, self.columns));
         let (y0, y1) = (cell(place.y0, self.rows), cell(place.y1, self.rows));
         let (x1, y1) = (x1.max(x0), y1.max(y0));
-        let sum = |x: usize, y: usize| self.sums[y * (self.columns + 1) + x];
-        let changed = sum(x1, y1) + sum(x0, y0) - sum(x0, y1) - sum(x1, y0);
-        let cells = u32::try_from((x1 - x0) * (y1 - y0)).unwrap_or(u32::MAX);
-        (changed, cells)
+        let above = |row: usize| self.changed.partition_point(|at| *at < row * self.columns);
+        let in_rows = &self.changed[above(y0)..above(y1)];
+        let within = |at: &&usize| (x0..x1).contains(&(*at % self.columns));
+        let counted = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        (
+            counted(in_rows.iter().filter(within).count()),
+            counted((x1 - x0) * (y1 - y0)),
+        )
     }
 }
 

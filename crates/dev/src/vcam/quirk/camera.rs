@@ -223,8 +223,10 @@ pub struct Camera {
 
     /// The methods that it offers.
     pub public: &'static str,
-    /// The session's time-out, announced and kept to.
+    /// The session's time-out, kept to.
     pub timeout: Option<Duration>,
+    /// What is said of it, behind the session's number.
+    pub says_timeout: fn(Option<Duration>) -> String,
     /// Methods that keep a session alive; none: all.
     pub alive_by: &'static [&'static str],
     /// What it makes of the right answer to a request.
@@ -278,6 +280,9 @@ impl Camera {
             before: |_| {},
             public: "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER, SET_PARAMETER",
             timeout: None,
+            says_timeout: |timeout| {
+                timeout.map_or_else(String::new, |time| format!(";timeout={}", time.as_secs()))
+            },
             alive_by: &[],
             answers: |_, answer, _| Reply::Send(answer),
             content_base: |url| Some(format!("{}/", url.trim_end_matches('/'))),

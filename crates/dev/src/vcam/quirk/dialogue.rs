@@ -224,9 +224,9 @@ impl Dialogue {
     }
 
     fn session_line(&self) -> String {
-        let timeout = self.shared.camera.timeout;
-        let timeout = timeout.map(|time| format!(";timeout={}", time.as_secs()));
-        format!("Session: 12345678{}", timeout.unwrap_or_default())
+        let camera = &self.shared.camera;
+        let timeout = (camera.says_timeout)(camera.timeout);
+        format!("Session: 12345678{timeout}")
     }
 
     async fn set_up(&self, request: &Request) -> Answer {

@@ -13,6 +13,7 @@
 //! | `transport` | UDP and TLS |
 //! | `endings` | how sessions end |
 //! | `hostile` | what an attacker would send |
+//! | `variants` | well-known faults in other words |
 
 mod addresses;
 mod codecs;
@@ -25,6 +26,7 @@ mod login;
 mod packets;
 mod stamps;
 mod transport;
+mod variants;
 
 use std::sync::Arc;
 
@@ -168,6 +170,7 @@ pub const CATALOG: &[(&str, &[Kind])] = &[
     ("transport", transport::KINDS),
     ("endings", endings::KINDS),
     ("hostile", hostile::KINDS),
+    ("variants", variants::KINDS),
 ];
 
 /// Every kind.
