@@ -2,6 +2,20 @@
 import { build } from "esbuild";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 
+/** The dark colours stand once in tokens.css; here they are repeated for a reader who chose them by hand, against the system's wish. */
+const tokens = {
+  name: "tokens",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /tokens\.css$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      const dark = /@media \(prefers-color-scheme: dark\) \{\s*:root (\{[^}]*\})\s*\}/;
+      const [, colours] = dark.exec(text) ?? [];
+      if (!colours) throw new Error("tokens.css has no dark colours");
+      const both = `@media (prefers-color-scheme: dark) { :root:not([data-theme="light"]) ${colours} }\n:root[data-theme="dark"] ${colours}`;
+      return { contents: text.replace(dark, both), loader: "css" };
+    }),
+};
+
 const common = { bundle: true, format: "esm", target: "es2021", jsx: "automatic", jsxImportSource: "preact", logLevel: "warning" };
 
 if (process.argv.includes("--tests")) {
@@ -21,6 +35,7 @@ if (process.argv.includes("--tests")) {
   const result = await build({
     ...common,
     entryPoints: { app: "src/main.tsx", style: "src/css/all.css" },
+    plugins: [tokens],
     outdir: "dist",
     entryNames: "[name].[hash]",
     chunkNames: "[name].[hash]",

@@ -69,6 +69,8 @@ export interface Incident {
   end: number | null;
   seconds: number | null;
   clock: "good" | "unsure";
+  /** How sure the model was, 0 to 1. */
+  score: number;
   zones: string[];
   rules: { rule: string; name: string }[];
   test: boolean;
@@ -201,7 +203,7 @@ export const hub = {
   dropSecond: (password: string) => ask<void>("POST", "/api/second/off", { password }),
   logOut: () => ask<void>("POST", "/api/logout"),
   house: () => ask<House>("GET", "/api/house"),
-  incidents: (query: { day?: string; site?: string; camera?: string; before?: string }) =>
+  incidents: (query: { day?: string; site?: string; camera?: string; label?: string; before?: string }) =>
     ask<IncidentPage>("GET", `/api/incidents?${new URLSearchParams({ limit: "24", ...query })}`),
   incident: (id: string) => ask<{ incident: Incident }>("GET", `/api/incidents/${encodeURIComponent(id)}`),
   days: (query: { site?: string; camera?: string }) => ask<Days>("GET", `/api/days?${new URLSearchParams(query)}`),

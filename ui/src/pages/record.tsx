@@ -27,7 +27,7 @@ export function RecordPage() {
       .catch(complain);
   }, []);
   return (
-    <>
+    <div class="text">
       <h1>{w.record}</h1>
       <p>{w.recordText}</p>
       <div class="scroll" tabIndex={0} role="region" aria-label={w.record}>
@@ -50,6 +50,6 @@ export function RecordPage() {
           </tbody>
         </table>
       </div>
-    </>
+    </div>
   );
 }
