@@ -1,6 +1,6 @@
 // The page as it looks: homes of 1, 4 and 16 cameras, somebody there, a fault, a pause and so on, in all widths, colours and languages.
 //
-//   node e2e/scenes.mjs --pictures DIR [--lares PATH] [--page URL] [--dist DIR] [--only REGEX]
+//   node e2e/scenes.mjs --pictures DIR [--lares PATH] [--page URL] [--dist DIR] [--only REGEX] [--png]
 //
 // The pictures and clips are those of `lares demo`; what the house has and what happened is made here. Each scene is also checked:
 // nothing needs sideways scrolling, the first view of a phone has what it must have, and axe-core finds no serious fault.
@@ -11,6 +11,7 @@ import { chromium } from "playwright-core";
 import { FLAGS, argument, audit, browserPath, check, demo, failed, fits, incidents, open, scratch, until } from "./rig.mjs";
 
 const out = argument("pictures", scratch);
+const png = process.argv.includes("--png");
 const only = new RegExp(argument("only", "."));
 const NOW = Date.UTC(2026, 10, 29, 15, 10);
 const HOUR = 3_600_000;
@@ -138,7 +139,7 @@ async function take(browser, address, scene, real, views) {
   await fits(page, name);
   await audit(page, name);
   if (w === 360 && path === "" && !scene.state.match(/loading|waiting|empty|broken|offline/)) await firstView(page, name);
-  await page.screenshot({ path: join(out, `${name}.png`) });
+  await page.screenshot({ path: join(out, `${name}.${png ? "png" : "jpg"}`), ...(png ? {} : { quality: 80 }) });
   const bad = faults.filter((fault) => !/503|ERR_/.test(fault));
   check(bad.length === 0, `${name}: no error${bad.map((fault) => ` [${fault}]`).join("")}`);
   await close();

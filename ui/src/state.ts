@@ -118,9 +118,11 @@ export async function refresh(): Promise<void> {
   // The list is shown as soon as it is there; which days there are is less urgent.
   const sent = await hub.incidents(query());
   if (mine === asks) {
-    const page = loaded.peek() ? renewed(incidents.peek(), next.peek(), sent) : sent;
+    // An older hub narrows by camera and day alone.
+    const shown = { ...sent, incidents: sent.incidents.filter(isShown) };
+    const page = loaded.peek() ? renewed(incidents.peek(), next.peek(), shown) : shown;
     incidents.value = page.incidents;
-    tookPage(page);
+    tookPage({ ...sent, next: page.next });
     loaded.value = true;
     unreadable.value = false;
   }
@@ -146,7 +148,7 @@ export async function more(): Promise<void> {
     const mine = asks;
     const page = await hub.incidents({ ...query(), before: next.value });
     if (mine !== asks) return;
-    incidents.value = join(incidents.value, page.incidents);
+    incidents.value = join(incidents.value, page.incidents.filter(isShown));
     tookPage(page);
   } catch (error) {
     complain(error);
@@ -200,7 +202,8 @@ function tookIncident(taken: Incident): void {
 export const list = () =>
   refresh().catch((error: unknown) => {
     unreadable.value = !loaded.peek();
-    complain(error);
+    // Its place says so, unless the whole page has to.
+    if (loaded.peek() || (error instanceof Failure && ["login", "offline"].includes(error.code))) complain(error);
   });
 
 /** Everything is asked for. */
