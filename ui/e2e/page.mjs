@@ -145,6 +145,47 @@ async function addresses(browser, address) {
   await close();
 }
 
+/** An incident is kept, dismissed and deleted, and the record says so. */
+async function decisions(browser, address) {
+  const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
+  const whole = await until("two whole incidents", async () => {
+    const ended = (await incidents(page)).filter((one) => one.state === "ended" && one.clip.state === "complete");
+    return ended.length > 1 && ended;
+  });
+  const { id } = whole.at(-1);
+  const known = () => page.evaluate(async (id) => (await fetch(`/api/incidents/${id}`)).status, id);
+  await page.goto(`${address}/#/incident/${id}`);
+  await page.getByRole("button", { name: "Keep" }).click();
+  await page.getByLabel("Why").fill("parcel taken");
+  await page.locator("dialog").getByRole("button", { name: "Keep" }).click();
+  await page.getByText(/^Kept until .* parcel taken$/).waitFor();
+  check((await page.getByRole("button", { name: "Delete" }).count()) === 0, "what is kept cannot be deleted");
+  await page.reload();
+  await page.getByText(/^Kept until .* parcel taken$/).waitFor();
+  check(true, "an incident is kept with its reason, over a reload");
+  await page.getByRole("button", { name: "End this" }).click();
+  await page.getByRole("button", { name: "False alarm" }).click();
+  await page.getByText("Marked as a false alarm").waitFor();
+  await audit(page, "an incident that was a false alarm");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("button", { name: "False alarm" }).waitFor();
+  check(true, "a false alarm is taken back");
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  check((await known()) === 200, "who is not sure deletes nothing");
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete for good" }).click();
+  await closed(page);
+  check((await known()) === 404, "a deleted incident is gone, and the list is back");
+  await page.goto(`${address}/#/record`);
+  for (const deed of ["deleted a visit", "took a false alarm back", "marked a false alarm", "no longer keeps a visit", "kept a visit"]) {
+    await page.getByRole("cell", { name: deed }).first().waitFor();
+  }
+  check(true, "the record says what was done with it");
+  check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
+  await close();
+}
+
 /** The box goes away while a clip is opened, and comes back; and one incident has a time that there is no date for. */
 async function mishaps(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
@@ -460,7 +501,7 @@ async function take(browser, begin, steps) {
 
 const browser = await chromium.launch({ executablePath: browserPath, args: FLAGS });
 try {
-  await take(browser, demo, [household, addresses, keyboard, masks, mishaps, small, large, logIn]);
+  await take(browser, demo, [household, addresses, decisions, keyboard, masks, mishaps, small, large, logIn]);
   await take(browser, twoCameras, [everywhere, h265]);
 } catch (error) {
   check(false, error.message);

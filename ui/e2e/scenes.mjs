@@ -60,6 +60,9 @@ function happened(lang, n, state, real) {
       zones: zone ? [ZONES[lang][zone === "gate" ? 0 : 1]] : [],
       rules: [],
       test: false,
+      kept: state === "kept" && at === 1 ? { reason: lang === "fr" ? "Colis volé" : "Parcel taken", until: Date.UTC(2027, 1, 28), by: "anna", at: NOW } : null,
+      false_alarm: state === "kept" && at === 1 ? { by: "anna", at: NOW } : null,
+      deletable: true,
     };
   });
 }
@@ -177,6 +180,9 @@ function scenes() {
     const look = `${width}-${dark ? "dark" : "light"}-${lang}`;
     add(`large-${look}`, { width, dark, lang, path: "camera/home/c1" });
     add(`incident-${look}`, { width, dark, lang, path: incident, before: play });
+    add(`kept-${look}`, { width, dark, lang, state: "kept", path: incident, before: play });
+    add(`keep-${look}`, { width, dark, lang, path: incident, before: (page) => page.locator(".doing button").first().click() });
+    add(`delete-${look}`, { width, dark, lang, path: incident, before: (page) => page.locator("button.risk").click() });
     add(`settings-${look}`, { width, dark, lang, path: "settings" });
     add(`pause-${look}`, { width, dark, lang, before: pause });
   }

@@ -174,7 +174,8 @@ export function deedOf(what: string, detail: string, nameOf: (site: string, id: 
   const known = words[key];
   const text = typeof known === "string" ? known : what;
   const clip = /^([a-z0-9-]+)\/([a-z0-9-]+) ([0-9a-f-]{36})$/.exec(detail);
-  if (clip) return { text, incident: clip[3]!, detail: nameOf(clip[1]!, clip[2]!) };
+  // What was deleted leads nowhere.
+  if (clip) return { text, incident: what === "delete" ? null : clip[3]!, detail: nameOf(clip[1]!, clip[2]!) };
   const camera = /^([a-z0-9-]+)\/([a-z0-9-]+)$/.exec(detail);
   return { text, incident: null, detail: camera ? nameOf(camera[1]!, camera[2]!) : detail };
 }

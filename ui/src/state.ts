@@ -5,7 +5,7 @@ import {
   Failure, at, hub, useToken, type Camera, type Days, type House, type Incident, type IncidentPage, type Mode, type Session,
 } from "./api";
 import { goingOn, join, put, renewed } from "./list";
-import { addressOf, filter, large, open, replace, type Choice } from "./route";
+import { addressOf, close, filter, large, open, replace, type Choice } from "./route";
 import { inOrder, order } from "./order";
 import { markSeen } from "./seen";
 import { incidentTitle } from "./sentences";
@@ -180,7 +180,7 @@ function tookHouse(taken: House): void {
   asked.value = left;
 }
 
-function tookIncident(taken: Incident): void {
+export function tookIncident(taken: Incident): void {
   const isNew = !incidents.value.some((incident) => incident.id === taken.id);
   current.value = goingOn(current.value, [taken], Date.now());
   if (isShown(taken)) incidents.value = put(incidents.value, taken);
@@ -205,6 +205,14 @@ export const list = () =>
     // Its place says so, unless the whole page has to.
     if (loaded.peek() || (error instanceof Failure && ["login", "offline"].includes(error.code))) complain(error);
   });
+
+/** Somebody has deleted it. */
+function tookGone(id: string): void {
+  incidents.value = incidents.value.filter((incident) => incident.id !== id);
+  current.value = current.value.filter((incident) => incident.id !== id);
+  if (fetched.value && fetched.value.id === id) fetched.value = false;
+  if (open.peek() === id) close();
+}
 
 /** Everything is asked for. */
 const everything = () => Promise.all([list(), hub.house().then(tookHouse), fetchOpened()]).then(() => undefined);
@@ -243,6 +251,7 @@ function hear(): void {
     if (events?.readyState === EventSource.CLOSED) setTimeout(() => void begin(), 3000);
   };
   events.addEventListener("house", (event) => tookHouse(JSON.parse((event as MessageEvent<string>).data) as House));
+  events.addEventListener("gone", (event) => tookGone((JSON.parse((event as MessageEvent<string>).data) as { id: string }).id));
   events.addEventListener("incident", (event) => tookIncident(JSON.parse((event as MessageEvent<string>).data) as Incident));
 }
 

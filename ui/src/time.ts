@@ -57,6 +57,12 @@ export function clockSeconds(ms: number, zone: string, language: Language): stri
   return language === "fr" ? `${time}${NBSP}min${NBSP}${seconds}${NBSP}s` : `${time}:${seconds}`;
 }
 
+/** A day of the year, such as 28 February 2027. */
+export function fullDay(ms: number, zone: string, language: Language): string {
+  const day = parts(ms, zone, language, { day: "numeric", month: "long", year: "numeric" });
+  return day ? [day.day, day.month, day.year].join(NBSP) : UNKNOWN;
+}
+
 /** Day and time to the second. */
 export function fullTime(ms: number, zone: string, language: Language): string {
   const day = parts(ms, zone, language, { day: "numeric", month: "long" });

@@ -45,6 +45,9 @@ const incident = (change: Partial<Incident> = {}): Incident => ({
   zones: [],
   rules: [],
   test: false,
+  kept: null,
+  false_alarm: null,
+  deletable: true,
   picture: null,
   small: null,
   crop: null,
@@ -160,6 +163,9 @@ test("the record says what was done in words, and leads to the visit", () => {
     incident: null,
     detail: "",
   });
+  const deleted = deedOf("delete", "home/shop 01990000-0000-7000-8000-000000000001", name, en);
+  assert.deepEqual(deleted, { text: "deleted a visit", incident: null, detail: "SHOP" });
+  assert.equal(deedOf("keep", "home/shop 01990000-0000-7000-8000-000000000001", name, fr).text, "a gardé un passage");
   assert.equal(deedOf("second", "off", name, en).text, "turned off login in two steps");
   assert.equal(deedOf("new-kind", "x", name, en).text, "new-kind");
 });

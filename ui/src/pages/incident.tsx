@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { at, type Incident } from "../api";
 import { step, toggle } from "../parts/controls";
 import { Crop } from "../parts/crop";
+import { Deeds } from "../parts/deeds";
 import { Facts } from "../parts/facts";
 import { Icon } from "../parts/icons";
 import { Player } from "../parts/player";
@@ -142,22 +143,6 @@ function Pictures({ incident }: { incident: Incident }) {
   );
 }
 
-function Downloads({ incident }: { incident: Incident }) {
-  const w = words.value;
-  const { clip } = incident;
-  if (!clip.download) return null;
-  return (
-    <>
-      {Array.from({ length: Math.max(clip.parts, 1) }, (_, part) => (
-        <a key={part} class="button" href={at(`${clip.download}?part=${part + 1}`)} download>
-          <Icon name="load" />
-          {clip.parts > 1 ? w.downloadPart(part + 1) : w.download}
-        </a>
-      ))}
-    </>
-  );
-}
-
 /** Space plays and stops, "," and "." go by one picture, the arrows to the earlier and the later one, Escape closes. */
 function useKeys(incident: Incident | null): void {
   useEffect(() => {
@@ -211,12 +196,7 @@ export function IncidentPage() {
         </div>
         <div class="stack">
           <Facts incident={incident} />
-          <section class="stack" aria-label={w.deeds}>
-            {incident.clip.parts > 1 && <p class="hint">{w.inParts}</p>}
-            <div class="doing">
-              <Downloads incident={incident} />
-            </div>
-          </section>
+          <Deeds incident={incident} />
           <Pictures incident={incident} />
           <Visit incident={incident} />
         </div>
