@@ -72,6 +72,7 @@ async function household(browser, address) {
   await picture(page, "accueil", true);
   await audit(page, "the first page in French");
   await page.getByRole("button", { name: "English" }).click();
+  await page.mouse.move(0, 0);
   await page.locator(".tile img").waitFor();
   await picture(page, "home", true);
 

@@ -190,6 +190,38 @@ function scenes() {
   return all;
 }
 
+/** Ten thousand incidents: the page has the rows near the window alone, and the way back up is whole. */
+async function longList(browser, address, real, views) {
+  if (!only.test("long-list")) return;
+  const scene = { name: "long-list", lang: "en", n: 4, state: "well" };
+  const all = 10_000;
+  const one = (at) => ({ ...happened("en", 4, "well", real)[0], id: `01990000-0000-7000-8000-${String(at).padStart(12, "0")}`, camera: `c${at % 4}`, start: NOW - at * 600_000, end: NOW - at * 600_000 + 9000, zones: [] });
+  const prepare = async (page) => {
+    await stage(page, scene, real, views);
+    await page.route(/\/api\/incidents\?/, (route) => {
+      const from = Number(new URL(route.request().url()).searchParams.get("before") ?? 0);
+      const list = Array.from({ length: Math.min(24, all - from) }, (_, at) => one(from + at));
+      return route.fulfill({ json: { v: 1, incidents: list, next: from + 24 < all ? String(from + 24) : null } });
+    });
+  };
+  const { page, close } = await open(browser, address, { viewport: { width: 360, height: 740 }, stage: prepare });
+  await page.locator(".row").first().waitFor();
+  const first = await page.locator(".row").first().getAttribute("href");
+  let most = 0;
+  const far = await until("hundreds of rows", async () => {
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    most = Math.max(most, await page.locator(".row").count());
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    return height > 60_000 && height;
+  });
+  check(true, `a long list grows as it is read (${far} px)`);
+  check(most < 200, `and the page has the rows near the window alone (${most} at most)`);
+  await page.evaluate(() => scrollTo(0, 0));
+  await until("the first row", async () => (await page.locator(".row").first().getAttribute("href")) === first, 10_000);
+  check(await page.locator(".row").first().isVisible(), "the way back up is whole");
+  await close();
+}
+
 async function look(browser, address) {
   const { page, close } = await open(browser, address, { viewport: { width: 800, height: 600 } });
   const real = await until("visits of the demo", async () => {
@@ -198,6 +230,7 @@ async function look(browser, address) {
   });
   const views = await stills(page);
   await close();
+  await longList(browser, address, real, views);
   for (const scene of scenes()) await take(browser, address, scene, real, views);
 }
 
