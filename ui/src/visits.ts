@@ -1,8 +1,10 @@
 // Incidents that follow each other are one visit of the list: somebody who comes, is hidden for a while and comes again. Pure.
 import type { Incident } from "./api";
 
-/** Incidents of one camera and one kind belong together when no more time lies between them, in milliseconds. */
+/** Incidents of one camera and one kind belong together when no more time lies between them, in milliseconds, ... */
 export const TOGETHER_MS = 5 * 60_000;
+/** ... and when they began within this time: at a busy door not everything is one visit. */
+export const LONGEST_MS = 10 * 60_000;
 
 export interface Visit {
   /** Newest first; at least one. */
@@ -13,25 +15,34 @@ export interface Visit {
   end: number | null;
 }
 
-/** The visits of `list`, which is newest first. None reaches over the end of a day, as `dayOf` has it. */
+/**
+ * The visits of `list`, which is newest first. None reaches over the end of a day, as `dayOf` has it. They are put together from the
+ * oldest on, so that a new incident changes the newest visit alone.
+ */
 export function visitsOf(list: readonly Incident[], dayOf: (ms: number) => string): Visit[] {
-  const visits: Visit[] = [];
   const last = new Map<string, Visit>();
-  for (const incident of list) {
+  const visits: Visit[] = [];
+  for (const incident of [...list].reverse()) {
     const key = `${incident.site}/${incident.camera}/${incident.label}`;
     const visit = last.get(key);
-    // One that has no end lost it, or goes on: nothing is known of the time between.
-    const end = incident.end ?? incident.start;
-    if (visit && visit.start - end <= TOGETHER_MS && dayOf(visit.start) === dayOf(incident.start)) {
-      visit.incidents.push(incident);
-      visit.start = Math.min(visit.start, incident.start);
+    if (visit && belongs(visit, incident, dayOf)) {
+      visit.incidents.unshift(incident);
+      visit.end = incident.end;
     } else {
       const begun: Visit = { incidents: [incident], start: incident.start, end: incident.end };
       last.set(key, begun);
       visits.push(begun);
     }
   }
-  return visits;
+  const place = new Map(list.map(({ id }, at) => [id, at]));
+  return visits.sort((a, b) => (place.get(a.incidents[0].id) ?? 0) - (place.get(b.incidents[0].id) ?? 0));
+}
+
+function belongs(visit: Visit, next: Incident, dayOf: (ms: number) => string): boolean {
+  // Of one that has no end, nothing is known of the time after its beginning.
+  const end = visit.end ?? visit.incidents[0].start;
+  const near = next.start - end <= TOGETHER_MS && next.start - visit.start <= LONGEST_MS;
+  return near && dayOf(visit.start) === dayOf(next.start);
 }
 
 /** How long a visit has lasted, in seconds; null while it goes on. */

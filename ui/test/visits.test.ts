@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Incident } from "../src/api";
 import { inOrder, moved, urgentFirst } from "../src/order";
 import { isSeen, MOST, readMarks, withSeen } from "../src/seen";
-import { lengthOf, neighbours, TOGETHER_MS, visitsOf } from "../src/visits";
+import { lengthOf, LONGEST_MS, neighbours, TOGETHER_MS, visitsOf } from "../src/visits";
 
 const incident = (id: string, start: number, end: number | null, change: Partial<Incident> = {}) =>
   ({ id, site: "home", camera: "door", label: "person", state: "ended", start, end, ...change }) as Incident;
@@ -14,9 +14,9 @@ const day = (ms: number) => (ms < 10_000_000 ? "monday" : "tuesday");
 test("who comes again soon is one visit, and another camera or kind is another", () => {
   const visits = visitsOf(
     [
-      incident("e", 900_000, null, { state: "began" }),
+      incident("e", 650_000, null, { state: "began" }),
       incident("d", 500_000, 520_000, { camera: "yard" }),
-      incident("c", 480_000, 700_000),
+      incident("c", 480_000, 600_000),
       incident("b", 470_000, 475_000, { label: "car" }),
       incident("a", 100_000, 480_000 - TOGETHER_MS),
       incident("z", 10_000, 100_000 - TOGETHER_MS - 1),
@@ -26,6 +26,15 @@ test("who comes again soon is one visit, and another camera or kind is another",
   assert.deepEqual(visits.map(({ incidents }) => incidents.map(({ id }) => id).join("")), ["eca", "d", "b", "z"]);
   assert.equal(lengthOf(visits[0]!), null, "it goes on");
   assert.equal(lengthOf(visits[1]!), 20);
+});
+
+test("a busy door is several visits, and a new incident changes the newest one alone", () => {
+  const minute = 60_000;
+  const busy = Array.from({ length: 30 }, (_, at) => incident(`i${29 - at}`, (29 - at) * minute, (29 - at) * minute + 9000));
+  const groups = (list: Incident[]) => visitsOf(list, day).map(({ incidents }) => incidents.length);
+  assert.deepEqual(groups(busy), [8, 11, 11]);
+  assert.deepEqual(groups(busy.slice(1)), [7, 11, 11]);
+  assert.ok(visitsOf(busy, day).every((visit) => visit.incidents[0].start - visit.start <= LONGEST_MS));
 });
 
 test("no visit reaches over the end of a day", () => {
