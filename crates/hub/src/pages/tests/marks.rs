@@ -62,19 +62,19 @@ async fn an_incident_is_kept_with_reason_and_end() {
         for (wish, status) in [
             (
                 json!({"reason": "", "until": now - 1}),
-                StatusCode::BAD_REQUEST,
+                StatusCode::UNPROCESSABLE_ENTITY,
             ),
             (
                 json!({"reason": "", "until": now + 3000 * DAY_MS}),
-                StatusCode::BAD_REQUEST,
+                StatusCode::UNPROCESSABLE_ENTITY,
             ),
             (
                 json!({"reason": "x".repeat(201), "until": until}),
-                StatusCode::BAD_REQUEST,
+                StatusCode::UNPROCESSABLE_ENTITY,
             ),
             (
                 json!({"reason": "two\nlines", "until": until}),
-                StatusCode::BAD_REQUEST,
+                StatusCode::UNPROCESSABLE_ENTITY,
             ),
         ] {
             assert_eq!(
@@ -260,7 +260,7 @@ async fn the_list_is_narrowed_to_what_came() {
             (1, 0, 1)
         );
         let odd = rig.get("/api/incidents?label=goat").send().await.unwrap();
-        assert_eq!(odd.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(odd.status(), StatusCode::UNPROCESSABLE_ENTITY);
     })
     .await;
 }
