@@ -207,7 +207,7 @@ export const list = () =>
   });
 
 /** Somebody has deleted it. */
-function tookGone(id: string): void {
+export function tookGone(id: string): void {
   incidents.value = incidents.value.filter((incident) => incident.id !== id);
   current.value = current.value.filter((incident) => incident.id !== id);
   if (fetched.value && fetched.value.id === id) fetched.value = false;

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 
 import { at, hub, type Incident } from "../api";
-import { complain, mayChange, tookIncident, zone } from "../state";
+import { complain, mayChange, tookGone, tookIncident, zone } from "../state";
 import { fullDay } from "../time";
 import { language, words } from "../words";
 import { Dialog } from "./dialog";
@@ -61,7 +61,7 @@ function DeleteForm({ incident, onClose }: { incident: Incident; onClose: () => 
     <Dialog title={w.deleteTitle} onClose={onClose}>
       <p>{w.deleteText}</p>
       <div class="actions">
-        <button type="button" class="risk sure" onClick={() => void hub.remove(incident.id).then(onClose, complain)}>
+        <button type="button" class="risk sure" onClick={() => void hub.remove(incident.id).then(() => tookGone(incident.id), complain)}>
           {w.deleteSure}
         </button>
         <button type="button" class="bare" onClick={onClose}>
