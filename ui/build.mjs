@@ -1,6 +1,21 @@
 // Bundles the page into dist/, or with --tests the tests into dist-test/. File names carry a hash of their content.
 import { build } from "esbuild";
+import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+
+/** The dark colours stand once in tokens.css; here they are repeated for a reader who chose them by hand, against the system's wish. */
+const tokens = {
+  name: "tokens",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /tokens\.css$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      const dark = /@media \(prefers-color-scheme: dark\) \{\s*:root (\{[^}]*\})\s*\}/;
+      const [, colours] = dark.exec(text) ?? [];
+      if (!colours) throw new Error("tokens.css has no dark colours");
+      const both = `@media (prefers-color-scheme: dark) { :root:not([data-theme="light"]) ${colours} }\n:root[data-theme="dark"] ${colours}`;
+      return { contents: text.replace(dark, both), loader: "css" };
+    }),
+};
 
 const common = { bundle: true, format: "esm", target: "es2021", jsx: "automatic", jsxImportSource: "preact", logLevel: "warning" };
 
@@ -21,6 +36,7 @@ if (process.argv.includes("--tests")) {
   const result = await build({
     ...common,
     entryPoints: { app: "src/main.tsx", style: "src/css/all.css" },
+    plugins: [tokens],
     outdir: "dist",
     entryNames: "[name].[hash]",
     chunkNames: "[name].[hash]",
@@ -33,6 +49,19 @@ if (process.argv.includes("--tests")) {
     Object.keys(result.metafile.outputs)
       .map((path) => path.replace("dist/", ""))
       .find((name) => name.startsWith(start) && name.endsWith(end));
+  /** Writes a file whose name changes with its content; its name. */
+  const written = async (name, content) => {
+    const hash = createHash("sha256").update(content).digest("hex").slice(0, 8);
+    const full = name.replace(/(\.[a-z]+)$/, `.${hash}$1`);
+    await writeFile(`dist/${full}`, content);
+    return full;
+  };
+  const picture = async (name) => written(name, await readFile(`src/icons/${name}`));
+  // What a phone needs to have the page among its programs.
+  const about = JSON.parse(await readFile("src/manifest.json", "utf8"));
+  for (const one of about.icons) one.src = await picture(one.src);
+  const manifest = await written("manifest.webmanifest", JSON.stringify(about));
+  const touch = await picture("touch-180.png");
   // In the page itself: it is smaller than what a browser says to ask for it.
   const icon = `data:image/svg+xml,${encodeURIComponent((await readFile("src/icon.svg", "utf8")).trim())}`;
   const page = await readFile("index.html", "utf8");
@@ -40,5 +69,7 @@ if (process.argv.includes("--tests")) {
   const program = named("app.", ".js");
   const imported = result.metafile.outputs[`dist/${program}`].imports.filter(({ kind }) => kind === "import-statement");
   const early = imported.map(({ path }) => `<link rel="modulepreload" href="${path.replace("dist/", "")}">`).join("\n");
-  await writeFile("dist/index.html", page.replace("icon.svg", icon).replace("APP.js", program).replace("STYLE.css", named("style.", ".css")).replace("<!-- EARLY -->", early));
+  const names = { "icon.svg": icon, "TOUCH.png": touch, "MANIFEST.webmanifest": manifest };
+  const linked = Object.entries(names).reduce((text, [mark, name]) => text.replace(mark, name), page);
+  await writeFile("dist/index.html", linked.replace("APP.js", program).replace("STYLE.css", named("style.", ".css")).replace("<!-- EARLY -->", early));
 }

@@ -17,18 +17,30 @@ if (!browserPath) {
   process.exit(0);
 }
 
+/** Opens the menu that pauses cameras. */
+const openPause = (page) => page.getByRole("button", { name: "Pause", exact: true }).click();
+
+/** The open incident is gone, and the list is back. */
+const closed = (page) => page.locator(".incident").waitFor({ state: "detached" });
+
+/** Opens incident `id` from the list: as the newest of its visit, or out of the visit that it belongs to. */
+async function openFromList(page, id) {
+  await page.locator(`[data-visit~="${id}"] a`).click();
+  await page.locator(".incident").waitFor();
+  if (!page.url().includes(id)) await page.locator(`.incident [data-incident="${id}"]`).click();
+}
+
 async function household(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
   await page.getByRole("heading", { level: 1 }).waitFor();
-  await page.locator(".camera h3", { hasText: "Front door" }).waitFor();
+  await page.locator(".tile", { hasText: "Front door" }).waitFor();
 
   const opened = await page.evaluate(() => performance.timeOrigin);
-  const card = page.locator(".card").first();
-  await card.waitFor();
+  await page.locator(".row").first().waitFor();
   check((await page.evaluate(() => performance.timeOrigin)) === opened, "an incident appears without loading the page again");
 
   await until("clip that grows", async () => (await incidents(page))[0]?.clip.state === "first");
-  await page.locator(".card a").first().click();
+  await page.locator(".row").first().click();
   await plays(page, "a clip that is still uploading");
   check(await page.getByText("Still recording").isVisible(), "the page says that it is still recording");
   await picture(page, "clip");
@@ -36,9 +48,9 @@ async function household(browser, address) {
   const id = (await incidents(page)).at(-1).id;
   await until("complete clip", async () => (await incidents(page)).find((one) => one.id === id)?.clip.state === "complete");
   await page.keyboard.press("Escape");
-  await page.locator("dialog").waitFor({ state: "detached" });
+  await closed(page);
 
-  await page.locator(`[data-incident="${id}"] a`).click();
+  await openFromList(page, id);
   await plays(page, "a complete clip");
   const { length } = await playing(page);
   const whole = (await incidents(page)).find((one) => one.id === id);
@@ -47,10 +59,11 @@ async function household(browser, address) {
   await page.getByRole("link", { name: "Download" }).click();
   const file = await (await download).path();
   check(readFileSync(file).subarray(4, 8).toString() === "ftyp", "the clip can be downloaded as one MP4");
-  await page.getByRole("button", { name: "Close" }).click();
-  await page.locator("dialog").waitFor({ state: "detached" });
+  await step(page);
+  await page.getByRole("link", { name: "Close, back to what happened" }).click();
+  await closed(page);
 
-  await page.getByLabel("Language").selectOption("fr");
+  await page.getByRole("button", { name: "Français" }).click();
   await page.getByRole("heading", { name: "Ce qui s’est passé" }).waitFor();
   check((await page.evaluate(() => document.documentElement.lang)) === "fr", "the language switches to French");
   await page.reload();
@@ -58,50 +71,118 @@ async function household(browser, address) {
   check(true, "and stays French");
   await picture(page, "accueil", true);
   await audit(page, "the first page in French");
-  await page.getByLabel("Langue").selectOption("en");
-  await page.locator(".camera img").waitFor();
+  await page.getByRole("button", { name: "English" }).click();
+  await page.mouse.move(0, 0);
+  await page.locator(".tile img").waitFor();
   await picture(page, "home", true);
 
+  await openPause(page);
   const toggle = page.getByRole("switch", { name: "Front door camera on" });
   check((await toggle.getAttribute("aria-checked")) === "true", "the camera is on");
   await toggle.click();
-  await page.locator(".camera").getByText("Nothing is filmed or saved").waitFor();
+  await page.locator(".state").getByText("Nothing is filmed or saved.", { exact: true }).waitFor();
   const mode = () => page.evaluate(async () => (await (await fetch("/api/house")).json()).cameras[0]);
   const paused = await until("pause", async () => (await mode()).state === "suspended" && (await mode()));
   check(paused.mode === "disarmed", "the switch reaches the agent: the camera is suspended");
+  check((await page.locator('.tile[data-tile="paused"]').count()) === 1, "its tile says that it is paused, without a picture");
   await toggle.click();
-  await page.locator(".camera").getByText(/^(All quiet|Something is moving)\.$/).waitFor();
+  await page.locator('.tile[data-tile="picture"], .tile[data-tile="somebody"]').waitFor();
   check((await mode()).mode === "armed", "and back");
   check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
   await close();
 }
 
+/** One picture back and on, and the keys. */
+async function step(page) {
+  const at = () => page.evaluate(() => document.querySelector(".incident video").currentTime);
+  await page.getByRole("button", { name: "One picture on" }).click();
+  const before = await at();
+  await page.getByRole("button", { name: "One picture on" }).click();
+  const on = (await at()) - before;
+  check(on > 0.01 && on < 0.3, `a clip goes on by one picture (${on.toFixed(3)} s)`);
+  await page.locator(".incident h1").focus();
+  await page.keyboard.press(",");
+  const back = (await at()) - before;
+  check(Math.abs(back) < 0.02, `and back, by a key (${back.toFixed(3)} s)`);
+  await page.keyboard.press("Space");
+  await until("playing by the space bar", () => page.evaluate(() => !document.querySelector(".incident video").paused));
+  await page.getByLabel("Speed").selectOption("2×");
+  check((await page.evaluate(() => document.querySelector(".incident video").playbackRate)) === 2, "it plays at twice the speed");
+}
+
 /** An incident has an address: Back leads to the list, a reload keeps incident and choice, and the address can be sent to somebody. */
 async function addresses(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
-  await page.locator(".card").first().waitFor();
+  await until("two incidents", async () => (await incidents(page)).length > 1);
+  await page.locator(".row").first().waitFor();
   await page.getByRole("combobox", { name: /^Camera/ }).selectOption({ label: "Front door" });
   const list = page.url();
   check(list.endsWith("#/?camera=demo/camera1"), `what the list is narrowed to is in the address (${list})`);
-  await page.locator(".card a").first().click();
-  await page.locator("dialog").waitFor();
+  await page.locator(".row").first().click();
+  await page.locator(".incident").waitFor();
   const incident = page.url();
   check(/#\/incident\/[0-9a-f-]{36}\?camera=demo\/camera1$/.test(incident), `so is the open incident (${incident})`);
+  await page.getByRole("link", { name: /^Earlier/ }).click();
+  await until("the earlier one", async () => page.url() !== incident);
+  await page.keyboard.press("ArrowRight");
+  await until("the later one", async () => page.url() === incident);
+  check(true, "the earlier incident and back, by button and by key");
   await page.goBack();
-  await page.locator("dialog").waitFor({ state: "detached" });
+  await closed(page);
   check(page.url() === list, "Back closes it");
   await page.goForward();
-  await page.locator("dialog").waitFor();
+  await page.locator(".incident").waitFor();
   await page.reload();
-  await page.locator("dialog").waitFor();
+  await page.locator(".incident").waitFor();
   const chosen = await page.getByRole("combobox", { name: /^Camera/, includeHidden: true }).inputValue();
   check(page.url() === incident && chosen === "demo/camera1", "a reload keeps incident and choice");
   await page.keyboard.press("Escape");
-  await page.locator("dialog").waitFor({ state: "detached" });
+  await closed(page);
   check(page.url() === list, "Escape leads to the list after a reload too");
   await page.goto(`${address}/#/incident/01990000-0000-7000-8000-000000000000`);
   await page.getByText("no longer there").waitFor();
   check(true, "an address of nothing says so");
+  check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
+  await close();
+}
+
+/** An incident is kept, dismissed and deleted, and the record says so. */
+async function decisions(browser, address) {
+  const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
+  const whole = await until("two whole incidents", async () => {
+    const ended = (await incidents(page)).filter((one) => one.state === "ended" && one.clip.state === "complete");
+    return ended.length > 1 && ended;
+  });
+  const { id } = whole.at(-1);
+  const known = () => page.evaluate(async (id) => (await fetch(`/api/incidents/${id}`)).status, id);
+  await page.goto(`${address}/#/incident/${id}`);
+  await page.getByRole("button", { name: "Keep" }).click();
+  await page.getByLabel("Why").fill("parcel taken");
+  await page.locator("dialog").getByRole("button", { name: "Keep" }).click();
+  await page.getByText(/^Kept until .* parcel taken$/).waitFor();
+  check((await page.getByRole("button", { name: "Delete" }).count()) === 0, "what is kept cannot be deleted");
+  await page.reload();
+  await page.getByText(/^Kept until .* parcel taken$/).waitFor();
+  check(true, "an incident is kept with its reason, over a reload");
+  await page.getByRole("button", { name: "End this" }).click();
+  await page.getByRole("button", { name: "False alarm" }).click();
+  await page.getByText("Marked as a false alarm").waitFor();
+  await audit(page, "an incident that was a false alarm");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("button", { name: "False alarm" }).waitFor();
+  check(true, "a false alarm is taken back");
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  check((await known()) === 200, "who is not sure deletes nothing");
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete for good" }).click();
+  await closed(page);
+  check((await known()) === 404, "a deleted incident is gone, and the list is back");
+  await page.goto(`${address}/#/record`);
+  for (const deed of ["deleted a visit", "took a false alarm back", "marked a false alarm", "no longer keeps a visit", "kept a visit"]) {
+    await page.getByRole("cell", { name: deed }).first().waitFor();
+  }
+  check(true, "the record says what was done with it");
   check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
   await close();
 }
@@ -114,8 +195,8 @@ async function mishaps(browser, address) {
   let away = true;
   await page.route(/\/media\/.*(m3u8|m4s|mp4)/, (route) => (away ? route.abort() : route.fallback()));
   await page.goto(`${address}/#/incident/${id}`);
-  await page.locator("dialog video").waitFor();
-  check((await page.locator("dialog video").getAttribute("poster")) !== null, "a clip has a picture before it plays");
+  await page.locator(".incident video").waitFor();
+  check((await page.locator(".incident video").getAttribute("poster")) !== null, "a clip has a picture before it plays");
   await page.getByRole("button", { name: "Try again" }).waitFor();
   check(await page.getByText("cannot be played just now").isVisible(), "a clip that cannot be had says so");
   away = false;
@@ -131,7 +212,7 @@ async function mishaps(browser, address) {
   });
   await page.goto(`${address}/#/`);
   await page.reload();
-  await page.locator(".card").nth(1).waitFor();
+  await page.locator(".row").nth(1).waitFor();
   check(await page.getByRole("heading", { name: "Day unknown" }).isVisible(), "an incident of no date hides no other");
   check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
   await close();
@@ -139,6 +220,7 @@ async function mishaps(browser, address) {
 
 async function masks(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 1280, height: 900 } });
+  await page.getByRole("link", { name: "Settings" }).click();
   await page.getByRole("link", { name: /Zones and masks/ }).click();
   const canvas = page.getByTestId("canvas");
   await canvas.waitFor();
@@ -179,7 +261,7 @@ async function masks(browser, address) {
   const [inside, outside] = [await lightOf(page, next.picture, [0.06, 0.08, 0.26, 0.44]), await lightOf(page, next.picture, [0.4, 0.6, 0.9, 0.95])];
   check(inside < 12 && outside > 30, `the mask is black in the next picture (${inside.toFixed(0)} inside, ${outside.toFixed(0)} elsewhere)`);
   await page.goto(`${address}/#/`);
-  await page.locator(`[data-incident="${next.id}"] a`).click();
+  await openFromList(page, next.id);
   await plays(page, "a clip with a mask");
   const dark = await lightOf(page, null, [0.06, 0.08, 0.24, 0.42]);
   check(dark < 16, `the mask is black in the clip too (${dark.toFixed(0)})`);
@@ -189,7 +271,7 @@ async function masks(browser, address) {
 
 async function keyboard(browser, address) {
   const { page, close } = await open(browser, address, { viewport: { width: 1280, height: 800 } });
-  await page.locator(".card").first().waitFor();
+  await page.locator(".row").first().waitFor();
   await page.keyboard.press("Tab");
   const focused = () => page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.getAttribute("aria-label"));
   check((await focused()) === "Skip to the content", "the first stop of the keyboard is the way past the menu");
@@ -198,30 +280,37 @@ async function keyboard(browser, address) {
   let reached = false;
   for (let n = 0; n < 12 && !reached; n++) {
     await page.keyboard.press("Tab");
-    reached = await page.evaluate(() => document.activeElement.closest(".card") !== null);
+    reached = await page.evaluate(() => document.activeElement.closest(".row") !== null);
   }
   check(reached, "an incident is reached by Tab");
   const seen = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle !== "none");
   check(seen, "the focus can be seen");
   await page.keyboard.press("Enter");
-  await page.locator("dialog video").waitFor();
-  for (let n = 0; n < 8; n++) await page.keyboard.press("Tab");
-  check(
-    await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("dialog") !== null),
-    "the focus stays in the open incident",
-  );
+  await page.locator(".incident video").waitFor();
+  check(await page.evaluate(() => document.activeElement === document.querySelector(".incident h1")), "who opens it by keys is led to it");
+  for (let n = 0; n < 8; n++) {
+    await page.keyboard.press("Tab");
+    if (!(await page.evaluate(() => document.activeElement.closest(".incident") !== null))) check(false, "the focus has left the open incident");
+  }
+  check(true, "the next stops of the keyboard are in the open incident");
   await page.keyboard.press("Escape");
-  await page.locator("dialog").waitFor({ state: "detached" });
-  check(await page.evaluate(() => document.activeElement.closest(".card") !== null), "Escape closes it and leads back");
+  await closed(page);
+  await until("focus on the row", () => page.evaluate(() => document.activeElement.closest(".row") !== null));
+  check(true, "Escape closes it and leads back");
+  await page.getByRole("button", { name: "Pause", exact: true }).focus();
+  await page.keyboard.press("Enter");
   const toggle = page.getByRole("switch");
   await toggle.focus();
   await page.keyboard.press("Space");
-  await page.locator(".camera").getByText("Nothing is filmed or saved").waitFor();
+  await page.locator(".state").getByText("Nothing is filmed or saved.", { exact: true }).waitFor();
   await page.locator('[role="switch"][aria-disabled="false"]').waitFor();
   check(await toggle.evaluate((element) => document.activeElement === element), "the focus stays on the switch");
   await page.keyboard.press("Space");
-  await page.locator(".camera").getByText(/^(All quiet|Something is moving)\.$/).waitFor();
+  await page.locator('.tile[data-tile="picture"], .tile[data-tile="somebody"]').waitFor();
   check(true, "the switch works with the space bar");
+  await page.keyboard.press("Escape");
+  const back = await page.getByRole("button", { name: "Pause", exact: true }).evaluate((element) => document.activeElement === element);
+  check(back, "Escape closes the menu and leads back to its button");
   await close();
 }
 
@@ -232,16 +321,16 @@ async function small(browser, address) {
     ["200 % zoom", { viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 }],
   ]) {
     const { page, close } = await open(browser, address, options);
-    await page.locator(".card").first().waitFor();
+    await page.locator(".row").first().waitFor();
     await page.waitForTimeout(1500);
     await fits(page, name);
     await audit(page, name);
     if (name.includes("phone")) await picture(page, name.includes("dark") ? "telephone" : "phone", true);
-    await page.locator(".card a").first().click();
-    await page.locator("dialog").waitFor();
+    await page.locator(".row").first().click();
+    await page.locator(".incident").waitFor();
     await fits(page, `${name}, with an open incident`);
     await page.keyboard.press("Escape");
-    for (const place of ["areas/demo/camera1", "accounts", "record"]) {
+    for (const place of ["areas/demo/camera1", "accounts", "record", "settings", "camera/demo/camera1"]) {
       await page.goto(`${address}/#/${place}`);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForTimeout(500);
@@ -258,7 +347,7 @@ async function large(browser, address) {
     const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, locale };
     const { page, close } = await open(browser, address, phone);
     const grow = () => page.evaluate(() => (document.documentElement.style.fontSize = "225%"));
-    await page.locator(".card").first().waitFor();
+    await page.locator(".row").first().waitFor();
     await grow();
     await page.waitForTimeout(500);
     await fits(page, `text of 200 % ${name}`);
@@ -269,12 +358,12 @@ async function large(browser, address) {
     );
     check(cut.length === 0, `nothing is cut off ${name} (${cut.join(" | ")})`);
     await picture(page, name.includes("French") ? "grand" : "large", true);
-    await page.locator(".card a").first().click();
-    await page.locator("dialog").waitFor();
-    const box = await page.locator("dialog").boundingBox();
+    await page.locator(".row").first().click();
+    await page.locator(".incident").waitFor();
+    const box = await page.locator(".incident").boundingBox();
     check(box.x >= 0 && box.x + box.width <= 360, `an open incident stands on the screen ${name} (${box.x}, ${box.width})`);
     await fits(page, `an open incident with text of 200 % ${name}`);
-    for (const place of ["areas/demo/camera1", "accounts", "record"]) {
+    for (const place of ["areas/demo/camera1", "accounts", "record", "settings", "camera/demo/camera1"]) {
       await page.goto(`${address}/#/${place}`);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForTimeout(300);
@@ -314,10 +403,12 @@ async function logIn(browser, address) {
   await page.getByText("Wrong name or password.").waitFor();
   await page.getByLabel("Password").fill("correct horse battery");
   await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("link", { name: "Settings" }).click();
   await page.getByRole("button", { name: "Log out" }).waitFor();
   await page.goto(`${address}/#/record`);
   await refusalsAreSummed(page);
   check(await page.getByText("changed zones or masks").first().isVisible(), "the record says who did what");
+  await page.getByRole("link", { name: "Settings" }).click();
   await page.getByRole("button", { name: "Log out" }).click();
   await page.getByRole("heading", { name: "Log in" }).waitFor();
   check(true, "logging out works");
@@ -327,11 +418,12 @@ async function logIn(browser, address) {
 /** Two cameras: one switch for both, and one list that can be narrowed. */
 async function everywhere(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 1000, height: 800 } });
-  await page.locator(".camera h3", { hasText: "Street" }).waitFor();
+  await page.locator(".tile", { hasText: "Street" }).waitFor();
   const states = () =>
     page.evaluate(async () => (await (await fetch("/api/house")).json()).cameras.map(({ state, mode }) => `${state} ${mode}`).join());
   await until("both cameras", async () => (await states()) === "online armed,online armed");
-  await page.getByRole("button", { name: "Pause all" }).click();
+  await openPause(page);
+  await page.getByRole("button", { name: "Pause all cameras" }).click();
   await until("pause", async () => (await states()) === "suspended disarmed,suspended disarmed");
   await page.getByText("All cameras are paused").waitFor();
   await page.getByRole("button", { name: "Turn all on" }).click();
@@ -339,7 +431,7 @@ async function everywhere(browser, address) {
   check(true, "one switch pauses and watches the whole house");
   await until("visits at both", async () => new Set((await incidents(page)).map(({ camera }) => camera)).size === 2);
   await page.getByRole("combobox", { name: /^Camera/ }).selectOption({ label: "Street" });
-  const shown = () => page.locator(".card").allInnerTexts();
+  const shown = () => page.locator(".row").allInnerTexts();
   await until("incidents of one camera", async () => (await shown()).length > 0 && (await shown()).every((text) => text.includes("Street")));
   check(true, "the list can be narrowed to a camera");
 
@@ -361,11 +453,11 @@ async function everywhere(browser, address) {
 /** An H.265 camera: Chromium plays what was encoded anew beside its clips, and other browsers are told what they cannot play. */
 async function h265(browser, address) {
   const { page, faults, close } = await open(browser, address, { viewport: { width: 800, height: 700 } });
-  await page.locator(".card").first().waitFor();
+  await page.locator(".row").first().waitFor();
   const { id } = await until("incident of it", async () => (await incidents(page)).findLast(({ camera }) => camera === "street"));
   const known = async () => (await incidents(page)).find((one) => one.id === id);
   await until("clip of an H.265 camera", async () => (await known())?.clip.playlist);
-  await page.locator(`[data-incident="${id}"] a`).click();
+  await openFromList(page, id);
   await plays(page, "the preview of an H.265 clip");
   const { playlist, codec } = (await known()).clip;
   check(playlist.includes("/preview/") && codec === "h264", `what plays is the preview, in H.264 (${playlist}, ${codec})`);
@@ -387,11 +479,11 @@ async function h265(browser, address) {
   });
   await until("whole clip", async () => (await known())?.clip.download);
   await page.reload();
-  await page.locator(`[data-incident="${id}"] a`).click();
+  await openFromList(page, id);
   await page.getByText("This browser cannot play").waitFor();
   const files = await page.getByRole("link", { name: /^Download/ }).evaluateAll((links) => links.map((link) => link.getAttribute("href")));
   check(files.length === 2 && files[1].endsWith("?part=2"), `a browser without H.265 says so, and offers each of two files (${files})`);
-  check((await page.locator("dialog video").count()) === 0, "and tries no player");
+  check((await page.locator(".incident video").count()) === 0, "and tries no player");
   check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
   await close();
 }
@@ -410,7 +502,7 @@ async function take(browser, begin, steps) {
 
 const browser = await chromium.launch({ executablePath: browserPath, args: FLAGS });
 try {
-  await take(browser, demo, [household, addresses, keyboard, masks, mishaps, small, large, logIn]);
+  await take(browser, demo, [household, addresses, decisions, keyboard, masks, mishaps, small, large, logIn]);
   await take(browser, twoCameras, [everywhere, h265]);
 } catch (error) {
   check(false, error.message);

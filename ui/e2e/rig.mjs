@@ -2,7 +2,7 @@
 
 import axe from "axe-core";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -137,11 +137,28 @@ export const FLAGS = [
   "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
 ];
 
-/** A page in a window of its own. What it must not do is noted. */
-export async function open(browser, address, options) {
+/** A build of the page that is tried before the program carries it. */
+const dist = argument("dist", null);
+const TYPES = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml", png: "image/png", webmanifest: "application/manifest+json" };
+
+async function fromDist(context, host) {
+  await context.route(
+    (url) => url.host === host && !/^\/(api|media)\//.test(url.pathname),
+    (route) => {
+      const name = new URL(route.request().url()).pathname.slice(1) || "index.html";
+      if (!existsSync(join(dist, name))) return route.fulfill({ status: 404 });
+      return route.fulfill({ body: readFileSync(join(dist, name)), contentType: TYPES[name.split(".").pop()] ?? "text/plain" });
+    },
+  );
+}
+
+/** A page in a window of its own. What it must not do is noted. `stage` prepares it, `path` is where it begins. */
+export async function open(browser, address, { stage = async () => {}, path = "", ...options }) {
   const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
+  if (dist) await fromDist(context, new URL(address).host);
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
+  await stage(page);
   const faults = [];
   const host = new URL(address).host;
   page.on("request", (request) => {
@@ -152,7 +169,7 @@ export async function open(browser, address, options) {
   page.on("console", (message) => {
     if (message.type() === "error" && !/404|409/.test(message.text())) faults.push(message.text());
   });
-  await page.goto(address);
+  await page.goto(address + path);
   if (asking.has(host)) {
     await page.getByLabel("Name").fill(ACCOUNT.name);
     await page.getByLabel("Password").fill(ACCOUNT.password);
@@ -184,7 +201,7 @@ export async function picture(page, name, fullPage = false) {
 export const lightOf = (page, address, [x0, y0, x1, y1]) =>
   page.evaluate(
     async ([address, x0, y0, x1, y1]) => {
-      const shown = address ? await createImageBitmap(await (await fetch(address)).blob()) : document.querySelector("dialog video");
+      const shown = address ? await createImageBitmap(await (await fetch(address)).blob()) : document.querySelector(".incident video");
       const [width, height] = [shown.videoWidth ?? shown.width, shown.videoHeight ?? shown.height];
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = [width, height];
@@ -203,7 +220,7 @@ const WHOLE = [0, 0, 1, 1];
 /** Where the open clip is, and how long; null while it shows no picture. */
 export const playing = (page) =>
   page.evaluate(() => {
-    const element = document.querySelector("dialog video");
+    const element = document.querySelector(".incident video");
     return element && element.readyState >= 2 ? { at: element.currentTime, length: element.duration } : null;
   });
 

@@ -100,11 +100,11 @@ function watch() {
   const painted = (note) => requestAnimationFrame(() => setTimeout(() => note(performance.now())));
   const counted = new WeakSet();
   new MutationObserver(() => {
-    if (seen.card === null && document.querySelector(".card")) {
+    if (seen.card === null && document.querySelector(".row")) {
       seen.card = 0;
       painted((now) => (seen.card = now));
     }
-    for (const image of document.querySelectorAll(".card img")) {
+    for (const image of document.querySelectorAll(".row img")) {
       if (counted.has(image)) continue;
       counted.add(image);
       const shown = () => painted((now) => seen.pictures.push(now));
@@ -148,7 +148,7 @@ async function measure(browser, address) {
   await page.getByLabel("Name").fill("anna");
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Log in" }).click();
-  await page.locator(".card").first().waitFor();
+  await page.locator(".row").first().waitFor();
   const state = await context.storageState();
   await context.close();
 

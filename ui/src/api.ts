@@ -69,14 +69,26 @@ export interface Incident {
   end: number | null;
   seconds: number | null;
   clock: "good" | "unsure";
+  /** How sure the model was, 0 to 1. */
+  score: number;
   zones: string[];
   rules: { rule: string; name: string }[];
   test: boolean;
+  kept: { reason: string; until: number | null; by: string; at: number } | null;
+  false_alarm: { by: string; at: number } | null;
+  /** Whether it can be deleted here. */
+  deletable: boolean;
   picture: string | null;
   /** The same picture in the size of a card. */
   small: string | null;
   crop: string | null;
   clip: Clip;
+}
+
+/** What is kept, and how many incidents were false alarms. */
+export interface Marks {
+  kept: { id: string; site: string; camera: string; start: number; reason: string; until: number | null; by: string }[];
+  false_alarms: number;
 }
 
 export interface IncidentPage {
@@ -191,6 +203,8 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
 
 const place = (site: string, camera: string) => `/api/cameras/${encodeURIComponent(site)}/${encodeURIComponent(camera)}`;
 
+const visit = (id: string) => `/api/incidents/${encodeURIComponent(id)}`;
+
 export const hub = {
   session: () => ask<Session>("GET", "/api/session"),
   setUp: (name: string, password: string, code: string) => ask<Session>("POST", "/api/setup", { name, password, code }),
@@ -201,9 +215,14 @@ export const hub = {
   dropSecond: (password: string) => ask<void>("POST", "/api/second/off", { password }),
   logOut: () => ask<void>("POST", "/api/logout"),
   house: () => ask<House>("GET", "/api/house"),
-  incidents: (query: { day?: string; site?: string; camera?: string; before?: string }) =>
+  incidents: (query: { day?: string; site?: string; camera?: string; label?: string; before?: string }) =>
     ask<IncidentPage>("GET", `/api/incidents?${new URLSearchParams({ limit: "24", ...query })}`),
-  incident: (id: string) => ask<{ incident: Incident }>("GET", `/api/incidents/${encodeURIComponent(id)}`),
+  incident: (id: string) => ask<{ incident: Incident }>("GET", visit(id)),
+  keep: (id: string, reason: string, until: number) => ask<{ incident: Incident }>("PUT", `${visit(id)}/keep`, { reason, until }),
+  endKeep: (id: string) => ask<{ incident: Incident }>("DELETE", `${visit(id)}/keep`),
+  falseAlarm: (id: string, was: boolean) => ask<{ incident: Incident }>(was ? "PUT" : "DELETE", `${visit(id)}/false-alarm`),
+  remove: (id: string) => ask<void>("DELETE", visit(id)),
+  marks: () => ask<Marks>("GET", "/api/marks"),
   days: (query: { site?: string; camera?: string }) => ask<Days>("GET", `/api/days?${new URLSearchParams(query)}`),
   mode: (mode: Mode, cameras?: { site: string; camera: string }[]) =>
     ask<{ asked: number }>("PUT", "/api/mode", cameras ? { mode, cameras } : { mode }),

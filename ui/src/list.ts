@@ -1,5 +1,5 @@
 // The list of incidents: pages from the hub, and news that come by themselves. Pure.
-import type { Incident } from "./api";
+import type { Incident, IncidentPage } from "./api";
 
 const RANK = { began: 0, updated: 1, ended: 2 };
 /** An incident that has been open for longer lost its end: its box was cut off. */
@@ -24,6 +24,14 @@ export function put(list: readonly Incident[], next: Incident): Incident[] {
 export function join(list: readonly Incident[], page: readonly Incident[]): Incident[] {
   const known = new Set(list.map((incident) => incident.id));
   return [...list, ...page.filter((incident) => !known.has(incident.id))].sort(order);
+}
+
+/** `list`, of which the hub has sent the first `page` again: older ones stay, unless there is a gap between them and the page. */
+export function renewed(list: readonly Incident[], next: string | null, page: IncidentPage): IncidentPage {
+  const oldest = page.incidents[page.incidents.length - 1];
+  const overlaps = oldest && page.next !== null && list.some((incident) => order(incident, oldest) <= 0);
+  const older = overlaps ? list.filter((incident) => order(incident, oldest) > 0) : [];
+  return older.length > 0 ? { incidents: [...page.incidents, ...older], next } : page;
 }
 
 /** What is going on, after `news` of incidents: those that have begun and not ended. */

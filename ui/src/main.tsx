@@ -4,6 +4,7 @@ import { render } from "preact";
 import { App } from "./app";
 import { houseSentence } from "./sentences";
 import { begin, current, followAddress, house } from "./state";
+import { followTheme } from "./theme";
 import { language, speakFirst, words } from "./words";
 
 effect(() => {
@@ -15,6 +16,7 @@ effect(() => {
   document.title = now ? `${words.value.title} – ${houseSentence(now, current.value, words.value).text}` : words.value.title;
 });
 
+followTheme();
 followAddress();
 // What the hub says is asked for beside the words.
 void begin();

@@ -1,7 +1,6 @@
 // What the page says of the house, its cameras and incidents. Pure.
 import type { Camera, House, Incident, Site } from "./api";
 import { reasonOf } from "./reasons";
-import { duration } from "./time";
 import type { Words } from "./words";
 
 /** Green: all is well and nobody is there. Amber: somebody is. Slate: paused on purpose. Red: something does not work. */
@@ -14,13 +13,16 @@ export function toneOf(camera: Camera): Tone {
   return camera.person ? "attention" : "good";
 }
 
-/** A camera in one plain sentence; its name is the heading above it. */
-export function cameraSentence(camera: Camera, words: Words): string {
-  if (camera.state === "unknown") return words.cameraUnknown;
-  if (toneOf(camera) === "paused") return words.cameraPaused;
-  if (camera.state === "offline") return words.cameraOffline;
-  if (camera.person) return words.cameraPerson;
-  return camera.motion ? words.cameraMotion : words.cameraWatching;
+/** What a camera's tile shows: its picture, or in place of it why there is none. */
+export type Tile = "picture" | "somebody" | "fault" | "paused" | "away";
+
+/** `connected`: whether the page hears from the hub. Without it no picture is of now. */
+export function tileOf(camera: Camera, connected: boolean): Tile {
+  if (!connected || camera.state === "unknown") return "away";
+  const tone = toneOf(camera);
+  if (tone === "paused") return "paused";
+  if (camera.state === "offline") return "fault";
+  return camera.person ? "somebody" : "picture";
 }
 
 /** One thing that is wrong: what it is about, why, and the camera to look at. */
@@ -80,22 +82,30 @@ function presence(house: House, current: readonly Incident[], words: Words): str
   return there.length > 0 ? [words.somebodyAt(there.join(", ")), ...things] : things;
 }
 
-/** The house in one sentence, and what is wrong beneath it. */
-export function houseSentence(house: House, current: readonly Incident[], words: Words): { tone: Tone; text: string; faults: Fault[] } {
+/** The house: one sentence, what there is to add, and what is wrong. */
+export interface State {
+  tone: Tone;
+  text: string;
+  detail: string;
+  faults: Fault[];
+}
+
+export function houseSentence(house: House, current: readonly Incident[], words: Words): State {
   const { cameras } = house;
   const faults = faultsOf(house, words);
+  const paused = cameras.filter((camera) => toneOf(camera) === "paused");
+  const watching = cameras.length - paused.length;
+  const on = paused.length > 0 ? words.somePaused(watching, cameras.length) : words.camerasOn(cameras.length);
   const there = presence(house, current, words);
-  if (there.length > 0) return { tone: "attention", text: there.join(" · "), faults };
+  if (there.length > 0) return { tone: "attention", text: there.join(" · "), detail: faults.length > 0 ? "" : on, faults };
   if (faults.length > 0) {
     const text = faultHeadline(house, words);
     // What the headline says already is not said again.
-    return { tone: "problem", text, faults: faults.filter((fault) => fault.about !== text) };
+    return { tone: "problem", text, detail: "", faults: faults.filter((fault) => fault.about !== text) };
   }
-  if (cameras.length === 0) return { tone: "paused", text: words.noCameras, faults };
-  const watching = cameras.filter((camera) => toneOf(camera) !== "paused").length;
-  if (watching === 0) return { tone: "paused", text: words.allPaused, faults };
-  if (watching < cameras.length) return { tone: "good", text: words.somePaused(watching, cameras.length), faults };
-  return { tone: "good", text: words.allWatching, faults };
+  if (cameras.length === 0) return { tone: "paused", text: words.noCameras, detail: words.noCamerasYet, faults };
+  if (watching === 0) return { tone: "paused", text: words.allPaused(cameras.length), detail: words.nothingFilmed, faults };
+  return { tone: "good", text: words.allQuiet, detail: on, faults };
 }
 
 /** What came. */
@@ -112,20 +122,39 @@ export function labelOf(incident: Incident, words: Words): string {
   }
 }
 
-/** Who came where. */
+/** Who came where, such as "Person, Front door". */
 export function incidentTitle(incident: Incident, place: string, words: Words): string {
   return words.at(labelOf(incident, words), place);
 }
 
-/** What else there is to say: how long, where, which rules. */
-export function incidentDetails(incident: Incident, words: Words): string[] {
-  const details = [incident.seconds === null ? words.goingOn : duration(incident.seconds)];
-  if (incident.zones.length > 0) details.push(words.inZones(incident.zones.join(", ")));
-  for (const { rule, name } of incident.rules) {
-    details.push(rule === "loitered" ? words.loitered(name) : words.crossed(name));
+/** The same within a sentence. */
+function someOf(incident: Incident, words: Words): string {
+  switch (incident.label) {
+    case "person":
+    case "bicycle":
+    case "car":
+    case "cat":
+    case "dog":
+      return words[`a_${incident.label}`];
+    default:
+      return words.a_thing;
   }
-  if (incident.clock === "unsure") details.push(words.clockUnsure);
-  return details;
+}
+
+/** Why it was reported, in one sentence: what it did, or at least where it was. */
+export function becauseOf(incident: Incident, camera: string, words: Words): string {
+  const what = someOf(incident, words);
+  const stayed = incident.rules.find(({ rule }) => rule === "loitered");
+  const crossed = incident.rules.find(({ rule }) => rule !== "loitered");
+  if (stayed) return words.becauseStayed(what, stayed.name);
+  if (crossed) return words.becauseCrossed(what, crossed.name);
+  if (incident.zones.length > 0) return words.becauseIn(what, incident.zones.join(", "));
+  return words.becauseSeen(what, camera);
+}
+
+/** Where it was: the camera, and the zones if there are any. */
+export function whereOf(zones: readonly string[], place: string): string {
+  return [place, ...new Set(zones)].join(", ");
 }
 
 /** What an entry of the record says that somebody did; `detail` stays where its form is not known. */
@@ -145,7 +174,8 @@ export function deedOf(what: string, detail: string, nameOf: (site: string, id: 
   const known = words[key];
   const text = typeof known === "string" ? known : what;
   const clip = /^([a-z0-9-]+)\/([a-z0-9-]+) ([0-9a-f-]{36})$/.exec(detail);
-  if (clip) return { text, incident: clip[3]!, detail: nameOf(clip[1]!, clip[2]!) };
+  // What was deleted leads nowhere.
+  if (clip) return { text, incident: what === "delete" ? null : clip[3]!, detail: nameOf(clip[1]!, clip[2]!) };
   const camera = /^([a-z0-9-]+)\/([a-z0-9-]+)$/.exec(detail);
   return { text, incident: null, detail: camera ? nameOf(camera[1]!, camera[2]!) : detail };
 }

@@ -4,10 +4,13 @@ import { computed, effect, signal } from "@preact/signals";
 import {
   Failure, at, hub, useToken, type Camera, type Days, type House, type Incident, type IncidentPage, type Mode, type Session,
 } from "./api";
-import { goingOn, join, put } from "./list";
-import { addressOf, filter, open, replace } from "./route";
+import { goingOn, join, put, renewed } from "./list";
+import { addressOf, close, filter, large, open, replace, type Choice } from "./route";
+import { inOrder, order } from "./order";
+import { markSeen } from "./seen";
 import { incidentTitle } from "./sentences";
 import { dayOf } from "./time";
+import { visitsOf } from "./visits";
 import { words } from "./words";
 
 export const session = signal<Session | null>(null);
@@ -17,6 +20,8 @@ export const incidents = signal<Incident[]>([]);
 export const current = signal<Incident[]>([]);
 export const next = signal<string | null>(null);
 export const loaded = signal(false);
+/** The list could not be had. */
+export const unreadable = signal(false);
 export const days = signal<Days>({ days: [], cameras: [] });
 /** The incident of the address, where it is not in the list; null while it is asked for, false where there is none. */
 export const fetched = signal<Incident | null | false>(null);
@@ -35,6 +40,16 @@ export const opened = computed(() => {
   if (!id) return null;
   return incidents.value.find((incident) => incident.id === id) ?? (fetched.value && fetched.value.id === id ? fetched.value : null);
 });
+
+/** Visits of the list. */
+export const visits = computed(() => visitsOf(incidents.value, (ms) => dayOf(ms, zone.value)));
+/** The visit that the open incident belongs to. */
+export const openedVisit = computed(() => {
+  const incident = opened.value;
+  return incident ? (visits.value.find((visit) => visit.incidents.some(({ id }) => id === incident.id)) ?? null) : null;
+});
+/** The cameras as this browser has put them. */
+export const cameras = computed(() => inOrder(house.value?.cameras ?? [], order.value));
 
 export const keyOf = (camera: { site: string; id: string }) => `${camera.site}/${camera.id}`;
 
@@ -74,16 +89,17 @@ export function complain(error: unknown): void {
   notice.value = { text: failureText(error), bad: true };
 }
 
-function query(): { day?: string; site?: string; camera?: string } {
-  const { camera, day } = filter.value;
+function query(): { day?: string; site?: string; camera?: string; label?: string } {
+  const { camera, day, label } = filter.value;
   const [site, id] = camera.split("/");
-  return { ...(day ? { day } : {}), ...(site ? { site } : {}), ...(site && id ? { camera: id } : {}) };
+  return { ...(day ? { day } : {}), ...(site ? { site } : {}), ...(site && id ? { camera: id } : {}), ...(label ? { label } : {}) };
 }
 
 function isShown(incident: Incident): boolean {
-  const { camera, day } = filter.value;
+  const { camera, day, label } = filter.value;
   const [site, id] = camera.split("/");
-  return (!site || site === incident.site) && (!id || id === incident.camera) && (!day || day === dayOf(incident.start, zone.value));
+  const here = (!site || site === incident.site) && (!id || id === incident.camera);
+  return here && (!label || label === incident.label) && (!day || day === dayOf(incident.start, zone.value));
 }
 
 function tookPage(page: IncidentPage): void {
@@ -98,13 +114,17 @@ const SETTLES = 700;
 /** Asks for the first page of what is chosen. */
 export async function refresh(): Promise<void> {
   const mine = ++asks;
-  const { day: _day, ...where } = query();
+  const { day: _day, label: _label, ...where } = query();
   // The list is shown as soon as it is there; which days there are is less urgent.
-  const page = await hub.incidents(query());
+  const sent = await hub.incidents(query());
   if (mine === asks) {
+    // An older hub narrows by camera and day alone.
+    const shown = { ...sent, incidents: sent.incidents.filter(isShown) };
+    const page = loaded.peek() ? renewed(incidents.peek(), next.peek(), shown) : shown;
     incidents.value = page.incidents;
-    tookPage(page);
+    tookPage({ ...sent, next: page.next });
     loaded.value = true;
+    unreadable.value = false;
   }
   // Pictures come first.
   setTimeout(() => {
@@ -114,21 +134,26 @@ export async function refresh(): Promise<void> {
 }
 
 /** Chooses what is shown. */
-export function choose(change: Partial<{ camera: string; day: string }>): void {
-  replace(addressOf("", change));
+export function choose(change: Partial<Choice>): void {
+  replace(addressOf(large.peek() ? `camera/${large.peek()}` : "", change));
 }
 
-/** Asks for the next page. */
+let asking = false;
+
+/** Asks for the next page, once at a time. */
 export async function more(): Promise<void> {
-  if (!next.value) return;
+  if (!next.value || asking) return;
+  asking = true;
   try {
     const mine = asks;
     const page = await hub.incidents({ ...query(), before: next.value });
     if (mine !== asks) return;
-    incidents.value = join(incidents.value, page.incidents);
+    incidents.value = join(incidents.value, page.incidents.filter(isShown));
     tookPage(page);
   } catch (error) {
     complain(error);
+  } finally {
+    asking = false;
   }
 }
 
@@ -155,7 +180,7 @@ function tookHouse(taken: House): void {
   asked.value = left;
 }
 
-function tookIncident(taken: Incident): void {
+export function tookIncident(taken: Incident): void {
   const isNew = !incidents.value.some((incident) => incident.id === taken.id);
   current.value = goingOn(current.value, [taken], Date.now());
   if (isShown(taken)) incidents.value = put(incidents.value, taken);
@@ -173,8 +198,24 @@ function tookIncident(taken: Incident): void {
   }
 }
 
+/** The first page of the list; what went wrong is said in its place. */
+export const list = () =>
+  refresh().catch((error: unknown) => {
+    unreadable.value = !loaded.peek();
+    // Its place says so, unless the whole page has to.
+    if (loaded.peek() || (error instanceof Failure && ["login", "offline"].includes(error.code))) complain(error);
+  });
+
+/** Somebody has deleted it. */
+export function tookGone(id: string): void {
+  incidents.value = incidents.value.filter((incident) => incident.id !== id);
+  current.value = current.value.filter((incident) => incident.id !== id);
+  if (fetched.value && fetched.value.id === id) fetched.value = false;
+  if (open.peek() === id) close();
+}
+
 /** Everything is asked for. */
-const everything = () => Promise.all([refresh(), hub.house().then(tookHouse), fetchOpened()]).then(() => undefined);
+const everything = () => Promise.all([list(), hub.house().then(tookHouse), fetchOpened()]).then(() => undefined);
 
 let events: EventSource | null = null;
 /** How long after the first view what may have happened in between is asked for. */
@@ -210,6 +251,7 @@ function hear(): void {
     if (events?.readyState === EventSource.CLOSED) setTimeout(() => void begin(), 3000);
   };
   events.addEventListener("house", (event) => tookHouse(JSON.parse((event as MessageEvent<string>).data) as House));
+  events.addEventListener("gone", (event) => tookGone((JSON.parse((event as MessageEvent<string>).data) as { id: string }).id));
   events.addEventListener("incident", (event) => tookIncident(JSON.parse((event as MessageEvent<string>).data) as Incident));
 }
 
@@ -239,10 +281,16 @@ export function followAddress(): void {
     const now = JSON.stringify(filter.value);
     if (now === chosen) return;
     chosen = now;
-    if (session.peek()?.state === "open") refresh().catch(complain);
+    // Another choice is another list.
+    loaded.value = false;
+    if (session.peek()?.state === "open") void list();
   });
   effect(() => {
     if (open.value && session.peek()?.state === "open" && loaded.peek()) void fetchOpened();
+  });
+  // Who opens one of a visit has looked at it.
+  effect(() => {
+    if (opened.value) markSeen(openedVisit.value?.incidents ?? [opened.value]);
   });
 }
 

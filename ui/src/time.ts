@@ -49,14 +49,24 @@ export function clockTime(ms: number, zone: string, language: Language): string 
   return language === "fr" ? `${Number(time.hour)}${NBSP}h${NBSP}${time.minute}` : `${time.hour}:${time.minute}`;
 }
 
+/** Hours, minutes and seconds: 14:52:05, in French 14 h 52 min 05 s. */
+export function clockSeconds(ms: number, zone: string, language: Language): string {
+  const seconds = parts(ms, zone, "en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })?.second;
+  if (!seconds) return UNKNOWN;
+  const time = clockTime(ms, zone, language);
+  return language === "fr" ? `${time}${NBSP}min${NBSP}${seconds}${NBSP}s` : `${time}:${seconds}`;
+}
+
+/** A day of the year, such as 28 February 2027. */
+export function fullDay(ms: number, zone: string, language: Language): string {
+  const day = parts(ms, zone, language, { day: "numeric", month: "long", year: "numeric" });
+  return day ? [day.day, day.month, day.year].join(NBSP) : UNKNOWN;
+}
+
 /** Day and time to the second. */
 export function fullTime(ms: number, zone: string, language: Language): string {
   const day = parts(ms, zone, language, { day: "numeric", month: "long" });
-  const seconds = parts(ms, zone, "en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })?.second;
-  if (!day || !seconds) return UNKNOWN;
-  const time = clockTime(ms, zone, language);
-  const exact = language === "fr" ? `${time}${NBSP}min${NBSP}${seconds}${NBSP}s` : `${time}:${seconds}`;
-  return `${day.day}${NBSP}${day.month}, ${exact}`;
+  return day ? `${day.day}${NBSP}${day.month}, ${clockSeconds(ms, zone, language)}` : UNKNOWN;
 }
 
 /** A day in words, such as "Monday 2 February". */

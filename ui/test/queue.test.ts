@@ -51,21 +51,6 @@ test("over a quick one three at a time, and what has left the page is not loaded
   assert.deepEqual(began, ["a", "b", "d", "e", "f"]);
 });
 
-test("only a weighty load tells that the link is wide", async () => {
-  let now = 0;
-  const queue = new Queue(() => now);
-  const took = (ms: number) => async () => void (now += ms);
-  queue.add(() => 0, took(10));
-  await turn();
-  assert.equal(queue.wide, false);
-  queue.add(() => 0, took(10), true);
-  await turn();
-  assert.equal(queue.wide, true);
-  queue.add(() => 0, took(700), true);
-  await turn();
-  assert.equal(queue.wide, false);
-});
-
 test("one that fails does not hold up the others", async () => {
   const queue = new Queue(() => 0);
   let loaded = false;

@@ -4,9 +4,9 @@ import { join as path } from "node:path";
 import { test } from "node:test";
 
 import type { Camera, House, Incident } from "../src/api";
-import { goingOn, isNewer, join, put } from "../src/list";
+import { goingOn, isNewer, join, put, renewed } from "../src/list";
 import { REASONS, reasonOf } from "../src/reasons";
-import { cameraSentence, deedOf, faultsOf, houseSentence, incidentDetails, incidentTitle, toneOf } from "../src/sentences";
+import { becauseOf, deedOf, faultsOf, houseSentence, incidentTitle, tileOf, toneOf, whereOf } from "../src/sentences";
 import { en } from "../src/words/en";
 import { fr } from "../src/words/fr";
 
@@ -41,9 +41,13 @@ const incident = (change: Partial<Incident> = {}): Incident => ({
   end: null,
   seconds: null,
   clock: "good",
+  score: 0.9,
   zones: [],
   rules: [],
   test: false,
+  kept: null,
+  false_alarm: null,
+  deletable: true,
   picture: null,
   small: null,
   crop: null,
@@ -55,13 +59,19 @@ const UNREACHABLE = "camera 10.0.0.2 cannot be reached on port 554: check that i
 
 test("the house in one sentence, in both languages", () => {
   const paused = camera({ id: "yard", mode: "disarmed", state: "suspended" });
-  const said = (of: House) => [houseSentence(of, [], en), houseSentence(of, [], fr)].map(({ tone, text }) => `${tone}: ${text}`);
-  assert.deepEqual(said(house([camera()])), ["good: All cameras are on.", "good: Toutes les caméras sont en marche."]);
-  assert.deepEqual(said(house([camera(), paused])), [
-    "good: 1 of 2 cameras is on, the others are paused.",
-    "good: 1\u00a0caméra sur 2 est en marche, les autres sont en pause.",
+  const said = (of: House) => [houseSentence(of, [], en), houseSentence(of, [], fr)].map(({ tone, text, detail }) => `${tone}: ${text} ${detail}`);
+  assert.deepEqual(said(house([camera()])), ["good: All quiet. The camera is on.", "good: Tout est calme. La caméra est en marche."]);
+  assert.deepEqual(said(house([camera(), camera({ id: "yard" })])), [
+    "good: All quiet. 2\u00a0cameras are on.",
+    "good: Tout est calme. Les 2\u00a0caméras sont en marche.",
   ]);
-  assert.equal(houseSentence(house([paused]), [], en).tone, "paused");
+  assert.deepEqual(said(house([camera(), paused])), [
+    "good: All quiet. 1 of 2\u00a0cameras is on, the others are paused.",
+    "good: Tout est calme. 1\u00a0caméra sur 2 est en marche, les autres sont en pause.",
+  ]);
+  const all = houseSentence(house([paused, paused]), [], en);
+  assert.deepEqual([all.tone, all.text, all.detail], ["paused", "All cameras are paused.", "Nothing is filmed or saved."]);
+  assert.equal(houseSentence(house([]), [], en).text, "No camera yet.");
   assert.equal(houseSentence(house([camera({ person: true })]), [], fr).text, "Quelqu’un\u00a0: Door");
 });
 
@@ -76,10 +86,10 @@ test("somebody there is no good news, and no fault", () => {
 
 test("a car is a car", () => {
   const now = [incident({ label: "car" })];
-  assert.equal(houseSentence(house([camera()]), now, en).text, "A car: Door");
-  assert.equal(houseSentence(house([camera()]), now, fr).text, "Une voiture\u00a0: Door");
+  assert.equal(houseSentence(house([camera()]), now, en).text, "Car: Door");
+  assert.equal(houseSentence(house([camera()]), now, fr).text, "Voiture\u00a0: Door");
   const both = [camera({ person: true }), camera({ id: "yard", name: "Yard" })];
-  assert.equal(houseSentence(house(both), [incident({ label: "dog", camera: "yard" })], en).text, "Somebody at: Door · A dog: Yard");
+  assert.equal(houseSentence(house(both), [incident({ label: "dog", camera: "yard" })], en).text, "Somebody at: Door · Dog: Yard");
   assert.equal(houseSentence(house([camera({ state: "offline" })]), now, en).tone, "problem", "a camera that is cut off says nothing of now");
 });
 
@@ -116,19 +126,29 @@ test("every reason that has words is one that the program gives", () => {
   }
 });
 
-test("a camera in one sentence", () => {
-  assert.equal(cameraSentence(camera({ motion: true }), en), "Something is moving.");
-  assert.equal(cameraSentence(camera({ state: "suspended" }), fr), "Rien n’est filmé ni enregistré.");
-  assert.equal(cameraSentence(camera({ state: "unknown", mode: "disarmed" }), en), "Its box cannot be reached.");
+test("a tile shows its picture, or why there is none", () => {
+  assert.equal(tileOf(camera({ motion: true }), true), "picture");
+  assert.equal(tileOf(camera({ person: true }), true), "somebody");
+  assert.equal(tileOf(camera({ state: "suspended" }), true), "paused");
+  assert.equal(tileOf(camera({ state: "offline" }), true), "fault");
+  assert.equal(tileOf(camera({ state: "unknown", mode: "disarmed" }), true), "away");
+  // The page hears nothing: no picture is of now, and the fault is not the camera's.
+  for (const state of ["online", "offline", "suspended"] as const) assert.equal(tileOf(camera({ state }), false), "away");
+  // A fault beside the picture takes no picture away.
+  assert.equal(tileOf(camera({ problem: "the camera's clock jumps" }), true), "picture");
   assert.equal(toneOf(camera({ problem: "the camera's clock jumps" })), "problem");
 });
 
-test("how long, where and which rules", () => {
-  const seen = incident({ seconds: 8.4, zones: ["gate", "lawn"], rules: [{ rule: "loitered", name: "gate" }, { rule: "crossed-to-left", name: "fence" }] });
-  assert.deepEqual(incidentDetails(seen, en), ["8\u00a0s", "in gate, lawn", "stayed long in gate", "crossed fence"]);
-  assert.deepEqual(incidentDetails(incident(), fr), ["En ce moment"]);
-  assert.equal(incidentTitle(seen, "Door (farm)", en), "A person at Door (farm)");
-  assert.equal(incidentTitle(seen, "Door", fr), "Une personne (Door)");
+test("who came where, and why it was reported, in one sentence", () => {
+  const seen = incident({ zones: ["gate", "lawn"], rules: [{ rule: "crossed-to-left", name: "fence" }, { rule: "loitered", name: "gate" }] });
+  assert.equal(becauseOf(seen, "Door", en), "Reported because a person stayed long in gate.");
+  assert.equal(becauseOf({ ...seen, rules: seen.rules.slice(0, 1) }, "Door", en), "Reported because a person crossed fence.");
+  assert.equal(becauseOf({ ...seen, rules: [] }, "Door", en), "Reported because a person was in gate, lawn.");
+  assert.equal(becauseOf(incident({ label: "goat" }), "Door", en), "Reported because something was seen by Door.");
+  assert.equal(becauseOf(incident({ label: "car" }), "Allée", fr), "Signalé parce que la caméra «\u00a0Allée\u00a0» a vu une voiture.");
+  assert.equal(whereOf(["gate", "gate", "lawn"], "Door"), "Door, gate, lawn");
+  assert.equal(incidentTitle(seen, "Door (farm)", en), "Person, Door (farm)");
+  assert.equal(incidentTitle(seen, "Door", fr), "Personne, Door");
 });
 
 test("the record says what was done in words, and leads to the visit", () => {
@@ -143,6 +163,9 @@ test("the record says what was done in words, and leads to the visit", () => {
     incident: null,
     detail: "",
   });
+  const deleted = deedOf("delete", "home/shop 01990000-0000-7000-8000-000000000001", name, en);
+  assert.deepEqual(deleted, { text: "deleted a visit", incident: null, detail: "SHOP" });
+  assert.equal(deedOf("keep", "home/shop 01990000-0000-7000-8000-000000000001", name, fr).text, "a gardé un passage");
   assert.equal(deedOf("second", "off", name, en).text, "turned off login in two steps");
   assert.equal(deedOf("new-kind", "x", name, en).text, "new-kind");
 });
@@ -165,4 +188,17 @@ test("what is going on ends, or is forgotten where its end was lost", () => {
   assert.deepEqual(began.map(({ id }) => id), ["a"]);
   assert.equal(goingOn(began, [], 7 * hour).length, 0);
   assert.equal(goingOn(began, [incident({ state: "ended" })], 6000).length, 0);
+});
+
+test("a first page that is sent again leaves what was scrolled to, unless there is a gap", () => {
+  const at = (start: number) => incident({ id: `i${start}`, start });
+  const list = [at(50), at(40), at(30), at(20)];
+  const ids = (page: { incidents: Incident[] }) => page.incidents.map(({ start }) => start);
+  const near = renewed(list, "20.x", { incidents: [at(60), at(50)], next: "50.x" });
+  assert.deepEqual([ids(near), near.next], [[60, 50, 40, 30, 20], "20.x"]);
+  // One that is gone from the page is gone; what lies between is not known, so the list begins again.
+  assert.deepEqual(ids(renewed(list, "20.x", { incidents: [at(60), at(40)], next: "40.x" })), [60, 40, 30, 20]);
+  const far = renewed(list, "20.x", { incidents: [at(90), at(80)], next: "80.x" });
+  assert.deepEqual([ids(far), far.next], [[90, 80], "80.x"]);
+  assert.deepEqual(ids(renewed(list, null, { incidents: [at(50)], next: null })), [50]);
 });

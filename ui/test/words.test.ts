@@ -20,7 +20,7 @@ const code = files.map(({ text }) => text).join("\n");
 
 test("each language has every word, and none is empty or left in English", () => {
   assert.deepEqual(Object.keys(fr).sort(), Object.keys(en).sort());
-  const same = new Set(["title", "menu", "kindZone", "newZone"]);
+  const same = new Set(["title", "menu", "kindZone", "newZone", "pause"]);
   for (const [key, text] of Object.entries(en)) {
     const other = fr[key as keyof typeof fr];
     assert.equal(typeof other, typeof text, key);
@@ -33,8 +33,10 @@ test("each language has every word, and none is empty or left in English", () =>
 
 test("every word is used", () => {
   // These are looked up by what the hub says.
-  const looked = /^(did_|error_|why_)|^(person|bicycle|car|cat|dog)$/;
+  const looked = /^(did_|error_|why_|a_|colours_)|^(person|bicycle|car|cat|dog)$/;
   assert.match(code, /words\[incident\.label\]/);
+  assert.match(code, /words\[`a_\$\{incident\.label\}`\]/);
+  assert.match(code, /w\[`colours_\$\{one\}`\]/);
   for (const key of Object.keys(en)) {
     if (looked.test(key)) continue;
     assert.match(code, new RegExp(`\\b(w|words|words\\.value)(\\.|\\[")${key}\\b`), key);

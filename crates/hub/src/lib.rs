@@ -12,6 +12,7 @@
 //! | `doors` | where it listens |
 //! | `probe` | whether it could |
 //! | `ports` | who may connect, and how |
+//! | `marks` | what people said of incidents: kept longer, a false alarm, deleted |
 //! | `near` | the box in this program, where its broker is another |
 //! | `broker` | mosquitto as a child, and the gate before it |
 //! | `store` | S3 over a folder |
@@ -35,6 +36,7 @@ mod house;
 mod index;
 mod keys;
 mod listen;
+mod marks;
 mod near;
 mod open;
 mod pages;
@@ -71,6 +73,7 @@ use self::{
     index::Index,
     keys::HUB_USER,
     listen::{Listener, Listens},
+    marks::Marks,
     open::Opening,
     pages::Stills,
     parts::{Observer, Part, Parts},
@@ -198,6 +201,11 @@ impl Hub {
         let house = House::new(sites.clone(), local_site, zone_name);
         let parts = Parts::new(Some(observer(&house, local.as_ref())));
         let index = Arc::new(Index::closed(&config.dir, zone, Arc::clone(&clock)));
+        let folder = config.dir.join("marks");
+        let marks = Marks::load(&folder).map_err(|error| HubError::file(&folder, error))?;
+        for which in marks.deleted() {
+            index.never(which);
+        }
         let near = local.as_ref().filter(|local| local.near).map(|local| {
             house.near(&local.site);
             Near {
@@ -213,6 +221,7 @@ impl Hub {
             keys: Arc::clone(&keys),
             parts: parts.clone(),
             index: Arc::clone(&index),
+            marks,
             house: house.clone(),
             clock: Arc::clone(&clock),
             shares: Shares::new(config.quota.0, sites.len()),

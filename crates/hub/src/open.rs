@@ -12,8 +12,8 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Broker, HUB_USER, House, HubError, Index, KEEP_ALIVE, Keys, Listener, Listens, Local, Part,
-    Parts, Shares, Sweep,
+    Broker, HUB_USER, House, HubError, Index, KEEP_ALIVE, Keys, Listener, Listens, Local, Marks,
+    Part, Parts, Shares, Sweep,
     accounts::Accounts,
     connection, doors, index,
     listen::SetMode,
@@ -42,6 +42,7 @@ pub(super) struct Opening {
     pub(super) keys: Arc<Keys>,
     pub(super) parts: Parts,
     pub(super) index: Arc<Index>,
+    pub(super) marks: Marks,
     pub(super) house: House,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) shares: Shares,
@@ -61,6 +62,7 @@ impl Opening {
             folder: Arc::clone(&self.folder),
             shares: self.shares.clone(),
             index: Arc::clone(&self.index),
+            marks: self.marks.clone(),
             house: self.house.clone(),
             clock: Arc::clone(&self.clock),
             parts: self.parts.clone(),
@@ -230,6 +232,10 @@ impl Opening {
             };
             let page = Page {
                 index: Arc::clone(&opening.index),
+                marks: opening.marks.clone(),
+                folder: Arc::clone(&opening.folder),
+                near: opening.objects.map(|(site, _)| site),
+                quota: opening.config.quota.0,
                 shelf,
                 house: opening.house.clone(),
                 accounts,

@@ -14,6 +14,7 @@ use super::{
     HubError,
     house::House,
     index::Index,
+    marks::{Marks, Which},
     parts::{Part, Parts},
     store::{self, Folder, Shares, Stored},
 };
@@ -24,7 +25,7 @@ use crate::{
         reserve,
         tasks::Tasks,
     },
-    flow::{ClockState, IncidentId, SiteId, WallTime},
+    flow::{ClockState, WallTime},
 };
 
 /// How often to look: each time all objects are looked at.
@@ -42,14 +43,12 @@ pub(super) struct Sweep {
     pub(super) folder: Arc<OnceLock<Folder>>,
     pub(super) shares: Shares,
     pub(super) index: Arc<Index>,
+    pub(super) marks: Marks,
     pub(super) house: House,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) parts: Parts,
     pub(super) ageing: Ageing,
 }
-
-/// An incident, wherever something of it is.
-type Which = (SiteId, IncidentId);
 
 impl Sweep {
     /// Starts a thread that sweeps until `tasks` stop.
@@ -114,7 +113,14 @@ impl Sweep {
             None => Vec::new(),
         };
         self.shares.counted(&stored);
-        let mut gone: BTreeSet<Which> = BTreeSet::new();
+        // What came after somebody had deleted its incident.
+        let deleted = self.marks.deleted();
+        let mut gone: BTreeSet<Which> = stored
+            .iter()
+            .map(which)
+            .filter(|which| deleted.contains(which))
+            .collect();
+        let held = self.marks.held(now);
         let mut since: BTreeMap<Which, WallTime> = BTreeMap::new();
         if let (Some(now), Some(folder)) = (now, folder) {
             for stored in &mut stored {
@@ -135,16 +141,20 @@ impl Sweep {
             let known = since.entry(which(stored)).or_insert(stored.changed);
             *known = (*known).max(stored.changed);
         }
+        since.retain(|which, _| !held.contains(which));
         if let Some(now) = now {
             gone.extend(self.too_old(&since, now));
         }
+        let is_held = |stored: &&Stored| held.contains(&which(stored));
+        let bytes_held: u64 = stored.iter().filter(is_held).map(|held| held.bytes).sum();
         let left: Vec<Stored> = stored
             .iter()
-            .filter(|stored| !gone.contains(&which(stored)))
+            .filter(|stored| !gone.contains(&which(stored)) && !is_held(stored))
             .cloned()
             .collect();
         let since = |stored: &Stored| since.get(&which(stored)).copied().unwrap_or(stored.changed);
-        let too_much = store::too_much(&left, since, self.shares.quota());
+        let too_much =
+            store::too_much(&left, since, self.shares.quota().saturating_sub(bytes_held));
         gone.extend(too_much.into_iter().map(|place| which(&left[place])));
         if gone.is_empty() {
             return trouble.map_or(Ok(0), Err);
@@ -158,6 +168,7 @@ impl Sweep {
         }
         self.index
             .forget(gone.iter().map(|(site, id)| (site, *id)))?;
+        self.marks.forget(&gone).map_err(HubError::Store)?;
         trouble.map_or(Ok(gone.len()), Err)
     }
 
@@ -188,7 +199,7 @@ mod tests {
     use super::*;
     use crate::{
         base::clock::SimClock,
-        flow::MediaTime,
+        flow::{MediaTime, SiteId},
         index::Filter,
         wire::{Health, IncidentMessage, health::DiskHealth},
     };
@@ -223,6 +234,7 @@ mod tests {
                 folder,
                 shares: Shares::new(quota, 2),
                 index,
+                marks: Marks::load(&dir.path().join("marks")).unwrap(),
                 house: House::new(sites, None, "UTC".to_owned()),
                 clock: clock.clone(),
                 parts: Parts::new(None),
@@ -354,6 +366,67 @@ mod tests {
         }
         assert_eq!(rig.listed(), 0);
         assert!(!rig.clip("home", 102).exists() && !rig.clip("home", 103).exists());
+    }
+
+    #[test]
+    fn what_is_kept_stays_whatever_its_age_and_the_quota() {
+        let mut rig = Rig::new(100_000);
+        rig.put("home", 0, 40, 60_000);
+        rig.put("home", 1, 40, 100);
+        rig.put("home", 2, 1, 60_000);
+        rig.put("annex", 0, 40, 100);
+        let which = |site: &str, which| (site.parse().unwrap(), id(which).parse().unwrap());
+        let keep = |days: i64| crate::marks::Keep {
+            reason: "parcel taken".to_owned(),
+            until: Some(WallTime(rig.now.0 + days * DAY_MS)),
+            by: "anna".to_owned(),
+            at: rig.now,
+        };
+        let kept = keep(10);
+        let marks = rig.sweep.marks.clone();
+        let marked = marks.change(&which("home", 0), |mark| mark.kept = Some(kept));
+        marked.unwrap().unwrap();
+        let said = marks.change(&which("home", 1), |mark| {
+            mark.false_alarm = Some(crate::marks::Said {
+                by: "anna".to_owned(),
+                at: WallTime(1),
+            });
+        });
+        said.unwrap().unwrap();
+        // Three go: by age that of the same id at another site and the false alarm, by the quota the newer one.
+        for hours in [0, 2, 2, 2] {
+            rig.hours_on(hours, 0, ClockState::Good);
+            rig.sweep.once().unwrap();
+        }
+        assert!(rig.clip("home", 0).exists());
+        assert!(!rig.clip("home", 1).exists() && !rig.clip("annex", 0).exists());
+        assert!(!rig.clip("home", 2).exists(), "what is kept counts");
+        assert_eq!(rig.listed(), 1);
+        assert_eq!(marks.all().len(), 1, "what was said of the others is gone");
+        // Its end: now it is as old as it is.
+        for hours in [24, 8] {
+            rig.hours_on(hours, 11, ClockState::Good);
+            rig.sweep.once().unwrap();
+        }
+        assert!(!rig.clip("home", 0).exists());
+        assert!(marks.all().is_empty());
+    }
+
+    #[test]
+    fn what_comes_after_somebody_has_deleted_its_incident_goes() {
+        let mut rig = Rig::new(u64::MAX);
+        rig.put("home", 0, 1, 100);
+        let which: Which = ("home".parse().unwrap(), id(0).parse().unwrap());
+        let deleted = rig.sweep.marks.change(&which, |mark| {
+            mark.deleted = Some(crate::marks::Said {
+                by: "anna".to_owned(),
+                at: WallTime(1),
+            });
+        });
+        deleted.unwrap().unwrap();
+        assert_eq!(rig.sweep.once().unwrap(), 1);
+        assert!(!rig.clip("home", 0).exists());
+        assert_eq!(rig.sweep.marks.deleted().len(), 1, "it never comes back");
     }
 
     #[test]

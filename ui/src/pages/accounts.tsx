@@ -12,11 +12,11 @@ export function Accounts() {
   // Where the page is open to everybody, nobody has an account of their own.
   const own = account && account.name !== "local" && <Own name={account.name} second={second === true} />;
   return (
-    <>
+    <div class="text">
       <h1>{w.accounts}</h1>
       {own}
       {mayChange.value && <Others />}
-    </>
+    </div>
   );
 }
 

@@ -158,9 +158,9 @@ export function AreasPage({ site, camera }: { site: string; camera: string }) {
     setBusy(false);
   };
   return (
-    <>
+    <div class="text">
       <p>
-        <a href="#/">{w.back}</a>
+        <a href="#/settings">{w.back}</a>
       </p>
       <h1>{w.areasTitle(name)}</h1>
       {elsewhere && <p>{w.areasElsewhere(site)}</p>}
@@ -213,6 +213,6 @@ export function AreasPage({ site, camera }: { site: string; camera: string }) {
         {said?.text}
         {said?.detail && <span lang="en"> {said.detail}</span>}
       </p>
-    </>
+    </div>
   );
 }

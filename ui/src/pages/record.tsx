@@ -1,10 +1,10 @@
 // The record: who did what.
 import { useEffect, useState } from "preact/hooks";
 
-import { hub, type LogEntry } from "../api";
+import { hub, type LogEntry, type Marks } from "../api";
 import { deedOf } from "../sentences";
 import { complain, nameOf, zone } from "../state";
-import { fullTime } from "../time";
+import { fullDay, fullTime } from "../time";
 import { language, words } from "../words";
 
 function Deed({ entry }: { entry: LogEntry }) {
@@ -14,6 +14,35 @@ function Deed({ entry }: { entry: LogEntry }) {
     <td>
       {text} {detail && <span class="detail">{detail}</span>} {incident && <a href={`#/incident/${incident}`}>{w.clipLink}</a>}
     </td>
+  );
+}
+
+/** What is kept, and how often it was a false alarm. */
+function Kept() {
+  const w = words.value;
+  const [marks, setMarks] = useState<Marks | null>(null);
+  useEffect(() => void hub.marks().then(setMarks, complain), []);
+  if (!marks || (marks.kept.length === 0 && marks.false_alarms === 0)) return null;
+  return (
+    <section aria-labelledby="kept">
+      {marks.kept.length > 0 && (
+        <>
+          <h2 id="kept">{w.keptTitle}</h2>
+          <p class="hint">{w.keptText}</p>
+          <ul class="plain-list">
+            {marks.kept.map((one) => (
+              <li key={one.id}>
+                <a href={`#/incident/${one.id}`}>{`${nameOf(one.site, one.camera)}, ${fullTime(one.start, zone.value, language.value)}`}</a>
+                <span>
+                  {one.until === null ? w.keptOn : w.keptUntil(fullDay(one.until, zone.value, language.value))} {one.reason}
+                </span>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {marks.false_alarms > 0 && <p>{w.falseAlarms(marks.false_alarms)}</p>}
+    </section>
   );
 }
 
@@ -27,8 +56,9 @@ export function RecordPage() {
       .catch(complain);
   }, []);
   return (
-    <>
+    <div class="text">
       <h1>{w.record}</h1>
+      <Kept />
       <p>{w.recordText}</p>
       <div class="scroll" tabIndex={0} role="region" aria-label={w.record}>
         <table>
@@ -50,6 +80,6 @@ export function RecordPage() {
           </tbody>
         </table>
       </div>
-    </>
+    </div>
   );
 }

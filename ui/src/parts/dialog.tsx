@@ -19,10 +19,10 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     };
   }, []);
   return (
-    <dialog ref={dialog} aria-label={title} onClose={() => over.current || onClose()}>
-      <div class="row">
+    <dialog ref={dialog} class="sheet stack" aria-label={title} onClose={() => over.current || onClose()}>
+      <div class="heading">
         <h2>{title}</h2>
-        <button type="button" onClick={() => dialog.current?.close()}>
+        <button type="button" class="bare" onClick={() => dialog.current?.close()}>
           {words.value.close}
         </button>
       </div>

@@ -1,75 +1,33 @@
-// The clip of an incident: from its first segment on, while it grows, and after.
+// The clip of an incident: its picture at once, then the clip, from its first segment on, while it grows, and after.
 import { effect } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { at, type Incident } from "../api";
 import { connected } from "../state";
 import { words } from "../words";
+import { Controls, toggle } from "./controls";
+import { Icon } from "./icons";
+import { play, plays } from "./stream";
 
-const HEVC = 'video/mp4; codecs="hvc1.1.6.L93.B0"';
 /** Waits before each further try, in milliseconds; after the last one the reader decides. */
 const WAITS = [1000, 2000, 4000, 8000];
 
-/** Whether this browser can play such pictures. */
-function plays(codec: string | null): boolean {
-  if (codec !== "h265") return true;
-  return (
-    (typeof MediaSource !== "undefined" && MediaSource.isTypeSupported(HEVC)) ||
-    document.createElement("video").canPlayType(HEVC) !== ""
-  );
-}
-
-/** Plays `playlist` in `element` from `from` seconds on; `lost` is called once when it cannot go on. Ends with the function returned. */
-function play(element: HTMLVideoElement, playlist: string, from: number, lost: () => void): () => void {
-  let stop = () => {};
-  let over = false;
-  const end = () => {
-    if (over) return;
-    over = true;
-    stop();
-    lost();
-  };
-  import("hls.js/light").then(({ default: Hls }) => {
-    if (over) return;
-    if (!Hls.isSupported()) {
-      // Browsers that play such playlists by themselves.
-      element.addEventListener("error", end);
-      element.src = playlist;
-      element.currentTime = from;
-      stop = () => element.removeEventListener("error", end);
-      return;
-    }
-    // From the beginning, also of a clip that still grows.
-    const hls = new Hls({ startPosition: from, enableWorker: false, liveDurationInfinity: false, backBufferLength: Infinity });
-    let recovered = false;
-    hls.on(Hls.Events.ERROR, (_event, data) => {
-      if (!data.fatal) return;
-      if (data.type === Hls.ErrorTypes.MEDIA_ERROR && !recovered) {
-        recovered = true;
-        hls.recoverMediaError();
-      } else end();
-    });
-    hls.loadSource(playlist);
-    hls.attachMedia(element);
-    stop = () => hls.destroy();
-  }, end);
-  return () => {
-    over = true;
-    stop();
-  };
-}
-
-function Video({ playlist, poster, label, live }: { playlist: string; poster: string | null; label: string; live: boolean }) {
+function Video({ playlist, poster, label }: { playlist: string; poster: string | null; label: string }) {
   const w = words.value;
   const video = useRef<HTMLVideoElement>(null);
+  const [element, setElement] = useState<HTMLVideoElement | null>(null);
   /** Counts what begins it again. */
   const [turn, setTurn] = useState(0);
   const [failed, setFailed] = useState(false);
+  /** At its beginning, where the browser does not play by itself, and at its end: in between the picture is looked at. */
+  const [stopped, setStopped] = useState(false);
   const tries = useRef(0);
 
   useEffect(() => {
     const element = video.current;
     if (!element) return undefined;
+    setElement(element);
     let timer: ReturnType<typeof setTimeout> | undefined;
     setFailed(false);
     const stop = play(element, playlist, element.currentTime, () => {
@@ -102,53 +60,84 @@ function Video({ playlist, poster, label, live }: { playlist: string; poster: st
 
   return (
     <>
-      <video ref={video} controls playsInline muted autoPlay poster={poster ? at(poster) : undefined} aria-label={label} />
-      {failed && (
-        <p class="actions" role="alert">
-          <span class="trouble">{w.clipFailed}</span>
-          <button type="button" onClick={again}>
-            {w.tryAgain}
+      <div class="player">
+        <video
+          ref={video}
+          playsInline
+          muted
+          autoPlay
+          poster={poster ? at(poster) : undefined}
+          aria-label={label}
+          onClick={(event) => toggle(event.currentTarget)}
+          onPlay={() => setStopped(false)}
+          onLoadedData={(event) => setStopped(event.currentTarget.paused)}
+          onEnded={() => setStopped(true)}
+        />
+        {stopped && !failed && (
+          <button type="button" class="play-big" aria-label={w.play} onClick={() => video.current && toggle(video.current)}>
+            <Icon name="play" solid />
           </button>
-        </p>
-      )}
-      {live && <p class="hint">{w.clipGrowing}</p>}
+        )}
+        {failed && (
+          <div class="msg" role="alert">
+            <p>{connected.value ? w.clipFailed : w.clipCut}</p>
+            <button type="button" onClick={again}>
+              {w.tryAgain}
+            </button>
+          </div>
+        )}
+      </div>
+      {element && <Controls video={element} />}
     </>
+  );
+}
+
+/** The picture alone, and why there is no clip. */
+function Picture({ incident, label, children }: { incident: Incident; label: string; children: ComponentChildren }) {
+  return (
+    <div class="player">
+      {incident.picture && <img src={at(incident.picture)} alt={label} />}
+      <div class="msg" role="status">
+        <p>{children}</p>
+      </div>
+    </div>
   );
 }
 
 export function Player({ incident, label }: { incident: Incident; label: string }) {
   const w = words.value;
   const { clip } = incident;
-  const picture = incident.picture && <img class="large" src={at(incident.picture)} alt={label} />;
   if (!clip.playlist) {
+    const why = clip.state === "sending" ? w.clipSending : clip.state === "held" ? w.clipHeld : w.clipNone;
+    // The picture is all there is: nothing lies over it.
+    if (clip.state !== "sending" && incident.picture) {
+      return (
+        <>
+          <div class="player">
+            <img src={at(incident.picture)} alt={label} />
+          </div>
+          <p class="hint">{why}</p>
+        </>
+      );
+    }
     return (
-      <>
-        {picture}
-        <p class="hint">{clip.state === "sending" ? w.clipSending : clip.state === "held" ? w.clipHeld : w.clipNone}</p>
-      </>
+      <Picture incident={incident} label={label}>
+        {why}
+      </Picture>
+    );
+  }
+  if (!plays(clip.codec)) {
+    return (
+      <Picture incident={incident} label={label}>
+        {w.cannotPlay}
+      </Picture>
     );
   }
   return (
     <>
-      {plays(clip.codec) ? (
-        <Video playlist={at(clip.playlist)} poster={incident.picture} label={label} live={clip.state === "first"} />
-      ) : (
-        <>
-          {picture}
-          <p class="hint">{w.cannotPlay}</p>
-        </>
-      )}
+      <Video playlist={at(clip.playlist)} poster={incident.picture} label={label} />
+      {clip.state === "first" && <p class="hint">{w.clipGrowing}</p>}
       {clip.state === "held" && <p class="hint">{w.clipHeld}</p>}
-      {clip.download && clip.parts > 1 && <p class="hint">{w.inParts}</p>}
-      {clip.download && (
-        <p class="actions">
-          {Array.from({ length: Math.max(clip.parts, 1) }, (_, part) => (
-            <a key={part} class="button" href={at(`${clip.download}?part=${part + 1}`)} download>
-              {clip.parts > 1 ? w.downloadPart(part + 1) : w.download}
-            </a>
-          ))}
-        </p>
-      )}
     </>
   );
 }

@@ -9,8 +9,6 @@ interface Waiting {
   /** Where it stands on the page: the upper one goes first. */
   top: () => number;
   load: () => Promise<void>;
-  /** It is large enough for how long it takes to say whether the link is wide, and not only that it is short. */
-  weighty: boolean;
 }
 
 /** Begins with few loads, and has more at once as soon as one was quick. */
@@ -18,8 +16,6 @@ export class Queue {
   private waiting: Waiting[] = [];
   private running = 0;
   private quick = false;
-  /** Whether the last weighty load was quick. */
-  wide = false;
 
   /** `least`: loads at once whatever the link. */
   constructor(
@@ -28,8 +24,8 @@ export class Queue {
   ) {}
 
   /** Loads when it is its turn. The function that it returns takes it out again. */
-  add(top: () => number, load: () => Promise<void>, weighty = false): () => void {
-    const entry = { top, load, weighty };
+  add(top: () => number, load: () => Promise<void>): () => void {
+    const entry = { top, load };
     this.waiting.push(entry);
     // All that are added in one go are put in order first.
     queueMicrotask(() => this.next());
@@ -47,7 +43,6 @@ export class Queue {
       const done = () => {
         this.running -= 1;
         this.quick = this.clock() - began <= QUICK;
-        if (first.weighty) this.wide = this.quick;
         this.next();
       };
       first.load().then(done, done);

@@ -1,80 +1,65 @@
-// The top of the page: name, places, language; and what went wrong.
-import { hub } from "../api";
-import { addressOf, route } from "../route";
-import { begin, complain, connected, mayChange, notice, session } from "../state";
-import type { Language } from "../time";
+// The top of the page: name and places; and what went wrong with the page itself.
+import { addressOf, large, open, route } from "../route";
+import { complain, connected, mayChange, notice, session } from "../state";
 import { language, speak, words } from "../words";
-import { House } from "./icons";
+import { House, Icon, type IconName } from "./icons";
 
-function Languages() {
-  const w = words.value;
+/** The other language, by its own name. */
+function Language() {
+  const other = language.value === "fr" ? "en" : "fr";
   return (
-    <label class="language">
-      <span class="unseen">{w.language}</span>
-      <select
-        value={language.value}
-        onChange={(event) => void speak(event.currentTarget.value as Language).catch(complain)}
-      >
-        <option value="en" lang="en">
-          English
-        </option>
-        <option value="fr" lang="fr">
-          Français
-        </option>
-      </select>
-    </label>
-  );
-}
-
-function Places() {
-  const w = words.value;
-  if (session.value?.state !== "open") return null;
-  const place = (to: string, text: string) => (
-    <a href={to === "" ? addressOf("") : `#/${to}`} aria-current={route.value === to ? "page" : undefined}>
-      {text}
-    </a>
-  );
-  const leave = () =>
-    hub
-      .logOut()
-      .then(begin)
-      .catch(complain);
-  return (
-    <nav aria-label={w.menu}>
-      {place("", w.home)}
-      {place("accounts", w.accounts)}
-      {mayChange.value && place("record", w.record)}
-      {session.value.account?.name !== "local" && (
-        <button type="button" class="plain" onClick={leave}>
-          {w.logOut}
-        </button>
-      )}
-    </nav>
+    <button type="button" class="bare" lang={other} onClick={() => void speak(other).catch(complain)}>
+      {other === "fr" ? "Français" : "English"}
+    </button>
   );
 }
 
 export function Top() {
   return (
     <header class="top">
-      <a class="name" href="#/">
+      <a class="brand" href={addressOf("")}>
         <House />
         {words.value.title}
       </a>
-      <Places />
-      <Languages />
+      <div class="who">
+        <Language />
+      </div>
     </header>
   );
 }
 
-/** What is wrong with the page itself. */
-export function Banner() {
+export function Places() {
+  const w = words.value;
+  if (session.value?.state !== "open") return null;
+  const onHome = route.value === "" || open.value !== null || large.value !== null;
+  const place = (to: string, icon: IconName, text: string) => (
+    <a href={to === "" ? addressOf("") : `#/${to}`} aria-current={(to === "" ? onHome : route.value === to) ? "page" : undefined}>
+      <Icon name={icon} />
+      {text}
+    </a>
+  );
+  return (
+    <nav class="nav" aria-label={w.menu}>
+      {place("", "home", w.home)}
+      {mayChange.value && place("record", "record", w.record)}
+      {place("settings", "settings", w.settings)}
+    </nav>
+  );
+}
+
+/** What is wrong with the page itself; `said`: the page shows on its own that the box cannot be reached. */
+export function Banner({ said }: { said: boolean }) {
   const w = words.value;
   return (
-    <div role="alert" class="banners">
-      {!connected.value && <p class="banner bad">{w.noConnection}</p>}
+    <div role="alert">
+      {!connected.value && !said && (
+        <p class="banner bad">
+          {w.noConnection} {w.noConnectionWhy}
+        </p>
+      )}
       {notice.value && (
         <p class={notice.value.bad ? "banner bad" : "banner"}>
-          {notice.value.text}{" "}
+          {notice.value.text}
           <button type="button" class="plain" onClick={() => (notice.value = null)}>
             {w.close}
           </button>

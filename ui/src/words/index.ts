@@ -1,21 +1,16 @@
 // The words of the chosen language. Those of the other one are fetched when they are chosen.
 import { computed, signal } from "@preact/signals";
 
+import { keep, kept } from "../kept";
 import type { Language } from "../time";
 import type { Words } from "./en";
 import { first as english } from "./en-first";
 
 export type { Words };
 
-const KEPT = "lares-language";
-
 function first(): Language {
-  try {
-    const kept = localStorage.getItem(KEPT);
-    if (kept === "en" || kept === "fr") return kept;
-  } catch {
-    // A browser that keeps nothing.
-  }
+  const chosen = kept("language");
+  if (chosen === "en" || chosen === "fr") return chosen;
   return navigator.languages.some((language) => language.toLowerCase().startsWith("fr")) &&
     !navigator.languages[0]?.toLowerCase().startsWith("en")
     ? "fr"
@@ -38,15 +33,9 @@ export async function everyWord(): Promise<void> {
 }
 
 /** Speaks `wanted` from now on; resolves once its words are there. Without them the page stays as it is. */
-export async function speak(wanted: Language, keep = true): Promise<void> {
+export async function speak(wanted: Language, stays = true): Promise<void> {
   chosen.value = wanted;
-  if (keep) {
-    try {
-      localStorage.setItem(KEPT, wanted);
-    } catch {
-      // It holds until the page is closed.
-    }
-  }
+  if (stays) keep("language", wanted);
   if (wanted === "fr" && !catalogues.peek().fr) {
     const { fr } = await import("./fr");
     catalogues.value = { ...catalogues.peek(), fr };

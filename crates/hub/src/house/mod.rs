@@ -17,7 +17,7 @@ use tokio::sync::broadcast;
 
 pub(super) use self::view::HouseView;
 use crate::{
-    flow::{CameraId, ClockState, Mode, SiteId, WallTime},
+    flow::{CameraId, ClockState, IncidentId, Mode, SiteId, WallTime},
     wire::{Health, IncidentMessage, range::MOST_CAMERAS},
 };
 
@@ -37,6 +37,8 @@ const LATE: Duration = Duration::from_secs(60);
 pub(super) enum News {
     /// An incident has changed.
     Incident(Box<IncidentMessage>),
+    /// Somebody has deleted one.
+    Gone(IncidentId),
     /// The house has.
     House,
 }
@@ -162,6 +164,11 @@ impl House {
     /// Tells of an incident.
     pub(super) fn incident(&self, message: IncidentMessage) {
         let _ = self.news.send(News::Incident(Box::new(message)));
+    }
+
+    /// Somebody has deleted an incident.
+    pub(super) fn gone(&self, id: IncidentId) {
+        let _ = self.news.send(News::Gone(id));
     }
 
     /// Changes something of `site`; tells if `change` says that it is news. A site that nobody knows is left out.

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::Index;
 use crate::{
     HubError,
-    flow::{CameraId, IncidentId, SiteId},
+    flow::{CameraId, IncidentId, Label, SiteId},
     wire::IncidentMessage,
 };
 
@@ -18,6 +18,8 @@ pub(crate) struct Filter {
     pub(crate) site: Option<SiteId>,
     pub(crate) camera: Option<CameraId>,
     pub(crate) day: Option<Date>,
+    /// What came, such as `person`.
+    pub(crate) label: Option<Label>,
     /// Only those before this one.
     pub(crate) before: Option<Cursor>,
 }
@@ -75,14 +77,16 @@ impl Index {
         let query = format!(
             "SELECT at_ms, id, message FROM incidents
              WHERE {} AND at_ms >= ?3 AND at_ms < ?4 AND (at_ms, id) < (?5, ?6)
+             AND (?8 IS NULL OR (json_valid(message) AND json_extract(message, '$.label') = ?8))
              ORDER BY at_ms DESC, id DESC LIMIT ?7",
             place(site, camera)
         );
         let (rows, unreadable) = self.database.read(|db| {
             let mut select = db.prepare_cached(&query)?;
             let limit = most as i64 + 1;
+            let label = filter.label.as_ref().map(ToString::to_string);
             let mut rows = select.query(params![
-                site, camera, from, until, before.0, before.1, limit
+                site, camera, from, until, before.0, before.1, limit, label
             ])?;
             let (mut found, mut unreadable) = (Vec::new(), 0);
             while let Some(row) = rows.next()? {

@@ -12,7 +12,7 @@ mod rebuild;
 mod schema;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -71,6 +71,8 @@ pub(super) struct Index {
     /// Counts how often it began empty.
     generation: AtomicU64,
     unreadable: Seldom,
+    /// Incidents that somebody has deleted: they never come back, whoever sends them again.
+    gone: Mutex<BTreeSet<(SiteId, IncidentId)>>,
 }
 
 impl Index {
@@ -84,6 +86,7 @@ impl Index {
             most_bytes: MOST_BYTES,
             generation: AtomicU64::new(0),
             unreadable: Seldom::new(TELL_EVERY),
+            gone: Mutex::default(),
         }
     }
 
@@ -166,6 +169,11 @@ impl Index {
         (self.clock.state() == ClockState::Good).then(|| self.clock.wall())
     }
 
+    /// An incident that somebody has deleted is never taken in again.
+    pub(super) fn never(&self, which: (SiteId, IncidentId)) {
+        self.gone.lock().insert(which);
+    }
+
     /// Takes a message in; true when it is news, false when a newer one is there already.
     pub(super) fn take(&self, message: &IncidentMessage) -> Result<bool, HubError> {
         let json = String::from_utf8_lossy(&message.to_json()).into_owned();
@@ -175,8 +183,13 @@ impl Index {
         let at = kept
             .or_else(|| kept_since(message.sent, true, None))
             .unwrap_or_else(|| self.clock.wall());
+        let gone = self
+            .gone
+            .lock()
+            .contains(&(message.site.clone(), message.id));
         let news = self.database.write(|changes| {
-            let news = changes
+            // Its number has arrived all the same.
+            let news = !gone && changes
                 .prepare_cached(
                     "INSERT INTO incidents (id, site, camera, start_ms, at_ms, kept_ms, seq, message)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

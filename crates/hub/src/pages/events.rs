@@ -48,6 +48,9 @@ pub(super) async fn stream(
         };
         let event = match heard.ok()? {
             News::House => Event::default().event("house").json_data(page.view()),
+            News::Gone(id) => Event::default()
+                .event("gone")
+                .json_data(serde_json::json!({ "v": 1, "id": id })),
             News::Incident(message) => Event::default()
                 .event("incident")
                 .json_data(IncidentView::new(&page, *message).await),

@@ -15,6 +15,7 @@ use crate::{
         WallTime,
     },
     index::{Cursor, Filter},
+    marks::{Keep, Said},
     wire::{ClipState, IncidentMessage, Item, ObjectKey},
 };
 
@@ -40,6 +41,11 @@ pub(super) struct IncidentView {
     zones: Vec<String>,
     rules: Vec<RuleHit>,
     test: bool,
+    /// Kept longer than the others.
+    kept: Option<Keep>,
+    false_alarm: Option<Said>,
+    /// Whether it can be deleted here.
+    deletable: bool,
     picture: Option<String>,
     small: Option<String>,
     crop: Option<String>,
@@ -118,7 +124,11 @@ impl IncidentView {
                 .map(|_| format!("/api/incidents/{}/clip.mp4", message.id)),
             playlist: playlist.map(|playlist| format!("/media/{playlist}")),
         };
+        let mark = page.marks.of(&(message.site.clone(), message.id));
         Self {
+            kept: mark.kept,
+            false_alarm: mark.false_alarm,
+            deletable: page.may_delete(&message).is_ok(),
             id: message.id,
             seconds: message
                 .end
@@ -150,6 +160,7 @@ pub(super) struct Asked {
     site: Option<String>,
     camera: Option<String>,
     day: Option<String>,
+    label: Option<String>,
     before: Option<String>,
     limit: Option<usize>,
 }
@@ -170,6 +181,7 @@ impl Asked {
             site: read(self.site.as_ref(), "site")?,
             camera: read(self.camera.as_ref(), "camera")?,
             day: read::<Date>(self.day.as_ref(), "day")?,
+            label: read(self.label.as_ref(), "label")?,
             before: read::<Cursor>(self.before.as_ref(), "before")?,
         })
     }
@@ -204,13 +216,19 @@ pub(super) struct One {
     incident: IncidentView,
 }
 
+impl One {
+    pub(super) fn of(incident: IncidentView) -> Self {
+        Self { v: 1, incident }
+    }
+}
+
 pub(super) async fn show(
     State(page): State<Page>,
     Path(id): Path<String>,
 ) -> Result<Json<One>, Failure> {
     let message = page.incident(&id)?;
     let incident = IncidentView::new(&page, message).await;
-    Ok(Json(One { v: 1, incident }))
+    Ok(Json(One::of(incident)))
 }
 
 #[derive(Serialize)]

@@ -10,12 +10,17 @@ mod events;
 mod guard;
 mod house;
 mod incidents;
+mod marks;
 mod media;
 mod session;
 mod small;
 mod ui;
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use axum::{
     Router,
@@ -30,11 +35,12 @@ use tokio::sync::mpsc;
 use self::answer::Failure;
 pub(super) use self::small::Small;
 use super::{
-    AreasDesk, Modes, accounts::Accounts, house::House, index::Index, listen::SetMode, shelf::Shelf,
+    AreasDesk, Modes, accounts::Accounts, house::House, index::Index, listen::SetMode,
+    marks::Marks, shelf::Shelf, store::Folder,
 };
 use crate::{
     base::{clock::Clock, tasks::Tasks},
-    flow::{CameraId, IncidentId},
+    flow::{CameraId, IncidentId, SiteId},
     net::server::{gzip, names::Names},
     wire::IncidentMessage,
 };
@@ -49,6 +55,13 @@ pub(super) type Stills = Arc<dyn Fn(&CameraId) -> Option<Bytes> + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Page {
     pub(super) index: Arc<Index>,
+    pub(super) marks: Marks,
+    /// The store's folder, where it is the hub's own and works.
+    pub(super) folder: Arc<OnceLock<Folder>>,
+    /// The site whose objects lie with its box, where the hub only reads them.
+    pub(super) near: Option<SiteId>,
+    /// Bytes that the store may have.
+    pub(super) quota: u64,
     pub(super) shelf: Shelf,
     pub(super) house: House,
     pub(super) accounts: Accounts,
@@ -101,7 +114,19 @@ pub(super) fn router(page: Page) -> Router {
             get(areas::show).put(areas::draw),
         )
         .route("/incidents", get(incidents::list))
-        .route("/incidents/{id}", get(incidents::show))
+        .route(
+            "/incidents/{id}",
+            get(incidents::show).delete(marks::delete),
+        )
+        .route(
+            "/incidents/{id}/keep",
+            put(marks::keep).delete(marks::end_keep),
+        )
+        .route(
+            "/incidents/{id}/false-alarm",
+            put(marks::false_alarm).delete(marks::no_false_alarm),
+        )
+        .route("/marks", get(marks::list))
         .route("/incidents/{id}/clip.mp4", get(clips::download))
         .route("/days", get(incidents::days))
         .route("/events", get(events::stream))

@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod doors;
+mod marks;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ID: &str = "01990000-0000-7000-8000-000000000001";
@@ -80,8 +81,14 @@ impl Rig {
         let tasks = Tasks::new(tokio::runtime::Handle::current(), stop.clone());
         let clock = SystemClock::start();
         let accounts = Accounts::open(dir.path(), open, clock.clone(), &tasks).unwrap();
+        let folder = Arc::new(OnceLock::new());
+        let _ = folder.set(Folder::open(&store).unwrap());
         let page = Page {
             index: Arc::new(index),
+            marks: Marks::load(&dir.path().join("marks")).unwrap(),
+            folder,
+            near: None,
+            quota: 1000,
             shelf: Shelf::folder(&store).unwrap(),
             house: House::new([site.clone()], Some(site), "UTC".to_owned()),
             accounts,

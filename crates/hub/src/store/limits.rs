@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use super::Folder;
 use crate::{
     base::ageing::{EARLIEST, newest},
-    flow::{IncidentId, SiteId, WallTime},
+    flow::{CameraId, IncidentId, SiteId, WallTime},
     wire::keys::ObjectKey,
 };
 
@@ -83,6 +83,32 @@ pub(crate) fn look(folder: &Folder) -> io::Result<Vec<Stored>> {
         more = rest;
     }
     Ok(incidents.into_values().collect())
+}
+
+/// Deletes what there is of one incident; how many objects that were. Blocks.
+///
+/// # Errors
+/// When the folder cannot be listed, or an object cannot be deleted.
+pub(crate) fn delete(
+    folder: &Folder,
+    site: &SiteId,
+    camera: &CameraId,
+    incident: IncidentId,
+) -> io::Result<usize> {
+    let prefix = format!("v1/{site}/{camera}/");
+    let (mut after, mut more, mut deleted) = (String::new(), true, 0);
+    while more {
+        let (keys, rest) = folder.list(&prefix, &after, PAGE)?;
+        for key in keys {
+            after = key.to_string();
+            if key.incident == incident {
+                folder.delete(&key)?;
+                deleted += 1;
+            }
+        }
+        more = rest;
+    }
+    Ok(deleted)
 }
 
 fn wall(at: SystemTime) -> WallTime {

@@ -10,5 +10,5 @@ mod s3;
 mod signature;
 
 pub(super) use folder::{Facts, Folder};
-pub(super) use limits::{Shares, Stored, look, too_much};
+pub(super) use limits::{Shares, Stored, delete, look, too_much};
 pub(super) use s3::{BUCKET, endpoint};
