@@ -82,10 +82,10 @@ use crate::{
     wire::health::LedgerHead,
 };
 // What is in a folder is named without it.
-use db::{announcements, files, store, witness};
-use delivery::{accounts, broker, pump, sending};
-use disk::{orphans, recover, retention, room};
-use inspect::{health, view};
+use db::{files, store, witness};
+use delivery::{accounts, sending};
+use disk::retention;
+use inspect::view;
 use model::{alerts, clips, incidents, objects, playlists, recipients};
 use schedule::{evict, spending};
 

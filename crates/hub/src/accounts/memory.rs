@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Account, Role, Session,
+    Account, Session,
     database::{KeptSession, Known, Snapshot},
     digest::Digest,
 };
