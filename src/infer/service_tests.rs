@@ -229,7 +229,7 @@ fn spare(frame: &Frame) -> Look {
 fn a_spare_look_gives_way_to_what_moves_and_is_neither_dropped_nor_late() {
     let rig = rig();
     let hasty = DetectConfig {
-        looks_per_second: 1e6,
+        detect_fps: 1e6,
         ..DetectConfig::default()
     };
     let id = "door".parse().unwrap();
