@@ -12,6 +12,7 @@ mod discovery;
 mod folder;
 mod health;
 mod own_hub;
+mod own_pages;
 mod receivers;
 mod supervisor;
 mod watchdog;
@@ -107,6 +108,8 @@ impl App {
         for camera in &config.cameras {
             outbox.segments_up_to(&camera.id, camera.clip.segment_max);
         }
+        let damage: Vec<String> = outbox.damage().map(str::to_owned).into_iter().collect();
+        board.troubles("outbox", &damage);
         outbox.adopt_orphans(&clip_contents)?;
         let live = LiveState::new(&site);
         let diary = Diary::new(&config.data_dir, clock.clone());
@@ -167,13 +170,7 @@ impl App {
                 reasons: Arc::new(move || diary.day()),
                 names: Names::new(&names_of(&config)),
             };
-            match web::bind(address).await {
-                Ok(listener) => {
-                    tracing::info!(%address, "health and metrics");
-                    services.spawn("web", web::serve(listener, handles, services.clone()));
-                }
-                Err(error) => tracing::error!("{error}"),
-            }
+            own_pages::start(address, handles, &shared.board, &services).await;
         }
 
         for camera in config.cameras {
@@ -181,6 +178,7 @@ impl App {
         }
         commands::start(&lanes, commands, &cameras, &shared.outbox)?;
         supervisor::start(&services, &workers, &cameras, &losses, lost)?;
+        supervisor::watch_outbox(&services, &shared.outbox, &losses);
         health::spawn(&lanes, &shared, health_interval);
         bookkeeper::start(&deliveries, &shared)?;
         let manager = watchdog::Manager::from_environment().map(Arc::new);

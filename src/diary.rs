@@ -6,7 +6,7 @@
 //! and said so once. Imports `flow`, `base`, `event` (for its refusals) and `wire`.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,7 +15,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    base::clock::Clock,
+    base::{clock::Clock, durable},
     event::{Refusal, Refused},
     flow::{CameraId, Incident, MediaTime, WallTime},
     wire::why::{About, WhyNote},
@@ -146,10 +146,8 @@ impl Diary {
                 let _ = fs::remove_file(self.path(old));
             }
         }
-        let opened = fs::create_dir_all(&self.folder).and_then(|()| {
-            let mut options = OpenOptions::new();
-            options.create(true).append(true).open(self.path(hour))
-        });
+        let opened =
+            durable::make_dir(&self.folder).and_then(|()| durable::append(&self.path(hour)));
         if let Err(error) = &opened {
             tracing::warn!(%error, "reasons cannot be written to {} for the rest of this hour", self.folder.display());
         }
@@ -169,6 +167,8 @@ fn hour(at: WallTime) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::{base::clock::SimClock, event::Reason, flow::TrackId};
 
@@ -210,6 +210,13 @@ mod tests {
         assert_eq!(notes[24].from, notes[24].at);
         assert_eq!((notes[0].reason.as_str(), notes[0].looks), ("too small", 3));
         assert_eq!(diary.hours().len(), 25, "older files are gone");
+        // What moved before somebody's door is for this user alone to read.
+        let why = folder.path().join("why");
+        for entry in fs::read_dir(&why).unwrap().flatten() {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{:?}", entry.path());
+        }
+        assert_eq!(fs::metadata(&why).unwrap().permissions().mode() & 0o077, 0);
     }
 
     #[test]

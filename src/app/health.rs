@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::{
     base::{
+        board::BoardView,
         heartbeat::Heartbeats,
         tasks::Tasks,
         telemetry::{PeriodLabel, SinkLabel},
@@ -45,6 +46,7 @@ pub(super) fn report(shared: &Shared, heartbeats: &Heartbeats) -> Health {
     health
         .problems
         .extend(board.troubles.values().flatten().cloned());
+    health.problems.extend(board_problems(&board));
     health.ok = board.healthy() && health.problems.is_empty();
     health.cameras = std::mem::take(&mut board.cameras)
         .into_iter()
@@ -93,6 +95,15 @@ fn problems(
         format!("hangs: {work}; its camera is started again, and another thread does the work: report this with the log")
     }));
     problems
+}
+
+/// What is wrong with the disk or another part. The hint alone: the message names what was tried last, and would be news each time.
+fn board_problems(board: &BoardView) -> impl Iterator<Item = String> {
+    let problems = board
+        .parts
+        .values()
+        .filter_map(|part| part.problem.as_ref());
+    problems.map(|problem| problem.hint.clone())
 }
 
 fn measure(shared: &Shared, health: &Health, stalled: usize) {
@@ -222,6 +233,7 @@ pub(super) fn spawn(tasks: &Tasks, shared: &Shared, every: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::board::Board;
     use crate::wire::health::{DiskHealth, SinkHealth};
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -246,6 +258,23 @@ mod tests {
             hash: head.to_string(),
         });
         health
+    }
+
+    #[test]
+    fn what_makes_a_box_unwell_is_named_and_what_was_tried_last_is_no_news() {
+        let board = Board::new();
+        let told = |segment: u32| {
+            let problem = Problem {
+                message: format!("{segment:05}.m4s cannot be written"),
+                hint: "free some space".to_owned(),
+            };
+            board.part("disk", Some(problem));
+            board_problems(&board.view()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(1), ["free some space"]);
+        assert_eq!(told(1), told(2));
+        board.part("disk", None);
+        assert_eq!(board_problems(&board.view()).count(), 0);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::cameras::{Cameras, Restart};
 use crate::{
     base::tasks::Tasks,
     camera::{Cause, Loss, Workers},
+    outbox::Outbox,
 };
 
 /// How often is looked for what hangs.
@@ -94,6 +95,18 @@ pub(super) fn start(
 ) -> std::io::Result<()> {
     look_for_hangs(tasks, workers, losses)?;
     start_again(tasks, cameras, lost)
+}
+
+/// Ends the program when its outbox is found damaged: nothing more would be kept. The next start puts it aside.
+pub(super) fn watch_outbox(tasks: &Tasks, outbox: &Outbox, losses: &Losses) {
+    let (stop, damaged) = (tasks.token().clone(), outbox.damaged().clone());
+    let losses = losses.clone();
+    tasks.spawn("outbox damage", async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = damaged.cancelled() => losses.give_up("the outbox is damaged and is put aside at the next start"),
+        }
+    });
 }
 
 fn look_for_hangs(tasks: &Tasks, workers: &Workers, losses: &Losses) -> std::io::Result<()> {

@@ -182,7 +182,9 @@ impl ClipEntry {
     pub(super) fn disk_problem(&self, message: &str) {
         let problem = Problem {
             message: message.to_owned(),
-            hint: "free some space on the data disk or lower [outbox] quota; alerts go on without their clips".to_owned(),
+            hint: "clips cannot be written, alerts go on without them: free some space on the data disk or lower outbox.quota, \
+                   and check that this user may write to data_dir"
+                .to_owned(),
         };
         if self.board.part("disk", Some(problem)) {
             tracing::error!(camera = %self.camera, "{message}");

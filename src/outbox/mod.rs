@@ -25,6 +25,7 @@
 //! | | `broker` | what the connection to a broker asks |
 //! | | `accounts` | what else the chain is told |
 //! | `disk` | `recover` | what a cut left behind: rows |
+//! | | `damage` | what becomes of a damaged database |
 //! | | `orphans` | what a cut left behind: files without a row |
 //! | | `retention` | what is deleted, and when |
 //! | | `room` | where room comes from when the disk is full |
@@ -61,9 +62,10 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "crash-test")]
 pub use db::witness::VARIABLE as WITNESS_VARIABLE;
@@ -75,7 +77,7 @@ pub use model::objects::PictureKind;
 pub use schedule::{budget, plan};
 
 use crate::{
-    base::{ageing::Ageing, clock::Clock, durable, rate::RateLimit, reserve, telemetry::Metrics},
+    base::{ageing::Ageing, clock::Clock, durable, rate::RateLimit, telemetry::Metrics},
     config::OutboxConfig,
     flow::{CameraId, IncidentId, MediaTime, Mode, SiteId, WallTime},
     net::pace::Pacer,
@@ -84,7 +86,7 @@ use crate::{
 // What is in a folder is named without it.
 use db::{files, store, witness};
 use delivery::{accounts, sending};
-use disk::retention;
+use disk::{damage, retention};
 use inspect::view;
 use model::{alerts, clips, incidents, objects, playlists, recipients};
 use schedule::{evict, spending};
@@ -133,6 +135,10 @@ pub struct Outbox {
     pictures: Mutex<()>,
     /// How long segments of each camera may be.
     longest: Mutex<BTreeMap<CameraId, Duration>>,
+    /// What became of a damaged database at the start.
+    damage: Option<String>,
+    /// Cancelled when the one that is open is found damaged.
+    damaged: CancellationToken,
     #[cfg(feature = "crash-test")]
     witness: Option<Witness>,
     /// Held for as long as this process owns the folder.
@@ -153,6 +159,9 @@ struct State {
     /// `data_version` of the database when the plans were read: it changes when another process writes.
     seen: i64,
 }
+
+/// The state, held by one thread.
+type Held<'a> = MutexGuard<'a, State>;
 
 /// Either kind of failure inside a transaction; gets the database's path on its way out.
 enum Fail {
@@ -227,8 +236,7 @@ impl Outbox {
     ) -> Result<Arc<Self>, OutboxError> {
         files::make_dir(dir)?;
         let lock = lock(dir)?;
-        set_aside(dir)?;
-        let db = open_database(dir)?;
+        let (db, damage) = damage::open(dir)?;
         #[cfg(feature = "crash-test")]
         let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
         let names = recipients::names(&db)
@@ -263,6 +271,8 @@ impl Outbox {
             ageing: Mutex::default(),
             pictures: Mutex::default(),
             longest: Mutex::default(),
+            damage,
+            damaged: CancellationToken::new(),
             #[cfg(feature = "crash-test")]
             witness,
             _lock: lock,
@@ -321,8 +331,30 @@ impl Outbox {
         self.dir.join("objects").join(key)
     }
 
+    /// What became of a damaged database at the start of this run, in one sentence.
+    #[must_use]
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
+    }
+
+    /// Cancelled when the database is found damaged while it is in use. Nothing more is kept then; the next start puts it aside.
+    #[must_use]
+    pub fn damaged(&self) -> &CancellationToken {
+        &self.damaged
+    }
+
+    /// What a transaction failed of, for those who asked for it.
+    fn failed(&self, fail: Fail) -> OutboxError {
+        let error = fail.at(&self.dir);
+        if matches!(error, OutboxError::Damaged { .. }) && !self.damaged.is_cancelled() {
+            damage::mark(&self.dir, &error);
+            self.damaged.cancel();
+        }
+        error
+    }
+
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fail>) -> Result<T, OutboxError> {
-        work(&self.state.lock().db).map_err(|fail| fail.at(&self.dir))
+        work(&self.state.lock().db).map_err(|fail| self.failed(fail))
     }
 
     /// Runs one transaction, on disk when this returns, and tells the plans what it changed. Where the disk is full, room
@@ -331,14 +363,16 @@ impl Outbox {
         self.write_in(&mut self.state.lock(), work)
     }
 
+    /// The same for one who holds the lock, which is free while room is made: what was read from `state` before may have changed
+    /// afterwards.
     fn write_in<T>(
         &self,
-        state: &mut State,
+        state: &mut Held<'_>,
         work: impl Fn(&Tx<'_>) -> Result<T, Fail>,
     ) -> Result<T, OutboxError> {
         let (out, touched) = self
             .with_room_for_rows(state, |state| self.commit(&mut state.db, &work))
-            .map_err(|fail| fail.at(&self.dir))?;
+            .map_err(|fail| self.failed(fail))?;
         self.refresh_all(state, touched)?;
         Ok(out)
     }
@@ -346,12 +380,12 @@ impl Outbox {
     /// The same with the room that there is.
     fn write_once<T>(
         &self,
-        state: &mut State,
+        state: &mut Held<'_>,
         work: impl Fn(&Tx<'_>) -> Result<T, Fail>,
     ) -> Result<T, OutboxError> {
         let (out, touched) = self
             .commit(&mut state.db, work)
-            .map_err(|fail| fail.at(&self.dir))?;
+            .map_err(|fail| self.failed(fail))?;
         self.refresh_all(state, touched)?;
         Ok(out)
     }
@@ -420,42 +454,13 @@ fn mode_name(camera: &CameraId) -> String {
     format!("mode.{camera}")
 }
 
-/// Files without a database: somebody moved it away. They would be removed as unknown, so they get a folder of their own.
-fn set_aside(dir: &Path) -> Result<(), OutboxError> {
-    let objects = dir.join("objects");
-    if dir.join(store::FILE).exists() || !objects.is_dir() {
-        return Ok(());
-    }
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let aside = dir.join(format!("objects-{}", seconds.map_or(0, |s| s.as_secs())));
-    std::fs::rename(&objects, &aside)
-        .map_err(|error| OutboxError::file(&objects, "set aside", error))?;
-    tracing::warn!(folder = %aside.display(), "there are clips without a database: they were set aside, delete them when they are of no use");
-    Ok(())
-}
-
-/// Opens the database; on a full disk with what the reserve holds.
-fn open_database(dir: &Path) -> Result<Connection, OutboxError> {
-    let mut opened = store::open(dir);
-    while opened.is_err() && reserve::free_bytes(dir) == 0 && reserve::give(dir) {
-        opened = store::open(dir);
-    }
-    opened
-}
-
 /// One agent for each folder: two would send everything twice.
 fn lock(dir: &Path) -> Result<File, OutboxError> {
-    use rustix::fs::{FlockOperation, flock};
     let path = dir.join("lares.lock");
-    let file =
-        durable::create(&path).map_err(|error| OutboxError::file(&path, "written", error))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(OutboxError::InUse {
-            path: dir.join(store::FILE),
-        }),
-        Err(error) => Err(OutboxError::file(&path, "locked", error.into())),
-    }
+    let taken = durable::lock(&path).map_err(|error| OutboxError::file(&path, "locked", error))?;
+    taken.ok_or_else(|| OutboxError::InUse {
+        path: dir.join(store::FILE),
+    })
 }
 
 #[cfg(test)]

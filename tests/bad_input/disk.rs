@@ -1,15 +1,13 @@
 //! A data disk that fills up while an incident is going on.
 
 use std::{
-    fs::{self, File},
-    io::Write,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use lares::testing::{
     broker::{Broker, Demands},
-    partner,
+    disk::SmallDisk,
 };
 
 use crate::{
@@ -17,46 +15,10 @@ use crate::{
     program::{assert_told_once, free_port, lines_with, run, sample, text, wait_until},
 };
 
-/// A small disk in memory, gone with its guard.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// Only root may mount, and not in every container.
-    fn mount(folder: &Path) -> Option<Self> {
-        let mut command = Command::new("mount");
-        command
-            .args(["-t", "tmpfs", "-o", "size=12m", "lares-test"])
-            .arg(folder);
-        let mounted = command.output().is_ok_and(|output| output.status.success());
-        partner::or_skip(
-            mounted.then(|| Self(folder.to_owned())),
-            "this user may not mount a small disk, run the tests as root",
-        )
-    }
-
-    /// Writes until no byte more fits.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.join("filler");
-        let mut file = File::create(&path).unwrap();
-        for piece in [1 << 20, 4096, 1] {
-            while file.write_all(&vec![0; piece]).is_ok() {}
-        }
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily, as the agent may still be ending.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_is_told_once_and_the_incident_ends_well() {
     let home = Home::new();
-    fs::create_dir(home.data()).unwrap();
-    let Some(disk) = SmallDisk::mount(&home.data()) else {
+    let Some(disk) = SmallDisk::mount(&home.data(), 12) else {
         return;
     };
     let cameras = Cameras::start(0, "", &[sample("odd/clip.mkv")]);
@@ -101,8 +63,7 @@ fn a_full_disk_is_told_once_and_the_incident_ends_well() {
 #[test]
 fn who_comes_while_the_disk_is_full_is_told_all_the_same() {
     let home = Home::new();
-    fs::create_dir(home.data()).unwrap();
-    let Some(disk) = SmallDisk::mount(&home.data()) else {
+    let Some(disk) = SmallDisk::mount(&home.data(), 12) else {
         return;
     };
     let broker = Broker::start(&Demands::default()).unwrap();

@@ -34,6 +34,37 @@ fn certificate(dir: &Path) {
 }
 
 #[test]
+fn a_broker_that_hangs_or_cannot_be_reached_is_started_again() {
+    let hub = Hub::new();
+    let mut running = hub.start();
+    let heard = |times: usize| {
+        wait_for("the hub's ear", Duration::from_secs(90), || {
+            let log = running.log();
+            (log.matches("the hub listens to its broker").count() >= times).then_some(())
+        });
+        let mut said = hub.mosquitto("mosquitto_pub", SITES[0]);
+        said.args(["-t", &format!("lares/{}/status", SITES[0]), "-m", "online"]);
+        assert!(said.status().unwrap().success());
+    };
+    heard(1);
+    let first = Hub::broker_of(&running);
+    let stopped = Command::new("kill")
+        .args(["-STOP", &first.to_string()])
+        .status();
+    assert!(stopped.unwrap().success());
+    heard(2);
+    let second = Hub::broker_of(&running);
+    assert_ne!(first, second);
+    // Those that are connected notice nothing, but nobody else gets in.
+    fs::remove_file(hub.files().join("broker/socket")).unwrap();
+    heard(3);
+    assert_ne!(second, Hub::broker_of(&running));
+    let told = running.log().matches("runs and does not answer").count();
+    assert_eq!(told, 2, "{}", running.log());
+    running.terminate(STOPS);
+}
+
+#[test]
 fn a_box_is_heard_over_tls_and_no_key_takes_its_connection_over() {
     let hub = Hub::with_broker_at("0.0.0.0", "");
     let mut running = hub.start();

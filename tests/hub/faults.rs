@@ -1,13 +1,8 @@
 //! What happens to the hub: its broker dies, its power goes, its index is lost, its disk is full.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, process::Command, time::Duration};
 
-use lares::testing::partner;
+use lares::testing::disk::SmallDisk;
 
 use crate::{
     rig::{Hub, PASSWORD, SITES, STOPS, VISIT, complete, run_box},
@@ -96,42 +91,10 @@ fn what_happened_while_the_hub_was_away_arrives_and_a_lost_index_comes_back() {
     running.terminate(STOPS);
 }
 
-/// A store of the hub on a small disk of its own; ends with this.
-struct SmallStore(PathBuf);
-
-impl SmallStore {
-    fn mount(store: &Path, size: &str) -> Option<Self> {
-        fs::create_dir_all(store).unwrap();
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "lares-test"])
-            .arg(store);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        partner::or_skip(
-            mounted.then(|| Self(store.to_owned())),
-            "this user may not mount a small disk, run the tests as root",
-        )
-    }
-
-    fn grow(&self, size: &str) {
-        let grown = Command::new("mount")
-            .args(["-o", &format!("remount,size={size}")])
-            .arg(&self.0)
-            .status();
-        assert!(grown.unwrap().success());
-    }
-}
-
-impl Drop for SmallStore {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn uploads_wait_at_the_box_while_the_hubs_disk_is_full() {
     let hub = Hub::new();
-    let Some(disk) = SmallStore::mount(&hub.files().join("store"), "150m") else {
+    let Some(disk) = SmallDisk::mount(&hub.files().join("store"), 150) else {
         return;
     };
     let mut running = hub.start();
@@ -147,20 +110,26 @@ fn uploads_wait_at_the_box_while_the_hubs_disk_is_full() {
             .contains("is too busy to take more now")
             .then_some(())
     });
-    assert!(
-        running
-            .log()
-            .contains("uploads wait at the boxes until there is room")
+    let full = "uploads wait at the boxes until there is room";
+    assert_eq!(
+        running.log().matches(full).count(),
+        1,
+        "each object was refused again and again; that is said once:\n{}",
+        running.log()
     );
+    let house = hub.json("/api/house").to_string();
+    assert!(house.contains(full), "the page says it too: {house}");
     assert!(
         hub.incidents("alerts", site, |_| true)
             .iter()
             .all(|one| one["picture"].is_null())
     );
-    disk.grow("1g");
+    disk.remount("size=1g");
     hub.incidents("everything", site, |all| {
         complete(&all[all.len().saturating_sub(1)..])
     });
+    let house = hub.json("/api/house").to_string();
+    assert!(!house.contains(full), "taken back: {house}");
     one.terminate(STOPS);
     running.terminate(STOPS);
 }

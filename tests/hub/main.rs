@@ -14,6 +14,7 @@ mod broker;
 mod caddy;
 mod elsewhere;
 mod faults;
+mod folder;
 mod hour;
 mod parts;
 mod proxy;

@@ -208,3 +208,43 @@ fn one_sites_key_throws_nobody_off_the_broker_and_fills_nothing_there() {
     assert!((1..4).contains(&said), "{said} lines");
     drop(running);
 }
+
+#[test]
+fn the_agents_own_pages_open_once_their_port_is_free() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let (web, page) = (taken.local_addr().unwrap().port(), free_port());
+    let text = format!(
+        "version = 2\nsite = \"alder\"\ndata_dir = \"data\"\n[web]\nlisten = \"127.0.0.1:{web}\"\n[models]\ndir = \"{}\"\n\
+         [[cameras]]\nid = \"door\"\nurl = \"rtsp://127.0.0.1:9/\"\n\
+         [hub]\nenabled = true\nlisten = \"127.0.0.1:{page}\"\nbroker_listen = \"127.0.0.1:{}\"\nstore_listen = \"127.0.0.1:{}\"\n",
+        root().join("models").display(),
+        free_port(),
+        free_port(),
+    );
+    fs::write(home.path().join("lares.toml"), text).unwrap();
+    let mut command = lares();
+    command
+        .args(["run", "--config"])
+        .arg(home.path().join("lares.toml"));
+    let mut agent = Process::start(&mut command, &home.path().join("agent.log"));
+    wait_for("that its port is taken", Duration::from_secs(60), || {
+        agent
+            .log()
+            .contains(&format!("127.0.0.1:{web}"))
+            .then_some(())
+    });
+    wait_for("that it watches", Duration::from_secs(60), || {
+        agent.log().contains(" watching").then_some(())
+    });
+    agent.assert_running();
+    drop(taken);
+    wait_for("its pages", Duration::from_secs(90), || {
+        let said = problems(web)?;
+        (!said
+            .iter()
+            .any(|sentence| sentence.contains(&format!("{web}"))))
+        .then_some(())
+    });
+    agent.terminate(STOPS);
+}

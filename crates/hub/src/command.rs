@@ -136,8 +136,9 @@ fn serve(config: &HubConfig) -> anyhow::Result<()> {
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     let hub = runtime.block_on(Hub::start(config, None, &tasks))?;
     runtime.block_on(program::asked_to_stop(CancellationToken::new()))?;
-    drop(hub);
     let stubborn = tasks.close(program::STOP_GRACE);
+    // Its folder is free for another once its broker has ended.
+    drop(hub);
     if !stubborn.is_empty() {
         tracing::warn!(
             parts = stubborn.join(", "),

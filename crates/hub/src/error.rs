@@ -41,12 +41,20 @@ pub enum HubError {
     /// Made by a later version.
     #[error("{0} was made by a newer Lares: update this one")]
     NewerIndex(PathBuf),
+    /// Another program has its folder.
+    #[error(
+        "the hub's folder {0} is in use by another Lares: stop that one first, or give this one its own dir under [hub]"
+    )]
+    InUse(PathBuf),
     /// The broker.
     #[error("the hub's broker mosquitto cannot be started: {0}. Install it: apt install mosquitto")]
     Broker(String),
     /// The broker has ended.
     #[error("the hub's broker mosquitto has ended ({0}); it is started again")]
     BrokerEnded(String),
+    /// The broker hangs.
+    #[error("the hub's broker mosquitto runs and does not answer; it is started again")]
+    BrokerSilent,
     /// A port in use.
     #[error(
         "the hub cannot listen on {address} for {what}: {source}. Choose another address with {key} under [hub]"

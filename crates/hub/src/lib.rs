@@ -49,8 +49,9 @@ mod sweep;
 
 use std::{
     collections::BTreeSet,
+    fs::File,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -83,7 +84,7 @@ use self::{
 use crate::{
     base::{
         clock::{Clock, SystemClock},
-        reserve,
+        durable, reserve,
         tasks::Tasks,
         zone,
     },
@@ -167,6 +168,8 @@ pub struct Hub {
     broker_up: watch::Receiver<bool>,
     parts: Parts,
     near: Option<Near>,
+    /// Held for as long as this process owns the folder.
+    _lock: File,
 }
 
 impl Hub {
@@ -175,7 +178,7 @@ impl Hub {
     /// told to `local` and by [`problems`](Self::problems).
     ///
     /// # Errors
-    /// When there are no keys: their folder cannot be used.
+    /// When its folder cannot be used, or another program uses it.
     pub async fn start(
         config: &HubConfig,
         local: Option<Local>,
@@ -194,6 +197,7 @@ impl Hub {
             .cloned()
             .chain(local.as_ref().map(|local| local.site.clone()))
             .collect();
+        let lock = lock(&config.dir).await?;
         let keys = Arc::new(Keys::load(&config.dir.join("keys"), sites.clone())?);
         reserve::keep(&config.dir);
 
@@ -260,6 +264,7 @@ impl Hub {
             broker_up,
             parts,
             near,
+            _lock: lock,
         })
     }
 
@@ -324,6 +329,23 @@ impl Hub {
         config.secret_key = Some(self.keys.site(site.as_str())?.clone());
         config.here = true;
         Some(config)
+    }
+}
+
+/// One program for each folder: two would delete twice, and take mosquitto's socket from each other. One that is about to end is
+/// waited for.
+async fn lock(dir: &Path) -> Result<File, HubError> {
+    let failed = |error| HubError::file(dir, error);
+    durable::make_dir(dir).map_err(failed)?;
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(lock) = durable::lock(&dir.join("hub.lock")).map_err(failed)? {
+            return Ok(lock);
+        }
+        if tokio::time::Instant::now() > until {
+            return Err(HubError::InUse(dir.to_owned()));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -125,6 +125,7 @@ impl Opening {
                 Arc::clone(&opening.keys),
                 opening.shares.clone(),
                 Arc::clone(&opening.clock),
+                opening.parts.clone(),
             );
             server::serve(server, listener, endpoint, opening.tasks.clone()).await;
         });

@@ -30,6 +30,8 @@ pub(super) enum Part {
     Listener,
     /// The S3 endpoint.
     Store,
+    /// The room that uploads need.
+    Room,
     /// The list of incidents.
     Index,
     /// Accounts and page.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::outbox::{
-    Fail, Outbox, OutboxError, State, Tx, alerts,
+    Fail, Held, Outbox, OutboxError, State, Tx, alerts,
     budget::Use,
     clips::TOLD_FIRST,
     incidents,
@@ -295,13 +295,13 @@ impl Outbox {
     }
 
     /// Notes which clips could begin if the data plan had room for them.
-    fn hold_clips(&self, state: &mut State, wall: WallTime) -> Result<(), OutboxError> {
+    fn hold_clips(&self, state: &mut Held<'_>, wall: WallTime) -> Result<(), OutboxError> {
         if !self.metered.load(Ordering::Relaxed) || !self.settings.budget.limited() {
             return Ok(());
         }
         let State {
             objects, spending, ..
-        } = &mut *state;
+        } = &mut **state;
         let newly: Vec<_> = objects
             .waiting()
             .filter(|(_, head)| head.class == Class::First && !spending.may_leave(head, wall))
@@ -320,7 +320,7 @@ impl Outbox {
 
     fn prepared(
         &self,
-        state: &mut State,
+        state: &mut Held<'_>,
         key: LaneKey,
         head: &Head,
     ) -> Result<Prepared, OutboxError> {

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, path::Path};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::outbox::{
-    Outbox, OutboxError, State,
+    Held, Outbox, OutboxError, State,
     accounts::{self, DeletedFor},
     evict::{Excess, Kept, Stored, evict},
     incidents,
@@ -332,22 +332,6 @@ impl Outbox {
         Ok(incidents_of(gone))
     }
 
-    /// The same for a row that finds no room on the disk, whose writer goes on from the state that it has read.
-    pub(in crate::outbox) fn evict_for(
-        &self,
-        state: &mut State,
-        gone: &[(IncidentId, Kept)],
-        why: DeletedFor,
-        reason: &str,
-    ) -> Result<usize, OutboxError> {
-        for of in gone {
-            let files = self.files_of(state, *of)?;
-            self.delete(&files)?;
-            self.note_deleted(state, *of, &files, why, reason)?;
-        }
-        Ok(incidents_of(gone))
-    }
-
     fn files_of(
         &self,
         state: &State,
@@ -390,7 +374,7 @@ impl Outbox {
     /// Notes in the rows that `files` of an incident are gone.
     fn note_deleted(
         &self,
-        state: &mut State,
+        state: &mut Held<'_>,
         (incident, kind): (IncidentId, Kept),
         files: &[OnDisk],
         why: DeletedFor,

@@ -6,11 +6,12 @@
 //!
 //! The reserve is that of [`reserve`].
 
+use parking_lot::MutexGuard;
 use rusqlite::ErrorCode;
 
 use crate::base::reserve::{self, BIT, free_bytes};
 use crate::outbox::{
-    Fail, Outbox, OutboxError, State,
+    Fail, Held, Outbox, OutboxError,
     accounts::DeletedFor,
     evict::{Excess, Stored, evict},
 };
@@ -37,11 +38,12 @@ const FOR_ROWS: [Spare; 4] = [
 const FOR_FILES: [Spare; 2] = [Spare::Delivered, Spare::Undelivered];
 
 impl Outbox {
-    /// Tries `write` again with more and more room while it fails for want of it.
+    /// Tries `write` again with more and more room while it fails for want of it. The lock is free while room is made, so what
+    /// `write` needs to know it reads each time.
     pub(in crate::outbox) fn with_room_for_rows<T>(
         &self,
-        state: &mut State,
-        mut write: impl FnMut(&mut State) -> Result<T, Fail>,
+        state: &mut Held<'_>,
+        mut write: impl FnMut(&mut Held<'_>) -> Result<T, Fail>,
     ) -> Result<T, Fail> {
         let mut done = write(state);
         for from in FOR_ROWS {
@@ -49,7 +51,7 @@ impl Outbox {
                 Err(fail) if self.is_full(fail) => {}
                 _ => break,
             }
-            if self.free_up(Some(state), from, 0) {
+            if MutexGuard::unlocked(state, || self.free_up(from, 0)) {
                 done = write(state);
             }
         }
@@ -67,7 +69,7 @@ impl Outbox {
             if !matches!(done, Err(OutboxError::Full { .. })) {
                 break;
             }
-            if self.free_up(None, from, bytes) {
+            if self.free_up(from, bytes) {
                 done = write();
             }
         }
@@ -77,7 +79,7 @@ impl Outbox {
     /// A file of a clip did not find room for its `bytes`: makes it, for the next try.
     pub fn room_for(&self, bytes: u64) {
         for from in FOR_FILES {
-            if self.free_up(None, from, bytes) {
+            if self.free_up(from, bytes) {
                 return;
             }
         }
@@ -98,9 +100,9 @@ impl Outbox {
         }
     }
 
-    /// Frees `bytes` and some more; false when there was nothing to free, or no need. `state`: that of who writes a row, and
-    /// holds it; the few files that go for that are the only ones that are deleted while others wait.
-    fn free_up(&self, state: Option<&mut State>, from: Spare, bytes: u64) -> bool {
+    /// Frees `bytes` and some more; false when there was nothing to free, or no need. Takes the lock for rows only, never for
+    /// files.
+    fn free_up(&self, from: Spare, bytes: u64) -> bool {
         if from == Spare::Reserve {
             let given = reserve::give(&self.dir);
             if given {
@@ -124,16 +126,8 @@ impl Outbox {
             stored.retain(|stored| stored.delivered == delivered);
             evict(stored, excess)
         };
-        let freed = match state {
-            Some(state) => self
-                .evictable(state)
-                .and_then(|stored| self.evict_for(state, &going(stored), why, reason)),
-            None => {
-                let stored = self.evictable(&self.state.lock());
-                stored.and_then(|stored| self.evict(&going(stored), why, reason))
-            }
-        };
-        match freed {
+        let stored = self.evictable(&self.state.lock());
+        match stored.and_then(|stored| self.evict(&going(stored), why, reason)) {
             Ok(0) => false,
             Ok(incidents) => {
                 tracing::warn!(

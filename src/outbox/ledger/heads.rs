@@ -6,7 +6,6 @@
 use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -54,12 +53,7 @@ pub(crate) fn keep(dir: &Path, at: WallTime, head: &LedgerHead) -> io::Result<()
     };
     let mut line = serde_json::to_string(&kept)?;
     line.push('\n');
-    let mut file = File::options()
-        .create(true)
-        .append(true)
-        .mode(durable::PRIVATE)
-        .open(&path)?;
-    file.write_all(line.as_bytes())
+    durable::append(&path)?.write_all(line.as_bytes())
 }
 
 /// Reads witnesses from lines: what [`keep`] writes, health reports as a receiver got them, or `N:HASH`. Other lines are

@@ -249,14 +249,15 @@ impl Outbox {
     ) -> Result<(), OutboxError> {
         let incident = ticket.key.incident;
         let mut state = self.state.lock();
-        if let Some(queue) = state.alerts.get_mut(sink) {
-            queue.on_way.remove(&(incident, ticket.row));
-        }
+        // On its way until its row says what became of it: nobody may send it again while room is made for that.
         let result = self.write_in(&mut state, |tx| {
             tx.answered(ticket, (sink, recipient), outcome)
         });
-        if let (Some(until), Some(queue)) = (until, state.alerts.get_mut(sink)) {
-            queue.plan.postpone(ticket.key, until);
+        if let Some(queue) = state.alerts.get_mut(sink) {
+            queue.on_way.remove(&(incident, ticket.row));
+            if let Some(until) = until {
+                queue.plan.postpone(ticket.key, until);
+            }
         }
         // Also when the row could not be written: the alert is not on its way any more.
         self.refresh(&mut state, ticket.key)?;

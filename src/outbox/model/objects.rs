@@ -205,15 +205,18 @@ impl Outbox {
                 files::write(&path, jpeg, Flush::Yes)
             })?;
             let mut state = self.state.lock();
-            // Room may have been made of it in between.
-            if !path.exists() && !last {
-                continue;
-            }
-            self.write_in(&mut state, |tx| {
-                tx.enter_picture(incident, &prefix, item, jpeg.len() as u64, sha256)
+            let entered = self.write_in(&mut state, |tx| {
+                // Room may have been made of it in between, also for this row.
+                if !path.exists() && !last {
+                    return Ok(false);
+                }
+                tx.enter_picture(incident, &prefix, item, jpeg.len() as u64, sha256)?;
+                Ok(true)
             })?;
-            self.stored_more(&mut state, Kept::Picture, jpeg.len() as u64);
-            break;
+            if entered {
+                self.stored_more(&mut state, Kept::Picture, jpeg.len() as u64);
+                break;
+            }
         }
         Ok(())
     }

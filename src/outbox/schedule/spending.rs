@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rusqlite::{Connection, params};
 
 use crate::outbox::{
-    Fail, Outbox, OutboxError, State, Tx,
+    Fail, Held, Outbox, OutboxError, State, Tx,
     budget::{Budget, Bytes, Needs, Period, Use},
     plan::Head,
 };
@@ -200,7 +200,7 @@ impl Outbox {
     /// for it: 0 where nothing is limited.
     pub(in crate::outbox) fn book(
         &self,
-        state: &mut State,
+        state: &mut Held<'_>,
         what: Use,
         bytes: u64,
     ) -> Result<u64, OutboxError> {
@@ -220,26 +220,32 @@ impl Outbox {
     }
 
     /// Books the small things since the last time.
-    pub(in crate::outbox) fn book_small(&self, state: &mut State) -> Result<(), OutboxError> {
-        let (day, small) = (state.spending.today, state.spending.unbooked);
+    pub(in crate::outbox) fn book_small(&self, state: &mut Held<'_>) -> Result<(), OutboxError> {
+        let day = state.spending.today;
+        // Taken before it is written, as others may spend, and book, while room is made for the row.
+        let small = std::mem::take(&mut state.spending.unbooked);
         if small == Bytes::default() {
             return Ok(());
         }
-        self.write_in(state, |tx| {
+        let booked = self.write_in(state, |tx| {
             for what in Use::ALL {
                 tx.add_spending(day, what, small.of(what) as i64)?;
             }
             Ok(())
-        })?;
-        state.spending.unbooked = Bytes::default();
-        Ok(())
+        });
+        if booked.is_err() {
+            for what in Use::ALL {
+                state.spending.unbooked.add(what, small.of(what));
+            }
+        }
+        booked
     }
 
     /// Books back what did not leave after all: of what was `booked`, all but `sent` bytes of content and what went with them. Where
     /// not one was sent there was hardly a connection.
     pub(in crate::outbox) fn book_back(
         &self,
-        state: &mut State,
+        state: &mut Held<'_>,
         what: Use,
         booked: u64,
         sent: u64,

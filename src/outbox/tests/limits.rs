@@ -6,6 +6,7 @@ use crate::{
     config::{ByteSize, KeepConfig},
     flow::WallTime,
     outbox::PictureKind,
+    testing::disk::SmallDisk,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -177,4 +178,56 @@ fn alerts_are_written_while_clips_are_being_deleted() {
         })
     });
     assert!(seen, "the outbox can be used while files are being deleted");
+}
+
+#[test]
+fn who_waits_for_the_rows_does_not_wait_for_files_that_make_room_for_one() {
+    const SEGMENTS: u32 = 100;
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(dir.path(), 24) else {
+        return;
+    };
+    let outbox = Outbox::open(
+        dir.path(),
+        "home".parse().unwrap(),
+        SimClock::new(WallTime(1_800_000_000_000)),
+        OutboxConfig::default(),
+        Metrics::new(),
+    )
+    .unwrap();
+    let seen = (0..20).any(|round| {
+        let incident = whole_visit(&outbox, f64::from(round) * 10.0, SEGMENTS);
+        let folder = outbox.incident_dir(&incident).unwrap().join("sub");
+        let is_there = |number: u32| folder.join(format!("{number:05}.m4s")).exists();
+        assert!(is_there(1) && is_there(SEGMENTS));
+        // Nothing is left, not even the reserve: a row gets its room from clips.
+        let _ = std::fs::remove_file(dir.path().join("reserve"));
+        let filler = disk.fill();
+        let between = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                // A few rows find room in what the database has already.
+                for n in 0..500 {
+                    let one_more = visit(1_000.0 + f64::from(round) + f64::from(n) / 1e3);
+                    outbox.alert(&one_more, None).unwrap();
+                    if !is_there(1) {
+                        break;
+                    }
+                }
+            });
+            let mut between = false;
+            while !writer.is_finished() {
+                if let Some(_held) = outbox.state.try_lock() {
+                    // The first goes first.
+                    between |= !is_there(1) && is_there(SEGMENTS);
+                }
+                // Otherwise it would be this thread that keeps the writer from the rows.
+                std::thread::sleep(Duration::from_micros(50));
+            }
+            writer.join().unwrap();
+            between
+        });
+        std::fs::remove_file(filler).unwrap();
+        between
+    });
+    assert!(seen, "the rows are free while files make room for one");
 }

@@ -4,6 +4,7 @@
 
 pub mod broker;
 pub mod certificates;
+pub mod disk;
 pub mod encoded;
 pub mod films;
 pub mod incidents;

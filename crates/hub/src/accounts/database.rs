@@ -7,7 +7,9 @@ use std::{collections::HashMap, path::Path};
 
 use rusqlite::{Connection, params};
 
-use super::{LogEntry, Role, digest::Digest, second::Second, strangers::Refused};
+use super::{
+    LogEntry, Role, digest::Digest, memory::SESSIONS_KEPT, second::Second, strangers::Refused,
+};
 use crate::{
     HubError,
     base::sqlite::{self, Safety},
@@ -222,6 +224,11 @@ impl Database {
         changes.execute(
             "INSERT INTO sessions (token, account, csrf, seen_ms) VALUES (?1, ?2, ?3, ?4)",
             params![token, kept.account, kept.csrf, kept.seen.0],
+        )?;
+        changes.execute(
+            "DELETE FROM sessions WHERE account = ?1 AND token <> ?2 AND token NOT IN
+             (SELECT token FROM sessions WHERE account = ?1 ORDER BY seen_ms DESC LIMIT ?3)",
+            params![kept.account, token, SESSIONS_KEPT as i64],
         )?;
         changes.execute(
             "INSERT INTO devices (token, account, seen_ms) VALUES (?1, ?2, ?3)

@@ -211,7 +211,7 @@ impl Accounts {
             csrf: keys::random(),
             seen: self.0.clock.wall(),
         };
-        let memory = Arc::clone(&self.0.memory);
+        let (memory, now) = (Arc::clone(&self.0.memory), self.0.clock.now());
         // On the thread that changes passwords too: none can change in between.
         let begun = self.0.desk.ask(move |database| {
             let same = |memory: &Memory| {
@@ -230,7 +230,7 @@ impl Accounts {
             }
             let mut memory = memory.lock();
             memory.devices.insert(device_key, kept.account.clone());
-            Ok(memory.open(key, kept, written.is_ok()))
+            Ok(memory.open(key, kept, written.is_ok(), now))
         });
         let Some(session) = begun.await? else {
             return Ok(Err(Refusal::Wrong));

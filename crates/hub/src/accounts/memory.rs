@@ -9,10 +9,12 @@ use super::{
     database::{KeptSession, Known, Snapshot},
     digest::Digest,
 };
-use crate::flow::WallTime;
+use crate::flow::{MediaTime, WallTime};
 
 /// A session that nobody has used for this long is over, in milliseconds.
 const SESSION_KEPT: i64 = 30 * 24 * 3600 * 1000;
+/// Sessions of one account that are kept; the one that was used longest ago goes for another.
+pub(super) const SESSIONS_KEPT: usize = 100;
 /// How often it is written down that a session was used, in milliseconds.
 const SEEN_EVERY: i64 = 3600 * 1000;
 
@@ -20,7 +22,10 @@ const SEEN_EVERY: i64 = 3600 * 1000;
 pub(super) struct Live {
     account: String,
     csrf: String,
+    /// When it was used last, as the clock said then.
     seen: WallTime,
+    /// The same on the monotonic time line, where that was in this run of the program.
+    used: Option<MediaTime>,
     over: CancellationToken,
     /// Whether it lies in the database; on a full disk a session ends with the program.
     kept: bool,
@@ -48,6 +53,7 @@ impl Memory {
                 account: kept.account,
                 csrf: kept.csrf,
                 seen: kept.seen,
+                used: None,
                 over: CancellationToken::new(),
                 kept: true,
             };
@@ -73,17 +79,33 @@ impl Memory {
         self.devices = snapshot.devices;
     }
 
-    /// Remembers a session. `written`: it lies in the database too.
+    /// Remembers a session that begins `now`. `written`: it lies in the database too.
     pub(super) fn open(
         &mut self,
         token: Digest,
         session: KeptSession,
         written: bool,
+        now: MediaTime,
     ) -> Option<Session> {
+        let of_account = |live: &Live| live.account == session.account;
+        if self
+            .sessions
+            .values()
+            .filter(|live| of_account(live))
+            .count()
+            >= SESSIONS_KEPT
+        {
+            let theirs = self.sessions.iter().filter(|(_, live)| of_account(live));
+            let oldest = theirs.min_by_key(|(_, live)| (live.used, live.seen));
+            if let Some(token) = oldest.map(|(token, _)| *token) {
+                self.sessions.remove(&token);
+            }
+        }
         let live = Live {
             account: session.account,
             csrf: session.csrf,
             seen: session.seen,
+            used: Some(now),
             over: CancellationToken::new(),
             kept: written,
         };
@@ -106,23 +128,30 @@ impl Memory {
         })
     }
 
-    /// The session of a token; true where it should be written down that it was used. `trusted`: whether the clock is, which
-    /// alone may end a session for its age.
+    /// The session of a token; true where it should be written down that it was used.
+    ///
+    /// A clock that steps ends no session: since one was used in this run of the program, the monotonic clock counts. Before that
+    /// a clock that is `trusted` may say that one is over; it is refused then and not forgotten, as the clock may be ahead.
     pub(super) fn session(
         &mut self,
         token: &Digest,
-        now: WallTime,
+        (now, wall): (MediaTime, WallTime),
         trusted: bool,
     ) -> Option<(Session, bool)> {
         let live = self.sessions.get_mut(token)?;
-        let age = now.0 - live.seen.0;
-        if trusted && age >= SESSION_KEPT {
-            self.sessions.remove(token);
-            return None;
+        let age = wall.0.saturating_sub(live.seen.0);
+        match live.used {
+            Some(used) if now.since(used).as_millis() >= SESSION_KEPT as u128 => {
+                self.sessions.remove(token);
+                return None;
+            }
+            None if trusted && age >= SESSION_KEPT => return None,
+            _ => {}
         }
+        live.used = Some(now);
         let fresh = trusted && !(0..SEEN_EVERY).contains(&age);
         if fresh {
-            live.seen = now;
+            live.seen = wall;
         }
         Some((self.find(token)?, fresh))
     }

@@ -247,13 +247,14 @@ impl Accounts {
 
     /// The session of a token; none where it is over.
     pub(super) fn session(&self, token: &str) -> Option<Session> {
-        let (token, now) = (digest(token), self.0.clock.wall());
-        let found = self.0.memory.lock().session(&token, now, self.trusted());
+        let (token, wall) = (digest(token), self.0.clock.wall());
+        let moment = (self.0.clock.now(), wall);
+        let found = self.0.memory.lock().session(&token, moment, self.trusted());
         let (session, fresh) = found?;
         if fresh {
             self.0
                 .desk
-                .write(move |database| database.seen(&token, now));
+                .write(move |database| database.seen(&token, wall));
         }
         Some(session)
     }

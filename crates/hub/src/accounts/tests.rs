@@ -5,7 +5,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use super::*;
+use super::{memory::SESSIONS_KEPT, *};
 use crate::base::clock::SimClock;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -93,13 +93,6 @@ async fn who_knows_the_password_gets_a_session_that_ends() {
     let session = rig.accounts.session(&opened.token).unwrap();
     assert_eq!(session.csrf, opened.session.csrf);
     assert!(rig.accounts.session("other").is_none());
-    // Nothing ends for its age while the clock is unsure.
-    let late = WallTime(NOW.0 + COOKIE_KEPT * 1000 + 1);
-    rig.clock.set_wall(late, ClockState::Unsure);
-    assert!(rig.accounts.session(&opened.token).is_some());
-    rig.clock.set_wall(late, ClockState::Good);
-    assert!(rig.accounts.session(&opened.token).is_none());
-    let opened = rig.log_in("anna", GOOD).await.unwrap();
     rig.accounts.log_out(&opened.session);
     assert!(rig.accounts.session(&opened.token).is_none() && opened.session.over.is_cancelled());
     let rig = rig.again();
@@ -114,6 +107,57 @@ async fn who_knows_the_password_gets_a_session_that_ends() {
             assert!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_for_its_age_and_not_because_a_clock_steps() {
+    let rig = Rig::new();
+    rig.owner("anna").await;
+    let opened = rig.log_in("anna", GOOD).await.unwrap();
+    let is_in = |rig: &Rig| rig.accounts.session(&opened.token).is_some();
+    // Weeks ahead and back, known to be unsure or taken for right.
+    let late = WallTime(NOW.0 + COOKIE_KEPT * 1000 + 1);
+    for wall in [late, NOW, WallTime(0), NOW] {
+        for state in [ClockState::Unsure, ClockState::Good] {
+            rig.clock.set_wall(wall, state);
+            assert!(is_in(&rig), "{wall:?} {state:?}");
+        }
+    }
+    assert!(!opened.session.over.is_cancelled());
+
+    // A program that starts with such a clock cannot know: it refuses what looks over, and forgets nothing.
+    rig.clock.set_wall(late, ClockState::Good);
+    let rig = rig.again();
+    assert!(!is_in(&rig));
+    rig.clock.set_wall(late, ClockState::Unsure);
+    assert!(is_in(&rig));
+    let rig = rig.again();
+    rig.clock.set_wall(NOW, ClockState::Good);
+    assert!(is_in(&rig));
+
+    // Its time goes by.
+    rig.clock
+        .advance_to(rig.clock.now() + Duration::from_secs(COOKIE_KEPT.unsigned_abs()));
+    assert!(!is_in(&rig));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_so_many_sessions_and_the_one_used_longest_ago_goes() {
+    let rig = Rig::new();
+    rig.owner("anna").await;
+    let first = rig.log_in("anna", GOOD).await.unwrap();
+    let mut newest = None;
+    for _ in 0..SESSIONS_KEPT {
+        rig.clock
+            .advance_to(rig.clock.now() + Duration::from_secs(1));
+        newest = rig.log_in("anna", GOOD).await.ok();
+    }
+    let newest = newest.unwrap();
+    // In the database too.
+    let rig = rig.again();
+    assert!(rig.accounts.session(&first.token).is_none());
+    assert!(rig.accounts.session(&newest.token).is_some());
+    assert!(first.session.over.is_cancelled());
 }
 
 #[tokio::test(flavor = "multi_thread")]

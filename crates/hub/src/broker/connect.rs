@@ -9,6 +9,8 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::config::Secret;
+
 /// Longest CONNECT, in bytes: its largest part is the last will.
 const LONGEST: usize = 64 * 1024;
 /// Packet type and flags of CONNECT.
@@ -20,6 +22,8 @@ const FIVE: u8 = 5;
 /// Flags in CONNECT: there is a last will, and there is a user name.
 const WILL: u8 = 0x04;
 const USER: u8 = 0x80;
+/// DISCONNECT.
+pub(super) const FAREWELL: &[u8] = &[0xe0, 0];
 /// Between user and id. No user's name has it.
 const BETWEEN: u8 = b'/';
 
@@ -57,6 +61,21 @@ pub(super) fn unavailable(packet: &[u8]) -> &'static [u8] {
         Some(FIVE) => &[0x20, 3, 0, 0x88, 0],
         _ => &[0x20, 2, 0, 3],
     }
+}
+
+/// The CONNECT of a client of MQTT 3.1.1 that wants to know no more than whether there is a broker; it has no id.
+pub(super) fn hello(user: &str, password: &Secret) -> Vec<u8> {
+    /// A new session, a user name and a password.
+    const FLAGS: u8 = USER | 0x40 | 0x02;
+    const KEEP_ALIVE_S: u8 = 30;
+    let mut body = b"\0\x04MQTT\x04".to_vec();
+    body.extend([FLAGS, 0, KEEP_ALIVE_S]);
+    for text in ["", user, password.expose()] {
+        let long = u16::try_from(text.len()).unwrap_or_default();
+        body.extend(long.to_be_bytes());
+        body.extend(&text.as_bytes()[..usize::from(long)]);
+    }
+    packet(&body)
 }
 
 /// The protocol level of a whole CONNECT.
@@ -103,19 +122,23 @@ fn bind(body: &[u8]) -> Option<Vec<u8>> {
         [user, &[BETWEEN], id].concat()
     };
     let long = u16::try_from(id.len()).ok()?.to_be_bytes();
-    let bound = [&body[..before], &long, &id, after].concat();
+    Some(packet(&[&body[..before], &long, &id, after].concat()))
+}
+
+/// The packet whose part after the length is `body`.
+fn packet(body: &[u8]) -> Vec<u8> {
     let mut packet = vec![CONNECT];
-    let mut length = bound.len();
+    let mut length = body.len();
     loop {
-        let low = u8::try_from(length & 0x7f).ok()?;
+        let low = (length & 0x7f) as u8;
         length >>= 7;
         packet.push(if length > 0 { low | 0x80 } else { low });
         if length == 0 {
             break;
         }
     }
-    packet.extend(bound);
-    Some(packet)
+    packet.extend(body);
+    packet
 }
 
 /// What is left to be read of a packet.
@@ -181,7 +204,7 @@ mod tests {
         body
     }
 
-    fn packet(body: &[u8]) -> Vec<u8> {
+    fn framed(body: &[u8]) -> Vec<u8> {
         let length = body.len();
         assert!((128..16_384).contains(&length), "two bytes of length");
         let low = u8::try_from(length & 0x7f).unwrap() | 0x80;
@@ -192,13 +215,13 @@ mod tests {
     #[tokio::test]
     async fn an_id_belongs_to_its_user() {
         for level in [3, 4, 5, 4 | BRIDGE] {
-            let sent = packet(&connect(level, "lares-home", Some("annex")));
+            let sent = framed(&connect(level, "lares-home", Some("annex")));
             let more = [&sent[..], b"\xc0\x00"].concat();
             let mut client = &more[..];
             let bound = receive(&mut client).await.unwrap();
             assert_eq!(
                 bound,
-                packet(&connect(level, "annex/lares-home", Some("annex")))
+                framed(&connect(level, "annex/lares-home", Some("annex")))
             );
             assert_eq!(client, b"\xc0\x00", "what comes after it is untouched");
             let later: &[u8] = match level {
@@ -213,7 +236,7 @@ mod tests {
             connect(5, "lares-home", Some("")),
             connect(5, "", Some("annex")),
         ] {
-            assert_eq!(bind(&same).unwrap(), packet(&same));
+            assert_eq!(bind(&same).unwrap(), framed(&same));
         }
     }
 

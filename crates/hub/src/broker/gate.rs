@@ -218,6 +218,16 @@ pub(super) async fn reach(dir: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(path).await
 }
 
+/// Asks the mosquitto in `dir` by the CONNECT `hello` whether it is there. Any answer will do.
+pub(super) async fn answers(dir: &Path, hello: &[u8]) -> io::Result<()> {
+    let mut broker = reach(dir).await?;
+    broker.write_all(hello).await?;
+    let mut answer = [0; 4];
+    broker.read_exact(&mut answer).await?;
+    // It asks for nothing more.
+    broker.write_all(connect::FAREWELL).await
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::net::UnixListener;

@@ -34,7 +34,7 @@ use tokio::{
 use self::gate::Gate;
 use super::{
     HubError, doors,
-    keys::{Keys, write_private},
+    keys::{HUB_USER, Keys, write_private},
     parts::{Part, Parts, Restarts},
     ports,
 };
@@ -49,6 +49,12 @@ use crate::{
 
 /// How long it may take to listen.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is asked whether it is there ...
+const ASKED_EVERY: Duration = Duration::from_secs(10);
+/// ... how long its answer may take ...
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// ... and how often in a row it may be missing.
+const SILENT_TIMES: u32 = 2;
 /// How long it may take to write its state when it is stopped.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 /// Lines of one kind are handed on at most this often.
@@ -67,6 +73,9 @@ pub(super) struct Broker {
     pub(super) up: watch::Sender<bool>,
     pub(super) tasks: Tasks,
 }
+
+/// What it is told, in its folder.
+const CONFIGURATION: &str = "mosquitto.conf";
 
 fn program() -> &'static str {
     PLACES
@@ -108,14 +117,21 @@ impl Broker {
                     self.parts.set(Part::Broker, None);
                     self.up.send_replace(true);
                     let ended = tokio::select! {
-                        status = child.wait() => status,
+                        status = child.wait() => Some(how(status)),
+                        () = self.falls_silent() => None,
                         () = stop.cancelled() => {
                             end(&mut child).await;
                             return;
                         }
                     };
                     self.up.send_replace(false);
-                    HubError::BrokerEnded(how(ended))
+                    match ended {
+                        Some(how) => HubError::BrokerEnded(how),
+                        None => {
+                            end(&mut child).await;
+                            HubError::BrokerSilent
+                        }
+                    }
                 }
             };
             self.parts.set(Part::Broker, Some(problem.to_string()));
@@ -126,14 +142,28 @@ impl Broker {
         }
     }
 
+    /// Returns when mosquitto has not answered for some time, though it runs: it hangs, or somebody has taken its socket away.
+    async fn falls_silent(&self) {
+        let hello = connect::hello(HUB_USER, self.keys.hub());
+        let mut silent = 0;
+        while silent < SILENT_TIMES {
+            sleep(ASKED_EVERY).await;
+            let answers = timeout(ANSWERS_WITHIN, gate::answers(&self.dir, &hello)).await;
+            silent = match answers {
+                Ok(Ok(())) => 0,
+                _ => silent + 1,
+            };
+        }
+    }
+
     /// A broker that listens, behind a gate that is open from then on.
     async fn begin(&self, open: &mut bool) -> Result<Child, HubError> {
         if !*open {
             self.open_gate().await?;
             *open = true;
         }
-        let config = self.prepare().await?;
-        let mut child = spawn(&config, &self.dir)?;
+        self.prepare().await?;
+        let mut child = spawn(&self.dir)?;
         if let Some(said) = child.stderr.take() {
             self.tasks.spawn("broker log", hear(said));
         }
@@ -162,8 +192,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Writes configuration, users and rights; the configuration's path.
-    async fn prepare(&self) -> Result<PathBuf, HubError> {
+    /// Writes configuration, users and rights.
+    async fn prepare(&self) -> Result<(), HubError> {
         let dir = &self.dir;
         let failed = |error| HubError::file(dir, error);
         durable::make_dir(dir).map_err(failed)?;
@@ -199,19 +229,20 @@ impl Broker {
             Err(error) => return Err(HubError::Broker(format!("mosquitto_passwd: {error}"))),
         }
         write_private(&dir.join("rights"), settings::rights(&self.keys).as_bytes())?;
-        let config = dir.join("mosquitto.conf");
-        write_private(&config, settings::configuration(dir).as_bytes())?;
-        Ok(config)
+        write_private(
+            &dir.join(CONFIGURATION),
+            settings::configuration().as_bytes(),
+        )
     }
 }
 
 /// Starts it so that it ends with us, even when we are killed.
-fn spawn(config: &Path, dir: &Path) -> Result<Child, HubError> {
+fn spawn(dir: &Path) -> Result<Child, HubError> {
     let start = |mut command: Command| {
         command
             .arg("-c")
-            .arg(config)
-            // Its socket has a short name there.
+            .arg(CONFIGURATION)
+            // All its files have short names there, its socket too.
             .current_dir(dir)
             // Ours: mosquitto would tell the service manager that it is ready.
             .env_remove("NOTIFY_SOCKET")

@@ -1,6 +1,6 @@
 //! What mosquitto is told: where it listens, how much it keeps, and who may read and write what.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use super::{
     super::keys::{HOUSE_USER, HUB_USER, Keys},
@@ -17,8 +17,8 @@ const QUEUED: u32 = 20_000;
 const QUEUED_BYTES: u32 = 50_000_000;
 /// Its memory of sessions and of what is retained.
 const MEMORY: &str = "sessions.db";
-/// Connections: as many as the gate lets in.
-const CONNECTIONS: usize = STRANGERS + KNOWN;
+/// Connections: as many as the gate lets in, and the one that asks whether it is there.
+const CONNECTIONS: usize = STRANGERS + KNOWN + 1;
 
 /// Who may read and write what. A site writes what boxes say and reads what is said to it: nothing that it sends itself
 /// waits for it, so that its queues stay small.
@@ -45,9 +45,9 @@ pub(super) fn rights(keys: &Keys) -> String {
     text
 }
 
-/// Its configuration: it runs in `dir`, so that names are relative to that.
-pub(super) fn configuration(dir: &Path) -> String {
-    let dir = dir.display();
+/// Its configuration. It runs in its own folder, and every name is relative to that: whatever the folder is called, and whether
+/// or not ours was given from the root.
+pub(super) fn configuration() -> String {
     // As root it would become the user mosquitto, who can read none of these files.
     let user = if rustix::process::geteuid().is_root() {
         "user root\n"
@@ -58,10 +58,10 @@ pub(super) fn configuration(dir: &Path) -> String {
         "# Written by Lares at each start.\n\
          listener 0 {SOCKET}\n\
          {user}allow_anonymous false\n\
-         password_file {dir}/passwords\n\
-         acl_file {dir}/rights\n\
+         password_file passwords\n\
+         acl_file rights\n\
          persistence true\n\
-         persistence_location {dir}/\n\
+         persistence_location ./\n\
          persistence_file {MEMORY}\n\
          autosave_interval 30\n\
          persistent_client_expiration 14d\n\
@@ -103,7 +103,7 @@ mod tests {
         topic write homeassistant/device/a/+/config
         topic read homeassistant/status
         ");
-        let text = configuration(dir.path());
+        let text = configuration();
         assert!(text.contains("allow_anonymous false"));
         let listeners = text.lines().filter(|line| line.starts_with("listener"));
         assert_eq!(

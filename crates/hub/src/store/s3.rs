@@ -3,7 +3,11 @@
 //! In: requests of `object_store`, boto3 and players with presigned addresses. Out: objects. A site reads and writes below
 //! `v1/<site>/` of the one bucket and sees nothing else. An object is visible when its length and its checksums fit, not before.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use axum::{
@@ -42,6 +46,7 @@ use crate::{
     flow::ClockState,
     keys::Keys,
     net::server::{Peer, Standing},
+    parts::{Part, Parts},
     wire::keys::ObjectKey,
 };
 
@@ -64,8 +69,13 @@ pub(crate) fn endpoint(
     keys: Arc<Keys>,
     shares: Shares,
     clock: Arc<dyn Clock>,
+    parts: Parts,
 ) -> Router {
-    let mut builder = S3ServiceBuilder::new(Store { folder, shares });
+    let mut builder = S3ServiceBuilder::new(Store {
+        folder,
+        shares,
+        parts,
+    });
     builder.set_auth(Door { keys });
     builder.set_config(Arc::new(Settings::new(clock)));
     let service = builder.build();
@@ -172,10 +182,30 @@ impl S3Auth for Door {
 struct Store {
     folder: Folder,
     shares: Shares,
+    parts: Parts,
+}
+
+impl Store {
+    /// Whether there is room for an object of `length`. Log, health report and page hear when there is none, and when there is again
+    /// for whatever may come.
+    fn has_room(&self, length: u64) -> io::Result<bool> {
+        let room = self.folder.room()?;
+        if room < length {
+            let full = "the hub's disk is full: uploads wait at the boxes until there is room";
+            self.parts.set(Part::Room, Some(full.to_owned()));
+        } else if room >= LARGEST {
+            self.parts.set(Part::Room, None);
+        }
+        Ok(room >= length)
+    }
 }
 
 fn internal(error: io::Error) -> S3Error {
-    tracing::error!(%error, "the hub's store cannot use its folder");
+    // Each request may meet it, and a box asks again and again.
+    static TOLD: LazyLock<Tally> = LazyLock::new(|| Tally::new(TELL_EVERY));
+    if let Some(Sum { count, last, .. }) = TOLD.count("store", &error.to_string()) {
+        tracing::error!(count, "the hub's store cannot use its folder: {last}");
+    }
     S3Error::internal_error(error)
 }
 
@@ -240,10 +270,8 @@ impl S3 for Store {
         if promise.length.is_some_and(|length| length > LARGEST) {
             return Err(s3_error!(EntityTooLarge));
         }
-        if self.folder.room().map_err(internal)? < promise.length.unwrap_or(LARGEST) {
-            tracing::error!(
-                "the hub's disk is full: uploads wait at the boxes until there is room"
-            );
+        let length = promise.length.unwrap_or(LARGEST);
+        if !self.has_room(length).map_err(internal)? {
             return Err(s3_error!(ServiceUnavailable, "the disk of the hub is full"));
         }
         if !self.shares.may_grow(&key.site) {

@@ -73,10 +73,15 @@ impl Names {
     }
 }
 
-/// Whom a request is for.
+/// Whom a request is for. None where it says so twice: a proxy in front may have gone by the other one (RFC 9112, section 3.2).
 #[must_use]
 pub fn host(headers: &HeaderMap) -> Option<Authority> {
-    headers.get(header::HOST)?.to_str().ok()?.parse().ok()
+    let mut all = headers.get_all(header::HOST).iter();
+    let (first, second) = (all.next()?, all.next());
+    if second.is_some() {
+        return None;
+    }
+    first.to_str().ok()?.parse().ok()
 }
 
 /// The name or address without brackets and port.
@@ -90,6 +95,16 @@ mod tests {
 
     fn names() -> Names {
         Names::new(&["cams.example".to_owned()])
+    }
+
+    #[test]
+    fn who_names_two_hosts_names_none() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(host(&headers), None);
+        for (name, found) in [("localhost", Some("localhost")), ("rebind.example", None)] {
+            headers.append(header::HOST, name.parse().unwrap());
+            assert_eq!(host(&headers).as_ref().map(Authority::as_str), found);
+        }
     }
 
     #[test]

@@ -103,6 +103,33 @@ pub fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// The file `path` as the sign that its folder belongs to this process, for as long as it is held: none where it belongs to
+/// another one.
+///
+/// # Errors
+/// When the system refuses.
+pub fn lock(path: &Path) -> io::Result<Option<File>> {
+    use rustix::fs::{FlockOperation, flock};
+    let file = create(path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A file of mode 0600 to add to, made where it is missing.
+///
+/// # Errors
+/// When the system refuses.
+pub fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(PRIVATE)
+        .open(path)
+}
+
 /// Makes `dir` and what is missing above it, with mode 0700, and flushes each folder that got a new entry.
 ///
 /// # Errors

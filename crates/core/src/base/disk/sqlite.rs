@@ -156,14 +156,16 @@ pub fn set_aside(path: &Path, keep: usize) -> io::Result<PathBuf> {
         .last()
         .map_or(seconds, |(last, _)| seconds.max(last + 1));
     let aside = folder.join(format!("{mark}{seconds}"));
-    // The log that belongs to it is of no use without it.
-    for beside in files(path).into_iter().skip(1) {
-        let _ = fs::remove_file(beside);
-    }
+    // What was newest may be in the log that belongs to it. First, as a log without its database is taken for that of the next.
+    let ([_, log, shared], [_, log_aside, _]) = (files(path), files(&aside));
+    let _ = fs::remove_file(shared);
+    let _ = fs::rename(log, log_aside);
     fs::rename(path, &aside)?;
     let too_many = (earlier.len() + 1).saturating_sub(keep);
     for (_, path) in earlier.into_iter().take(too_many) {
-        let _ = fs::remove_file(path);
+        for file in files(&path) {
+            let _ = fs::remove_file(file);
+        }
     }
     Ok(aside)
 }
