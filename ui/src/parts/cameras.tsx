@@ -1,11 +1,11 @@
 // The cameras: a sentence, a picture of now and a switch for each.
 import type { Camera, House } from "../api";
+import { Live } from "../live";
 import { reasonOf } from "../reasons";
 import { cameraSentence, toneOf, type Tone } from "../sentences";
 import { asked, keyOf, mayChange, setMode } from "../state";
 import { words, type Words } from "../words";
 import { ToneIcon } from "./icons";
-import { Still } from "./still";
 
 const toneWord = (tone: Tone, w: Words) => ({ good: w.watching, attention: w.attention, paused: w.paused, problem: w.problem })[tone];
 
@@ -53,7 +53,7 @@ function One({ camera }: { camera: Camera }) {
   const tone = toneOf(camera);
   return (
     <li class={`camera ${tone}`} id={placeOfCamera(camera)} tabIndex={-1}>
-      <Still from={camera.still} alt={w.pictureOf(camera.name)} none={tone === "paused" ? w.paused : w.noPicture} loading={w.loading} />
+      <Live camera={camera} still={camera.still} alt={w.pictureOf(camera.name)} none={tone === "paused" ? w.paused : w.noPicture} loading={w.loading} />
       <div class="facts">
         <h3>
           <ToneIcon tone={tone} />
