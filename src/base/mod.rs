@@ -13,6 +13,7 @@ pub mod durable;
 pub mod heartbeat;
 pub mod http;
 pub mod link;
+pub mod live;
 pub mod memory;
 pub mod pool;
 pub mod rate;

@@ -90,6 +90,8 @@ impl Rig {
             requests: sender,
             clock,
             stills: Arc::new(stills_after(3)),
+            live: None,
+            viewers: Viewers::default(),
             modes: None,
             areas: None,
             tasks: tasks.clone(),
