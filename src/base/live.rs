@@ -101,7 +101,7 @@ impl NoLive {
 pub enum Next {
     /// Nothing for now: he is woken when there is more.
     Nothing,
-    /// All that had been kept has been given: what follows is of now. Comes once.
+    /// All that had been kept has been given: what follows is of now. Comes once, and again after a change of standing.
     CaughtUp,
     /// Whether there are pictures to come has changed.
     Standing(Standing),

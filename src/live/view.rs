@@ -63,6 +63,7 @@ impl View {
         let standing = inner.standing();
         if self.told != Some(standing) {
             self.told = Some(standing);
+            self.caught_up = false;
             return Next::Standing(standing);
         }
         let ring = &inner.ring;

@@ -8,7 +8,10 @@ use super::limits;
 use crate::base::http;
 
 /// Serves `pages` to one client until it hangs up.
-pub async fn connection(socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, pages: Router) {
+pub async fn connection(
+    socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    pages: Router,
+) {
     let stop = CancellationToken::new();
     http::connection(limits(), socket, pages, stop).await;
 }

@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod doors;
+mod live;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ID: &str = "01990000-0000-7000-8000-000000000001";
@@ -37,6 +38,7 @@ struct Rig {
     requests: mpsc::Receiver<SetMode>,
     client: Client,
     stop: CancellationToken,
+    live: Arc<live::Scripted>,
     dir: tempfile::TempDir,
 }
 
@@ -82,6 +84,7 @@ impl Rig {
         let tasks = Tasks::new(tokio::runtime::Handle::current(), stop.clone());
         let clock = SystemClock::start();
         let accounts = Accounts::open(dir.path(), open, clock.clone(), &tasks).unwrap();
+        let live = Arc::new(live::Scripted::default());
         let page = Page {
             index: Arc::new(index),
             shelf: Shelf::folder(&store).unwrap(),
@@ -90,7 +93,7 @@ impl Rig {
             requests: sender,
             clock,
             stills: Arc::new(stills_after(3)),
-            live: None,
+            live: Some(live.clone()),
             viewers: Viewers::default(),
             modes: None,
             areas: None,
@@ -120,6 +123,7 @@ impl Rig {
             requests,
             client: Client::builder().timeout(PATIENCE).build().unwrap(),
             stop,
+            live,
             dir,
         };
         (rig, server)

@@ -20,6 +20,8 @@ export interface LiveProps {
 
 export function Live({ camera, alt, still, loading, none, quality = "sub", onStatus }: LiveProps) {
   const video = useRef<HTMLVideoElement>(null);
+  /** When it became live, since the page was opened, in milliseconds. */
+  const [since, setSince] = useState<number | undefined>(undefined);
   const [status, setStatus] = useState<LiveStatus>({ state: "connecting", message: null });
   // A browser may get stuck with an element whose source broke: each generation has one of its own.
   const [generation, setGeneration] = useState(0);
@@ -33,6 +35,7 @@ export function Live({ camera, alt, still, loading, none, quality = "sub", onSta
       quality,
       onStatus: (now) => {
         setStatus(now);
+        if (now.state === "live") setSince(performance.now());
         hear.current?.(now);
       },
       onBroken: () => setGeneration((last) => last + 1),
@@ -43,7 +46,7 @@ export function Live({ camera, alt, still, loading, none, quality = "sub", onSta
 
   const { state } = status;
   return (
-    <div class={`live ${state}`} data-live={state}>
+    <div class={`live ${state}`} data-live={state} data-since={since?.toFixed(0)}>
       {state === "stills" && <Still from={still} alt={alt} none={none} loading={loading} />}
       <video key={generation} ref={video} role="img" aria-label={alt} muted playsInline tabIndex={-1} aria-hidden={state !== "live"} />
       {(state === "connecting" || state === "paused" || state === "offline") && <span class="none">{state === "connecting" ? loading : none}</span>}

@@ -117,6 +117,7 @@ export class Player {
   /** What was kept has come. */
   live(): void {
     this.caughtUp = true;
+    this.lively = false;
     this.steer();
   }
 
