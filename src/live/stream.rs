@@ -51,6 +51,8 @@ pub(super) struct Inner {
     pub(super) ring: Ring,
     /// What has come since the first viewer came, until what was before it is here.
     early: Option<Vec<Packet>>,
+    /// What was before is still to be asked for.
+    asks: bool,
     viewers: BTreeMap<u64, Arc<Notify>>,
     next_viewer: u64,
 }
@@ -114,12 +116,13 @@ impl Stream {
             if refused.is_some() {
                 return;
             }
-            if inner.viewers.is_empty() {
-                inner.forget();
-            }
+            let first = inner.viewers.is_empty();
             number = inner.next_viewer;
             inner.next_viewer += 1;
             inner.viewers.insert(number, wake);
+            if first {
+                inner.forget();
+            }
         });
         match refused {
             Some(refused) => Err(refused),
@@ -139,15 +142,17 @@ impl Stream {
     /// Changes who watches or who may, and tells the camera what has come of it.
     fn change(&self, change: impl FnOnce(&mut Inner)) {
         let telling = self.telling.lock();
-        let (before, now) = {
+        let (news, now) = {
             let mut inner = self.inner.lock();
             change(&mut inner);
             let now = !inner.viewers.is_empty() && !inner.paused && !inner.masked;
             inner.wake();
-            (self.watched.swap(now, Ordering::Relaxed), now)
+            let asks = std::mem::take(&mut inner.asks);
+            let before = self.watched.swap(now, Ordering::Relaxed);
+            (before != now || asks, now)
         };
         if let Some(tell) = &*telling
-            && (before != now || now)
+            && news
         {
             tell(self.role, now);
         }
@@ -198,6 +203,7 @@ impl Inner {
         self.runs.interrupt();
         let waits = !self.viewers.is_empty() && !self.paused && !self.masked;
         self.early = waits.then(Vec::new);
+        self.asks = waits;
     }
 
     fn wake(&self) {

@@ -115,6 +115,7 @@ fn the_first_viewer_begins_at_the_keyframe_that_the_recorder_has() {
     // A second one begins there too, and asks nobody.
     let mut second = rig.watch();
     assert_eq!(taken(&mut second, Instant::now()).len(), 10);
+    assert_eq!(rig.told.lock().len(), 1);
     drop(view);
     rig.pictures(1);
     assert_eq!(taken(&mut second, Instant::now()), ["18"]);

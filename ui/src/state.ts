@@ -5,6 +5,7 @@ import {
   Failure, at, hub, useToken, type Camera, type Days, type House, type Incident, type IncidentPage, type Mode, type Session,
 } from "./api";
 import { goingOn, join, put } from "./list";
+import { prepare } from "./live/socket";
 import { addressOf, filter, open, replace } from "./route";
 import { incidentTitle } from "./sentences";
 import { dayOf } from "./time";
@@ -191,6 +192,7 @@ let hears: ReturnType<typeof setTimeout> | undefined;
 function listen(): void {
   hearNothing();
   hears = setTimeout(hear, SETTLES);
+  prepare();
   everything().catch(complain);
 }
 

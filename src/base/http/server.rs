@@ -83,6 +83,13 @@ pub async fn serve(server: Server, listener: TcpListener, pages: Router, tasks: 
     .await;
 }
 
+/// What is known of a connection.
+struct Client {
+    tls: bool,
+    peer: SocketAddr,
+    backlog: Backlog,
+}
+
 impl Server {
     /// One client, from the first byte of its connection.
     async fn client(
@@ -95,9 +102,10 @@ impl Server {
     ) {
         let _ = socket.set_nodelay(true);
         let backlog = Backlog::of(&socket);
+        let client = |tls| Client { tls, peer, backlog };
         let Some(tls) = &self.tls else {
             return self
-                .requests(socket, false, peer, backlog, &place, pages, stop)
+                .requests(socket, client(false), &place, pages, stop)
                 .await;
         };
         let greeted = tokio::select! {
@@ -107,16 +115,16 @@ impl Server {
         };
         match greeted {
             Ok(Ok(Greeted::Secure(socket))) => {
-                self.requests(*socket, true, peer, backlog, &place, pages, stop)
+                self.requests(*socket, client(true), &place, pages, stop)
                     .await;
             }
             Ok(Ok(Greeted::Here(socket))) => {
-                self.requests(socket, false, peer, backlog, &place, pages, stop)
+                self.requests(socket, client(false), &place, pages, stop)
                     .await;
             }
             Ok(Ok(Greeted::Plain(socket))) => {
                 let pages = Router::new().fallback(elsewhere);
-                self.requests(socket, false, peer, backlog, &place, pages, stop)
+                self.requests(socket, client(false), &place, pages, stop)
                     .await;
             }
             Ok(Err(error)) => tracing::trace!(%error, "no TLS"),
@@ -128,15 +136,14 @@ impl Server {
     async fn requests(
         &self,
         socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        tls: bool,
-        peer: SocketAddr,
-        backlog: Backlog,
+        client: Client,
         place: &Place,
         pages: Router,
         stop: CancellationToken,
     ) {
         let proxies = self.proxies.clone();
         let standing = place.standing();
+        let Client { tls, peer, backlog } = client;
         let prepare = move |request: &mut Request| {
             let (client, forwarded) = proxies.client(peer.ip(), request.headers());
             let extensions = request.extensions_mut();

@@ -107,6 +107,10 @@ export function attach(video: HTMLVideoElement, camera: LiveCamera, options: Inn
     look();
   });
   watcher.observe(video);
+  // The observer speaks a frame later.
+  const { top, bottom } = video.getBoundingClientRect();
+  seen = bottom > 0 && top < innerHeight;
+  if (seen) look();
   document.addEventListener("visibilitychange", look);
   return {
     stop() {

@@ -49,6 +49,18 @@ let closing: ReturnType<typeof setTimeout> | undefined;
 
 const address = () => new URL(at("/api/ws"), location.href).href.replace(/^http/, "ws");
 
+/** Opens the socket ahead of the first camera: the page knows that there will be some before it knows which. */
+export function prepare(): void {
+  if (socket || again !== undefined || document.hidden) return;
+  open();
+  linger();
+}
+
+function linger(): void {
+  clearTimeout(closing);
+  closing = setTimeout(() => channels.size === 0 && leave(), LINGER);
+}
+
 /** Watches `camera`; the function that it returns ends that. `codecs`: what the browser plays, as go2rtc's clients list it. */
 export function watch(camera: LiveCamera, quality: Quality, codecs: string, listener: Listener): () => void {
   do number = (number + 1) % 0x1_0000;
@@ -61,7 +73,7 @@ export function watch(camera: LiveCamera, quality: Quality, codecs: string, list
   return () => {
     if (!channels.delete(mine)) return;
     send({ type: "unwatch", channel: mine });
-    if (channels.size === 0) closing = setTimeout(() => channels.size === 0 && leave(), LINGER);
+    if (channels.size === 0) linger();
   };
 }
 
