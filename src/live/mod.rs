@@ -12,6 +12,8 @@
 
 mod codecs;
 mod decode_time;
+#[cfg(test)]
+mod real_streams;
 mod ring;
 mod stream;
 #[cfg(test)]

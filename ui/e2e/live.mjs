@@ -44,7 +44,7 @@ url = "${url}"
 motion_mask = [[[0.0, 0.0], [1.0, 0.0], [1.0, ${bar.toFixed(3)}], [0.0, ${bar.toFixed(3)}]]]
 `;
   const config = join(home, "lares.toml");
-  writeFileSync(config, `version = 1
+  writeFileSync(config, `version = 2
 site = "home"
 data_dir = "data"
 ${urls.map(one).join("")}
