@@ -59,7 +59,7 @@ async function household(browser, address) {
   await picture(page, "accueil", true);
   await audit(page, "the first page in French");
   await page.getByLabel("Langue").selectOption("en");
-  await page.locator(".camera img").waitFor();
+  await page.locator(".camera [data-live=live]").waitFor();
   await picture(page, "home", true);
 
   const toggle = page.getByRole("switch", { name: "Front door camera on" });

@@ -11,6 +11,9 @@ const LINGER = 1_500;
 const REBUILD = 500;
 const LONGEST_REBUILD = 30_000;
 
+/** A camera without a live view may have one later, in milliseconds. */
+const ASK_AGAIN = 60_000;
+
 export interface Inner extends LiveOptions {
   /** The element is of no use any more: the caller attaches another. Without this the same element is set up afresh. */
   onBroken?: () => void;
@@ -68,7 +71,10 @@ export function attach(video: HTMLVideoElement, camera: LiveCamera, options: Inn
       },
       refused: (message) => {
         end();
+        // What was shown may be what a mask hides from now on.
+        clear();
         say("stills", message);
+        timer = setTimeout(look, ASK_AGAIN);
       },
       lost: (blocked) => {
         if (blocked) say("stills");
@@ -76,6 +82,12 @@ export function attach(video: HTMLVideoElement, camera: LiveCamera, options: Inn
         wait();
       },
     });
+  };
+  const clear = () => {
+    player?.stop();
+    player = null;
+    video.removeAttribute("src");
+    video.load();
   };
   const rebuild = () => {
     end();
@@ -86,8 +98,7 @@ export function attach(video: HTMLVideoElement, camera: LiveCamera, options: Inn
     timer = setTimeout(() => {
       if (over) return;
       if (options.onBroken) return options.onBroken();
-      video.removeAttribute("src");
-      video.load();
+      clear();
       look();
     }, Math.min(REBUILD * 2 ** (broken - 1), LONGEST_REBUILD));
   };

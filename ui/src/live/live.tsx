@@ -48,7 +48,7 @@ export function Live({ camera, alt, still, loading, none, quality = "sub", onSta
   return (
     <div class={`live ${state}`} data-live={state} data-since={since?.toFixed(0)}>
       {state === "stills" && <Still from={still} alt={alt} none={none} loading={loading} />}
-      <video key={generation} ref={video} role="img" aria-label={alt} muted playsInline tabIndex={-1} aria-hidden={state !== "live"} />
+      <video key={generation} ref={video} aria-label={alt} muted playsInline tabIndex={-1} aria-hidden={state !== "live"} />
       {(state === "connecting" || state === "paused" || state === "offline") && <span class="none">{state === "connecting" ? loading : none}</span>}
     </div>
   );
