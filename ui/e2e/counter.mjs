@@ -6,15 +6,14 @@ import { existsSync, renameSync } from "node:fs";
 /** Cells of the bar in a row; two rows make a number of 24 bits. */
 const CELLS = 12;
 const ROW = 24;
-export const SECONDS = 60;
 
 /** Makes the video `path`: still scene, grain of a sensor, a keyframe every two seconds, and a bar that counts. */
-export async function makeCounter(path, { width, height, rate, kbits }) {
+export async function makeCounter(path, { width, height, rate, kbits, seconds }) {
   if (existsSync(path)) return;
   const encoder = spawn(
     "gst-launch-1.0",
     ["-q", "fdsrc", "fd=0", `blocksize=${(width * height * 3) / 2}`, "!", "rawvideoparse", "format=i420", `width=${width}`, `height=${height}`,
-      `framerate=${rate}/1`, "!", "x264enc", "tune=zerolatency", "speed-preset=veryfast", `bitrate=${kbits}`, `key-int-max=${2 * rate}`,
+      `framerate=${rate}/1`, "!", "x264enc", "tune=zerolatency", "speed-preset=ultrafast", `bitrate=${kbits}`, `key-int-max=${2 * rate}`,
       "option-string=scenecut=0", "!", "video/x-h264,profile=high", "!", "h264parse", "!", "mp4mux", "!", "filesink", `location=${path}.part`],
     { stdio: ["pipe", "ignore", "inherit"] },
   );
@@ -23,11 +22,14 @@ export async function makeCounter(path, { width, height, rate, kbits }) {
   const random = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff;
   const scene = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) scene[y * width + x] = 60 + ((x >> 4) * 7 + (y >> 4) * 13) % 120;
-  const grains = Array.from({ length: 8 }, () => Int8Array.from({ length: 4096 + 31 }, () => Math.round((random() - 0.5) * 10)));
-  for (let n = 0; n < SECONDS * rate; n++) {
+  const scenes = Array.from({ length: 8 }, () => {
+    const grain = Int8Array.from({ length: 4096 + 31 }, () => Math.round((random() - 0.5) * 10));
     const frame = Buffer.alloc((width * height * 3) / 2, 128);
-    const grain = grains[n % grains.length];
     for (let at = 0; at < width * height; at++) frame[at] = scene[at] + grain[at % grain.length];
+    return frame;
+  });
+  for (let n = 0; n < seconds * rate; n++) {
+    const frame = Buffer.from(scenes[n % scenes.length]);
     for (let cell = 0; cell < 2 * CELLS; cell++) {
       const [left, right] = [cell % CELLS, (cell % CELLS) + 1].map((column) => Math.round((column * width) / CELLS));
       const top = cell < CELLS ? 0 : ROW;
@@ -42,7 +44,7 @@ export async function makeCounter(path, { width, height, rate, kbits }) {
 }
 
 /** Follows the camera at `url` beside everything else. `zero()`: when its picture 0 was sent, in milliseconds since 1970: the earliest that any fits. */
-export function reference(url, { height, rate }) {
+export function reference(url, { height, rate, seconds }) {
   const [columns, rows] = [4 * CELLS, height / 6];
   const decoder = spawn(
     "gst-launch-1.0",
@@ -60,15 +62,15 @@ export function reference(url, { height, rate }) {
       for (let cell = 0; cell < 2 * CELLS; cell++) n = n * 2 + (rest[(cell < CELLS ? 2 : 6) * columns + (cell % CELLS) * 4 + 2] > 128 ? 1 : 0);
       if (n < before - 10) lap += 1;
       before = n;
-      zero = Math.min(zero, now - ((lap * SECONDS * rate + n) * 1000) / rate);
+      zero = Math.min(zero, now - ((lap * seconds * rate + n) * 1000) / rate);
     }
   });
   return { zero: () => zero, end: () => decoder.kill() };
 }
 
 /** How old a picture `n` was that was seen at `now`, in milliseconds, where picture 0 of some lap was sent at `zero`. */
-export function age(n, now, zero, rate) {
-  const lap = SECONDS * 1000;
+export function age(n, now, zero, { rate, seconds }) {
+  const lap = seconds * 1000;
   return (((now - zero - (n * 1000) / rate) % lap) + lap) % lap;
 }
 

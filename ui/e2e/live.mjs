@@ -14,8 +14,8 @@ import { chromium } from "playwright-core";
 import { age, lookOn, makeCounter, reference } from "./counter.mjs";
 import { ACCOUNT, FLAGS, argument, browserPath, check, failed, freePort, open, program, root, says, scratch, start, until, asks } from "./rig.mjs";
 
-const SUB = { width: 640, height: 360, rate: 10, kbits: 400 };
-const MAIN = { width: 1920, height: 1080, rate: 25, kbits: 4000 };
+const SUB = { width: 640, height: 360, rate: 10, kbits: 400, seconds: 60 };
+const MAIN = { width: 1920, height: 1080, rate: 25, kbits: 4000, seconds: 20 };
 const TILES = 16;
 const quick = process.argv.includes("--quick");
 /** How long ages are looked at, in milliseconds. */
@@ -79,15 +79,15 @@ const online = (page, count) =>
 const share = (all, part) => [...all].sort((a, b) => a - b)[Math.min(all.length - 1, Math.floor(all.length * part))];
 
 /** Ages of the pictures that the page shows. */
-async function ages(page, home, { height, rate }) {
-  const beside = reference(home.urls[0], { height, rate });
+async function ages(page, home, about) {
+  const beside = reference(home.urls[0], about);
   await page.locator("[data-live=live]").first().waitFor();
-  await page.evaluate(lookOn, height);
+  await page.evaluate(lookOn, about.height);
   await new Promise((over) => setTimeout(over, LOOK + 5_000));
   const seen = await page.evaluate(() => window.seen);
   beside.end();
   const from = seen.at(-1)[1] - LOOK;
-  return seen.filter(([, at]) => at >= from).map(([n, at]) => age(n, at, beside.zero(), rate));
+  return seen.filter(([, at]) => at >= from).map(([n, at]) => age(n, at, beside.zero(), about));
 }
 
 /** From opening the page to its first live picture, in milliseconds; the best of some, as other work on the machine only adds. */

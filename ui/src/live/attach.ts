@@ -53,12 +53,12 @@ export function attach(video: HTMLVideoElement, camera: LiveCamera, options: Inn
     wait();
     player ??= new Player(video, { shown: () => say("live"), broken: rebuild });
     player.restart();
-    let first = true;
+    let lost = false;
     leave = watch(camera, quality, plays, {
       format: (mime) => {
-        // The header of a socket that was lost and came back begins at zero again.
-        if (!first) player?.restart();
-        first = false;
+        // After a socket that was lost time begins at zero again; after a change of codec or size it goes on.
+        if (lost) player?.restart();
+        lost = false;
         player?.format(mime);
       },
       data: (bytes, header, key) => player?.data(bytes, header, key),
@@ -77,6 +77,7 @@ export function attach(video: HTMLVideoElement, camera: LiveCamera, options: Inn
         timer = setTimeout(look, ASK_AGAIN);
       },
       lost: (blocked) => {
+        lost = true;
         if (blocked) say("stills");
         else if (status.state !== "stills") say("connecting");
         wait();

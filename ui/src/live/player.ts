@@ -52,6 +52,10 @@ export class Player {
   private held = true;
   private lively = false;
   private seam: number | null = null;
+  /** What comes next is of another type than what came before. */
+  private retype = false;
+  /** What comes next does not continue what was appended. */
+  private torn = false;
   private step = 0;
   private end = 0;
   private extra = 0;
@@ -82,18 +86,16 @@ export class Player {
   /** A byte stream begins, with its header. What was shown before stays until then. */
   format(mime: string): void {
     if (this.source && mime === this.mime) return;
-    if (this.buffer && this.source?.readyState === "open" && typeof this.buffer.changeType === "function") {
-      this.mime = mime;
-      return;
-    }
     this.mime = mime;
-    this.open();
+    if (this.buffer && this.source?.readyState === "open" && typeof this.buffer.changeType === "function") {
+      this.retype = true;
+      this.cut();
+    } else this.open();
   }
 
   /** What comes now begins at its own time zero: it goes behind what there is. */
   restart(): void {
-    this.waiting = [];
-    this.waits = 0;
+    this.cut();
     this.caughtUp = false;
     this.began = false;
     this.lively = false;
@@ -106,12 +108,22 @@ export class Player {
   data(bytes: Uint8Array, header: boolean, key: boolean): void {
     if (key || header) this.needsKey = false;
     // An iPhone says when it wants nothing; and who cannot keep up goes on with the next picture that stands alone.
-    if (!header && (this.waits > MOST_WAITING || this.source?.streaming === false)) this.needsKey = true;
+    if (!header && !this.needsKey && (this.waits > MOST_WAITING || this.source?.streaming === false)) {
+      this.needsKey = true;
+      this.cut();
+    }
     if (this.needsKey) return;
     if (key && this.buffer) this.keys.push(this.end);
     this.waiting.push(bytes);
     this.waits += bytes.byteLength;
     this.feed();
+  }
+
+  /** What waits is given up, and so is the picture of which a part has been appended. */
+  private cut(): void {
+    this.waiting = [];
+    this.waits = 0;
+    this.torn = true;
   }
 
   /** What was kept has come. */
@@ -136,6 +148,7 @@ export class Player {
     this.source = source;
     this.buffer = null;
     this.seam = null;
+    this.torn = this.retype = false;
     this.address = URL.createObjectURL(source);
     this.video.src = this.address;
     source.addEventListener(
@@ -175,12 +188,11 @@ export class Player {
     this.waiting = [];
     this.waits = 0;
     try {
-      if (this.seam !== null) {
-        buffer.abort();
-        buffer.changeType?.(this.mime);
-        buffer.timestampOffset = this.seam;
-        this.seam = null;
-      }
+      if (this.torn) buffer.abort();
+      if (this.retype) buffer.changeType(this.mime);
+      if (this.seam !== null) buffer.timestampOffset = this.seam;
+      this.torn = this.retype = false;
+      this.seam = null;
       buffer.appendBuffer(all);
     } catch {
       this.fail();
