@@ -103,6 +103,17 @@ async function first(page) {
   return Math.min(...all);
 }
 
+/** A program that speaks go2rtc's protocol gets a file that ffmpeg decodes without a complaint. */
+async function foreign(page, home) {
+  const out = join(scratch, "foreign.mp4");
+  const played = spawnSync("python3", ["-m", "tests.live.player", "--page", home.host, "--camera", "cam1", "--out", out, "--cookie", await cookiesOf(page)], { cwd: root, encoding: "utf8" });
+  const read = spawnSync("ffprobe", ["-v", "warning", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", out], { encoding: "utf8" });
+  // The file ends in the midst of a picture.
+  check(played.status === 0 && Number.parseInt(read.stdout) >= 30, `go2rtc's protocol is spoken: ${read.stdout.trim()} pictures (${played.stderr.trim()}${read.stderr.trim()})`);
+}
+
+const cookiesOf = async (page) => (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
+
 async function one(browser, video, about) {
   const home = await household([video], about.height);
   const { page, faults, close } = await open(browser, home.page, { viewport: { width: 1280, height: 800 } });
@@ -115,6 +126,7 @@ async function one(browser, video, about) {
   const log = await page.evaluate(async () => (await (await fetch("/api/log")).json()).entries.filter(({ what }) => what === "live"));
   check(log.length === 1 && log[0].detail === "home/cam1", `who watched is in the record once (${JSON.stringify(log)})`);
   if (about === SUB) {
+    await foreign(page, home);
     const toggle = page.getByRole("switch", { name: "Camera 1 camera on" });
     await toggle.click();
     await page.locator("[data-live=paused]").waitFor();
@@ -141,7 +153,7 @@ async function many(browser, video) {
   await until("tiles on screen live", async () => (await seen()).every((state) => state === "live"));
   check(sockets.length === 1, `${(await seen()).length} tiles on screen are live over one socket (${sockets.length})`);
   check(faults.length === 0, `no error and no other host${faults.map((fault) => ` [${fault}]`).join("")}`);
-  const cookies = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
+  const cookies = await cookiesOf(page);
   await close();
   const cameras = home.urls.map((_, n) => `home/cam${n + 1}`).join();
   const measured = spawn("python3", ["-m", "tests.live.measure", "--page", home.host, "--pid", String(home.pid), "--cameras", cameras, "--cookie", cookies],

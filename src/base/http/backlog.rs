@@ -19,6 +19,12 @@ impl Backlog {
         Self(socket.as_fd().try_clone_to_owned().ok().map(Arc::new))
     }
 
+    /// One that belongs to no connection, for requests that come from no socket.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self(None)
+    }
+
     /// From now on the system takes no more than `bytes` that it has not sent yet, beside what it is given at once.
     pub fn keep_below(&self, bytes: u32) {
         if let Some(socket) = &self.0 {

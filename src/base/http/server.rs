@@ -176,6 +176,7 @@ pub async fn connection(
     let nobody = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 0);
     let prepare = move |request: &mut Request| {
         request.extensions_mut().insert(Peer(nobody));
+        request.extensions_mut().insert(Backlog::nowhere());
     };
     let over = tokio::time::sleep(limits.life);
     exchange(limits, socket, pages, prepare, over, stop).await;
