@@ -25,14 +25,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use self::stream::Stream;
+pub use self::stream::OnWatched;
+use self::{stream::Stream, view::View};
 use crate::{
     base::live::{LiveSource, LiveView, NoLive, Wanted},
     flow::{CameraId, Mode, Packet, StreamFormat, StreamRole},
 };
-
-/// Told when the first viewer of a stream comes (true) and when the last one goes. Must not block.
-pub type OnWatched = Arc<dyn Fn(StreamRole, bool) + Send + Sync>;
 
 /// What live pictures need to know of a camera.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +100,7 @@ impl LiveSource for Live {
                 _ => entry.taps.sub.clone(),
             }
         };
-        Ok(Box::new(stream.watch(wanted, wake)?))
+        Ok(Box::new(View::begin(&stream, wanted, wake)?))
     }
 }
 

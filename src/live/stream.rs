@@ -14,16 +14,18 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{
-    OnWatched, codecs,
+    codecs,
     decode_time::DecodeTimes,
     ring::{Header, Ring, Unit},
-    view::View,
 };
 use crate::{
     base::live::{NoLive, Standing, Wanted},
     clip::cmaf::{self, Runs},
     flow::{Codec, Packet, StreamFormat, StreamRole},
 };
+
+/// Told when the first viewer of a stream comes (true) and when the last one goes. Must not block.
+pub type OnWatched = Arc<dyn Fn(StreamRole, bool) + Send + Sync>;
 
 /// Packets that may wait for the recorder to say what came before them: of 30 a second ten seconds.
 const MOST_EARLY: usize = 300;
@@ -104,11 +106,8 @@ impl Stream {
         });
     }
 
-    pub(super) fn watch(
-        self: &Arc<Self>,
-        wanted: Wanted,
-        wake: Arc<Notify>,
-    ) -> Result<View, NoLive> {
+    /// A viewer comes; his number.
+    pub(super) fn enter(&self, wanted: Wanted, wake: Arc<Notify>) -> Result<u64, NoLive> {
         let mut number = 0;
         let mut refused = None;
         self.change(|inner| {
@@ -124,10 +123,7 @@ impl Stream {
                 inner.forget();
             }
         });
-        match refused {
-            Some(refused) => Err(refused),
-            None => Ok(View::new(Arc::clone(self), number, wanted)),
-        }
+        refused.map_or(Ok(number), Err)
     }
 
     pub(super) fn leave(&self, viewer: u64) {

@@ -53,8 +53,7 @@ impl Rig {
     }
 
     fn watch(&self) -> View {
-        let stream = &self.taps.sub;
-        let mut view = stream.watch(BOTH, Arc::default()).unwrap();
+        let mut view = View::begin(&self.taps.sub, BOTH, Arc::default()).unwrap();
         assert_eq!(view.next(), Next::Standing(Standing::Online));
         view
     }
@@ -274,7 +273,7 @@ fn who_cannot_play_it_is_told() {
     assert_eq!(nobody.err(), Some(NoLive::Unknown));
     // One who watches when the camera is set to another codec.
     rig.taps.online(StreamRole::Sub, &rig.camera.format);
-    let mut view = rig.taps.sub.watch(only_h264, Arc::default()).unwrap();
+    let mut view = View::begin(&rig.taps.sub, only_h264, Arc::default()).unwrap();
     rig.camera.format = h265;
     rig.pictures(1);
     assert_eq!(view.next(), Next::Ended(NoLive::NoH265));

@@ -9,9 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::Notify;
+
 use super::{ring::Header, stream::Stream};
 use crate::{
-    base::live::{LiveView, Next, Standing, Wanted},
+    base::live::{LiveView, Next, NoLive, Standing, Wanted},
     clip::cmaf::{self, Sample},
 };
 
@@ -37,10 +39,15 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn new(stream: Arc<Stream>, viewer: u64, wanted: Wanted) -> Self {
-        Self {
-            stream,
-            viewer,
+    /// A viewer comes.
+    pub(super) fn begin(
+        stream: &Arc<Stream>,
+        wanted: Wanted,
+        wake: Arc<Notify>,
+    ) -> Result<Self, NoLive> {
+        Ok(Self {
+            viewer: stream.enter(wanted, wake)?,
+            stream: Arc::clone(stream),
             wanted,
             next: None,
             since: Instant::now(),
@@ -50,7 +57,7 @@ impl View {
             header: None,
             base: None,
             fragments: 0,
-        }
+        })
     }
 
     /// What comes next for a viewer who asks at `now`.

@@ -3,11 +3,10 @@
 //! What is due goes out camera by camera, a message each, as fast as the connection takes it; nothing is kept for it. A client that
 //! takes nothing, says nothing, or says too much, goes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures::{FutureExt, SinkExt, StreamExt};
-use std::sync::Arc;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until, timeout},
@@ -175,6 +174,10 @@ impl Viewer {
             while let Some(message) = socket.next().now_or_never() {
                 let message = message.ok_or(End::Gone)?.map_err(|_| End::Gone)?;
                 self.heard(socket, message).await?;
+            }
+            // One who is slow may never have taken all.
+            if self.note_at.is_some_and(|at| at <= Instant::now()) {
+                self.note();
             }
             if !more {
                 break;
