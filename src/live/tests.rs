@@ -221,7 +221,7 @@ fn of_a_camera_that_is_switched_off_nothing_is_shown() {
     rig.pictures(7);
     assert_eq!(
         taken(&mut view, Instant::now()),
-        ["online", "20", "21", "L"]
+        ["online", "F", "20", "21", "L"]
     );
     rig.taps.offline(StreamRole::Sub);
     assert_eq!(taken(&mut view, Instant::now()), ["offline"]);
@@ -290,7 +290,7 @@ fn a_camera_of_one_stream_has_that_for_both() {
     assert_eq!(*rig.told.lock(), [(StreamRole::Sub, true)]);
 }
 
-/// What a viewer gets is a file that a parser which is not ours reads: its time begins at zero, and each fragment is one picture.
+/// What a viewer gets is read by a parser that is not ours: its time begins at zero, and each fragment is one picture.
 #[test]
 fn the_byte_stream_is_fragmented_mp4() {
     let mut rig = Rig::armed();
@@ -301,10 +301,8 @@ fn the_byte_stream_is_fragmented_mp4() {
     loop {
         match view.next() {
             Next::Nothing => break,
-            Next::Format { codecs, header } => {
-                assert_eq!(&*codecs, "avc1.64001f");
-                file.extend_from_slice(&header);
-            }
+            // The scripted header holds no real parameter sets: `real_streams` has those.
+            Next::Format { codecs, .. } => assert_eq!(&*codecs, "avc1.64001f"),
             Next::Fragment { head, data, .. } => {
                 file.extend_from_slice(&head);
                 file.extend_from_slice(&data);
@@ -314,10 +312,8 @@ fn the_byte_stream_is_fragmented_mp4() {
     }
     let (mut reader, mut starts, mut numbers, mut sequence) =
         (&file[..], Vec::new(), Vec::new(), Vec::new());
-    let mut tracks = 0;
     while let Some(atom) = Option::<Any>::read_from(&mut reader).unwrap() {
         match atom {
-            Any::Moov(moov) => tracks += moov.trak.len(),
             Any::Moof(moof) => {
                 sequence.push(moof.mfhd.sequence_number);
                 let traf = &moof.traf[0];
@@ -329,7 +325,6 @@ fn the_byte_stream_is_fragmented_mp4() {
         }
     }
     assert!(reader.is_empty());
-    assert_eq!(tracks, 1);
     assert_eq!(numbers, (1000..1012).collect::<Vec<_>>());
     assert_eq!(sequence, (1..=12).collect::<Vec<_>>());
     assert_eq!(starts, (0..12).map(|n| n * 9000).collect::<Vec<_>>());
