@@ -59,6 +59,10 @@ test-page: build samples ## the hub's page: its own tests, and what a household 
 bench-page: build samples ## how soon the page opens with 10,000 incidents, on loopback and over a slow link
 	cd ui && node e2e/speed.mjs --lares $(abspath $(LARES))
 
+.PHONY: bench-live
+bench-live: build samples ## how late live pictures are, how soon there, and what they cost; eight minutes
+	cd ui && node e2e/live.mjs --lares $(abspath $(LARES))
+
 .PHONY: lint
 lint: page lint-texts lint-workflows ## formatting, clippy, texts, workflows, licences; warnings are errors
 	cargo fmt --all --check

@@ -44,6 +44,7 @@ use crate::{
     hub::{self, Hub},
     infer::Infer,
     ingest::{self, IdleDecoders},
+    live::Live,
     net::server::names::Names,
     outbox::{
         Contents, Outbox,
@@ -125,6 +126,7 @@ impl App {
             receiving: Some(ingest::Receiving::start()?),
             decoders: IdleDecoders::default(),
             stills: Stills::default(),
+            viewing: Live::default(),
             scratch: config.data_dir.clone(),
         };
         let (losses, lost) = supervisor::losses();
@@ -308,9 +310,11 @@ async fn start_hub(
         return Ok(None);
     };
     let (stills, board) = (shared.stills.clone(), shared.board.clone());
+    let live = Arc::new(shared.viewing.clone());
     let local = hub::Local {
         site: site.clone(),
         stills: Arc::new(move |camera| stills.ask(camera)),
+        live,
         areas: Arc::new(desk),
         modes: Arc::new(move |camera, mode, account| {
             let command = HubCommand::SetMode {

@@ -19,6 +19,7 @@
 //! Live, the jobs of all cameras run on the threads of three pools ([`Workers`]). In replay the same [`CameraPipeline`] and
 //! [`Record`] are called in lock-step, one unit after the other.
 
+mod attention;
 mod detect;
 mod entry;
 mod keep;
@@ -54,6 +55,7 @@ pub use workers::Workers;
 pub use crate::base::pool::{Cause, Loss};
 
 use self::{
+    attention::Attention,
     detect::{DetectJob, RecordLinks},
     entry::{ClipEntry, OpenClips},
     keep::RecordJob,
@@ -78,6 +80,7 @@ use crate::{
     flow::{CameraId, Mode, Rendition, StreamRole},
     infer::Infer,
     ingest::{IdleDecoders, Receiving, RtspSource, turned_sink},
+    live::{About, Live, Taps},
     outbox::{Outbox, sinks::LiveState},
 };
 
@@ -87,6 +90,8 @@ const TICK: Duration = Duration::from_millis(250);
 const IDLE_TICK: Duration = Duration::from_secs(5);
 /// Notes that may wait for the record job. The detect job holds what has no room.
 const NOTES: usize = 64;
+/// Streams of a camera: what viewers ask of the record job is asked once for each.
+const WATCHED: usize = 2;
 /// Packets and bytes of one camera that may wait in memory to be encoded: at 30 pictures a second 40 seconds.
 const TRANSCODE_MEMORY: (usize, u64) = (1200, 32_000_000);
 /// Bytes of a masked camera that may wait on disk to be encoded: at 4 Mbit/s half an hour.
@@ -117,6 +122,8 @@ pub struct Shared {
     pub decoders: IdleDecoders,
     /// Pictures of now.
     pub stills: Stills,
+    /// Moving ones.
+    pub viewing: Live,
     /// Where packets that wait to be encoded may lie: the data folder.
     pub scratch: PathBuf,
 }
@@ -134,6 +141,7 @@ pub struct Camera {
     interrupted: Arc<AtomicBool>,
     open: OpenIncident,
     clips: OpenClips,
+    taps: Taps,
     shared: Shared,
     sources: Tasks,
     detecting: Tasks,
@@ -197,6 +205,23 @@ impl Camera {
         let (to_record, record_packets) = packet_link(&record.bell());
         let (notes_tx, notes) = link(NOTES, WhenFull::Refuse, &record.bell());
         let (views_tx, views) = view_link(&record.bell());
+        let (watched_tx, watched) = link(WATCHED, WhenFull::NewestWins, &record.bell());
+        let attention = Attention::default();
+        let about = About {
+            masked: !config.privacy_mask.is_empty(),
+            has_main: config.main.is_some(),
+            mode,
+        };
+        let taps = shared.viewing.open(&id, about, {
+            let attention = attention.clone();
+            Arc::new(move |role, watched| {
+                attention.watched(role, watched);
+                // A record job that is gone has nothing: who watches waits for the next keyframe.
+                if watched {
+                    let _taken = watched_tx.send(role);
+                }
+            })
+        });
         let status = Status::new(&id, mode, shared);
         let clips = OpenClips::default();
         let transcode = |work: &str, rendition| {
@@ -218,6 +243,7 @@ impl Camera {
             interrupted: Arc::default(),
             open: OpenIncident::default(),
             clips: clips.clone(),
+            taps: taps.clone(),
             shared: shared.clone(),
             sources: match &shared.receiving {
                 Some(receiving) => receiving.tasks(tasks),
@@ -238,6 +264,8 @@ impl Camera {
             packets: record_packets,
             notes,
             views,
+            watched,
+            taps: taps.clone(),
             clock: shared.clock.clone(),
             stop: camera.recording.token().clone(),
         });
@@ -247,7 +275,6 @@ impl Camera {
             notes: notes_tx,
             views: views_tx,
         };
-        let (attentive, attention) = tokio::sync::watch::channel(false);
         let pipeline =
             CameraPipeline::new(watch, keeper, shared).leased(detect.lease(), camera.open.clone());
         detect.start(DetectJob {
@@ -257,7 +284,7 @@ impl Camera {
             away,
             clock: shared.clock.clone(),
             stills: shared.stills.clone(),
-            attentive,
+            attention: attention.clone(),
             stop: camera.detecting.token().clone(),
             interrupted: camera.interrupted.clone(),
             away_since: None,
@@ -272,7 +299,8 @@ impl Camera {
             detect: to_detect,
             record: to_record,
             away: away_tx,
-            attentive: attention,
+            attention,
+            taps,
             status,
         };
         (camera, lanes)
@@ -287,6 +315,7 @@ impl Camera {
     /// Arms or disarms. Does not wait.
     pub fn set_mode(&self, mode: Mode) {
         self.status.mode(mode);
+        self.taps.set_mode(mode);
         if !self.modes.send(mode) {
             tracing::debug!(camera = %self.id, "the mode is taken up when the camera is started again");
         }

@@ -25,13 +25,14 @@
 //! | [`track`] | detections over time become tracks; pure | `flow`, `base`, `config` |
 //! | [`event`] | tracks and motion become incidents and the decoder's demand; pure | `flow`, `base`, `config` |
 //! | [`clip`] | packets become segments on disk | `flow`, `base`, `config` |
+//! | [`live`] | packets become a byte stream for browsers, while somebody watches | `flow`, `base`, `clip` |
 //! | [`wire`] | everything that leaves the process as text: JSON, topics, keys | `flow`, `base`, `config` |
 //! | [`outbox`] | what must arrive, kept until it has | `flow`, `base`, `config`, `net`, `wire` |
 //! | [`outbox::sinks`] | receivers: each answers for every delivery, and knows no database | `flow`, `base`, `config`, `net`, `wire`, `outbox::budget`, `outbox::ledger::HERE`, `outbox::plan::LaneKey` |
 //! | [`diary`] | why there was an alert and why there was none, kept for a day | `flow`, `base`, `event`, `wire` |
 //! | [`web`] | the agent's HTTP: health, metrics, reasons; handles only | `base`, `net`, `wire` |
 //! | [`hub`] | what receives: broker, store, index, page | `flow`, `base`, `config`, `net`, `wire` |
-//! | [`camera`] | the story of one camera: its jobs, top to bottom | `flow`, `base`, `config`, `ingest`, `infer`, `aim`, `track`, `event`, `clip`, `outbox`, `diary` |
+//! | [`camera`] | the story of one camera: its jobs, top to bottom | `flow`, `base`, `config`, `ingest`, `infer`, `aim`, `track`, `event`, `clip`, `live`, `outbox`, `diary` |
 //! | [`app`] | the composer: config to rooms to cameras, and the order of stopping | `everything` |
 //! | [`cli`] | one file per command | `everything` |
 //! | [`vcam`] | virtual RTSP cameras for demo, bench and tests (GStreamer) | `flow`, `base`, `config` |
@@ -73,6 +74,7 @@ pub mod diary;
 pub mod event;
 pub mod infer;
 pub mod ingest;
+pub mod live;
 pub mod outbox;
 pub mod track;
 pub mod web;

@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     IDLE_TICK, TICK,
+    attention::Attention,
     pipeline::{CameraPipeline, Keeper, Note},
     stills::Stills,
     view::View,
@@ -59,7 +59,7 @@ pub(super) struct DetectJob {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stills: Stills,
     /// Tells the source whether this job wants to be woken for every packet.
-    pub(super) attentive: watch::Sender<bool>,
+    pub(super) attention: Attention,
     pub(super) stop: CancellationToken,
     /// Why an open incident ends when this job stops.
     pub(super) interrupted: Arc<AtomicBool>,
@@ -102,9 +102,7 @@ impl Job for DetectJob {
         }
         self.pass_time();
         let watch = self.pipeline.watch();
-        let attentive = watch.attentive();
-        self.attentive
-            .send_if_modified(|now| std::mem::replace(now, attentive) != attentive);
+        self.attention.detect(watch.attentive());
         if !self.packets.is_empty() && (watch.attentive() || began.elapsed() >= SLICE) {
             return Next::Again;
         }

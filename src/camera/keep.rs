@@ -12,7 +12,8 @@ use crate::{
         link::Receiver,
         pool::{Job, Next, SLICE},
     },
-    flow::Packet,
+    flow::{Packet, StreamRole},
+    live::Taps,
 };
 
 /// One camera's work for the record pool.
@@ -21,6 +22,9 @@ pub(super) struct RecordJob {
     pub(super) packets: Receiver<Packet>,
     pub(super) notes: Receiver<Note>,
     pub(super) views: Receiver<View>,
+    /// Streams that somebody has begun to watch live: he wants what came since the last keyframe.
+    pub(super) watched: Receiver<StreamRole>,
+    pub(super) taps: Taps,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: CancellationToken,
 }
@@ -48,6 +52,12 @@ impl Job for RecordJob {
             self.record.packet(&packet);
             if began.elapsed() >= SLICE {
                 break;
+            }
+        }
+        if self.packets.is_empty() {
+            while let Some(role) = self.watched.try_recv() {
+                let since = self.record.since_keyframe(role);
+                self.taps.since_keyframe(role, since);
             }
         }
         self.record.tick(self.clock.now());

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
 
-use super::{status::Status, view::View};
+use super::{attention::Attention, status::Status, view::View};
 use crate::{
     base::{
         link::{Bell, Receiver, Sender, WhenFull, link},
@@ -13,6 +13,7 @@ use crate::{
     },
     flow::{CameraId, Mode, Packet, Problem, StreamRole},
     ingest::{PacketSink, SourceState},
+    live::Taps,
 };
 
 /// Access units that a job may be behind: at 30 pictures a second about ten seconds, at 10 half a minute.
@@ -85,8 +86,10 @@ pub(super) struct Lanes {
     pub(super) record: Sender<Packet>,
     /// That the camera's pictures stay away.
     pub(super) away: Sender<()>,
-    /// Whether the detect job wants to be woken for every packet.
-    pub(super) attentive: watch::Receiver<bool>,
+    /// Who wants every packet at once.
+    pub(super) attention: Attention,
+    /// Those who watch live.
+    pub(super) taps: Taps,
     pub(super) status: Status,
 }
 
@@ -162,6 +165,7 @@ impl PacketFeed {
     fn gone(&mut self, problem: Problem) {
         self.online = false;
         self.away = Some(problem);
+        self.lanes.taps.offline(self.role);
         if self.role == StreamRole::Sub {
             self.lanes.away.send(());
         }
@@ -187,7 +191,7 @@ fn send(job: &Sender<Packet>, packet: Packet, wake: bool) {
 
 impl PacketSink for PacketFeed {
     fn attention(&self) -> Option<watch::Receiver<bool>> {
-        Some(self.lanes.attentive.clone())
+        Some(self.lanes.attention.wanted(self.role))
     }
 
     fn packet(&mut self, packet: Packet) {
@@ -195,10 +199,12 @@ impl PacketSink for PacketFeed {
         // A job that does not need every unit at once is woken for keyframes only; the others wait in the link.
         let key = packet.key;
         if self.role == StreamRole::Sub {
-            let wake = key || *self.lanes.attentive.borrow();
+            let wake = key || self.lanes.attention.of_detect();
             send(&self.lanes.detect, packet.clone(), wake);
         }
-        send(&self.lanes.record, packet, key);
+        send(&self.lanes.record, packet.clone(), key);
+        // After the recorder has it: what came before somebody began to watch is there.
+        self.lanes.taps.packet(&packet);
     }
 
     fn state(&mut self, state: SourceState) {
@@ -209,6 +215,7 @@ impl PacketSink for PacketFeed {
                 tracing::info!(camera = %self.id, stream = self.part.part, ?format, "pictures arrive");
                 self.online = true;
                 self.away = None;
+                self.lanes.taps.online(self.role, &format);
             }
             SourceState::Impaired(problem) => {
                 match &problem {

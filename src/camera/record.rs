@@ -150,6 +150,13 @@ impl Record {
         }
     }
 
+    /// The packets of a stream since its last keyframe; none where it is not kept as it comes.
+    pub(super) fn since_keyframe(&self, role: StreamRole) -> Vec<Packet> {
+        let mut streams = self.streams.iter();
+        let recorder = streams.find(|(of, _)| *of == role);
+        recorder.map_or_else(Vec::new, |(_, recorder)| recorder.since_keyframe())
+    }
+
     /// Whether it has seen the watched stream, and knows how clips of it are made.
     pub(super) fn knows_stream(&self) -> bool {
         self.way.is_some()

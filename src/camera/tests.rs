@@ -59,6 +59,7 @@ impl Rig {
             receiving: None,
             decoders: IdleDecoders::default(),
             stills: Stills::default(),
+            viewing: Default::default(),
             scratch: dir.path().to_owned(),
         };
         let (tell, losses) = mpsc::channel();

@@ -221,6 +221,7 @@ impl Replay<'_> {
             receiving: None,
             decoders: IdleDecoders::default(),
             stills: Stills::default(),
+            viewing: Default::default(),
             scratch: folder.path().to_owned(),
         };
         let watch = Watch::new(

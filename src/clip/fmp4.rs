@@ -10,29 +10,30 @@ use super::{ClipError, boxes::BoxWriter};
 use crate::flow::{Codec, StreamFormat, Turn};
 
 /// Ticks in a second.
-pub(super) const TIMESCALE: u32 = 90_000;
+pub const TIMESCALE: u32 = 90_000;
 
 const TRACK: u32 = 1;
 
 /// Nanoseconds as ticks, to the nearest.
-pub(super) fn ticks(nanos: i64) -> i64 {
+#[must_use]
+pub fn ticks(nanos: i64) -> i64 {
     let (scaled, unit) = (i128::from(nanos) * 9, 100_000);
     i64::try_from((scaled + unit / 2).div_euclid(unit)).expect("fewer ticks than nanoseconds")
 }
 
 /// One coded picture of a segment.
 #[derive(Debug, Clone)]
-pub(super) struct Sample {
+pub struct Sample {
     /// Ticks to the next picture in decode order.
-    pub(super) duration: u32,
+    pub duration: u32,
     /// Presentation time minus decode time, in ticks.
-    pub(super) composition: i32,
+    pub composition: i32,
     /// Decoding can start here.
-    pub(super) key: bool,
+    pub key: bool,
     /// No other picture refers to it.
-    pub(super) droppable: bool,
+    pub droppable: bool,
     /// NAL units, each after its four-byte length.
-    pub(super) data: Bytes,
+    pub data: Bytes,
 }
 
 impl Sample {
@@ -60,7 +61,7 @@ impl Sample {
 ///
 /// # Errors
 /// [`ClipError::Unsuited`] when the format is not H.264 or H.265, lacks its decoder configuration or has no usable size.
-pub(super) fn init(format: &StreamFormat) -> Result<Vec<u8>, ClipError> {
+pub fn init(format: &StreamFormat) -> Result<Vec<u8>, ClipError> {
     let unsuited = |why: &'static str| ClipError::Unsuited {
         codec: format.codec_name.clone(),
         why,
@@ -183,6 +184,25 @@ pub(super) fn segment(number: u32, decode_time: u64, samples: &[Sample]) -> Vec<
             w.bytes(brand);
         }
     });
+    head(&mut w, number, decode_time, samples);
+    let mut chunks = Vec::with_capacity(1 + samples.len());
+    chunks.push(Bytes::from(w.into_bytes()));
+    chunks.extend(samples.iter().map(|sample| sample.data.clone()));
+    chunks
+}
+
+/// `moof` and the head of `mdat` of one picture, which its data follows: a CMAF chunk of its own.
+///
+/// `number` counts fragments from 1, `decode_time` is in ticks from the stream's zero.
+#[must_use]
+pub fn fragment(number: u32, decode_time: u64, sample: &Sample) -> Bytes {
+    let mut w = BoxWriter::with_capacity(128);
+    head(&mut w, number, decode_time, std::slice::from_ref(sample));
+    Bytes::from(w.into_bytes())
+}
+
+/// Everything from `moof` to where the samples' data begins.
+fn head(w: &mut BoxWriter, number: u32, decode_time: u64, samples: &[Sample]) {
     let moof = w.len();
     let mut data_offset = 0;
     w.boxed(b"moof", |w| {
@@ -211,10 +231,6 @@ pub(super) fn segment(number: u32, decode_time: u64, samples: &[Sample]) -> Vec<
     w.set_u32(data_offset, length(w.len() - moof + BOX_HEADER));
     w.u32(length(data + BOX_HEADER));
     w.bytes(b"mdat");
-    let mut chunks = Vec::with_capacity(1 + samples.len());
-    chunks.push(Bytes::from(w.into_bytes()));
-    chunks.extend(samples.iter().map(|sample| sample.data.clone()));
-    chunks
 }
 
 #[cfg(test)]

@@ -32,6 +32,14 @@ pub use picture::{crop, thumbnail};
 pub use recorder::Recorder;
 pub use ring::Ring;
 
+/// What clips and live pictures are written with.
+pub mod cmaf {
+    pub use super::{
+        fmp4::{Sample, TIMESCALE, fragment, init, ticks},
+        runs::{Runs, Unit, same_pictures},
+    };
+}
+
 #[cfg(test)]
 mod real_streams;
 #[cfg(test)]

@@ -78,6 +78,11 @@ impl Preroll {
         self.keys.front().copied()
     }
 
+    /// Number of the newest keyframe.
+    pub(super) fn newest_key(&self) -> Option<u64> {
+        self.keys.back().copied()
+    }
+
     /// Number of the last keyframe at or before `time`, or else of the oldest keyframe.
     pub(super) fn keyframe_before(&self, time: MediaTime) -> Option<u64> {
         let before = |&&key: &&u64| self.units[self.index(key)].at <= time;

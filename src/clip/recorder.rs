@@ -99,6 +99,15 @@ impl Recorder {
         self.deliver(false, events)
     }
 
+    /// The packets since the last keyframe; their data is shared.
+    #[must_use]
+    pub fn since_keyframe(&self) -> Vec<Packet> {
+        let key = self.ring.newest_key();
+        let units = key.map(|key| self.ring.units_from(key));
+        let packets = units.into_iter().flatten();
+        packets.map(|unit| unit.packet.clone()).collect()
+    }
+
     /// Begins the clip of `incident`, from the keyframe at or before `start` minus the pre-roll on. Its files go to
     /// `dir/<rendition>/`.
     pub fn start(

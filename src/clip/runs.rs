@@ -16,20 +16,20 @@ const LARGEST_DRIFT: i64 = 1_000_000_000;
 
 /// A packet with its place in the stream.
 #[derive(Debug, Clone)]
-pub(super) struct Unit {
+pub struct Unit {
     /// Counts all units of a stream, in decode order.
-    pub(super) seq: u64,
+    pub seq: u64,
     /// Of which run.
-    pub(super) run: u64,
+    pub run: u64,
     /// Presentation time on the box's time line: exact distances within a run.
-    pub(super) at: MediaTime,
+    pub at: MediaTime,
     /// The packet itself.
-    pub(super) packet: Packet,
+    pub packet: Packet,
 }
 
 /// Sorts packets into runs.
 #[derive(Debug, Default)]
-pub(super) struct Runs {
+pub struct Runs {
     units: u64,
     runs: u64,
     current: Option<Run>,
@@ -67,23 +67,23 @@ impl Run {
 }
 
 /// Whether two formats need the same header; what only the decoder cares for may differ.
-pub(super) fn same_pictures(a: &Arc<StreamFormat>, b: &Arc<StreamFormat>) -> bool {
+pub fn same_pictures(a: &Arc<StreamFormat>, b: &Arc<StreamFormat>) -> bool {
     Arc::ptr_eq(a, b) || (a.codec == b.codec && a.size == b.size && a.codec_data == b.codec_data)
 }
 
 impl Runs {
     /// Number of the next unit.
-    pub(super) fn next_seq(&self) -> u64 {
+    pub fn next_seq(&self) -> u64 {
         self.units
     }
 
     /// Ends the run: packets are missing here.
-    pub(super) fn interrupt(&mut self) {
+    pub fn interrupt(&mut self) {
         self.current = None;
     }
 
     /// The packet's place, or none where it has none.
-    pub(super) fn admit(&mut self, packet: &Packet) -> Option<Unit> {
+    pub fn admit(&mut self, packet: &Packet) -> Option<Unit> {
         self.current.take_if(|run| !run.continued_by(packet));
         if self.current.is_none() {
             if !packet.key {

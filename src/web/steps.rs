@@ -8,7 +8,10 @@ use super::limits;
 use crate::net::server;
 
 /// Serves `pages` to one client until it hangs up.
-pub async fn connection(socket: impl AsyncRead + AsyncWrite + Unpin + 'static, pages: Router) {
+pub async fn connection(
+    socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    pages: Router,
+) {
     let stop = CancellationToken::new();
     server::connection(limits(), socket, pages, stop).await;
 }

@@ -10,11 +10,17 @@ ALLOWED = {
 
 # Crates that are there in several versions: who needs the older one. Take a line out when it is no longer true.
 TWICE = {
+    "base64": "axum's WebSockets",
+    "block-buffer": "digest 0.10",
+    "cpufeatures": "sha1 0.10, below tungstenite",
     "crypto-common": "digest 0.10, below crc-fast",
     "digest": "crc-fast, below object_store and s3s",
     "getrandom": "ring",
     "nom": "x509-parser",
+    "rand": "tungstenite",
+    "rand_core": "rand 0.9, below tungstenite",
     "rustls-webpki": "rumqttc",
+    "sha1": "tungstenite and axum's WebSockets",
     "spin": "flume, below rumqttc",
     "syn": "macros that have not moved to 3",
     "synstructure": "macros that have not moved to syn 3",

@@ -47,7 +47,7 @@ export function start(args, home) {
 }
 
 /** Waits for what `pattern` finds in what it says. */
-const says = (running, pattern) =>
+export const says = (running, pattern) =>
   until(`${pattern}`, () => {
     if (running.child.exitCode !== null) throw new Error(`it ended with ${running.child.exitCode}: ${running.said()}`);
     return pattern.exec(running.said())?.[1];
@@ -70,9 +70,10 @@ export async function demo() {
   return { page, end };
 }
 
-const ACCOUNT = { name: "anna", password: "correct horse battery" };
+export const ACCOUNT = { name: "anna", password: "correct horse battery" };
 /** Hosts whose page asks for a login. */
 const asking = new Set();
+export const asks = (host) => asking.add(host);
 
 /** A household of two cameras, one of which sends H.265, whose box sends its alerts to another broker than the hub's. */
 export async function twoCameras() {

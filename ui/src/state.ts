@@ -4,6 +4,7 @@ import { computed, effect, signal } from "@preact/signals";
 import {
   Failure, at, hub, useToken, type Camera, type Days, type House, type Incident, type IncidentPage, type Mode, type Session,
 } from "./api";
+import { prepare } from "./live/socket";
 import { goingOn, join, put, renewed } from "./list";
 import { addressOf, close, filter, large, open, replace, type Choice } from "./route";
 import { inOrder, order } from "./order";

@@ -84,7 +84,9 @@ use self::{
 use crate::{
     base::{
         clock::{Clock, SystemClock},
-        durable, reserve,
+        durable,
+        live::LiveSource,
+        reserve,
         tasks::Tasks,
         zone,
     },
@@ -106,6 +108,8 @@ pub struct Local {
     pub site: SiteId,
     /// Pictures of now of its cameras.
     pub stills: Stills,
+    /// Moving ones.
+    pub live: Arc<dyn LiveSource>,
     /// Where their areas are changed.
     pub areas: Arc<dyn AreasDesk>,
     /// Where their modes are changed, without a broker.

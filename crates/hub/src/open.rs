@@ -203,6 +203,7 @@ impl Opening {
         let areas = local.as_ref().map(|local| Arc::clone(&local.areas));
         let modes = local.as_ref().filter(|local| local.near);
         let modes = modes.map(|local| Arc::clone(&local.modes));
+        let live = local.as_ref().map(|local| Arc::clone(&local.live));
         let stills = local.map_or_else(|| Arc::new(|_: &_| None) as Stills, |local| local.stills);
         self.tasks.spawn("page", async move {
             let stop = opening.tasks.token().clone();
@@ -245,6 +246,8 @@ impl Opening {
                 areas,
                 modes,
                 stills,
+                live,
+                viewers: pages::Viewers::default(),
                 tasks: opening.tasks.clone(),
                 names: Names::new(&opening.config.server_names),
                 off_loopback: !wanted.ip().is_loopback(),

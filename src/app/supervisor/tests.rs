@@ -119,6 +119,7 @@ impl Rig {
             receiving: Some(crate::ingest::Receiving::start().unwrap()),
             decoders: crate::ingest::IdleDecoders::default(),
             stills: Stills::default(),
+            viewing: Default::default(),
             scratch: dir.path().to_owned(),
         };
         let (losses, lost) = losses();

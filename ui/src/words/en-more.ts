@@ -141,6 +141,7 @@ export const more = {
   did_areas: "changed zones or masks",
   did_clip: "opened a clip",
   did_download: "downloaded a clip",
+  did_live: "watched live",
   did_mode: "changed what is on",
   clipLink: "Open this visit",
   did_password: "changed the password",

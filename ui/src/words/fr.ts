@@ -270,6 +270,7 @@ export const fr: Words = typesetAll({
   did_areas: "a modifié des zones ou des masques",
   did_clip: "a ouvert une vidéo",
   did_download: "a téléchargé une vidéo",
+  did_live: "a regardé en direct",
   did_mode: "a changé ce qui est en marche",
   turnedOn: (camera) => `a remis ${camera} en marche`,
   turnedOff: (camera) => `a mis ${camera} en pause`,

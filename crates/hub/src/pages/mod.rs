@@ -10,6 +10,7 @@ mod events;
 mod guard;
 mod house;
 mod incidents;
+mod live;
 mod marks;
 mod media;
 mod session;
@@ -33,13 +34,13 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use self::answer::Failure;
-pub(super) use self::small::Small;
+pub(super) use self::{live::Viewers, small::Small};
 use super::{
     AreasDesk, Modes, accounts::Accounts, house::House, index::Index, listen::SetMode,
     marks::Marks, shelf::Shelf, store::Folder,
 };
 use crate::{
-    base::{clock::Clock, tasks::Tasks},
+    base::{clock::Clock, live::LiveSource, tasks::Tasks},
     flow::{CameraId, IncidentId, SiteId},
     net::server::{gzip, names::Names},
     wire::IncidentMessage,
@@ -68,6 +69,10 @@ pub(super) struct Page {
     pub(super) requests: mpsc::Sender<SetMode>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stills: Stills,
+    /// Moving pictures of cameras of this box, where there is one.
+    pub(super) live: Option<Arc<dyn LiveSource>>,
+    /// Who watches them.
+    pub(super) viewers: Viewers,
     /// Where modes of this box's cameras are changed, where its broker is another than the hub's.
     pub(super) modes: Option<Modes>,
     /// Where areas of this box's cameras are changed.
@@ -130,6 +135,7 @@ pub(super) fn router(page: Page) -> Router {
         .route("/incidents/{id}/clip.mp4", get(clips::download))
         .route("/days", get(incidents::days))
         .route("/events", get(events::stream))
+        .route("/ws", get(live::open))
         .fallback(async || Failure::NotFound("there is no such request".to_owned()))
         .layer(DefaultBodyLimit::max(LONGEST_BODY));
     Router::new()

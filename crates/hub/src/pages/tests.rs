@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod doors;
+mod live;
 mod marks;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,6 +37,7 @@ struct Rig {
     requests: mpsc::Receiver<SetMode>,
     client: Client,
     stop: CancellationToken,
+    live: Arc<live::Scripted>,
     dir: tempfile::TempDir,
 }
 
@@ -83,6 +85,7 @@ impl Rig {
         let accounts = Accounts::open(dir.path(), open, clock.clone(), &tasks).unwrap();
         let folder = Arc::new(OnceLock::new());
         let _ = folder.set(Folder::open(&store).unwrap());
+        let live = Arc::new(live::Scripted::default());
         let page = Page {
             index: Arc::new(index),
             marks: Marks::load(&dir.path().join("marks")).unwrap(),
@@ -95,6 +98,8 @@ impl Rig {
             requests: sender,
             clock,
             stills: Arc::new(stills_after(3)),
+            live: Some(live.clone()),
+            viewers: Viewers::default(),
             modes: None,
             areas: None,
             tasks: tasks.clone(),
@@ -123,6 +128,7 @@ impl Rig {
             requests,
             client: Client::builder().timeout(PATIENCE).build().unwrap(),
             stop,
+            live,
             dir,
         };
         (rig, server)

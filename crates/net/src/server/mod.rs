@@ -10,12 +10,14 @@
 //! | [`Limits`] | the numbers of a port |
 //! | `crowd` | connections: strangers few and short, known clients more |
 //! | `body` | bodies of requests: their size, and how long they may take |
+//! | [`Backlog`] | what the system holds for a client who reads slowly |
 //! | [`names`] | by which names a browser may ask, and from which page it may change something |
 //! | [`proxy`] | whose word on a client's address counts |
 //! | [`tls`] | the certificate, and its renewal |
 //! | [`gzip`] | what goes out compressed |
 
 mod accept;
+mod backlog;
 mod body;
 mod crowd;
 pub mod gzip;
@@ -28,6 +30,7 @@ pub mod tls;
 use std::net::SocketAddr;
 
 pub use accept::accept;
+pub use backlog::Backlog;
 pub use crowd::Standing;
 pub use crowd::{Place, party};
 pub use limits::{Limits, Pace};

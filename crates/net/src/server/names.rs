@@ -54,8 +54,16 @@ impl Names {
         if site.is_some_and(|site| site.as_deref() != Some("same-origin")) {
             return false;
         }
+        headers.get(header::ORIGIN).is_none() || self.own_origin(headers, host)
+    }
+
+    /// Whether `Origin` is there and is our own page's: what is asked of a WebSocket, which a page elsewhere may open, and whose
+    /// request says so nowhere else.
+    #[must_use]
+    pub fn own_origin(&self, headers: &HeaderMap, host: &Authority) -> bool {
+        let text = |value: &axum::http::HeaderValue| value.to_str().ok().map(str::to_owned);
         let Some(origin) = headers.get(header::ORIGIN) else {
-            return true;
+            return false;
         };
         let authority = text(origin)
             .and_then(|origin| Some(origin.split_once("://")?.1.to_owned()))

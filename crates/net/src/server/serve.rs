@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Limits, Peer, Secure,
     accept::accept,
+    backlog::Backlog,
     body::{Paced, WasSlow},
     crowd::Place,
     names,
@@ -82,6 +83,13 @@ pub async fn serve(server: Server, listener: TcpListener, pages: Router, tasks: 
     .await;
 }
 
+/// What is known of a connection.
+struct Client {
+    tls: bool,
+    peer: SocketAddr,
+    backlog: Backlog,
+}
+
 impl Server {
     /// One client, from the first byte of its connection.
     async fn client(
@@ -93,9 +101,11 @@ impl Server {
         stop: CancellationToken,
     ) {
         let _ = socket.set_nodelay(true);
+        let backlog = Backlog::of(&socket);
+        let client = |tls| Client { tls, peer, backlog };
         let Some(tls) = &self.tls else {
             return self
-                .requests(socket, false, peer, &place, pages, stop)
+                .requests(socket, client(false), &place, pages, stop)
                 .await;
         };
         let greeted = tokio::select! {
@@ -105,16 +115,16 @@ impl Server {
         };
         match greeted {
             Ok(Ok(Greeted::Secure(socket))) => {
-                self.requests(*socket, true, peer, &place, pages, stop)
+                self.requests(*socket, client(true), &place, pages, stop)
                     .await;
             }
             Ok(Ok(Greeted::Here(socket))) => {
-                self.requests(socket, false, peer, &place, pages, stop)
+                self.requests(socket, client(false), &place, pages, stop)
                     .await;
             }
             Ok(Ok(Greeted::Plain(socket))) => {
                 let pages = Router::new().fallback(elsewhere);
-                self.requests(socket, false, peer, &place, pages, stop)
+                self.requests(socket, client(false), &place, pages, stop)
                     .await;
             }
             Ok(Err(error)) => tracing::trace!(%error, "no TLS"),
@@ -125,21 +135,22 @@ impl Server {
     /// The requests of one connection.
     async fn requests(
         &self,
-        socket: impl AsyncRead + AsyncWrite + Unpin + 'static,
-        tls: bool,
-        peer: SocketAddr,
+        socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        client: Client,
         place: &Place,
         pages: Router,
         stop: CancellationToken,
     ) {
         let proxies = self.proxies.clone();
         let standing = place.standing();
+        let Client { tls, peer, backlog } = client;
         let prepare = move |request: &mut Request| {
             let (client, forwarded) = proxies.client(peer.ip(), request.headers());
             let extensions = request.extensions_mut();
             extensions.insert(Peer(SocketAddr::new(client, peer.port())));
             extensions.insert(Secure(tls || forwarded));
             extensions.insert(standing.clone());
+            extensions.insert(backlog.clone());
         };
         let began = Instant::now();
         let over = async {
@@ -158,13 +169,14 @@ impl Server {
 /// One connection without a port of its own, from its first byte to its end; for a client that nobody knows.
 pub async fn connection(
     limits: Limits,
-    socket: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     pages: Router,
     stop: CancellationToken,
 ) {
     let nobody = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 0);
     let prepare = move |request: &mut Request| {
         request.extensions_mut().insert(Peer(nobody));
+        request.extensions_mut().insert(Backlog::nowhere());
     };
     let over = tokio::time::sleep(limits.life);
     exchange(limits, socket, pages, prepare, over, stop).await;
@@ -173,7 +185,7 @@ pub async fn connection(
 /// Requests and answers, until the client hangs up, or until `over` or `stop` and then the last answer.
 async fn exchange(
     limits: Limits,
-    socket: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     pages: Router,
     prepare: impl Fn(&mut Request) + Clone,
     over: impl Future<Output = ()>,
@@ -204,7 +216,8 @@ async fn exchange(
         .max_header_size(LONGEST_HEAD)
         .max_buf_size(LONGEST_HEAD)
         .max_headers(MOST_FIELDS)
-        .serve_connection(TokioIo::new(socket), service);
+        .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades();
     let mut served = pin!(served);
     let lived: Result<(), hyper::Error> = tokio::select! {
         done = served.as_mut() => done,

@@ -124,7 +124,12 @@ async fn piped(client: impl AsyncFnOnce(DuplexStream)) {
     let peer = SocketAddr::from(([127, 0, 0, 2], 1));
     let place = crowd.enter(peer.ip());
     let stop = CancellationToken::new();
-    let served = server.requests(far, false, peer, &place, pages(), stop);
+    let client_of = Client {
+        tls: false,
+        peer,
+        backlog: Backlog::nowhere(),
+    };
+    let served = server.requests(far, client_of, &place, pages(), stop);
     tokio::join!(served, client(near));
 }
 

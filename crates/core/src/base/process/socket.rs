@@ -1,4 +1,5 @@
-//! What a socket is asked for that no library asks for: how much must have arrived before it counts as readable.
+//! What a socket is asked for that no library asks for: how much must have arrived before it counts as readable, and how much
+//! may wait to be sent.
 
 use std::os::fd::AsFd;
 
@@ -7,6 +8,17 @@ use std::os::fd::AsFd;
 pub fn wake_at(socket: &impl AsFd, bytes: usize) {
     #[cfg(target_os = "linux")]
     linux::wake_at(socket.as_fd(), bytes);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (socket.as_fd(), bytes);
+}
+
+/// Sets how many unsent bytes `socket` may hold and still count as writable (`TCP_NOTSENT_LOWAT`, tcp(7)). Else the system
+/// takes megabytes for a client who reads slowly, and what he gets is old. Where the system refuses, that stays so.
+pub fn hold_at_most(socket: &impl AsFd, bytes: u32) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(socket).set_tcp_notsent_lowat(bytes) {
+        tracing::debug!(%error, "a socket keeps what it cannot send");
+    }
     #[cfg(not(target_os = "linux"))]
     let _ = (socket.as_fd(), bytes);
 }

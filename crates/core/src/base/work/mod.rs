@@ -2,5 +2,6 @@
 
 pub mod heartbeat;
 pub mod link;
+pub mod live;
 pub mod pool;
 pub mod tasks;

@@ -4,9 +4,9 @@ use super::*;
 use crate::accounts::Role;
 
 /// A browser: it keeps its cookies, and sends the token of its page.
-struct Browser<'a> {
+pub(super) struct Browser<'a> {
     rig: &'a Rig,
-    cookies: String,
+    pub(super) cookies: String,
     csrf: String,
 }
 
@@ -36,13 +36,13 @@ impl<'a> Browser<'a> {
         }
     }
 
-    async fn log_in(rig: &'a Rig, name: &str) -> Self {
+    pub(super) async fn log_in(rig: &'a Rig, name: &str) -> Self {
         let given = json!({"name": name, "password": PASSWORD});
         let answer = body(rig.client.post(rig.url("/api/login")), &given);
         Self::entered(rig, answer.send().await.unwrap()).await
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub(super) async fn get(&self, path: &str) -> Response {
         let asked = self.rig.get(path).header(header::COOKIE, &self.cookies);
         asked.send().await.unwrap()
     }
@@ -55,12 +55,12 @@ impl<'a> Browser<'a> {
         request.send().await.unwrap()
     }
 
-    async fn post(&self, path: &str, value: &Value) -> Response {
+    pub(super) async fn post(&self, path: &str, value: &Value) -> Response {
         self.send(reqwest::Method::POST, path, value).await
     }
 }
 
-async fn owner(rig: &Rig, name: &str) {
+pub(super) async fn owner(rig: &Rig, name: &str) {
     let added = rig.page.accounts.add(name, PASSWORD, Role::Owner).await;
     added.unwrap().unwrap();
 }
