@@ -294,7 +294,7 @@ fn a_camera_of_one_stream_has_that_for_both() {
 #[test]
 fn the_byte_stream_is_fragmented_mp4() {
     let mut rig = Rig::armed();
-    rig.camera.next = 1000;
+    (rig.camera.gop, rig.camera.next) = (100, 1000);
     let mut view = rig.watch();
     rig.pictures(12);
     let mut file = Vec::new();

@@ -70,7 +70,7 @@ impl View {
         let standing = inner.standing();
         if self.told != Some(standing) {
             self.told = Some(standing);
-            self.caught_up = false;
+            self.caught_up &= standing != Standing::Online;
             return Next::Standing(standing);
         }
         let ring = &inner.ring;
