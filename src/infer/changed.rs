@@ -334,7 +334,7 @@ mod tests {
             let then: Vec<u8> = cells.iter().map(|(then, ..)| then / 2).collect();
             // Patches that change, and some that hardly do.
             let now: Vec<u8> = cells.iter().enumerate().map(|(at, (then, change, _))| {
-                let change = if at % WIDTH / 8 % 2 == 0 { change / 4 } else { change % (calm + 1) };
+                let change = if (at % WIDTH / 8).is_multiple_of(2) { change / 4 } else { change % (calm + 1) };
                 then / 2 + change
             }).collect();
             let spread: Vec<f32> = cells.iter().map(|(.., spread)| *spread).collect();

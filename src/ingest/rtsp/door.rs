@@ -75,6 +75,10 @@ impl Entry {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tasks of a test, which end with its runtime"
+)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
