@@ -73,7 +73,7 @@ async function household(browser, address) {
   await audit(page, "the first page in French");
   await page.getByRole("button", { name: "English" }).click();
   await page.mouse.move(0, 0);
-  await page.locator(".tile img").waitFor();
+  await page.locator(".tile [data-live=live]").waitFor();
   await picture(page, "home", true);
 
   await openPause(page);

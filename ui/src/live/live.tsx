@@ -46,10 +46,10 @@ export function Live({ camera, alt, still, loading, none, quality = "sub", onSta
 
   const { state } = status;
   return (
-    <div class={`live ${state}`} data-live={state} data-since={since?.toFixed(0)}>
-      {state === "stills" && <Still from={still} alt={alt} none={none} loading={loading} />}
+    <span class={`live ${state}`} data-live={state} data-since={since?.toFixed(0)}>
+      {state === "stills" && <Still from={still} alt={alt} />}
       <video key={generation} ref={video} aria-label={alt} muted playsInline tabIndex={-1} aria-hidden={state !== "live"} />
-      {(state === "connecting" || state === "paused" || state === "offline") && <span class="none">{state === "connecting" ? loading : none}</span>}
-    </div>
+      {(state === "connecting" || state === "paused" || state === "offline") && <span class="off-text">{state === "connecting" ? loading : none}</span>}
+    </span>
   );
 }

@@ -1,4 +1,6 @@
 // One camera of the stage: its picture, or why there is none.
+import { useState } from "preact/hooks";
+
 import type { Camera } from "../api";
 import { addressOf, large } from "../route";
 import { tileOf, type Tile } from "../sentences";
@@ -16,6 +18,7 @@ const OFF: Partial<Record<Tile, { icon: IconName; mean: string; say: (w: Words) 
 
 export function CameraTile({ camera, alone }: { camera: Camera; alone: boolean }) {
   const w = words.value;
+  const [stills, setStills] = useState(false);
   const kind = tileOf(camera, connected.value);
   const off = OFF[kind];
   const isLarge = large.value === keyOf(camera);
@@ -29,12 +32,12 @@ export function CameraTile({ camera, alone }: { camera: Camera; alone: boolean }
           <span>{off.say(w)}</span>
         </span>
       ) : (
-        <CameraView camera={camera} large={isLarge || alone} key={keyOf(camera)} />
+        <CameraView camera={camera} large={isLarge || alone} onStills={setStills} key={keyOf(camera)} />
       )}
       {kind === "somebody" && <span class="tag notice">{w.somebodyThere}</span>}
       <span class="name">
         <span>{camera.name}</span>
-        {!off && (isLarge || alone) && <Pace />}
+        {!off && stills && (isLarge || alone) && <Pace />}
       </span>
     </a>
   );

@@ -7,9 +7,7 @@ use std::{collections::HashMap, path::Path};
 
 use rusqlite::{Connection, params};
 
-use super::{
-    LogEntry, Role, digest::Digest, memory::SESSIONS_KEPT, second::Second, strangers::Refused,
-};
+use super::{LogEntry, Role, digest::Digest, second::Second, strangers::Refused};
 use crate::{
     HubError,
     base::sqlite::{self, Safety},
@@ -66,6 +64,8 @@ CREATE TABLE refused (
 const ACTS_KEPT: u32 = 50_000;
 /// Minutes with refused logins that are kept.
 const REFUSED_KEPT: u32 = 10_000;
+/// Sessions of one account that are kept; the one that was used longest ago goes for another.
+pub(super) const SESSIONS_KEPT: usize = 100;
 /// Browsers of one account that are remembered.
 const DEVICES_KEPT: u32 = 50;
 

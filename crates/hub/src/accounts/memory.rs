@@ -6,15 +6,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Account, Session,
-    database::{KeptSession, Known, Snapshot},
+    database::{KeptSession, Known, SESSIONS_KEPT, Snapshot},
     digest::Digest,
 };
 use crate::flow::{MediaTime, WallTime};
 
 /// A session that nobody has used for this long is over, in milliseconds.
 const SESSION_KEPT: i64 = 30 * 24 * 3600 * 1000;
-/// Sessions of one account that are kept; the one that was used longest ago goes for another.
-pub(super) const SESSIONS_KEPT: usize = 100;
 /// How often it is written down that a session was used, in milliseconds.
 const SEEN_EVERY: i64 = 3600 * 1000;
 

@@ -5,7 +5,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use super::{memory::SESSIONS_KEPT, *};
+use super::{database::SESSIONS_KEPT, *};
 use crate::base::clock::SimClock;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
