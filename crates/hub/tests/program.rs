@@ -102,6 +102,38 @@ fn it_serves_its_page_until_it_is_told_to_stop() {
     assert!(status.success(), "{status}: {}", said());
 }
 
+/// Whoever reads the log may go away, such as a terminal or a pipe.
+#[test]
+fn it_goes_on_without_a_reader_of_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("hub.toml");
+    let address = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = address.local_addr().unwrap().to_string();
+    let text = format!(
+        "version = 2\ndata_dir = \"data\"\n[log]\nlevel = \"trace\"\n[hub]\nenabled = true\nsites = [\"home\"]\n\
+         listen = \"{address}\"\nbroker_listen = \"127.0.0.1:0\"\nstore_listen = \"127.0.0.1:0\"\n"
+    );
+    fs::write(&config, text).unwrap();
+    let mut hub = Hub(Command::new(PROGRAM)
+        .args(["--config", config.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap());
+    drop(hub.0.stderr.take());
+    wait("it opens", || {
+        answer(&address, "/").is_some_and(|page| page.starts_with("HTTP/1.1 200"))
+    });
+    for _ in 0..3 {
+        let page = answer(&address, "/").unwrap();
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    }
+    let pid = rustix::process::Pid::from_child(&hub.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    wait("it stops", || hub.0.try_wait().unwrap().is_some());
+    assert!(hub.0.wait().unwrap().success());
+}
+
 #[test]
 fn it_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
