@@ -47,13 +47,14 @@ ifneq ($(wildcard ../shared/data),)
 	cargo test $(CARGO_FLAGS) --no-fail-fast --lib --test replay -- --ignored
 endif
 
-# The page in headless Chromium, against the real demo. PICTURES=DIR keeps the pictures of the documents and of all scenes.
+# The page in headless Chromium, against the real demo. PICTURES=DIR draws all scenes and keeps
+# the pictures of the documents.
 .PHONY: test-page
 test-page: build samples ## the hub's page: its own tests, and what a household does with it in a browser
 	@if ! [ -d ui/node_modules ]; then echo 'page: SKIPPED: there is no Node.js here'; else \
 	cd ui && npm run --silent check && npm test --silent && \
 	node e2e/page.mjs --lares $(abspath $(LARES)) $(if $(PICTURES),--pictures $(abspath $(PICTURES))) && \
-	node e2e/scenes.mjs --lares $(abspath $(LARES)) $(if $(PICTURES),--pictures $(abspath $(PICTURES))/scenes); fi
+	node e2e/scenes.mjs --lares $(abspath $(LARES)) $(if $(PICTURES),--pictures $(abspath $(PICTURES))/scenes,--only '360-dark-fr|1280-light-en|long-list'); fi
 
 .PHONY: bench-page
 bench-page: build samples ## how soon the page opens with 10,000 incidents, on loopback and over a slow link

@@ -309,7 +309,7 @@ fn a_quiet_day_sends_little_and_tells_that_the_box_is_alive() {
     let camera = Camera::start(PASSWORD, &[&sample("idle.mp4")]);
     let mqtt = format!(
         "url = \"mqtts://localhost:{mqtt_port}\"\nca_file = \"{}\"\nuser = \"lares\"\npassword_file = \"password\"\n\
-         keep_alive = \"5 s\"\nhealth_every = \"10 s\"",
+         keep_alive = \"5 s\"\nhealth_interval = \"10 s\"",
         broker.ca_file().display()
     );
     home.configure(&sections(&camera, &mqtt, s3_port));

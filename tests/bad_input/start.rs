@@ -25,7 +25,7 @@ fn nowhere() -> String {
 fn all_mistakes_of_a_configuration_are_told_at_once() {
     let home = Home::new();
     let config = home.config(
-        "[[cameras]]\nid = \"Front Door\"\nurl = \"http://10.0.0.2/snapshot.jpg\"\nwake_within = 2\n\
+        "[[cameras]]\nid = \"Front Door\"\nurl = \"http://10.0.0.2/snapshot.jpg\"\nmax_idle_interval = 2\n\
          [outbox]\nretentoin = \"7 d\"\n[mqtt]\nurl = \"mqtt://h\"\npassword_env = \"LARES_TEST_NOT_SET\"\n",
     );
     let done = run(["run", "--config", text(&config)]);

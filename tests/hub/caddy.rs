@@ -104,7 +104,7 @@ fn the_page_works_behind_caddy() {
         return;
     }
     let hub = Hub::new();
-    let more = format!("names = [\"{HOST}\"]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+    let more = format!("server_names = [\"{HOST}\"]\ntrusted_proxies = [\"127.0.0.1\"]\n");
     let text = fs::read_to_string(hub.config()).unwrap();
     fs::write(hub.config(), text + &more).unwrap();
     let mut running = hub.start();

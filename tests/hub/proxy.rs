@@ -149,7 +149,7 @@ fn the_page_works_behind_nginx() {
         return;
     }
     let hub = Hub::new();
-    let more = "names = [\"cams.example\"]\ntrusted_proxies = [\"127.0.0.1\"]\n";
+    let more = "server_names = [\"cams.example\"]\ntrusted_proxies = [\"127.0.0.1\"]\n";
     let text = fs::read_to_string(hub.config()).unwrap();
     fs::write(hub.config(), text + more).unwrap();
     let mut running = hub.start();

@@ -45,7 +45,7 @@ impl Home {
     /// Writes the configuration: `sections` after what every test needs.
     pub(crate) fn configure(&self, sections: &str) {
         let head = format!(
-            "version = 2\nsite = \"{SITE}\"\ndata_dir = \"data\"\nstop_grace = \"{} s\"\n\n\
+            "version = 2\nsite = \"{SITE}\"\ndata_dir = \"data\"\nshutdown_timeout = \"{} s\"\n\n\
              [web]\nlisten = \"127.0.0.1:{}\"\n\n[models]\ndir = \"{}\"\n\n",
             GRACE.as_secs(),
             self.web,

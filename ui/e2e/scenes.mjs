@@ -224,10 +224,12 @@ async function longList(browser, address, real, views) {
 
 async function look(browser, address) {
   const { page, close } = await open(browser, address, { viewport: { width: 800, height: 600 } });
+  // A visit a minute: several are worth the wait only for the documents' pictures.
+  const enough = argument("pictures", null) ? 3 : 1;
   const real = await until("visits of the demo", async () => {
     const whole = (await incidents(page)).filter(({ crop, clip }) => crop && clip.state === "complete");
-    return whole.length > 2 && whole;
-  });
+    return whole.length >= enough && whole;
+  }, 300_000);
   const views = await stills(page);
   await close();
   await longList(browser, address, real, views);
