@@ -21,7 +21,9 @@ fn watched(packets: &[Packet]) -> Vec<u8> {
     };
     let taps = live.open(&"door".parse().unwrap(), about, Arc::new(|_, _| {}));
     let watched = live.watch(&"door".parse().unwrap(), ANY, Arc::default());
-    let mut view = watched.ok().expect("a view");
+    let Ok(mut view) = watched else {
+        panic!("no view");
+    };
     let mut stream = Vec::new();
     for packet in packets {
         taps.packet(packet);

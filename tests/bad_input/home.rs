@@ -42,7 +42,8 @@ impl Home {
         } else {
             "[web]\nlisten = \"off\"\n"
         };
-        let household = "version = 2\nsite = \"home\"\ndata_dir = \"data\"\nshutdown_timeout = \"5 s\"\n";
+        let household =
+            "version = 2\nsite = \"home\"\ndata_dir = \"data\"\nshutdown_timeout = \"5 s\"\n";
         fs::write(&path, format!("{household}{rest}{web}")).unwrap();
         path
     }

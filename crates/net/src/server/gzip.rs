@@ -83,9 +83,15 @@ pub async fn layer(request: Request, next: Next) -> Response {
     {
         return response;
     }
-    response
-        .headers_mut()
-        .append(header::VARY, HeaderValue::from_static("accept-encoding"));
+    let varies = HeaderValue::from_static("accept-encoding");
+    let headers = response.headers_mut();
+    if !headers
+        .get_all(header::VARY)
+        .iter()
+        .any(|said| said == varies)
+    {
+        headers.append(header::VARY, varies);
+    }
     if !wanted {
         return response;
     }

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
-    #[error("a.toml cannot be read ({0})")]
+    #[error("{}", format!("a.toml cannot be read ({})", self.0))]
     struct Unreadable(#[source] io::Error);
 
     #[test]

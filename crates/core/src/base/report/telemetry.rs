@@ -50,6 +50,8 @@ pub fn start_log(style: &LogStyle) -> Result<(), tracing_subscriber::filter::Par
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)
         .with_writer(io::stderr)
+        // A line that cannot be written is lost. It must not end the thread that wrote it, as it would when stderr is closed.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     let _ = if style.json {
         builder.json().flatten_event(true).try_init()
