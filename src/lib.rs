@@ -35,7 +35,7 @@
 //! | [`camera`] | the story of one camera: its jobs, top to bottom | `flow`, `base`, `config`, `ingest`, `infer`, `aim`, `track`, `event`, `clip`, `live`, `outbox`, `diary` |
 //! | [`app`] | the composer: config to rooms to cameras, and the order of stopping | `everything` |
 //! | [`cli`] | one file per command | `everything` |
-//! | [`vcam`] | virtual RTSP cameras for demo, bench and tests (GStreamer) | `flow`, `base`, `config` |
+//! | [`vcam`] | virtual RTSP cameras for demo, bench and tests (GStreamer) | `flow`, `base`, `config`, `wire` |
 //! | [`testing`] | helpers for tests and benches | `flow`, `base`, `config`, `vcam` |
 //!
 //! | crate | its rooms | depends on |

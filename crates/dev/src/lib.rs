@@ -6,4 +6,4 @@
 pub mod testing;
 pub mod vcam;
 
-use lares_core::{base, config, flow};
+use lares_core::{base, config, flow, wire};

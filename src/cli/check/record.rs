@@ -1,7 +1,7 @@
 //! `lares check --record`: a session with a camera, written down so that it can be shown to others and played again.
 //!
 //! In: what passes between a session and its camera. Out: a file of JSON lines
-//! ([`quirk::recording`](crate::vcam::quirk::recording)), readable by its owner alone, without secrets and, unless asked
+//! ([`wire::recording`](crate::wire::recording)), readable by its owner alone, without secrets and, unless asked
 //! for, without pictures. Never more than [`LARGEST`] bytes, never the sound.
 
 use std::{
@@ -26,7 +26,7 @@ use crate::{
     config::{CameraConfig, SourceConfig},
     flow::{Packet, StreamRole},
     ingest::{Observer, PacketSink, RtspSource, SourceState},
-    vcam::quirk::recording::{Head, Line, VERSION},
+    wire::recording::{Head, Line, VERSION},
 };
 
 /// How long packets are recorded, from the first on.

@@ -10,6 +10,7 @@ pub mod incident;
 pub mod keys;
 pub mod playlist;
 pub mod range;
+pub mod recording;
 pub mod topics;
 pub mod why;
 

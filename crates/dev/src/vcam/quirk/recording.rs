@@ -1,59 +1,12 @@
 //! A session that `lares check --record` wrote down, read to be played again.
 //!
-//! JSON lines: first a [`Head`], then in order of time what was [`said`](Line::Said) and [`heard`](Line::Heard) on the
-//! connection, and every [`packet`](Line::Packet) of the video track in base64. What the writer takes out of it is
-//! described in docs/cameras.md.
+//! Its format is [`crate::wire::recording`].
 
 use std::{collections::BTreeMap, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Serialize};
-
 use super::message::{Answer, Request};
-
-/// The newest version of the format.
-pub const VERSION: u32 = 1;
-
-/// The first line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// [`VERSION`].
-    pub lares_recording: u32,
-    /// The program that wrote it.
-    pub program: String,
-    /// Slices are as the camera sent them: it shows what the camera saw.
-    pub pictures: bool,
-}
-
-/// Any other line. Times are in seconds since the first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Line {
-    /// A message of ours.
-    Said {
-        /// When.
-        at: f64,
-        /// The message.
-        said: String,
-    },
-    /// A message of the camera.
-    Heard {
-        /// When.
-        at: f64,
-        /// The message.
-        heard: String,
-    },
-    /// A packet of the video track.
-    Packet {
-        /// When.
-        at: f64,
-        /// It is RTCP.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        rtcp: bool,
-        /// Its bytes in base64.
-        packet: String,
-    },
-}
+use crate::wire::recording::{Head, Line, VERSION};
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 /// Why a recording cannot be played.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
