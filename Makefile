@@ -34,7 +34,7 @@ test: packaged build samples workshop-quick test-page ## every test: unit, whole
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/dependencies --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/texts --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m unittest discover --quiet --start-directory tests/lines --top-level-directory tests
-	PYTHONPATH=tests LARES=$(PACKAGED) $(PYTHON) -m unittest discover --quiet --start-directory tests/deploy --top-level-directory tests
+	PYTHONPATH=tests LARES=$(PACKAGED) DEVELOPERS=$(LARES) $(PYTHON) -m unittest discover --quiet --start-directory tests/deploy --top-level-directory tests
 	PYTHONPATH=tests $(PYTHON) -m eval --quick --lares $(LARES)
 	PYTHONPATH=tests $(PYTHON) -m crash --runs 5 --lares $(LARES)
 ifneq ($(shell PATH="$(PATH)" command -v cargo-nextest),)

@@ -6,4 +6,6 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# What customers get, and what developers have beside it: the commands of the demo.
 LARES = ROOT / os.environ.get("LARES", "target/release/lares")
+DEVELOPERS = ROOT / os.environ.get("DEVELOPERS", "target/release/lares")

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from . import LARES, ROOT, sandbox
+from . import DEVELOPERS, LARES, ROOT, sandbox
 from .unit import Unit
 
 UNIT = Unit(ROOT / "deploy/lares.service")
@@ -168,12 +168,12 @@ class UnderItsFilters(unittest.TestCase):
         self.assertIn("runs best here", done.stdout)
 
     @unittest.skipUnless(
-        LARES.exists() and (ROOT / "samples/video/visits.mp4").exists(), "program or samples are not there"
+        DEVELOPERS.exists() and (ROOT / "samples/video/visits.mp4").exists(), "program or samples are not there"
     )
     def test_a_visit_goes_the_whole_way(self):
         """Camera, broker (mosquitto as a child), agent, store: all of `lares demo`."""
         with tempfile.TemporaryDirectory() as out:
-            done = self.run_inside(str(LARES), "demo", "--for", "25s", "--out", out)
+            done = self.run_inside(str(DEVELOPERS), "demo", "--for", "25s", "--out", out)
             last = done.stdout.strip().splitlines()[-1:] or [""]
             found = re.search(r"demo: (\d+) incidents alerted, (\d+) segments uploaded", last[0])
             self.assertIsNotNone(found, done.stdout + done.stderr)
