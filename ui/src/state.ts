@@ -5,7 +5,6 @@ import {
   Failure, at, hub, useToken, type Camera, type Days, type House, type Incident, type IncidentPage, type Mode, type Session,
 } from "./api";
 import { goingOn, join, put, renewed } from "./list";
-import { prepare } from "./live/socket";
 import { addressOf, close, filter, large, open, replace, type Choice } from "./route";
 import { inOrder, order } from "./order";
 import { markSeen } from "./seen";
@@ -233,7 +232,6 @@ let hears: ReturnType<typeof setTimeout> | undefined;
 function listen(): void {
   hearNothing();
   hears = setTimeout(hear, SETTLES);
-  prepare();
   everything().catch(complain);
 }
 

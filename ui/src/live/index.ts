@@ -7,10 +7,9 @@
 //   const shown = attach(video, camera, { quality: "main", onStatus: ({ state }) => ... });
 //   shown.stop();
 //
-// Both are quicker where `prepare()` was called before, as soon as there is a session. Both stop what they get while the tab is hidden
+// Both stop what they get while the tab is hidden
 // or the element is off screen, and go on by themselves. The audit has one entry for each visit of the page, whatever number of
 // cameras it shows.
 export { attach } from "./attach";
-export { prepare } from "./socket";
 export { Live, type LiveProps } from "./live";
 export type { Attached, LiveCamera, LiveOptions, LiveState, LiveStatus, Quality } from "./types";

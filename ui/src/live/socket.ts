@@ -49,13 +49,6 @@ let closing: ReturnType<typeof setTimeout> | undefined;
 
 const address = () => new URL(at("/api/ws"), location.href).href.replace(/^http/, "ws");
 
-/** Opens the socket ahead of the first camera: the page knows that there will be some before it knows which. */
-export function prepare(): void {
-  if (socket || again !== undefined || document.hidden) return;
-  open();
-  linger();
-}
-
 function linger(): void {
   clearTimeout(closing);
   closing = setTimeout(() => channels.size === 0 && leave(), LINGER);
