@@ -132,10 +132,7 @@ fn it_goes_on_without_a_reader_of_its_log() {
         let page = answer(&address, "/").unwrap();
         assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     }
-    let pid = rustix::process::Pid::from_child(&hub.0);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    wait("it stops", || hub.0.try_wait().unwrap().is_some());
-    assert!(hub.0.wait().unwrap().success());
+    assert!(hub.0.try_wait().unwrap().is_none(), "it has ended");
 }
 
 #[test]
