@@ -208,12 +208,10 @@ impl Hub {
         let local_site = local.as_ref().map(|local| local.site.clone());
         let house = House::new(sites.clone(), local_site, zone_name);
         let parts = Parts::new(Some(observer(&house, local.as_ref())));
-        let index = Arc::new(Index::closed(&config.dir, zone, Arc::clone(&clock)));
         let folder = config.dir.join("marks");
         let marks = Marks::load(&folder).map_err(|error| HubError::file(&folder, error))?;
-        for which in marks.deleted() {
-            index.never(which);
-        }
+        let index = Index::closed(&config.dir, zone, Arc::clone(&clock), marks.clone());
+        let index = Arc::new(index);
         let near = local.as_ref().filter(|local| local.near).map(|local| {
             house.near(&local.site);
             Near {

@@ -223,8 +223,10 @@ mod tests {
             // Files are dated by the real clock.
             let now = WallTime(jiff::Timestamp::now().as_millisecond());
             let clock = SimClock::new(now);
-            let index = Arc::new(Index::closed(dir.path(), TimeZone::UTC, clock.clone()));
+            let marks = Marks::load(&dir.path().join("marks")).unwrap();
+            let index = Index::closed(dir.path(), TimeZone::UTC, clock.clone(), marks.clone());
             index.begin().unwrap();
+            let index = Arc::new(index);
             let sites: Vec<SiteId> = ["home", "annex"].map(|id| id.parse().unwrap()).to_vec();
             let folder = Arc::new(OnceLock::new());
             let _ = folder.set(Folder::open(&dir.path().join("store")).unwrap());
@@ -234,7 +236,7 @@ mod tests {
                 folder,
                 shares: Shares::new(quota, 2),
                 index,
-                marks: Marks::load(&dir.path().join("marks")).unwrap(),
+                marks,
                 house: House::new(sites, None, "UTC".to_owned()),
                 clock: clock.clone(),
                 parts: Parts::new(None),

@@ -12,7 +12,7 @@ mod rebuild;
 mod schema;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -29,7 +29,7 @@ pub(super) use list::{Cursor, Filter};
 pub(super) use numbers::Missing;
 pub(super) use rebuild::rebuild;
 
-use super::{HubError, database::Database};
+use super::{HubError, database::Database, marks::Marks};
 use crate::{
     base::{
         ageing::{kept_since, newest},
@@ -71,13 +71,13 @@ pub(super) struct Index {
     /// Counts how often it began empty.
     generation: AtomicU64,
     unreadable: Seldom,
-    /// Incidents that somebody has deleted: they never come back, whoever sends them again.
-    gone: Mutex<BTreeSet<(SiteId, IncidentId)>>,
+    /// A message about a deleted incident is ignored, and a kept one stays in the list.
+    marks: Marks,
 }
 
 impl Index {
     /// The index in `dir`, not open yet. Days are those of `zone`.
-    pub(super) fn closed(dir: &Path, zone: TimeZone, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn closed(dir: &Path, zone: TimeZone, clock: Arc<dyn Clock>, marks: Marks) -> Self {
         Self {
             database: Database::closed(dir, FILE, &schema::STEPS, Safety::Normal),
             zone,
@@ -86,7 +86,7 @@ impl Index {
             most_bytes: MOST_BYTES,
             generation: AtomicU64::new(0),
             unreadable: Seldom::new(TELL_EVERY),
-            gone: Mutex::default(),
+            marks,
         }
     }
 
@@ -97,7 +97,8 @@ impl Index {
     #[cfg(test)]
     pub(super) fn open(dir: &Path, zone: TimeZone) -> Result<(Self, bool), HubError> {
         let clock = crate::base::clock::SystemClock::start();
-        let index = Self::closed(dir, zone, clock);
+        let marks = Marks::load(&dir.join("marks")).map_err(HubError::Store)?;
+        let index = Self::closed(dir, zone, clock, marks);
         let fresh = index.begin()?;
         Ok((index, fresh))
     }
@@ -169,11 +170,6 @@ impl Index {
         (self.clock.state() == ClockState::Good).then(|| self.clock.wall())
     }
 
-    /// An incident that somebody has deleted is never taken in again.
-    pub(super) fn never(&self, which: (SiteId, IncidentId)) {
-        self.gone.lock().insert(which);
-    }
-
     /// Takes a message in; true when it is news, false when a newer one is there already.
     pub(super) fn take(&self, message: &IncidentMessage) -> Result<bool, HubError> {
         let json = String::from_utf8_lossy(&message.to_json()).into_owned();
@@ -183,13 +179,11 @@ impl Index {
         let at = kept
             .or_else(|| kept_since(message.sent, true, None))
             .unwrap_or_else(|| self.clock.wall());
-        let gone = self
-            .gone
-            .lock()
-            .contains(&(message.site.clone(), message.id));
+        let which = (message.site.clone(), message.id);
+        let deleted = self.marks.of(&which).deleted.is_some();
         let news = self.database.write(|changes| {
             // Its number has arrived all the same.
-            let news = !gone && changes
+            let news = !deleted && changes
                 .prepare_cached(
                     "INSERT INTO incidents (id, site, camera, start_ms, at_ms, kept_ms, seq, message)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -218,7 +212,7 @@ impl Index {
         Ok(news)
     }
 
-    /// Counts bytes of `site`; where they are too many, its own oldest rows go. A row that was replaced counts twice until the
+    /// Counts bytes of `site`; where they are too many, its own oldest rows go, except those that are kept. A row that was replaced counts twice until the
     /// next count.
     fn weigh(&self, site: &SiteId, bytes: u64) -> Result<(), HubError> {
         let mut sizes = self.sizes.lock();
@@ -227,9 +221,15 @@ impl Index {
         if *size <= self.most_bytes {
             return Ok(());
         }
+        let held = self.marks.held(self.sure_now());
+        let held: Vec<_> = held
+            .iter()
+            .filter(|(of, _)| of == site)
+            .map(|(_, id)| id.to_string())
+            .collect();
         let gone = self
             .database
-            .write(|changes| trim(changes, site, self.most_bytes))?;
+            .write(|changes| trim(changes, site, self.most_bytes, &held))?;
         *size = self.database.read(|db| size_of(db, site))?;
         if gone > 0 {
             tracing::warn!(%site, incidents = gone, "the site has told of more incidents than the index keeps for one site: its oldest left the list");
@@ -324,8 +324,13 @@ fn size_of(db: &Connection, site: &SiteId) -> Result<u64, HubError> {
     Ok(bytes.unsigned_abs() + count.unsigned_abs() * ROW)
 }
 
-/// Deletes the oldest rows of `site` where they take more than `most`; how many.
-fn trim(changes: &Transaction<'_>, site: &SiteId, most: u64) -> Result<usize, HubError> {
+/// Deletes the oldest rows of `site` but those of `held` where they take more than `most`; how many.
+fn trim(
+    changes: &Transaction<'_>,
+    site: &SiteId,
+    most: u64,
+    held: &[String],
+) -> Result<usize, HubError> {
     if size_of(changes, site)? <= most {
         return Ok(0);
     }
@@ -337,8 +342,9 @@ fn trim(changes: &Transaction<'_>, site: &SiteId, most: u64) -> Result<usize, Hu
     let going = count.unsigned_abs().div_ceil(TRIM);
     Ok(changes.execute(
         "DELETE FROM incidents WHERE id IN (
-             SELECT id FROM incidents WHERE site = ?1 ORDER BY at_ms, id LIMIT ?2)",
-        params![site.as_str(), going as i64],
+             SELECT id FROM incidents WHERE site = ?1 AND id NOT IN (SELECT value FROM json_each(?3))
+             ORDER BY at_ms, id LIMIT ?2)",
+        params![site.as_str(), going as i64, serde_json::json!(held).to_string()],
     )?)
 }
 

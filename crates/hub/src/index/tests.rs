@@ -34,6 +34,11 @@ fn message(which: u32, seq: u32, n: Option<u64>) -> IncidentMessage {
     serde_json::from_value(json).unwrap()
 }
 
+fn closed(dir: &Path, clock: Arc<dyn Clock>) -> Index {
+    let marks = Marks::load(&dir.join("marks")).unwrap();
+    Index::closed(dir, utc(), clock, marks)
+}
+
 #[test]
 fn the_newest_message_counts_and_pages_follow_each_other() {
     let dir = tempfile::tempdir().unwrap();
@@ -140,7 +145,10 @@ async fn a_lost_index_comes_back_from_the_bucket() {
     let before = all(&index);
     drop(index);
     for entry in fs::read_dir(&hub).unwrap() {
-        fs::remove_file(entry.unwrap().path()).unwrap();
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::remove_file(path).unwrap();
+        }
     }
     let index = open(&hub);
     assert_eq!(rebuild(&index, &shelf).await.unwrap(), 7);
@@ -167,7 +175,7 @@ fn without_a_clock_an_incident_neither_leaves_early_nor_stays_on_top() {
     let dir = tempfile::tempdir().unwrap();
     let now = WallTime(1_780_000_000_000);
     let clock = SimClock::new(now);
-    let index = Index::closed(dir.path(), utc(), clock.clone());
+    let index = closed(dir.path(), clock.clone());
     assert!(index.begin().unwrap());
     // In this order they are heard of, an hour apart.
     let hour = 3_600_000;
@@ -202,7 +210,7 @@ fn while_the_hub_has_no_clock_ages_wait_for_one() {
     let ahead = WallTime(2_000_000_000_000);
     let clock = SimClock::new(ahead);
     clock.set_wall(ahead, ClockState::Unsure);
-    let index = Index::closed(dir.path(), utc(), clock);
+    let index = closed(dir.path(), clock);
     index.begin().unwrap();
     index
         .take(&dated(0, 5_000_000, ClockState::Unsure))
@@ -261,6 +269,15 @@ fn a_site_that_tells_too_much_loses_its_own_oldest() {
     own.site = "home".parse().unwrap();
     own.start = WallTime(1_769_000_000_000);
     index.take(&own).unwrap();
+    let kept = ("annex".parse().unwrap(), annex(0).id);
+    let keep = crate::marks::Keep {
+        reason: "for the police".to_owned(),
+        until: None,
+        by: "anna".to_owned(),
+        at: WallTime(0),
+    };
+    let marked = index.marks.change(&kept, |mark| mark.kept = Some(keep));
+    marked.unwrap().unwrap();
     for which in 0..300 {
         index.take(&annex(which)).unwrap();
     }
@@ -274,6 +291,8 @@ fn a_site_that_tells_too_much_loses_its_own_oldest() {
     let left = of("annex");
     assert!((10..25).contains(&left.len()), "{}", left.len());
     assert_eq!(left[0].id, annex(299).id, "the newest stay");
+    let oldest = left.iter().map(|message| message.id).next_back();
+    assert_eq!(oldest, Some(kept.1), "and what is kept");
     assert_eq!(of("home").len(), 1);
 }
 
@@ -317,7 +336,7 @@ fn an_index_of_the_schema_before_keeps_its_rows_and_gets_its_times() {
 async fn a_garbled_index_is_set_aside_and_made_again() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(FILE), vec![0x5a; 50_000]).unwrap();
-    let index = Index::closed(dir.path(), utc(), SystemClock::start());
+    let index = closed(dir.path(), SystemClock::start());
     assert!(matches!(index.begin(), Err(HubError::Damaged { .. })));
     let (aside, fresh) = index.begin_or_renew().unwrap();
     assert_eq!(fs::metadata(aside.unwrap()).unwrap().len(), 50_000);

@@ -4,7 +4,7 @@ use rumqttc::v5::mqttbytes::v5::Publish;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{base::clock::SimClock, flow::WallTime, index::Filter};
+use crate::{base::clock::SimClock, flow::WallTime, index::Filter, marks::Marks};
 
 struct Rig {
     listener: Listener,
@@ -27,7 +27,13 @@ impl Rig {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = SimClock::new(WallTime(1_780_000_000_000));
-        let index = Arc::new(Index::closed(dir.path(), TimeZone::UTC, clock.clone()));
+        let marks = Marks::load(&dir.path().join("marks")).unwrap();
+        let index = Arc::new(Index::closed(
+            dir.path(),
+            TimeZone::UTC,
+            clock.clone(),
+            marks,
+        ));
         index.begin().unwrap();
         let sites: Vec<SiteId> = ["home", "annex"].map(|id| id.parse().unwrap()).to_vec();
         let options = MqttOptions::new("lares-hub-test", "127.0.0.1", 1);

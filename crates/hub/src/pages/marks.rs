@@ -214,7 +214,6 @@ pub(super) async fn delete(
         };
     })
     .await?;
-    page.index.never(which.clone());
     page.note_mark(&session, "delete", &message);
     let folder = page.folder.get().cloned();
     let (site, camera, id) = (message.site.clone(), message.camera.clone(), message.id);

@@ -76,19 +76,22 @@ impl Rig {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("store");
         fill(&store);
-        let (index, _) = Index::open(dir.path(), jiff::tz::TimeZone::UTC).unwrap();
         let (sender, requests) = mpsc::channel(8);
         let site: crate::flow::SiteId = "home".parse().unwrap();
         let stop = CancellationToken::new();
         let tasks = Tasks::new(tokio::runtime::Handle::current(), stop.clone());
         let clock = SystemClock::start();
+        let marks = Marks::load(&dir.path().join("marks")).unwrap();
+        let zone = jiff::tz::TimeZone::UTC;
+        let index = Index::closed(dir.path(), zone, clock.clone(), marks.clone());
+        index.begin().unwrap();
         let accounts = Accounts::open(dir.path(), open, clock.clone(), &tasks).unwrap();
         let folder = Arc::new(OnceLock::new());
         let _ = folder.set(Folder::open(&store).unwrap());
         let live = Arc::new(live::Scripted::default());
         let page = Page {
             index: Arc::new(index),
-            marks: Marks::load(&dir.path().join("marks")).unwrap(),
+            marks,
             folder,
             near: None,
             quota: 1000,
