@@ -25,15 +25,15 @@ pub struct View {
 }
 
 impl View {
-    /// The best view of a `label` that `tracks` offer in `frame`, if one was seen in it. Whatever else is in view, such as a
-    /// parked van behind a person, is not what the incident is about.
-    pub(super) fn best(
+    /// The best view of a `label` in `frame` among `tracks`, those that belong to the incident; none where none was seen in it.
+    /// Whatever else is in view, such as a parked van behind a person or a cone that looks like one, is not its subject.
+    pub(super) fn best<'a>(
         (incident, label): (IncidentId, Label),
         frame: &Frame,
-        tracks: &[Track],
+        tracks: impl IntoIterator<Item = &'a Track>,
     ) -> Option<Self> {
         let (rect, quality) = tracks
-            .iter()
+            .into_iter()
             .filter(|track| track.label == label)
             .filter_map(|track| {
                 let rect = track.seen?;

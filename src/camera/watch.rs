@@ -289,7 +289,7 @@ impl Watch {
         self.follow(step, Some(&seen.frame), Some(&tracks));
         self.view = self
             .open
-            .and_then(|open| View::best(open, &seen.frame, &tracks));
+            .and_then(|open| View::best(open, &seen.frame, self.members(&tracks)));
         if self.pace != Pace::OnDemand {
             self.sightings.push(Sighting {
                 time,
@@ -297,6 +297,12 @@ impl Watch {
                 tracks,
             });
         }
+    }
+
+    /// Of `tracks` those of the open incident.
+    fn members<'a>(&'a self, tracks: &'a [Track]) -> impl Iterator<Item = &'a Track> {
+        let joined = |track: &&Track| self.events.has_joined(track.id);
+        tracks.iter().filter(joined)
     }
 
     fn judge(&mut self, rule: impl FnOnce(&mut Events) -> Step) -> Step {
@@ -316,7 +322,7 @@ impl Watch {
         for change in step.changes {
             let incident = &change.incident;
             let view = frame.zip(tracks).and_then(|(frame, tracks)| {
-                View::best((incident.id, incident.label), frame, tracks)
+                View::best((incident.id, incident.label), frame, self.members(tracks))
             });
             match incident.state {
                 IncidentState::Began => {

@@ -30,7 +30,7 @@ use crate::{
     config::{DetectConfig, IncidentConfig},
     flow::{
         CameraId, DecodeDemand, EndReason, IncidentChange, IncidentId, Label, MediaTime, Mode,
-        MotionRegion, MotionReport, NormRect, Track,
+        MotionRegion, MotionReport, NormRect, Track, TrackId,
     },
 };
 use calm::Calm;
@@ -278,6 +278,13 @@ impl Events {
             }
         }
         self.step(refusals)
+    }
+
+    /// Whether the track belongs to the open incident.
+    #[must_use]
+    pub fn has_joined(&self, track: TrackId) -> bool {
+        let mut visitors = self.visitors.iter();
+        visitors.any(|visitor| visitor.id == track && visitor.joined)
     }
 
     /// Drops visitors whose tracks are over; those of the open incident stay until they have been away for long enough.

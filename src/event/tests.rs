@@ -77,6 +77,18 @@ fn nobody_is_gone_who_was_not_looked_for() {
     assert_eq!(scene.states(), [Began, Ended], "no look comes any more");
 }
 
+/// The picture of an incident is of who came, however clear the poster beside is.
+#[test]
+fn a_poster_beside_a_visitor_does_not_belong_to_the_incident() {
+    let mut scene = Scene::plain();
+    let both = |t: f64| [poster(t), walker(1, 4.0, t, 0.05 + 0.08 * (t - 4.0) as f32)];
+    scene.play(0.0, 4.0, |t| vec![poster(t)]);
+    scene.play(4.0, 7.0, |t| both(t).to_vec());
+    assert_eq!(scene.states().first(), Some(&IncidentState::Began));
+    let joined = both(7.0).map(|track| scene.events.has_joined(track.id));
+    assert_eq!(joined, [false, true]);
+}
+
 #[test]
 fn a_poster_is_never_reported_and_the_reason_is_told() {
     let mut scene = Scene::plain();
