@@ -17,6 +17,19 @@ const tokens = {
     }),
 };
 
+/**
+ * A chunk is made for each set of entries that share a module. Over a slow link each is one more head to wait for, so everything
+ * of the first view becomes one: what is fetched later says that it needs all of it.
+ */
+const together = {
+  name: "together",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /src\/(pages\/(accounts|areas|incident|login|record|settings)\.tsx|live\/index\.ts)$/ }, async ({ path }) => {
+      const contents = `${await readFile(path, "utf8")}\nimport "../app";\n`;
+      return { contents, loader: path.endsWith("x") ? "tsx" : "ts" };
+    }),
+};
+
 const common = { bundle: true, format: "esm", target: "es2021", jsx: "automatic", jsxImportSource: "preact", logLevel: "warning" };
 
 if (process.argv.includes("--tests")) {
@@ -35,8 +48,8 @@ if (process.argv.includes("--tests")) {
   await mkdir("dist");
   const result = await build({
     ...common,
-    entryPoints: { app: "src/main.tsx", style: "src/css/all.css" },
-    plugins: [tokens],
+    entryPoints: { app: "src/main.tsx", style: "src/css/first.css", more: "src/css/more.css" },
+    plugins: [tokens, together],
     outdir: "dist",
     entryNames: "[name].[hash]",
     chunkNames: "[name].[hash]",
@@ -71,5 +84,5 @@ if (process.argv.includes("--tests")) {
   const early = imported.map(({ path }) => `<link rel="modulepreload" href="${path.replace("dist/", "")}">`).join("\n");
   const names = { "icon.svg": icon, "TOUCH.png": touch, "MANIFEST.webmanifest": manifest };
   const linked = Object.entries(names).reduce((text, [mark, name]) => text.replace(mark, name), page);
-  await writeFile("dist/index.html", linked.replace("APP.js", program).replace("STYLE.css", named("style.", ".css")).replace("<!-- EARLY -->", early));
+  await writeFile("dist/index.html", linked.replace("APP.js", program).replace("STYLE.css", named("style.", ".css")).replace("MORE.css", named("more.", ".css")).replace("<!-- EARLY -->", early));
 }

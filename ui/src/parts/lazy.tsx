@@ -4,6 +4,16 @@ import { useEffect, useState } from "preact/hooks";
 
 import { everyWord, words } from "../words";
 
+/** The styles of everything but the first view, once. Without them a page is plain, and works. */
+let styles: Promise<void> | null = null;
+const moreStyles = () =>
+  (styles ??= new Promise((done) => {
+    const link = document.getElementById("more") as HTMLLinkElement | null;
+    if (!link) return done();
+    link.onload = link.onerror = () => done();
+    link.rel = "stylesheet";
+  }));
+
 /** `load`ed once, and shown with its properties. */
 export function lazy<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
   let known: ComponentType<Props> | null = null;
@@ -15,7 +25,7 @@ export function lazy<Props extends object>(load: () => Promise<ComponentType<Pro
     useEffect(() => {
       if (known) return;
       setFailed(false);
-      Promise.all([load(), everyWord()]).then(
+      Promise.all([load(), everyWord(), moreStyles()]).then(
         ([page]) => {
           known = page;
           setLoaded(true);
