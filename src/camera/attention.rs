@@ -1,4 +1,4 @@
-//! Who wants each unit of a stream as soon as it is there: the detect job while it is awake, and whoever watches live.
+//! Which jobs need each unit of a stream at once: detection while it is awake, and live viewers.
 
 use std::sync::{
     Arc,

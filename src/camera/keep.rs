@@ -22,7 +22,7 @@ pub(super) struct RecordJob {
     pub(super) packets: Receiver<Packet>,
     pub(super) notes: Receiver<Note>,
     pub(super) views: Receiver<View>,
-    /// Streams that somebody has begun to watch live: he wants what came since the last keyframe.
+    /// Streams with a new live viewer, which needs the packets since the last keyframe.
     pub(super) watched: Receiver<StreamRole>,
     pub(super) taps: Taps,
     pub(super) clock: Arc<dyn Clock>,

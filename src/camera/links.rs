@@ -86,7 +86,7 @@ pub(super) struct Lanes {
     pub(super) record: Sender<Packet>,
     /// That the camera's pictures stay away.
     pub(super) away: Sender<()>,
-    /// Who wants every packet at once.
+    /// Which jobs need every packet at once.
     pub(super) attention: Attention,
     /// Those who watch live.
     pub(super) taps: Taps,

@@ -1,4 +1,4 @@
-//! Pictures of now, for whoever looks at the page: made of frames that are decoded anyway, and only while somebody asks.
+//! Current images for the page: made of frames that are decoded anyway, and only while somebody asks.
 //!
 //! In: frames of the watch lanes, questions of the page. Out: JPEG bytes. A sleeping camera decodes keyframes alone, so that its
 //! pictures are as far apart as these are; nothing is decoded for a still.

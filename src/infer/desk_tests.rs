@@ -90,7 +90,7 @@ fn urgent_questions_come_first_and_the_others_wait_no_longer_than_for_three() {
     for _ in 0..7 {
         slow.leave.send(()).unwrap();
         order.push(slow.taken.recv_timeout(SOON).unwrap());
-        // Whoever was served asks again at once.
+        // A camera that was served requests its next turn at once.
         match order[order.len() - 1] {
             "u1" => seats[1].ask("u1", Rank::Urgent),
             "u2" => seats[2].ask("u2", Rank::Urgent),

@@ -106,7 +106,7 @@ impl Stream {
         });
     }
 
-    /// A viewer comes; his number.
+    /// Adds a viewer. Returns its number.
     pub(super) fn enter(&self, wanted: Wanted, wake: Arc<Notify>) -> Result<u64, NoLive> {
         let mut number = 0;
         let mut refused = None;
@@ -244,7 +244,7 @@ impl Inner {
         Some(header)
     }
 
-    /// Why a viewer who wants `wanted` gets nothing, as far as is known.
+    /// Why a viewer that asks for `wanted` gets nothing, as far as is known.
     pub(super) fn refusal(&self, wanted: Wanted) -> Option<NoLive> {
         if self.masked {
             return Some(NoLive::Masked);

@@ -150,13 +150,13 @@ fn a_slow_viewer_goes_on_with_a_keyframe() {
     rig.pictures(3);
     let now = Instant::now();
     assert_eq!(taken(&mut view, now), ["F", "0", "1", "2", "L"]);
-    // He takes nothing for 1.5 s: what he missed is skipped up to the next keyframe.
+    // The viewer takes nothing for 1.5 s: it skips to the next keyframe.
     rig.pictures(5);
     let late = now + Duration::from_millis(1500);
     assert_eq!(taken(&mut view, late), [] as [&str; 0]);
     rig.pictures(4);
     assert_eq!(taken(&mut view, late), ["10", "11"]);
-    // Two groups further on, what he has not taken is no longer there.
+    // Two groups later, what the viewer has not taken is no longer there.
     rig.pictures(28);
     let later = now + Duration::from_millis(1600);
     assert_eq!(taken(&mut view, later)[0], "30");

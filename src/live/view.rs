@@ -1,8 +1,8 @@
 //! One viewer's place in a stream.
 //!
-//! A viewer takes a picture when his connection has room. One that has waited for him for more than [`LATE`] is old: he goes on
-//! with the newest keyframe, or where there is no newer one, with the next. So a line of half the stream's rate shows the beginning of
-//! each group of pictures, and one of a tenth shows keyframes.
+//! A viewer takes a picture when its connection has room. A picture that has waited for longer than [`LATE`] is skipped: the
+//! viewer continues with the newest keyframe, or with the next one. A connection at half of the stream's rate shows the beginning
+//! of each group of pictures; one at a tenth shows little but keyframes.
 
 use std::{
     sync::Arc,
@@ -26,20 +26,20 @@ pub(super) struct View {
     wanted: Wanted,
     /// Number of the next unit; none before the first.
     next: Option<u64>,
-    /// Since when he follows without a jump: what was there before was not late because of him.
+    /// When it last started or skipped: pictures from before that do not count as late.
     since: Instant,
     wants_key: bool,
     caught_up: bool,
     told: Option<Standing>,
-    /// The header that he has.
+    /// The header that it has received.
     header: Option<Arc<Header>>,
-    /// Decode time of his first picture: his time begins there, for players that look for time zero.
+    /// Decode time of its first picture: its time begins there, for players that look for time zero.
     base: Option<i64>,
     fragments: u32,
 }
 
 impl View {
-    /// A viewer comes.
+    /// Adds a viewer to `stream`.
     pub(super) fn begin(
         stream: &Arc<Stream>,
         wanted: Wanted,

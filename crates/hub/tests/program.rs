@@ -107,7 +107,7 @@ fn it_serves_its_page_until_it_is_told_to_stop() {
     assert!(status.success(), "{status}: {}", said());
 }
 
-/// Whoever reads the log may go away, such as a terminal or a pipe.
+/// The reader of the log may close its end: a terminal, or a pipe.
 #[test]
 fn it_goes_on_without_a_reader_of_its_log() {
     let dir = tempfile::tempdir().unwrap();

@@ -81,7 +81,7 @@ impl Names {
     }
 }
 
-/// Whom a request is for. None where it says so twice: a proxy in front may have gone by the other one (RFC 9112, section 3.2).
+/// The host that a request names. None where it names two: a proxy in front may have used the other one (RFC 9112, section 3.2).
 #[must_use]
 pub fn host(headers: &HeaderMap) -> Option<Authority> {
     let mut all = headers.get_all(header::HOST).iter();

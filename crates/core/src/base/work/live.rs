@@ -1,7 +1,7 @@
 //! How a page reaches live pictures, wherever they come from: the box in this program, or one day another one.
 //!
-//! In: which camera a viewer wants, and what his browser plays. Out: a byte stream for Media Source Extensions, in pieces that the
-//! viewer takes when he can. Nothing waits for a viewer.
+//! In: which camera a viewer asks for, and which codecs its browser plays. Out: a byte stream for Media Source Extensions, in
+//! pieces that the viewer takes when its connection has room. Nothing waits for a viewer.
 
 use std::sync::Arc;
 
@@ -99,7 +99,7 @@ impl NoLive {
 /// What a viewer gets next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// Nothing for now: he is woken when there is more.
+    /// Nothing for now: the viewer is woken when there is more.
     Nothing,
     /// All that had been kept has been given: what follows is of now. Comes once, and again after a change of standing.
     CaughtUp,
@@ -125,7 +125,7 @@ pub enum Next {
     Ended(NoLive),
 }
 
-/// One viewer's place in one stream. Dropped, he is gone.
+/// One viewer's position in one stream. Dropping it ends the view.
 pub trait LiveView: Send {
     /// What comes next for a viewer who is ready to take it. A viewer who was away too long goes on with a keyframe.
     fn next(&mut self) -> Next;

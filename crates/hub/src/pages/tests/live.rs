@@ -347,14 +347,14 @@ async fn who_never_reads_holds_up_nobody() {
         let mut socket = own(&rig, "/api/ws?src=door").await.unwrap();
         say(&mut socket, json!({"type": "mse", "value": "avc1"})).await;
         assert_eq!(hear_text(&mut socket).await["type"], "mse");
-        // What he has not taken is no reason not to hear him.
+        // Unsent data does not keep the hub from reading the client's messages.
         say(&mut lazy, json!({"type": "unwatch", "channel": 1})).await;
         let gone = async {
             while rig.live.watched.load(Ordering::Relaxed) > 1 {
                 let _ = timeout(Duration::from_millis(20), lazy.next()).await;
             }
         };
-        timeout(PATIENCE, gone).await.expect("he is heard");
+        timeout(PATIENCE, gone).await.expect("the message is read");
     })
     .await;
 }
