@@ -2,6 +2,7 @@
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 /** The dark colours stand once in tokens.css; here they are repeated for a reader who chose them by hand, against the system's wish. */
 const tokens = {
@@ -85,4 +86,10 @@ if (process.argv.includes("--tests")) {
   const names = { "icon.svg": icon, "TOUCH.png": touch, "MANIFEST.webmanifest": manifest };
   const linked = Object.entries(names).reduce((text, [mark, name]) => text.replace(mark, name), page);
   await writeFile("dist/index.html", linked.replace("APP.js", program).replace("STYLE.css", named("style.", ".css")).replace("MORE.css", named("more.", ".css")).replace("<!-- EARLY -->", early));
+  // The hub sends these as they are (crates/hub/src/pages/ui.rs).
+  for (const name of (await readdir("dist")).filter((name) => /\.(html|js|css|svg)$/.test(name))) {
+    const text = await readFile(`dist/${name}`);
+    await writeFile(`dist/${name}.br`, brotliCompressSync(text));
+    await writeFile(`dist/${name}.gz`, gzipSync(text, { level: 9 }));
+  }
 }

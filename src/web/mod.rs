@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use crate::{
     base::{tasks::Tasks, telemetry::Metrics},
     net::server::{
-        self, Limits, Pace, Server, gzip,
+        self, Limits, Pace, Server, encoding,
         names::{self, Names},
     },
     wire::Health,
@@ -102,7 +102,7 @@ pub fn router(handles: Handles) -> Router {
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .route("/why", get(why))
-        .layer(middleware::from_fn(gzip::layer))
+        .layer(middleware::from_fn(encoding::layer))
         .layer(middleware::from_fn_with_state(handles.clone(), guard))
         .with_state(handles)
 }

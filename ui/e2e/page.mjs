@@ -38,6 +38,9 @@ async function household(browser, address) {
   const opened = await page.evaluate(() => performance.timeOrigin);
   await page.locator(".row").first().waitFor();
   check((await page.evaluate(() => performance.timeOrigin)) === opened, "an incident appears without loading the page again");
+  const coding = async (taken) => (await fetch(address, { headers: { "accept-encoding": taken } })).headers.get("content-encoding");
+  const codings = [await coding("gzip, deflate, br, zstd"), await coding("gzip, br;q=0"), await coding("identity")];
+  check(codings.join() === "br,gzip,", "the page goes out in the smallest coding that the browser takes");
 
   await until("clip that grows", async () => (await incidents(page))[0]?.clip.state === "first");
   await page.locator(".row").first().click();

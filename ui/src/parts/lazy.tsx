@@ -8,10 +8,13 @@ import { everyWord, words } from "../words";
 let styles: Promise<void> | null = null;
 const moreStyles = () =>
   (styles ??= new Promise((done) => {
-    const link = document.getElementById("more") as HTMLLinkElement | null;
-    if (!link) return done();
-    link.onload = link.onerror = () => done();
+    const named = document.querySelector<HTMLMetaElement>("meta[name=more-styles]");
+    if (!named) return done();
+    const link = document.createElement("link");
     link.rel = "stylesheet";
+    link.href = named.content;
+    link.onload = link.onerror = () => done();
+    document.head.append(link);
   }));
 
 /** `load`ed once, and shown with its properties. */

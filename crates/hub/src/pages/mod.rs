@@ -42,7 +42,7 @@ use super::{
 use crate::{
     base::{clock::Clock, live::LiveSource, tasks::Tasks},
     flow::{CameraId, IncidentId, SiteId},
-    net::server::{gzip, names::Names},
+    net::server::{encoding, names::Names},
     wire::IncidentMessage,
 };
 
@@ -142,7 +142,7 @@ pub(super) fn router(page: Page) -> Router {
         .nest("/api", api)
         .route("/media/{*key}", get(media::object))
         .fallback(ui::file)
-        .layer(middleware::from_fn(gzip::layer))
+        .layer(middleware::from_fn(encoding::layer))
         .layer(middleware::from_fn_with_state(page.clone(), guard::check))
         .with_state(page)
 }

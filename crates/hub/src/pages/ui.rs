@@ -1,16 +1,13 @@
-//! The page itself, as `ui/` builds it and the program carries it. What compresses well is compressed once and kept.
-
-use std::{collections::HashMap, sync::LazyLock};
+//! The page itself, as `ui/` builds it and the program carries it: text also compressed, as the build made it.
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{Html, IntoResponse, Response},
 };
-use parking_lot::Mutex;
 use rust_embed::Embed;
 
-use crate::net::server::gzip;
+use crate::net::server::encoding;
 
 #[derive(Embed)]
 #[folder = "../../ui/dist"]
@@ -26,6 +23,10 @@ const WITHOUT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">
 /// and over a slow link that is two waits less. Who has no cookie has no session either, as a rule, and would be refused.
 const EARLY: &str = "<api/house>; rel=preload; as=fetch; crossorigin, \
     <api/incidents?limit=24>; rel=preload; as=fetch; crossorigin";
+
+/// Content codings, the smallest result first, and what `ui/build.mjs` puts behind the names of files in them. Browsers take Brotli from
+/// secure pages and from their own machine only.
+const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 /// A file of the page; `index.html` for everything that is no file, because the page knows its own places.
 pub(super) async fn file(uri: Uri, asked: HeaderMap) -> Response {
@@ -53,32 +54,25 @@ pub(super) async fn file(uri: Uri, asked: HeaderMap) -> Response {
         (header::CONTENT_TYPE, content_type(name)),
         (header::CACHE_CONTROL, keep),
     ];
-    let zips = matches!(name.rsplit('.').next(), Some("html" | "js" | "css" | "svg"));
-    let mut response = if zips && gzip::taken(&asked) {
-        let zipped = small(name, &found.data);
-        ([(header::CONTENT_ENCODING, "gzip")], about, zipped).into_response()
+    let mut taken = CODINGS
+        .iter()
+        .filter(|(coding, _)| encoding::taken(&asked, coding));
+    let small =
+        taken.find_map(|(coding, end)| Some((coding, Built::get(&format!("{name}{end}"))?)));
+    let mut response = if let Some((coding, small)) = small {
+        let body = Body::from(small.data.into_owned());
+        ([(header::CONTENT_ENCODING, *coding)], about, body).into_response()
     } else {
         (about, Body::from(found.data.into_owned())).into_response()
     };
     let more = response.headers_mut();
-    if zips {
+    if Built::get(&format!("{name}.gz")).is_some() {
         more.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
     if path.is_empty() && asked.contains_key(header::COOKIE) {
         more.insert(header::LINK, HeaderValue::from_static(EARLY));
     }
     response
-}
-
-/// A file of the page, compressed; each is so once. There are as many as the program carries.
-fn small(name: &str, data: &[u8]) -> Bytes {
-    static KEPT: LazyLock<Mutex<HashMap<String, Bytes>>> = LazyLock::new(Mutex::default);
-    if let Some(kept) = KEPT.lock().get(name) {
-        return kept.clone();
-    }
-    let small = Bytes::from(gzip::compress(data, true));
-    KEPT.lock().insert(name.to_owned(), small.clone());
-    small
 }
 
 fn content_type(name: &str) -> &'static str {

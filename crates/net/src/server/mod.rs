@@ -14,13 +14,13 @@
 //! | [`names`] | by which names a browser may ask, and from which page it may change something |
 //! | [`proxy`] | whose word on a client's address counts |
 //! | [`tls`] | the certificate, and its renewal |
-//! | [`gzip`] | what goes out compressed |
+//! | [`encoding`] | what goes out compressed |
 
 mod accept;
 mod backlog;
 mod body;
 mod crowd;
-pub mod gzip;
+pub mod encoding;
 mod limits;
 pub mod names;
 pub mod proxy;
