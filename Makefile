@@ -91,7 +91,7 @@ check: ## before each commit: formatting, texts, import rules, clippy and unit t
 	cargo clippy --locked --workspace --lib --bins --test fences -- -D warnings
 	cargo test --locked --quiet --test fences
 	cargo test --locked --quiet --lib -p lares-core $(if $(wildcard crates/$(ROOM)/Cargo.toml),-p lares-$(ROOM))
-	cargo test --locked --quiet --lib -- aim:: event:: track:: $(addsuffix ::,$(ROOM))
+	cargo test --locked --quiet --lib -- event:: roi:: track:: $(addsuffix ::,$(ROOM))
 
 .PHONY: lines
 lines: ## lines of Rust code by room: no blanks, no comments, no tests

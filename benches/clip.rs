@@ -7,9 +7,9 @@ use std::{hint::black_box, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use lares::{
-    clip::{ClipEvent, Recorder, steps::Muxer},
     config::ClipConfig,
     flow::{Codec, IncidentId, MediaTime, Packet, Rendition, Size},
+    recording::{ClipEvent, Recorder, steps::Muxer},
     testing::encoded::Encoded,
 };
 use measure::CpuTime;

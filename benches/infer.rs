@@ -12,7 +12,7 @@ use lares::{
     flow::{Detection, Frame, Label, MediaTime, NormRect},
     infer::{
         Infer, Look, Rank, Trigger,
-        steps::{Prepare, suppress},
+        bench_api::{Prepare, suppress},
     },
     testing::models::{self, Painter},
 };

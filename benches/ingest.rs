@@ -11,7 +11,7 @@ use lares::{
     base::cpu::{self, StageCpu},
     config::DecoderChoice,
     flow::{Codec, DecodeDemand, Packet, Size},
-    ingest::{IdleDecoders, OnDemand, steps::UnitRing},
+    ingest::{IdleDecoders, OnDemand, bench_api::UnitRing},
     testing::encoded::Encoded,
 };
 use measure::CpuTime;

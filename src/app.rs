@@ -37,9 +37,8 @@ use crate::{
         telemetry::Metrics,
     },
     camera::{Shared, Stills, Workers},
-    clip::reread,
     config::{self, Config},
-    diary::Diary,
+    decision_log::Diary,
     flow::SiteId,
     hub::{self, Hub},
     infer::Infer,
@@ -50,6 +49,7 @@ use crate::{
         Contents, Outbox,
         sinks::{HubCommand, LiveState},
     },
+    recording::reread,
     web,
 };
 

@@ -76,7 +76,7 @@ use crate::{
         telemetry::{CameraPartLabel, Metrics},
     },
     config::CameraConfig,
-    diary::Diary,
+    decision_log::Diary,
     flow::{CameraId, Mode, Rendition, StreamRole},
     infer::Infer,
     ingest::{IdleDecoders, Receiving, RtspSource, turned_sink},

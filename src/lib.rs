@@ -7,7 +7,7 @@
 //!                        ▼                                                                    │
 //! camera ─► ingest ─Packet─► (GOP ring) ─► decode ─Frame─► infer: motion ─► infer: person ─Detection─► track ─Track─► event
 //!              │                                                                                               │
-//!              └─Packet─► clip: pre-roll ring ◄───────────── Incident (began / updated / ended) ───────────────┤
+//!              └─Packet─► recording: pre-roll ◄───────────── Incident (began / updated / ended) ───────────────┤
 //!                               │ MediaFile                                                                    │ alert
 //!                               ▼                                                                              ▼
 //!                         disk, then outbox row ───────────► outbox (plan, ledger) ──────► sinks: S3/folder, MQTT ──► hub
@@ -21,18 +21,18 @@
 //! | [`net`] | connections to receivers and from clients: TLS, HTTP, MQTT, S3, the pace of the link | `flow`, `base`, `config` |
 //! | [`ingest`] | sources of packets; the on-demand decoder (GStreamer) | `flow`, `base`, `config` |
 //! | [`infer`] | models: motion and persons (ONNX Runtime); pictures | `flow`, `base`, `config` |
-//! | [`aim`] | where the person model looks: the whole, and close-ups; pure | `flow`, `base`, `config` |
+//! | [`roi`] | where the person model looks: the whole, and close-ups; pure | `flow`, `base`, `config` |
 //! | [`track`] | detections over time become tracks; pure | `flow`, `base`, `config` |
 //! | [`event`] | tracks and motion become incidents and the decoder's demand; pure | `flow`, `base`, `config` |
-//! | [`clip`] | packets become segments on disk | `flow`, `base`, `config` |
-//! | [`live`] | packets become a byte stream for browsers, while somebody watches | `flow`, `base`, `clip` |
+//! | [`recording`] | packets become segments on disk | `flow`, `base`, `config` |
+//! | [`live`] | packets become a byte stream for browsers, while somebody watches | `flow`, `base`, `recording` |
 //! | [`wire`] | everything that leaves the process as text: JSON, topics, keys | `flow`, `base`, `config` |
 //! | [`outbox`] | what must arrive, kept until it has | `flow`, `base`, `config`, `net`, `wire` |
 //! | [`outbox::sinks`] | receivers: each answers for every delivery, and knows no database | `flow`, `base`, `config`, `net`, `wire`, `outbox::budget`, `outbox::ledger::HERE`, `outbox::plan::LaneKey` |
-//! | [`diary`] | why there was an alert and why there was none, kept for a day | `flow`, `base`, `event`, `wire` |
+//! | [`decision_log`] | why there was an alert and why there was none, kept for a day | `flow`, `base`, `event`, `wire` |
 //! | [`web`] | the agent's HTTP: health, metrics, reasons; handles only | `base`, `net`, `wire` |
 //! | [`hub`] | what receives: broker, store, index, page | `flow`, `base`, `config`, `net`, `wire` |
-//! | [`camera`] | the story of one camera: its jobs, top to bottom | `flow`, `base`, `config`, `ingest`, `infer`, `aim`, `track`, `event`, `clip`, `live`, `outbox`, `diary` |
+//! | [`camera`] | the story of one camera: its jobs, top to bottom | `flow`, `base`, `config`, `ingest`, `infer`, `roi`, `track`, `event`, `recording`, `live`, `outbox`, `decision_log` |
 //! | [`app`] | the composer: config to rooms to cameras, and the order of stopping | `everything` |
 //! | [`cli`] | one file per command | `everything` |
 //! | [`vcam`] | virtual RTSP cameras for demo, bench and tests (GStreamer) | `flow`, `base`, `config`, `wire` |
@@ -65,17 +65,17 @@
 //! | `clap` | `hub`, `cli` |
 //! | `indicatif` | `cli` |
 
-pub mod aim;
 pub mod app;
 pub mod camera;
 pub mod cli;
-pub mod clip;
-pub mod diary;
+pub mod decision_log;
 pub mod event;
 pub mod infer;
 pub mod ingest;
 pub mod live;
 pub mod outbox;
+pub mod recording;
+pub mod roi;
 pub mod track;
 pub mod web;
 

@@ -1,7 +1,7 @@
 //! What a model answers, whatever the numbers are: boxes are finite, lie around the picture, have an area and a score of 0 to 1.
 #![no_main]
 
-use lares::{flow::Size, infer::steps};
+use lares::{flow::Size, infer::bench_api};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u8, u8, u8, &[u8])| {
@@ -16,7 +16,7 @@ fuzz_target!(|input: (u8, u8, u8, &[u8])| {
     let size = Size::new(16 << (shape & 3), 16 << (shape >> 2 & 3));
     let classes = usize::from(shape >> 4 & 7) + 1;
     let floor = f32::from(floor) / 256.0 + 0.001;
-    for found in steps::boxes(usize::from(head), size, classes, floor, &numbers) {
+    for found in bench_api::boxes(usize::from(head), size, classes, floor, &numbers) {
         let [left, top, right, bottom, score] = found;
         assert!(left < right && top < bottom, "{found:?}");
         let (width, height) = (size.width as f32, size.height as f32);

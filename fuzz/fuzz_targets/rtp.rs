@@ -1,7 +1,7 @@
 //! RTP and RTCP packets of a camera, sorted into pictures.
 #![no_main]
 
-use lares::ingest::steps::packets;
+use lares::ingest::bench_api::packets;
 use libfuzzer_sys::fuzz_target;
 
 const TRACKS: [&[u8]; 4] = [

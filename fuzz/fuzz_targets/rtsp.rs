@@ -1,7 +1,7 @@
 //! What a camera sends in its connection: messages and packets in any order, whole or cut anywhere.
 #![no_main]
 
-use lares::ingest::steps::connection;
+use lares::ingest::bench_api::connection;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,7 +1,7 @@
 //! A segment or header of a clip, as it lies on a disk after a power cut.
 #![no_main]
 
-use lares::clip::reread;
+use lares::recording::reread;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {

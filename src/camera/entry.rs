@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 use super::Shared;
 use crate::{
     base::{board::Board, pool::Lease},
-    clip::{ClipError, ClipEvent},
     flow::{CameraId, IncidentId, MediaFile, MediaKind, MediaTime, Problem, Rendition},
     outbox::Outbox,
+    recording::{ClipError, ClipEvent},
 };
 
 /// A closed clip of the watched stream.

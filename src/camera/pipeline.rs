@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     base::pool::Lease,
-    diary::Diary,
+    decision_log::Diary,
     event::Refusal,
     flow::{EndReason, Incident, IncidentChange, IncidentId, IncidentState, MediaTime, Mode},
     outbox::{Outbox, OutboxError, sinks::LiveState},

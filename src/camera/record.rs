@@ -13,12 +13,12 @@ use super::{
 };
 use crate::{
     base::cpu::{Stage, StageCpu},
-    clip::{ClipEvent, Recorder, crop, thumbnail},
     config::{CameraConfig, ClipConfig},
     flow::{
         CameraId, Codec, Incident, IncidentState, MediaTime, Mode, Packet, Rendition, StreamRole,
     },
     outbox::{Outbox, PictureKind, sinks::LiveState},
+    recording::{ClipEvent, Recorder, crop, thumbnail},
 };
 
 /// Wide enough for a phone's screen.

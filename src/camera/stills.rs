@@ -13,8 +13,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::{
-    clip,
     flow::{CameraId, Frame},
+    recording,
 };
 
 /// Pictures are made for this long after somebody has asked.
@@ -64,7 +64,7 @@ impl Stills {
         if !self.wanted(camera) {
             return;
         }
-        match clip::thumbnail(frame, None, WIDTH) {
+        match recording::thumbnail(frame, None, WIDTH) {
             Ok(jpeg) => {
                 if let Some(slot) = self.0.lock().get_mut(camera) {
                     slot.made = Some((Instant::now(), jpeg.into()));

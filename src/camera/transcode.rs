@@ -22,10 +22,10 @@ pub(super) use self::{
 };
 use crate::{
     base::cpu::StageCpu,
-    clip::{ClipEvent, Recorder},
     config::{CameraConfig, DecoderChoice},
     flow::{CameraId, Frame, IncidentId, MediaTime, Packet, Polygon, Rendition},
     ingest::{DecodeError, Decoder, Encoder, Feed, Purpose},
+    recording::{ClipEvent, Recorder},
 };
 
 /// A stream that sends nothing for this long, as a recorder takes it, has what is held of it

@@ -10,7 +10,6 @@ use super::{
     view::{Report, View},
 };
 use crate::{
-    aim::Aim,
     base::{
         clock::Clock,
         cpu::{Stage, StageCpu},
@@ -26,6 +25,7 @@ use crate::{
     infer::{CameraInfer, Look, Rank, Seen, Trigger},
     ingest::{DecodeError, OnDemand},
     outbox::sinks::LiveState,
+    roi::Aim,
     track::{Tracker, TrackerConfig},
 };
 

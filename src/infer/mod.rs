@@ -10,33 +10,22 @@
 //! look that may wait is not asked for before its turn has come.
 //! The only room that names `ort`. Imports `flow`, `base`, `config`.
 
-pub mod card;
-mod changed;
-mod clothes;
-mod desk;
+#[doc(hidden)]
+pub mod bench_api;
+mod detect;
 mod error;
-mod eyes;
-mod heads;
-mod hidden;
 mod model;
 mod motion;
-mod nms;
-mod person;
-mod prepare;
-mod regions;
+mod preprocess;
+mod registry;
 mod runtime;
-mod service;
-mod shelf;
-mod siblings;
-mod spare;
-#[doc(hidden)]
-pub mod steps;
-mod timings;
+mod worker;
 
-pub use card::{Card, Precision, Task};
-pub use desk::Rank;
 pub use error::InferError;
-pub use eyes::{CameraInfer, Look, Seen, Trigger};
-pub use service::Infer;
-pub use shelf::list;
-pub use siblings::{Shelved, Standing, survey};
+pub use registry::card;
+pub use registry::card::{Card, Precision, Task};
+pub use registry::model_folder::list;
+pub use registry::variants::{Shelved, Standing, survey};
+pub use worker::client::{CameraInfer, Look, Seen, Trigger};
+pub use worker::inference_worker::Rank;
+pub use worker::service::Infer;

@@ -11,8 +11,10 @@ use ort::{
 
 use super::{
     InferError,
-    card::{Card, Colour, Element, Task},
-    siblings,
+    registry::{
+        card::{Card, Colour, Element, Task},
+        variants,
+    },
 };
 
 /// A loaded model. Owned by one thread.
@@ -151,7 +153,7 @@ pub(super) fn open(
     task: Task,
     threads: usize,
 ) -> Result<Model, InferError> {
-    let (card, _) = siblings::choose(environment, dir, name, task)?;
+    let (card, _) = variants::choose(environment, dir, name, task)?;
     Model::open(environment, card, threads)
 }
 

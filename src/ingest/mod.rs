@@ -8,76 +8,48 @@
 //! It starts the few threads on which all cameras are received ([`Receiving`]), and those that GStreamer's file elements
 //! bring; decoders run on the caller's thread ([`Decoder`]). Imports `flow`, `base` and `config`; only this room and `vcam` name GStreamer.
 //!
-//! | file | what it does |
+//! | part | what it does |
 //! |---|---|
 //! | `setup` | starts GStreamer, names what is missing |
-//! | `line` | a chain of elements that works synchronously |
-//! | `nal`, `sets`, `poc` | what the headers of NAL units say, in which order pictures are shown; pure |
-//! | `bits` | reads those headers; pure |
-//! | `order` | presentation times where they are missing; pure |
-//! | `parse` | access units out of a demuxer's or depayloader's buffers |
-//! | `gate` | where a run may begin; pure |
-//! | `meter` | CPU time of GStreamer's threads |
-//! | `timeline`, `trust` | the box's time for each timestamp, where timestamps are of use; pure |
-//! | `file`, `container`, `mp4` | video files |
 //! | `rtsp` | cameras: sessions by RTSP |
-//! | `decode`, `turn`, `mask` | one decoder; turned pictures; privacy masks |
-//! | `decoders` | which element decodes: hardware that has passed a trial, or software |
-//! | `encode` | H.264 out of decoded pictures |
-//! | `ring` | the current group of pictures; pure |
-//! | `idle` | decoders that no stream needs at the moment |
-//! | `ondemand` | decides what is decoded, and when |
-//! | `steps` | single steps, for benches |
+//! | `file` | video files |
+//! | `bitstream` | access units: what their headers say, where decoding can begin, when a frame is shown |
+//! | `time` | the box's time for each timestamp, and which timestamps can be relied on; pure |
+//! | `codec` | decoders and the encoder, privacy masks, rotation |
+//! | `gop_buffer` | the current group of pictures; pure |
+//! | `on_demand` | decides what is decoded, and when |
+//! | `thread_cpu` | CPU time of GStreamer's threads |
+//! | `bench_api` | single steps, for benches and fuzzing |
 
-mod bits;
-mod container;
-mod decode;
-mod decoders;
-mod encode;
-mod engine;
+#[doc(hidden)]
+pub mod bench_api;
+mod bitstream;
+mod codec;
 mod file;
+mod gop_buffer;
+mod on_demand;
 #[cfg(test)]
-mod file_tests;
-mod gate;
-mod idle;
-mod line;
-mod mask;
-mod meter;
-mod mp4;
-mod nal;
-mod ondemand;
-#[cfg(test)]
-mod ondemand_tests;
-mod order;
-#[cfg(test)]
-mod order_tests;
-mod parse;
-mod poc;
-mod ring;
+mod on_demand_tests;
 mod rtsp;
 #[cfg(test)]
 mod samples;
-mod sets;
 mod setup;
-#[doc(hidden)]
-pub mod steps;
-mod timeline;
-mod trust;
-mod turn;
+mod thread_cpu;
+mod time;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-pub use decode::{DecodeError, Decoder, Feed};
-pub(crate) use decoders::describe as describe_decoder;
-pub use encode::{Encoder, Purpose};
-pub use file::FileSource;
-pub use idle::IdleDecoders;
-pub use ondemand::OnDemand;
+pub use codec::decoder::{DecodeError, Decoder, Feed};
+pub use codec::encoder::{Encoder, Purpose};
+pub(crate) use codec::hw_select::describe as describe_decoder;
+pub use codec::idle_decoders::IdleDecoders;
+pub use codec::rotation::turned_sink;
+pub use file::source::FileSource;
+pub use on_demand::OnDemand;
 pub use rtsp::{Observer, Receiving, RtspSource};
 pub use setup::init;
-pub use turn::turned_sink;
 
 use crate::flow::{Packet, Problem, StreamFormat};
 

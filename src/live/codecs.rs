@@ -38,7 +38,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{clip::scripted::format, flow::Size};
+    use crate::{flow::Size, recording::scripted::format};
 
     fn of(codec: Codec, record: &'static [u8]) -> Option<String> {
         let mut format = StreamFormat::clone(&format(codec, Size::new(640, 360)));

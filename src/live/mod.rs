@@ -8,7 +8,7 @@
 //! goes on with a newer keyframe.
 //!
 //! Never here: a wait for a viewer, pixels, sockets. A camera with a privacy mask has no live view: its packets hold what the
-//! mask hides. Imports `flow`, `base` and `clip`; `camera` drives it.
+//! mask hides. Imports `flow`, `base` and `recording`; `camera` drives it.
 
 mod codecs;
 mod decode_time;

@@ -69,7 +69,7 @@ fn check(video: Encoded) {
     let packets = video.packets();
     let mut shown: Vec<i64> = packets
         .iter()
-        .map(|packet| crate::clip::cmaf::ticks(packet.pts.nanos()))
+        .map(|packet| crate::recording::cmaf::ticks(packet.pts.nanos()))
         .collect();
     shown.sort_unstable();
     let times = decoded(&watched(&packets));

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     base::live::{NoLive, Standing, Wanted},
-    clip::cmaf::{self, Runs},
     flow::{Codec, Packet, StreamFormat, StreamRole},
+    recording::cmaf::{self, Runs},
 };
 
 /// Told when the first viewer of a stream comes (true) and when the last one goes. Must not block.

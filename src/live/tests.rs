@@ -6,8 +6,8 @@ use mp4_atom::{Any, ReadFrom};
 use super::{view::View, *};
 use crate::{
     base::live::{Next, Standing},
-    clip::scripted::{Camera, format},
     flow::{Codec, Size},
+    recording::scripted::{Camera, format},
 };
 
 const BOTH: Wanted = Wanted {

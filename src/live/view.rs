@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::{ring::Header, stream::Stream};
 use crate::{
     base::live::{LiveView, Next, NoLive, Standing, Wanted},
-    clip::cmaf::{self, Sample},
+    recording::cmaf::{self, Sample},
 };
 
 /// A picture that a viewer could have had for so long is not worth sending.

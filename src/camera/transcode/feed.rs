@@ -8,9 +8,9 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{Item, Step, TranscodeQueue, Transcoder};
 use crate::{
-    clip::{ClipEvent, Ring},
     config::ClipConfig,
     flow::{IncidentId, MediaTime, Packet},
+    recording::{ClipEvent, Ring},
 };
 
 /// Packets are given for this long after a clip's last picture, so that all of it has come out of decoder and encoder.

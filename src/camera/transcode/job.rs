@@ -12,7 +12,7 @@ use crate::{
         pool::{Job, Next, SLICE},
     },
     camera::{TICK, entry::ClipEntry},
-    clip::ClipEvent,
+    recording::ClipEvent,
 };
 
 /// A preview is worked on for so long after the end of its camera; the original is whole.

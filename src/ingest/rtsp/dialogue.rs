@@ -10,13 +10,17 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::{
-    connection::{Broken, Connection, Incoming},
-    digest::{Login, NoAnswer},
-    end::End,
-    locate,
-    message::{Headers, Request, Response},
+    end_reason::End,
     observer::Window,
-    tls::Trust,
+    protocol::{
+        control_url,
+        digest::{Login, NoAnswer},
+        message::{Headers, Request, Response},
+    },
+    transport::{
+        connection::{Broken, Connection, Incoming},
+        tls::Trust,
+    },
 };
 use crate::config::SourceConfig;
 
@@ -196,28 +200,36 @@ impl Dialogue {
 
     /// Asks for the description. Gives the answer and the address that was asked in the end.
     pub(super) async fn describe(&mut self) -> Result<(Response, String), End> {
-        let mut asked = locate::plain(&self.camera);
+        let mut asked = control_url::plain(&self.camera);
         for _ in 0..=MOST_REDIRECTS {
             let accept = [("Accept", "application/sdp")];
             let response = self.call("DESCRIBE", &asked, &accept).await?;
             match response.status {
                 200..=299 => return Ok((response, asked)),
-                300..=399 => match locate::redirect(response.headers.get("Location"), &self.camera)
-                {
-                    locate::Redirect::Here(there) => {
-                        let moved = there.port() != self.camera.port()
-                            || there.scheme() != self.camera.scheme();
-                        self.camera = there;
-                        asked = locate::plain(&self.camera);
-                        if moved || self.link_is_closed().await {
-                            self.link =
-                                Connection::open(&self.camera, self.trust.as_ref(), &self.window)
-                                    .await?;
+                300..=399 => {
+                    match control_url::redirect(response.headers.get("Location"), &self.camera) {
+                        control_url::Redirect::Here(there) => {
+                            let moved = there.port() != self.camera.port()
+                                || there.scheme() != self.camera.scheme();
+                            self.camera = there;
+                            asked = control_url::plain(&self.camera);
+                            if moved || self.link_is_closed().await {
+                                self.link = Connection::open(
+                                    &self.camera,
+                                    self.trust.as_ref(),
+                                    &self.window,
+                                )
+                                .await?;
+                            }
+                        }
+                        control_url::Redirect::Elsewhere(host) => {
+                            return Err(End::Redirected { host });
+                        }
+                        control_url::Redirect::Nowhere => {
+                            return Err(status(response.status, "DESCRIBE"));
                         }
                     }
-                    locate::Redirect::Elsewhere(host) => return Err(End::Redirected { host }),
-                    locate::Redirect::Nowhere => return Err(status(response.status, "DESCRIBE")),
-                },
+                }
                 other => return Err(status(other, "DESCRIBE")),
             }
         }

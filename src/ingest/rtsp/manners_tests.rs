@@ -332,8 +332,8 @@ fn nothing_that_a_camera_sends_without_end_is_kept() {
 #[test]
 fn a_camera_that_signed_its_certificate_itself_is_trusted_where_it_is_named() {
     use crate::vcam::{CameraOptions, TlsIdentity, VirtualCameras};
-    let studio = super::super::samples::Studio::new();
-    let video = studio.video("v.mp4", 20, &super::super::samples::x264(10, 0));
+    let studio = crate::ingest::samples::Studio::new();
+    let video = studio.video("v.mp4", 20, &crate::ingest::samples::x264(10, 0));
     let folder = tempfile::tempdir().unwrap();
     let own = Authority::new(folder.path()).unwrap();
     // An authority's own certificate, without a name: as cameras make them.

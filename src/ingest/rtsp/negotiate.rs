@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use super::{
     dialogue::{Dialogue, status},
-    end::End,
-    message::Response,
-    udp::Ports,
+    end_reason::End,
+    protocol::message::Response,
+    transport::udp::Ports,
 };
 
 /// Sets the picture's track up, at the first address of `tracks` that the camera knows.

@@ -281,7 +281,7 @@ fn pictures() -> Vec<Vec<Vec<u8>>> {
     packets
         .iter()
         .map(|packet| {
-            let units = super::super::nal::units(&packet.data, 4).map(<[u8]>::to_vec);
+            let units = crate::ingest::bitstream::nal::units(&packet.data, 4).map(<[u8]>::to_vec);
             let sets = [sps.clone(), pps.clone()]
                 .into_iter()
                 .filter(|_| packet.key);

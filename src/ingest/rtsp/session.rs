@@ -11,25 +11,26 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{
-    super::PacketSink,
-    batch,
-    connection::{Broken, Incoming},
+    diagnostics::{Quality, Way},
     dialogue::Dialogue,
-    door,
-    end::End,
-    keepalive::KeepAlive,
-    locate,
-    message::Response,
+    end_reason::End,
     negotiate::{self, Transport},
     observer::Window,
-    quality::{Quality, Way},
-    receive::Receiver,
-    rtcp,
-    sdp::{self, Description, Track},
+    protocol::{
+        control_url,
+        keepalive::KeepAlive,
+        message::Response,
+        sdp::{self, Description, Track},
+    },
+    rtp::{receive::Receiver, rtcp},
     source::Carrier,
-    udp::Ports,
+    transport::{
+        batch, connect_limit,
+        connection::{Broken, Incoming},
+        udp::Ports,
+    },
 };
-use crate::{base::clock::Clock, config::SourceConfig, flow::StreamRole};
+use crate::{base::clock::Clock, config::SourceConfig, flow::StreamRole, ingest::PacketSink};
 
 /// A camera that has sent no picture by then is away.
 const FIRST_PICTURE_WITHIN: Duration = Duration::from_secs(10);
@@ -78,7 +79,7 @@ pub(super) async fn run(
     let mut entry = tokio::select! {
         biased;
         () = context.token.cancelled() => return End::Stopped.into(),
-        entry = door::enter(&context.config.url) => entry,
+        entry = connect_limit::enter(&context.config.url) => entry,
     };
     let opened = tokio::select! {
         biased;
@@ -107,7 +108,7 @@ pub(super) async fn run(
             .as_mut()
             .map(|session| std::mem::take(&mut session.uri));
         dialogue
-            .teardown(&uri.unwrap_or_else(|| locate::plain(&dialogue.camera)))
+            .teardown(&uri.unwrap_or_else(|| control_url::plain(&dialogue.camera)))
             .await;
     }
     outcome
@@ -140,7 +141,7 @@ impl Session {
         dialogue: &mut Dialogue,
         alive: &mut KeepAlive,
     ) -> Result<Self, End> {
-        let asked = locate::plain(&dialogue.camera);
+        let asked = control_url::plain(&dialogue.camera);
         let options = dialogue.call("OPTIONS", &asked, &[]).await?;
         alive.offered(options.headers.get("Public"));
         let (described, asked) = dialogue.describe().await?;
@@ -150,8 +151,8 @@ impl Session {
         })?;
         let header = |name| described.headers.get(name);
         let content_base = header("Content-Base").or(header("Content-Location"));
-        let base = locate::base(content_base, &asked, &dialogue.camera);
-        let uri = locate::aggregate(description.control.as_deref(), &base, &dialogue.camera);
+        let base = control_url::base(content_base, &asked, &dialogue.camera);
+        let uri = control_url::aggregate(description.control.as_deref(), &base, &dialogue.camera);
         let mut ports = match context.carrier {
             Carrier::Tcp => None,
             Carrier::Udp => {
@@ -163,7 +164,7 @@ impl Session {
                 )
             }
         };
-        let tracks = locate::track(track.control.as_deref(), &base, &asked, &dialogue.camera);
+        let tracks = control_url::track(track.control.as_deref(), &base, &asked, &dialogue.camera);
         let setup = negotiate::setup(dialogue, &tracks, ports.as_ref()).await?;
         let transport = Transport::read(setup.headers.get("Transport").unwrap_or_default());
         if let Some(session) = setup.headers.get("Session") {

@@ -12,10 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::{
-    super::{PacketSink, SourceState, setup},
-    end::End,
-    keepalive::KeepAlive,
+    end_reason::End,
     observer::{Observer, Window},
+    protocol::keepalive::KeepAlive,
     session::{self, Context, Outcome},
 };
 use crate::{
@@ -26,6 +25,7 @@ use crate::{
     },
     config::{SourceConfig, Transport},
     flow::StreamRole,
+    ingest::{PacketSink, SourceState, setup},
 };
 
 /// Waits between tries: the first and the longest.

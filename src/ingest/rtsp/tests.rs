@@ -11,10 +11,10 @@ use rtsp_server::prelude::*;
 
 mod rig;
 
-use super::super::SourceState;
 use crate::{
     base::cpu::Stage,
     flow::{Codec, StreamRole},
+    ingest::SourceState,
 };
 
 use self::rig::{Camera, admit, viewer};

@@ -6,13 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    super::samples::{Studio, x264},
-    tests::{Seen, Viewer, problems},
-};
+use super::tests::{Seen, Viewer, problems};
 use crate::{
     config::{Secret, SourceConfig, Transport},
     flow::Packet,
+    ingest::samples::{Studio, x264},
     vcam::{CameraOptions, Script, TlsIdentity, VirtualCameras},
 };
 

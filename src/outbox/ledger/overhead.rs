@@ -111,7 +111,7 @@ mod tests {
             count: 1440,
             bytes: 1440,
         };
-        let wire = on_wire(super::super::LIVE, "mqtt://h:1883", pings);
+        let wire = on_wire(crate::outbox::ledger::LIVE, "mqtt://h:1883", pings);
         assert_eq!(wire, 76_372);
     }
 }

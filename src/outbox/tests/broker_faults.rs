@@ -282,7 +282,7 @@ fn whoever_asks_for_history_again_and_again_gets_so_much_of_it() {
     let outbox = home.outbox();
     outbox
         .resends
-        .take(super::super::RESENDS_AT_ONCE - 40, outbox.clock.now());
+        .take(crate::outbox::RESENDS_AT_ONCE - 40, outbox.clock.now());
     assert_eq!(outbox.resend(21, Some(25)).unwrap(), 5);
     wait_until_sent(&home);
     assert_eq!(outbox.resend(1, None).unwrap(), 30);

@@ -7,12 +7,12 @@ use proptest::{prelude::*, test_runner::TestCaseError};
 use super::*;
 use crate::{
     app::clip_contents,
-    clip::{
+    flow::Rendition,
+    outbox::{Orphans, PictureKind, check, list},
+    recording::{
         ClipEvent, Recorder,
         scripted::{Camera, config},
     },
-    flow::Rendition,
-    outbox::{Orphans, PictureKind, check, list},
 };
 
 const JPEG: &[u8] = b"\xff\xd8 a picture \xff\xd9";

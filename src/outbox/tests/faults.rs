@@ -172,7 +172,7 @@ fn a_folder_that_cannot_be_written_says_so() {
     .unwrap()
     .to_string();
     assert!(error.contains("may write to data_dir"), "{error}");
-    let missing = super::super::list(dir.path(), &BudgetConfig::default())
+    let missing = crate::outbox::list(dir.path(), &BudgetConfig::default())
         .unwrap_err()
         .to_string();
     assert!(missing.contains("outbox.db cannot be opened"), "{missing}");

@@ -74,7 +74,7 @@ fn a_clip_arrives_whole_with_its_playlist_and_facts() {
     assert_eq!((facts.clip.segments, facts.id), (2, incident.id));
     let totals = outbox.totals().unwrap();
     assert_eq!((totals.segments, totals.segments_delivered), (2, 2));
-    assert_eq!(super::super::verify_ledger(home.dir.path()).unwrap(), None);
+    assert_eq!(crate::outbox::verify_ledger(home.dir.path()).unwrap(), None);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_file_that_changed_on_disk_is_not_sent() {
     wait_for("everything", || {
         home.outbox().waiting(Takes::Objects).unwrap() == 0
     });
-    let parked: Vec<_> = super::super::list(home.dir.path(), &BudgetConfig::default())
+    let parked: Vec<_> = crate::outbox::list(home.dir.path(), &BudgetConfig::default())
         .unwrap()
         .into_iter()
         .filter(|l| l.parked)

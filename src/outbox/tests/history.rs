@@ -192,7 +192,7 @@ fn play(steps: &[Step]) -> Result<(), TestCaseError> {
         objects.iter().filter(|key| key.ends_with(".m4s")).count(),
         segments
     );
-    prop_assert_eq!(super::super::verify_ledger(home.dir.path()).unwrap(), None);
+    prop_assert_eq!(crate::outbox::verify_ledger(home.dir.path()).unwrap(), None);
     Ok(())
 }
 

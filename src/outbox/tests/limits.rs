@@ -62,8 +62,8 @@ fn clips_and_pictures_have_ages_of_their_own() {
         2,
         "alerts are still to leave"
     );
-    let parked = super::super::list(dir.path(), &BudgetConfig::default()).unwrap();
-    let reason = |l: &super::super::Listed| {
+    let parked = crate::outbox::list(dir.path(), &BudgetConfig::default()).unwrap();
+    let reason = |l: &crate::outbox::Listed| {
         l.problem
             .as_ref()
             .is_some_and(|p| p.contains("too old for its kind"))

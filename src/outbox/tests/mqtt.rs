@@ -296,7 +296,7 @@ fn a_user_without_the_right_to_publish_is_told_so() {
     let home = Home::new();
     let _connection = connect(&home, &config(&broker));
     home.outbox().alert(&visit(0.0), None).unwrap();
-    let listed = || super::super::list(home.dir.path(), &BudgetConfig::default()).unwrap();
+    let listed = || crate::outbox::list(home.dir.path(), &BudgetConfig::default()).unwrap();
     wait_for("the refusal", || {
         listed()[0]
             .problem

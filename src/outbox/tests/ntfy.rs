@@ -222,7 +222,7 @@ fn what_ntfy_refuses_is_waited_for_or_parked() {
     let sink = server.sink(&server.config());
     home.start(vec![sink]);
     home.outbox().alert(&visit(0.0), None).unwrap();
-    let list = || super::super::list(home.dir.path(), &BudgetConfig::default()).unwrap();
+    let list = || crate::outbox::list(home.dir.path(), &BudgetConfig::default()).unwrap();
     wait_for("the refusal", || list().iter().any(|row| row.parked));
     let row = list().remove(0);
     assert_eq!((row.to.as_str(), row.attempts), ("ntfy", 3));

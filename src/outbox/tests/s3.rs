@@ -209,7 +209,7 @@ fn a_missing_bucket_and_a_wrong_key_are_one_sentence_each() {
     );
     assert!(!text.contains("hunter2") && !text.contains('\n'), "{text}");
     assert_eq!(home.outbox().totals().unwrap().segments_delivered, 0);
-    let listed = super::super::list(home.dir.path(), &BudgetConfig::default()).unwrap();
+    let listed = crate::outbox::list(home.dir.path(), &BudgetConfig::default()).unwrap();
     assert!(listed.iter().all(|l| !l.parked), "nothing is given up");
 }
 

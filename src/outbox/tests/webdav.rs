@@ -216,7 +216,7 @@ fn a_clip_arrives_whole_on_a_webdav_server() {
     assert_eq!(count(&home, &recorded), 0);
     // A better picture replaces the one that is there.
     home.outbox()
-        .picture(incident.id, super::super::PictureKind::Thumb, b"nearer")
+        .picture(incident.id, crate::outbox::PictureKind::Thumb, b"nearer")
         .unwrap();
     wait_for("the picture", || all_sent(&home));
     assert_whole(&home, &dav, &incident, 3);

@@ -16,14 +16,14 @@ use rtsp_server::prelude::*;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{
-    super::{PacketSink, SourceState},
-    Receiving, RtspSource,
-};
 use crate::{
     base::{clock::SystemClock, cpu::StageCpu, tasks::Tasks},
     config::{Secret, SourceConfig, Transport},
     flow::{Packet, Problem, StreamRole},
+    ingest::{
+        PacketSink, SourceState,
+        rtsp::{Receiving, RtspSource},
+    },
 };
 
 /// A camera on loopback with a stream at `/cam`.

@@ -166,7 +166,7 @@ pub(super) fn text(
 pub(super) mod tests {
     use super::*;
 
-    pub(in super::super) fn alert(state: &str) -> IncidentMessage {
+    pub(in crate::outbox::sinks::ntfy) fn alert(state: &str) -> IncidentMessage {
         let json = format!(
             r#"{{"v":1,"n":1,"id":"01990000-0000-7000-8000-000000000001","seq":1,"state":"{state}","end_reason":null,"site":"home","camera":"front-door","label":"person","start":1770000000123,"end":1770000200000,"sent":1770000002000,"clock":"good","score":0.91,"zones":["gate"],"tracks":1,"mode":"armed","thumbnail":null,"clip":{{"key":null,"state":"none","segments":0,"bytes":0}}}}"#
         );

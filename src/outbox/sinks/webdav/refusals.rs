@@ -5,13 +5,13 @@ use std::sync::Arc;
 use reqwest::header::{HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use url::Url;
 
-use super::{
-    super::{Outcome, standing::later},
-    Failed, Inner, header,
-};
-use crate::net::{
-    http::{Answer, Exchange, innermost},
-    name_is_unknown, tls,
+use super::{Failed, Inner, header};
+use crate::{
+    net::{
+        http::{Answer, Exchange, innermost},
+        name_is_unknown, tls,
+    },
+    outbox::sinks::{Outcome, standing::later},
 };
 
 impl Inner {

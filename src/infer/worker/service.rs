@@ -1,0 +1,281 @@
+//! The models at work: a thread for each, a seat for each camera.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    client::{CameraInfer, Counts, Look, MotionAnswer, MotionQuestion, Question, Seen},
+    inference_worker::{Desk, Rank, Work},
+    spare_turns::Turns,
+};
+use crate::{
+    base::{
+        cpu::{Stage, StageCpu},
+        link::Bell,
+        memory,
+        tasks::Tasks,
+        telemetry::{CameraLabel, CameraPartLabel, Metrics},
+    },
+    config::{DetectConfig, ModelsConfig},
+    flow::{CameraId, Detection},
+    infer::{
+        InferError,
+        detect::person::PersonModel,
+        motion::{MotionModel, MotionRules},
+        registry::{
+            card::{Card, Task},
+            variants,
+        },
+        runtime,
+    },
+};
+
+/// The load is told over so long.
+const LOAD_OVER: Duration = Duration::from_secs(5);
+
+/// Both models, loaded and waiting for pictures. Cheap to clone; they stop with the tasks that they were started with.
+#[derive(Clone)]
+pub struct Infer {
+    motion: Desk<MotionQuestion, MotionAnswer>,
+    person: Desk<Question, Seen>,
+    motion_card: Arc<Card>,
+    person_card: Arc<Card>,
+    score: f32,
+    turns: Turns,
+    metrics: Arc<Metrics>,
+}
+
+impl Infer {
+    /// Loads ONNX Runtime and both models, tries each model once, and starts a thread for each.
+    ///
+    /// # Errors
+    /// When the library, a card or a model is missing or does not fit, or the system has no thread to give.
+    pub fn start(
+        config: &ModelsConfig,
+        tasks: &Tasks,
+        stages: StageCpu,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, InferError> {
+        let environment = runtime::environment(config.onnxruntime.as_deref())?;
+        let motion = MotionModel::open(&environment, &config.dir, &config.motion)?;
+        let (card, standing) =
+            variants::choose(&environment, &config.dir, &config.person, Task::Person)?;
+        let person = PersonModel::open(&environment, card, config.threads)?;
+        let (motion_card, person_card) = (
+            Arc::new(motion.card().clone()),
+            Arc::new(person.card().clone()),
+        );
+        let measured = standing.map(tracing::field::display);
+        tracing::info!(motion = %motion_card, person = %person_card, measured, "models loaded");
+        let score = person.thresholds().score;
+        let no_thread = |card: &Card, error: std::io::Error| InferError::Thread {
+            model: card.name.clone(),
+            reason: error.to_string(),
+        };
+        let turns = Turns::new();
+        Ok(Self {
+            motion: start_motion(motion, tasks, stages.clone())
+                .map_err(|e| no_thread(&motion_card, e))?,
+            person: start_person(person, tasks, stages, turns.clone())
+                .map_err(|e| no_thread(&person_card, e))?,
+            motion_card,
+            person_card,
+            score,
+            turns,
+            metrics,
+        })
+    }
+
+    /// Tells from now on in the metrics how much of the last seconds the busier of the two threads was at work. For a
+    /// runtime with timers.
+    pub fn watch_load(&self, tasks: &Tasks) {
+        let (infer, stop) = (self.clone(), tasks.token().clone());
+        tasks.spawn("load", async move {
+            let (mut before, mut since) = (infer.spent(), Instant::now());
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(LOAD_OVER) => {}
+                    () = stop.cancelled() => return,
+                }
+                let (now, passed) = (infer.spent(), since.elapsed());
+                let share = |n: usize| (now[n] - before[n]).as_secs_f64() / passed.as_secs_f64();
+                infer.metrics.load.set(share(0).max(share(1)).min(1.0));
+                (before, since) = (now, Instant::now());
+            }
+        });
+    }
+
+    /// How long the motion model and the person model have been at work so far.
+    fn spent(&self) -> [Duration; 2] {
+        [self.motion.busy(), self.person.busy()]
+    }
+
+    /// Card of the motion model in use.
+    #[must_use]
+    pub fn motion_card(&self) -> &Card {
+        &self.motion_card
+    }
+
+    /// Card of the person model in use: where this machine runs the sibling of the one configured better, that one.
+    #[must_use]
+    pub fn person_card(&self) -> &Card {
+        &self.person_card
+    }
+
+    /// A camera's seat at both models. `bell` is rung when a [`Seen`] is ready.
+    #[must_use]
+    pub fn camera(&self, camera: &CameraId, detect: &DetectConfig, bell: &Bell) -> CameraInfer {
+        let label = |part| CameraPartLabel {
+            camera: camera.to_string(),
+            part,
+        };
+        let (metrics, motion, person) = (&self.metrics, label("motion"), label("person"));
+        CameraInfer {
+            motion: self.motion.seat(&Bell::new()),
+            person: self.person.seat(bell),
+            turn: self.turns.camera(),
+            state: Box::default(),
+            motion_late: false,
+            rules: Arc::new(MotionRules {
+                area: detect.least_motion(),
+                mask: detect.motion_mask.clone(),
+            }),
+            labels: detect.labels.clone(),
+            threshold: detect.min_score.unwrap_or(self.score),
+            input_sizes: self.person_card.input.sizes().collect(),
+            motion_counts: Counts {
+                looks: metrics.looks.get_or_create_owned(&motion),
+                failures: metrics.look_failures.get_or_create_owned(&motion),
+            },
+            person_counts: Counts {
+                looks: metrics.looks.get_or_create_owned(&person),
+                failures: metrics.look_failures.get_or_create_owned(&person),
+            },
+            replaced: metrics.dropped.get_or_create_owned(&label("looks")),
+            due: detect.look_interval(),
+            late: metrics.late_looks.get_or_create_owned(&CameraLabel {
+                camera: camera.to_string(),
+            }),
+        }
+    }
+}
+
+fn start_motion(
+    mut model: MotionModel,
+    tasks: &Tasks,
+    stages: StageCpu,
+) -> std::io::Result<Desk<MotionQuestion, MotionAnswer>> {
+    let name = model.card().name.clone();
+    let mut trouble = Trouble::default();
+    let work = move |question: &mut MotionQuestion| {
+        let MotionQuestion {
+            frame,
+            rules,
+            state,
+        } = question;
+        let report = stages.time(Stage::Motion, || model.look(frame, rules, state));
+        trouble.note(&report);
+        MotionAnswer {
+            state: std::mem::take(state),
+            report,
+        }
+    };
+    // What a look that panicked left of the state cannot be trusted.
+    let sorry = move |_| MotionAnswer {
+        state: Box::default(),
+        report: Err(panicked(&name)),
+    };
+    Desk::start("motion", tasks, work, sorry)
+}
+
+fn start_person(
+    model: PersonModel,
+    tasks: &Tasks,
+    stages: StageCpu,
+    turns: Turns,
+) -> std::io::Result<Desk<Question, Seen>> {
+    let name = model.card().name.clone();
+    let work = PersonWork {
+        model,
+        stages,
+        turns,
+        trouble: Trouble::default(),
+    };
+    let sorry = move |question| seen(&question, Err(panicked(&name)));
+    Desk::start("person", tasks, work, sorry)
+}
+
+fn seen(question: &Question, detections: Result<Vec<Detection>, InferError>) -> Seen {
+    Seen {
+        frame: question.look.frame.clone(),
+        trigger: question.look.trigger,
+        runs: question.look.parts.len(),
+        detections,
+        rank: question.look.rank,
+        elapsed: question.asked.elapsed(),
+    }
+}
+
+/// The person model rests when it has had nothing to look at for so long.
+const REST_AFTER: Duration = Duration::from_secs(5);
+
+struct PersonWork {
+    model: PersonModel,
+    stages: StageCpu,
+    turns: Turns,
+    trouble: Trouble,
+}
+
+impl Work<Question, Seen> for PersonWork {
+    fn answer(&mut self, question: &mut Question) -> Seen {
+        let Look {
+            frame, parts, rank, ..
+        } = &question.look;
+        let model = &mut self.model;
+        let began = Instant::now();
+        let detections = self.stages.time(Stage::Person, || model.look(frame, parts));
+        if *rank == Rank::Spare {
+            self.turns.took(began.elapsed());
+        }
+        self.trouble.note(&detections);
+        seen(question, detections)
+    }
+
+    fn rest_after(&self) -> Option<Duration> {
+        Some(REST_AFTER)
+    }
+
+    /// The person model runs while something happens; when it does not, the box is as good as idle.
+    fn rest(&mut self) {
+        self.model.rest();
+        memory::give_back();
+    }
+}
+
+fn panicked(model: &str) -> InferError {
+    crate::infer::model::failed(
+        model,
+        &"it panicked; please report this with the lines before it",
+    )
+}
+
+/// Says once that looks fail, and once that they work again.
+#[derive(Default)]
+struct Trouble(bool);
+
+impl Trouble {
+    fn note<T>(&mut self, outcome: &Result<T, InferError>) {
+        match outcome {
+            Err(error) if !self.0 => tracing::warn!(%error, "looks fail"),
+            Ok(_) if self.0 => tracing::info!("looks work again"),
+            _ => {}
+        }
+        self.0 = outcome.is_err();
+    }
+}
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;
