@@ -1,6 +1,6 @@
 //! From payload bytes to bytes on the wire: what the network adds, as an estimate. Pure.
 //!
-//! Assumed, and for MQTT and S3 compared with a packet count (`tests/ledger.rs`): IPv4 and TCP with timestamps (52 bytes a packet, 1448 of
+//! Assumed, and for MQTT and S3 compared with a packet count (`tests/agent/ledger.rs`): IPv4 and TCP with timestamps (52 bytes a packet, 1448 of
 //! content in each), one packet of ours to acknowledge each answer, TLS 1.3 records of at most 16 kB (22 bytes each), and the
 //! heads of the protocols below; those of WebDAV and of alerts by HTTP are reckoned only. Counted is what leaves the house; what comes in (acknowledgements, answers) is not. What
 //! lies below IP (Ethernet, PPPoE, the tunnels of a mobile network), lost packets that were sent twice, and uploads that

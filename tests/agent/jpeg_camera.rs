@@ -1,13 +1,6 @@
 //! A camera that sends Motion JPEG, with the real program: its visits become alerts with clips,
 //! which are encoded.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy knows only by their attribute"
-)]
-
-mod support;
-
 use std::{
     collections::BTreeMap, fs, path::Path, path::PathBuf, process::Command, sync::Arc,
     time::Duration,
@@ -16,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use lares::vcam::quirk::{Camera, Clip, Server};
 
-use support::{
+use crate::support::{
     home::{CAMERA, GRACE},
     media::{assert_jpeg, assert_plays, picture_width},
     mqtt::Alert,

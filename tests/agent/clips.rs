@@ -1,18 +1,11 @@
 //! Clips as other programs see them: made by `lares replay --out`, decoded by ffmpeg, and compared with their source.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy knows only by their attribute"
-)]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use support::{
+use crate::support::{
     lares,
     media::{Packet, RATE, assert_plays, cut, cut_gops, decoded_frames, packets},
     output_of, sample,

@@ -1,13 +1,6 @@
 //! The whole way with the real program: camera, agent, broker and store are processes of their own, and what arrives is
 //! read by programs that this project did not write.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy knows only by their attribute"
-)]
-
-mod support;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -18,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use support::{
+use crate::support::{
     home::{CAMERA, GRACE},
     media::{Playlist, assert_jpeg, assert_plays, cut, cut_as_h265, picture_width},
     mqtt::{Alert, Subscriber, assert_in_order, camera_topic, topic},

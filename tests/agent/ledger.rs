@@ -1,13 +1,7 @@
 //! The ledger of the real program against what others saw: packets on the wire, the broker's memory, a chain checked by a
 //! program that is not ours; and the signs of life that a hub and a service manager wait for.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy knows only by their attribute"
-)]
 #![allow(clippy::print_stdout, reason = "tests tell what they measured")]
-
-mod support;
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +19,7 @@ use lares::{
 };
 use serde_json::Value;
 
-use support::{
+use crate::support::{
     home::{CAMERA, GRACE, Home},
     lares,
     media::cut,

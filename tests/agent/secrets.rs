@@ -1,18 +1,11 @@
 //! No output of a run holds a secret: secrets are planted wherever the configuration takes one, right ones and wrong ones,
 //! and everything that the agent shows, sends or writes is searched for them, also in the forms that protocols give them.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy knows only by their attribute"
-)]
-
-mod support;
-
 use std::{fs, path::Path, thread::sleep, time::Duration};
 
 use lares::testing::broker::{Broker, Demands};
 
-use support::{
+use crate::support::{
     home::{CAMERA, GRACE, Home},
     lares,
     media::cut,
@@ -286,7 +279,7 @@ fn no_output_of_a_run_holds_a_secret() {
     }
     home.all_delivered();
     wait_for("health on its topic", SOON, || {
-        let topic = support::mqtt::topic("health");
+        let topic = crate::support::mqtt::topic("health");
         (!messages.texts(&topic).is_empty()).then_some(())
     });
     assert_eq!(agent.terminate(GRACE).code(), Some(0));

@@ -1,19 +1,12 @@
 //! What Home Assistant is told, by the real program over Debian's mosquitto: right by Home Assistant's documentation, told again
 //! when it starts, and taken back when it is no longer true.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy knows only by their attribute"
-)]
-
-mod support;
-
 use std::{fs, process::Command, thread::sleep, time::Duration};
 
 use lares::testing::broker::{Broker, Demands};
 use serde_json::{Value, json};
 
-use support::{
+use crate::support::{
     home::{GRACE, Home},
     mqtt::{Login, Message, Subscriber, publish, topic},
     root, wait_for,
