@@ -142,11 +142,11 @@ impl App {
             outbox: shared.outbox.clone(),
             busy: Mutex::default(),
         };
-        let to_hub = config.mqtt.is_none();
+        let other_broker = config.mqtt.is_some();
         let (asked, commands) = mpsc::channel(COMMANDS);
         let ask = asked.clone();
         let hub = start_hub(&mut config, &site, desk, &shared, ask, &services).await?;
-        let broker_up = hub.as_ref().filter(|_| to_hub).map(Hub::broker_up);
+        let broker_up = hub.as_ref().filter(|_| !other_broker).map(Hub::broker_up);
         let near = hub.as_ref().and_then(Hub::near).cloned();
         if let Some(near) = near.clone() {
             shared
@@ -297,7 +297,8 @@ fn names_of(config: &Config) -> Vec<String> {
     config.web.server_names.iter().chain(hub).cloned().collect()
 }
 
-/// Starts the hub where the configuration has one. What the configuration does not send elsewhere goes there.
+/// Starts the hub where the configuration has one. It reads what this box keeps; where it has a broker and the configuration names no
+/// other, the box publishes there too.
 async fn start_hub(
     config: &mut Config,
     site: &SiteId,
@@ -324,10 +325,7 @@ async fn start_hub(
             };
             asked.try_send(command).is_ok()
         }),
-        // A broker or a store that is not the hub's: what goes there does not come to the page by itself.
-        near: config.mqtt.is_some() && hub_config.broker.is_none(),
-        objects: (config.upload.is_some() && hub_config.store.is_none())
-            .then(|| config.data_dir.join("objects")),
+        evidence: shared.outbox.clone(),
         trouble: Arc::new({
             let board = board.clone();
             move |sentences: &[String]| board.troubles("hub", sentences)
@@ -342,11 +340,9 @@ async fn start_hub(
             return Ok(None);
         }
     };
+    // For Home Assistant: the page needs no broker.
     if config.mqtt.is_none() {
         config.mqtt = hub.mqtt(site);
-    }
-    if config.upload.is_none() {
-        config.upload = hub.upload(site);
     }
     Ok(Some(hub))
 }

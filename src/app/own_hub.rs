@@ -1,25 +1,43 @@
-//! Alerts for the hub in this program, where `[mqtt]` names another broker than the hub's: the page shows the box's own visits,
-//! whatever becomes of that broker.
+//! Alerts for the hub in this program: the page shows the box's own visits, whatever broker `[mqtt]` names.
 //!
-//! In: alerts from the outbox, with numbers of their own. Out: the hub's index. Nothing leaves the box.
+//! In: alerts from the outbox, with numbers of their own. Out: the hub's index. Nothing leaves the box, and no object is copied: the
+//! page reads those of the outbox. While the index cannot be written, alerts wait in the outbox.
 
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
+use parking_lot::Mutex;
 
 use crate::{
-    hub::Near,
+    hub::{HubError, Near},
     outbox::sinks::{HERE, NEAR, Outcome, Parcel, Payload, Scope, Sink, Takes},
 };
 
 /// The receiver.
-pub(super) struct OwnHub(pub(super) Near);
+pub(super) struct OwnHub {
+    near: Near,
+    /// What became of the last one.
+    problem: Mutex<Option<String>>,
+}
 
 impl OwnHub {
+    pub(super) fn new(near: Near) -> Self {
+        Self {
+            near,
+            problem: Mutex::default(),
+        }
+    }
+
     fn take(&self, json: &Bytes) -> Outcome {
-        match self.0.alert(json) {
+        let taken = self.near.alert(json);
+        *self.problem.lock() = taken.as_ref().err().map(ToString::to_string);
+        match taken {
             Ok(()) => Outcome::Delivered { receipt: None },
+            // One that cannot be read now never can.
+            Err(HubError::Document(error)) => Outcome::Reject {
+                reason: HubError::Document(error).to_string(),
+            },
             Err(error) => Outcome::Retry {
-                scope: Scope::Parcel,
+                scope: Scope::Sink,
                 after: None,
                 reason: error.to_string(),
             },
@@ -64,6 +82,6 @@ impl Sink for OwnHub {
     }
 
     fn problem(&self) -> Option<String> {
-        None
+        self.problem.lock().clone()
     }
 }

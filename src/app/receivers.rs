@@ -32,7 +32,7 @@ pub(super) fn start(
 ) -> anyhow::Result<()> {
     let mut receivers: Vec<Arc<dyn Sink>> = Vec::new();
     if let Some(near) = hub.near {
-        receivers.push(Arc::new(OwnHub(near)));
+        receivers.push(Arc::new(OwnHub::new(near)));
     }
     if let Some(mqtt) = &config.mqtt {
         let of = outbox.broker_context();

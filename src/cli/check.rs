@@ -190,7 +190,7 @@ fn check(config: &Config, args: &CheckArgs, findings: &mut Findings<'_>) -> anyh
         }
     }
     match &config.mqtt {
-        None if config.hub.is_some() => findings.ok("broker", "alerts go to the hub")?,
+        None if config.hub.is_some() => findings.ok("broker", "the page shows alerts")?,
         None if config.webhook.is_some() || config.ntfy.is_some() => {}
         None => findings.advice("broker", "none is set: alerts stay on this box, see [mqtt]")?,
         Some(mqtt) => {
@@ -220,7 +220,9 @@ fn check(config: &Config, args: &CheckArgs, findings: &mut Findings<'_>) -> anyh
         )?;
     }
     match &config.upload {
-        None if config.hub.is_some() => findings.ok("store", "clips go to the hub")?,
+        None if config.hub.is_some() => {
+            findings.ok("store", "clips stay on this box, where the page shows them")?;
+        }
         None => findings.advice("store", "none is set: clips stay on this box, see [upload]")?,
         Some(upload) => {
             let probed = runtime

@@ -1,4 +1,5 @@
-//! `lares demo`: the whole way on one machine: a virtual camera, the agent and the hub with its page.
+//! `lares demo`: the whole way on one machine: a virtual camera, the agent with its page, and a hub in a process of its own, which
+//! receives alerts and uploads.
 
 use std::{
     fs,
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     environment,
-    neighbours::{CameraProcess, Neighbour},
+    neighbours::{CameraProcess, HubProcess, KEY, Neighbour},
     stop,
 };
 use crate::{
@@ -27,12 +28,14 @@ use crate::{
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics, SinkLabel},
     },
-    config::{Config, HubConfig, parse_duration},
+    config::{Config, HubConfig, Secret, parse_duration},
     flow::IncidentState,
-    hub::{HOUSE_USER, Hub},
+    hub::HOUSE_USER,
     wire,
 };
 
+/// The box of the demo.
+const SITE: &str = "demo";
 /// Marks a folder that the demo made and may empty.
 const MARK: &str = ".lares-demo";
 
@@ -70,8 +73,9 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         .context("the virtual camera has no address")?;
     writeln!(out, "camera   {url}  ({})", args.video.display())?;
 
+    let receiving = HubProcess::start(SITE, &store, scratch.path())?;
     let file = scratch.path().join("lares.toml");
-    fs::write(&file, configuration(url, &store))?;
+    fs::write(&file, configuration(url, &receiving))?;
     let mut config = Config::load(&file, &environment())?;
     if let Some(hub) = &mut config.hub {
         hub.open_page = true;
@@ -83,14 +87,14 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         .build()?;
     let tasks = Tasks::new(runtime.handle().clone(), CancellationToken::new());
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
-    let hub = app.hub().context("the demo has a hub")?;
-    let broker = hub.broker().context("the demo has a broker")?;
+    let page = app.hub().context("the demo has a page")?.page();
+    let broker = receiving.broker;
     // Ends with this function, whatever it still waits for.
-    let (listener, alerts) = listen(hub, broker, scratch.path(), &tasks)?;
+    let (listener, alerts) = listen(&receiving.house, broker, scratch.path(), &tasks)?;
     let metrics = app.shared().metrics.clone();
     writeln!(out, "broker   mqtt://{broker}")?;
     writeln!(out, "store    {}", store.display())?;
-    writeln!(out, "page     http://{}", hub.page())?;
+    writeln!(out, "page     http://{page}")?;
     writeln!(
         out,
         "watching for {} s; look at the page, or here: alerts as the broker hands them on:",
@@ -127,7 +131,7 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     while let Ok(line) = alerts.recv_timeout(Duration::from_millis(500)) {
         show(&line, out)?;
     }
-    drop((camera, listener));
+    drop((camera, listener, receiving));
     let _ = tasks.close(Duration::from_secs(2));
     summary(&metrics, &store, alerted, out)?;
     Ok(ExitCode::SUCCESS)
@@ -139,7 +143,7 @@ fn summary(
     alerted: u32,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    // Broker and store are those of the hub in this program.
+    // Broker and store are those of the hub in the other process.
     let sent: u64 = ["mqtt", "upload"]
         .into_iter()
         .map(|sink| {
@@ -164,32 +168,33 @@ fn summary(
     Ok(())
 }
 
-/// A configuration like that of a home, with free ports, but for the page where its usual one is free.
-fn configuration(camera: &str, store: &Path) -> String {
+/// A configuration like that of a home whose clips go to another machine too, with a free port for the page where its usual one is
+/// taken.
+fn configuration(camera: &str, hub: &HubProcess) -> String {
     let usual = HubConfig::new(PathBuf::new()).listen;
     let page = if TcpListener::bind(usual).is_ok() {
         usual
     } else {
         SocketAddr::new(usual.ip(), 0)
     };
-    let text = |text: &str| toml::Value::from(text);
+    let camera = toml::Value::from(camera);
+    let HubProcess { broker, store, .. } = hub;
     format!(
-        "version = 2\nsite = \"demo\"\ndata_dir = \"agent\"\n\n[[cameras]]\nname = \"Front door\"\nurl = {}\n\n\
-         [hub]\nenabled = true\ndir = {}\nlisten = \"{page}\"\nbroker_listen = \"127.0.0.1:0\"\n\
-         store_listen = \"127.0.0.1:0\"\n\n[web]\nlisten = \"off\"\n",
-        text(camera),
-        text(&store.display().to_string()),
+        "version = 2\nsite = \"{SITE}\"\ndata_dir = \"agent\"\n\n[[cameras]]\nname = \"Front door\"\nurl = {camera}\n\n\
+         [mqtt]\nurl = \"mqtt://{broker}\"\nuser = \"{SITE}\"\npassword_file = \"{KEY}\"\n\n\
+         [upload]\nurl = \"s3://lares\"\nendpoint = \"http://{store}\"\naccess_key = \"{SITE}\"\n\
+         secret_key_file = \"{KEY}\"\n\n[hub]\nenabled = true\nlisten = \"{page}\"\n\n[web]\nlisten = \"off\"\n"
     )
 }
 
 /// Every alert, as another program of the household receives it: Debian's `mosquitto_sub`.
 fn listen(
-    hub: &Hub,
+    house: &Secret,
     broker: SocketAddr,
     scratch: &Path,
     tasks: &Tasks,
 ) -> anyhow::Result<(Neighbour, mpsc::Receiver<String>)> {
-    let login = format!("-u {HOUSE_USER}\n-P {}\n", hub.keys().house().expose());
+    let login = format!("-u {HOUSE_USER}\n-P {}\n", house.expose());
     fs::write(scratch.join("mosquitto_sub"), login)?;
     let (host, port) = (broker.ip().to_string(), broker.port());
     let mut command = Command::new("mosquitto_sub");

@@ -1,11 +1,11 @@
-//! The agent's neighbours as real processes, for demo and bench: a virtual camera, and Debian's mosquitto as the broker.
+//! The agent's neighbours as real processes, for demo and bench: a virtual camera, a hub, and Debian's mosquitto as the broker.
 //!
 //! Each ends with its guard. None counts as the agent: what they cost is not measured.
 
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -13,7 +13,12 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::config::{MqttConfig, UploadConfig};
+use crate::{
+    base::durable,
+    config::{MqttConfig, Secret, UploadConfig},
+    flow::SiteId,
+    hub::Keys,
+};
 
 /// A child process that does not outlive its guard.
 pub(super) struct Neighbour(Child);
@@ -28,6 +33,10 @@ impl Neighbour {
 
     pub(super) fn id(&self) -> u32 {
         self.0.id()
+    }
+
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
     }
 
     pub(super) fn stdout(&mut self) -> Option<std::process::ChildStdout> {
@@ -86,6 +95,84 @@ impl CameraProcess {
         }
         bail!("the virtual camera ended before it was ready: see its message above")
     }
+}
+
+/// The file with a box's key to the hub, beside its configuration.
+pub(super) const KEY: &str = "hub.key";
+/// How long the hub may take to be there.
+const HUB_STARTS: Duration = Duration::from_secs(20);
+
+/// `lares hub` in a process of its own, for one box.
+pub(super) struct HubProcess {
+    /// Where alerts go.
+    pub(super) broker: SocketAddr,
+    /// Where uploads go.
+    pub(super) store: SocketAddr,
+    /// The password of Home Assistant's user at the broker.
+    pub(super) house: Secret,
+    _process: Neighbour,
+}
+
+impl HubProcess {
+    /// Starts it for the box `site`, with its files in `dir` and its configuration in `scratch`, where it writes the box's key
+    /// too; returns when it listens.
+    pub(super) fn start(site: &str, dir: &Path, scratch: &Path) -> anyhow::Result<Self> {
+        let [page, broker, store] = free_addresses()?;
+        let id: SiteId = site.parse()?;
+        // Made here, so that they can be handed out: the hub finds them.
+        let keys = Keys::load(&dir.join("keys"), [id], true)?;
+        let key = keys.site(site).context("the hub has no key for the box")?;
+        let house = keys
+            .house()
+            .context("the hub has no key for the household")?
+            .clone();
+        durable::write(&scratch.join(KEY), key.expose().as_bytes())?;
+        let config = scratch.join("hub.toml");
+        let folder = toml::Value::from(dir.display().to_string());
+        fs::write(
+            &config,
+            format!(
+                "version = 2\ndata_dir = {folder}\n[hub]\nenabled = true\ndir = {folder}\nsites = [\"{site}\"]\n\
+                 listen = \"{page}\"\nbroker_listen = \"{broker}\"\nstore_listen = \"{store}\"\n"
+            ),
+        )?;
+        let program = std::env::current_exe().context("cannot find the program itself")?;
+        let mut command = Command::new(program);
+        command
+            .args(["--log", "warn", "hub", "--config"])
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        let mut process = Neighbour::spawn(&mut command, "the hub", "Build the program anew.")?;
+        let deadline = Instant::now() + HUB_STARTS;
+        while [broker, store]
+            .iter()
+            .any(|port| TcpStream::connect(port).is_err())
+        {
+            if process.has_ended() || Instant::now() > deadline {
+                bail!("the hub does not listen at {broker} and {store}: see its message above");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(Self {
+            broker,
+            store,
+            house,
+            _process: process,
+        })
+    }
+}
+
+/// Addresses on loopback that are free now.
+fn free_addresses<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
+    let mut held = Vec::new();
+    let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
+    for address in &mut addresses {
+        let listener = TcpListener::bind(*address)?;
+        *address = listener.local_addr()?;
+        held.push(listener);
+    }
+    Ok(addresses)
 }
 
 /// Uploads to the folder `path`.

@@ -16,6 +16,7 @@
 //! | | `objects` | pictures, segments, playlists: what lies in an incident's folder |
 //! | | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
 //! | | `playlists` | the playlists of clips |
+//! | | `here` | what the hub in this program reads and deletes |
 //! | `schedule` | [`plan`] | what goes next; pure |
 //! | | `evict` | what is deleted first; pure |
 //! | | [`budget`] | what a data plan allows now; pure |
@@ -88,7 +89,7 @@ use db::{files, store, witness};
 use delivery::{accounts, sending};
 use disk::{damage, retention};
 use inspect::view;
-use model::{alerts, clips, incidents, objects, playlists, recipients};
+use model::{alerts, clips, here, incidents, objects, playlists, recipients};
 use schedule::{evict, spending};
 
 use plan::{Lane, LaneKey, Plan};
@@ -110,6 +111,8 @@ const RESEND_EVERY: Duration = Duration::from_secs(15);
 /// The outbox of one household. Shared by all lanes; every method may be called from any thread.
 pub struct Outbox {
     dir: PathBuf,
+    /// Where objects lie under their keys.
+    objects: PathBuf,
     site: SiteId,
     clock: Arc<dyn Clock>,
     settings: OutboxConfig,
@@ -254,6 +257,7 @@ impl Outbox {
         let pacer = Pacer::new(settings.budget.rate);
         let outbox = Arc::new(Self {
             dir: dir.to_owned(),
+            objects: dir.join("objects"),
             site,
             clock,
             settings,
@@ -326,9 +330,16 @@ impl Outbox {
         self.uploading.load(Ordering::Relaxed)
     }
 
+    /// Where those who read a store find what a message names.
+    fn in_store(&self) -> alerts::Place {
+        alerts::Place::Store {
+            uploading: self.uploading(),
+        }
+    }
+
     /// Path of the object `key` on disk.
     fn path(&self, key: &str) -> PathBuf {
-        self.dir.join("objects").join(key)
+        self.objects.join(key)
     }
 
     /// What became of a damaged database at the start of this run, in one sentence.

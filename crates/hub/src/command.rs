@@ -149,8 +149,9 @@ fn serve(config: &HubConfig) -> anyhow::Result<()> {
 }
 
 fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
-    let keys = Keys::load(&config.dir.join("keys"), config.sites.iter().cloned())?;
     let (broker, store) = (config.broker.is_none(), config.store.is_none());
+    let sites = config.sites.iter().cloned();
+    let keys = Keys::load(&config.dir.join("keys"), sites, broker)?;
     let of = |own: bool, address| own.then(|| access(config, address)).transpose();
     let to_broker = of(broker, config.broker_listen)?;
     let to_store = of(store, config.store_listen)?;
@@ -209,7 +210,7 @@ fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
             )?;
         }
     }
-    if broker {
+    if let Some(house) = keys.house().filter(|_| broker) {
         writeln!(
             out,
             "# Home Assistant, or another program of the household: the broker at HUB:{}{}, user {HOUSE_USER}, password\n# {}",
@@ -219,7 +220,7 @@ fn keys(config: &HubConfig, out: &mut dyn Write) -> anyhow::Result<()> {
             } else {
                 ""
             },
-            keys.house().expose()
+            house.expose()
         )?;
     }
     Ok(())

@@ -72,6 +72,9 @@ pub enum HubError {
     /// The store's folder.
     #[error("the hub's store cannot be read: {0}")]
     Store(io::Error),
+    /// What the box in this program keeps.
+    #[error("what this box keeps cannot be read or changed: {0}. Its log says more")]
+    Evidence(io::Error),
     /// The certificate of its ports.
     #[error(transparent)]
     Tls(#[from] TlsError),

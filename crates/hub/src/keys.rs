@@ -18,6 +18,8 @@ pub(super) const HUB_USER: &str = "_hub";
 /// The user at the broker for Home Assistant, or another program of the household.
 pub const HOUSE_USER: &str = "_house";
 
+/// The file of its secret.
+const HOUSE_FILE: &str = "house";
 /// Characters of the secret part of a client's name.
 const CLIENT: usize = 16;
 /// Random bytes of a secret.
@@ -28,16 +30,20 @@ const BYTES: usize = 24;
 pub struct Keys {
     sites: BTreeMap<SiteId, Secret>,
     hub: Secret,
-    house: Secret,
+    house: Option<Secret>,
     client: String,
 }
 
 impl Keys {
-    /// Reads the secrets in `dir`, and makes those that are missing.
+    /// Reads the secrets in `dir`, and makes those that are missing; that of the house only where `with_house` says so.
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn load(dir: &Path, sites: impl IntoIterator<Item = SiteId>) -> Result<Self, HubError> {
+    pub fn load(
+        dir: &Path,
+        sites: impl IntoIterator<Item = SiteId>,
+        with_house: bool,
+    ) -> Result<Self, HubError> {
         durable::make_dir(dir).map_err(|error| HubError::file(dir, error))?;
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
             .map_err(|error| HubError::file(dir, error))?;
@@ -48,9 +54,16 @@ impl Keys {
         Ok(Self {
             sites,
             hub: secret(dir.join("hub"))?,
-            house: secret(dir.join("house"))?,
+            house: with_house
+                .then(|| secret(dir.join(HOUSE_FILE)))
+                .transpose()?,
             client: secret(dir.join("client"))?.expose().to_owned(),
         })
+    }
+
+    /// Whether somebody has been given the key of the house.
+    pub(super) fn has_house(dir: &Path) -> bool {
+        dir.join(HOUSE_FILE).exists()
     }
 
     /// The secret of `site`; none where the hub does not know it.
@@ -74,10 +87,10 @@ impl Keys {
         &self.client[..self.client.len().min(CLIENT)]
     }
 
-    /// That of [`HOUSE_USER`].
+    /// That of [`HOUSE_USER`], where there is one.
     #[must_use]
-    pub fn house(&self) -> &Secret {
-        &self.house
+    pub fn house(&self) -> Option<&Secret> {
+        self.house.as_ref()
     }
 
     /// Users of the broker, with their passwords.
@@ -86,7 +99,8 @@ impl Keys {
             .sites
             .iter()
             .map(|(site, secret)| (site.as_str(), secret));
-        sites.chain([(HUB_USER, &self.hub), (HOUSE_USER, &self.house)])
+        let house = self.house.iter().map(|house| (HOUSE_USER, house));
+        sites.chain([(HUB_USER, &self.hub)]).chain(house)
     }
 }
 
@@ -124,12 +138,13 @@ mod tests {
     fn secrets_are_made_once_and_for_nobody_else_to_read() {
         let dir = tempfile::tempdir().unwrap();
         let sites = || ["home".parse().unwrap(), "annex".parse().unwrap()];
-        let first = Keys::load(dir.path(), sites()).unwrap();
-        let again = Keys::load(dir.path(), sites()).unwrap();
+        let first = Keys::load(dir.path(), sites(), true).unwrap();
+        let again = Keys::load(dir.path(), sites(), false).unwrap();
+        assert!(again.house().is_none() && Keys::has_house(dir.path()));
         let of = |keys: &Keys, site| keys.site(site).unwrap().expose().to_owned();
         assert_eq!(of(&first, "home"), of(&again, "home"));
         assert_ne!(of(&first, "home"), of(&first, "annex"));
-        assert_ne!(first.hub().expose(), first.house().expose());
+        assert_ne!(first.hub().expose(), first.house().unwrap().expose());
         assert!(first.site("garage").is_none());
         let mode = fs::metadata(dir.path().join("site-home"))
             .unwrap()

@@ -13,7 +13,9 @@
 //! | `probe` | whether it could |
 //! | `ports` | who may connect, and how |
 //! | `marks` | what people said of incidents: kept longer, a false alarm, deleted |
-//! | `near` | the box in this program, where its broker is another |
+//! | `near` | the box in this program: what it says is heard without a broker |
+//! | `home` | the same box: what it keeps |
+//! | `needed` | which doors anybody needs |
 //! | `broker` | mosquitto as a child, and the gate before it |
 //! | `store` | S3 over a folder |
 //! | `shelf` | objects as the page reads them, there or in another store |
@@ -32,12 +34,14 @@ pub mod command;
 mod database;
 mod doors;
 mod error;
+mod home;
 mod house;
 mod index;
 mod keys;
 mod listen;
 mod marks;
 mod near;
+mod needed;
 mod open;
 mod pages;
 mod parts;
@@ -51,7 +55,7 @@ use std::{
     collections::BTreeSet,
     fs::File,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -70,11 +74,13 @@ pub use probe::probe;
 
 use self::{
     broker::Broker,
+    home::Home,
     house::House,
     index::Index,
     keys::HUB_USER,
     listen::{Listener, Listens},
     marks::Marks,
+    needed::Needed,
     open::Opening,
     pages::Stills,
     parts::{Observer, Part, Parts},
@@ -85,12 +91,13 @@ use crate::{
     base::{
         clock::{Clock, SystemClock},
         durable,
+        evidence::Evidence,
         live::LiveSource,
         reserve,
-        tasks::Tasks,
+        tasks::{self, Tasks},
         zone,
     },
-    config::{Areas, HubConfig, MqttConfig, Secret, UploadConfig},
+    config::{Areas, HubConfig, MqttConfig, Secret},
     flow::{CameraId, Mode, SiteId},
     net::mqtt::connection,
 };
@@ -114,10 +121,8 @@ pub struct Local {
     pub areas: Arc<dyn AreasDesk>,
     /// Where their modes are changed, without a broker.
     pub modes: Modes,
-    /// It sends its alerts to a broker that the hub does not hear: the hub hears it in this program.
-    pub near: bool,
-    /// Where its own objects lie, where it sends them to a store that the hub does not read.
-    pub objects: Option<PathBuf>,
+    /// What it keeps: the page reads that, and nothing is sent to the hub in the same program.
+    pub evidence: Arc<dyn Evidence>,
     /// Told of each change: what is wrong with the hub, in one sentence each.
     pub trouble: Trouble,
 }
@@ -177,8 +182,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Starts broker, store, index and page, each with its own files in `config.dir`; broker and store only where
-    /// the configuration names no others. They stop with `tasks`. Parts that cannot work yet are tried again; what is wrong is
+    /// Starts broker, store, index and page, each with its own files in `config.dir`; broker and store only where other boxes or
+    /// Home Assistant need them and the configuration names no others. They stop with `tasks`. Parts that cannot work yet are tried again; what is wrong is
     /// told to `local` and by [`problems`](Self::problems).
     ///
     /// # Errors
@@ -202,7 +207,9 @@ impl Hub {
             .chain(local.as_ref().map(|local| local.site.clone()))
             .collect();
         let lock = lock(&config.dir).await?;
-        let keys = Arc::new(Keys::load(&config.dir.join("keys"), sites.clone())?);
+        let needed = Needed::of(config);
+        let keys = Keys::load(&config.dir.join("keys"), sites.clone(), needed.broker)?;
+        let keys = Arc::new(keys);
         reserve::keep(&config.dir);
 
         let local_site = local.as_ref().map(|local| local.site.clone());
@@ -212,7 +219,19 @@ impl Hub {
         let marks = Marks::load(&folder).map_err(|error| HubError::file(&folder, error))?;
         let index = Index::closed(&config.dir, zone, Arc::clone(&clock), marks.clone());
         let index = Arc::new(index);
-        let near = local.as_ref().filter(|local| local.near).map(|local| {
+        let home = local.as_ref().map(|local| Home {
+            site: local.site.clone(),
+            evidence: Arc::clone(&local.evidence),
+        });
+        if let Some(home) = &home {
+            // Before anything at home is deleted by age.
+            let (home, marks) = (home.clone(), marks.clone());
+            let told = tasks::blocking(move || home.hold(&marks)).await;
+            if let Err(error) = told.unwrap_or_else(|error| Err(HubError::Evidence(error))) {
+                tracing::error!("{error}; what is kept is told again within the hour");
+            }
+        }
+        let near = local.as_ref().map(|local| {
             house.near(&local.site);
             Near {
                 site: local.site.clone(),
@@ -231,10 +250,8 @@ impl Hub {
             house: house.clone(),
             clock: Arc::clone(&clock),
             shares: Shares::new(config.quota.0, sites.len()),
-            objects: local.as_ref().and_then(|local| {
-                let objects = local.objects.clone()?;
-                Some((local.site.clone(), objects))
-            }),
+            home,
+            needed,
             folder: Arc::new(OnceLock::new()),
             tasks: tasks.clone(),
         };
@@ -242,19 +259,22 @@ impl Hub {
         let store = opening.store().await;
         opening.index();
         let page = opening.page(local, sender).await;
-        let (up, broker_up) = watch::channel(config.broker.is_some());
+        let (up, broker_up) = watch::channel(!needed.broker);
         let broker = opening.broker(up).await;
         opening.listen(broker, broker_up.clone(), requests);
         sweep
             .start(tasks)
             .map_err(|error| HubError::file(&config.dir, error))?;
         parts.tried(PATIENCE).await;
-        let shown =
-            |own: Option<SocketAddr>| own.map_or("external".to_owned(), |own| own.to_string());
+        let shown = |own: Option<SocketAddr>, external: bool| match own {
+            Some(own) => own.to_string(),
+            None if external => "external".to_owned(),
+            None => "none".to_owned(),
+        };
         tracing::info!(
             page = %ports::url(config, page),
-            broker = shown(broker),
-            store = shown(store),
+            broker = shown(broker, config.broker.is_some()),
+            store = shown(store, config.store.is_some()),
             broken = parts.problems().len(),
             "the hub is open"
         );
@@ -276,13 +296,13 @@ impl Hub {
         self.page
     }
 
-    /// Where the hub's own broker is, or will be.
+    /// Where the hub's own broker is, or will be; none where nobody needs it.
     #[must_use]
     pub fn broker(&self) -> Option<SocketAddr> {
         self.broker
     }
 
-    /// Where the hub's own store is, or will be.
+    /// Where the hub's own store is, or will be; none where nobody needs it.
     #[must_use]
     pub fn store(&self) -> Option<SocketAddr> {
         self.store
@@ -294,7 +314,7 @@ impl Hub {
         self.broker_up.clone()
     }
 
-    /// Where the box in this program is heard, where its broker is another than the hub's.
+    /// Where the box in this program is heard.
     #[must_use]
     pub fn near(&self) -> Option<&Near> {
         self.near.as_ref()
@@ -312,23 +332,12 @@ impl Hub {
         &self.keys
     }
 
-    /// How a box on this machine sends its alerts here; none for a site that the hub does not know, or where the
-    /// broker is another.
+    /// How a box on this machine publishes to the hub's own broker, for Home Assistant; none for a site that the hub does not know,
+    /// or where there is no such broker.
     #[must_use]
     pub fn mqtt(&self, site: &SiteId) -> Option<MqttConfig> {
         let secret = self.keys.site(site.as_str())?;
         let mut config = own_broker(self.broker?, site.as_str(), secret);
-        config.here = true;
-        Some(config)
-    }
-
-    /// How a box on this machine uploads here; none for a site that the hub does not know, or where the store is another.
-    #[must_use]
-    pub fn upload(&self, site: &SiteId) -> Option<UploadConfig> {
-        let mut config = UploadConfig::folder(format!("s3://{}", store::BUCKET).parse().ok()?);
-        config.endpoint = Some(format!("http://{}", self.store?).parse().ok()?);
-        config.access_key = Some(site.to_string());
-        config.secret_key = Some(self.keys.site(site.as_str())?.clone());
         config.here = true;
         Some(config)
     }

@@ -1,4 +1,4 @@
-//! The box that the hub runs in, where its broker is another than the hub's: heard in this program.
+//! The box that the hub runs in: heard in this program, whatever broker it has.
 //!
 //! In: its alerts and the values of the moment, as its broker gets them. Out: rows of the index, and the state of the house. Numbers
 //! are not looked at: the outbox delivers here again until the index has an alert, so that none can be missing.

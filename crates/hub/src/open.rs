@@ -5,15 +5,15 @@
 
 use std::{
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, OnceLock},
 };
 
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Broker, HUB_USER, House, HubError, Index, KEEP_ALIVE, Keys, Listener, Listens, Local, Marks,
-    Part, Parts, Shares, Sweep,
+    Broker, HUB_USER, Home, House, HubError, Index, KEEP_ALIVE, Keys, Listener, Listens, Local,
+    Marks, Needed, Part, Parts, Shares, Sweep,
     accounts::Accounts,
     connection, doors, index,
     listen::SetMode,
@@ -31,7 +31,6 @@ use crate::{
         tasks::{self, Tasks},
     },
     config::HubConfig,
-    flow::SiteId,
     net::server::{self, names::Names},
 };
 
@@ -48,8 +47,9 @@ pub(super) struct Opening {
     pub(super) shares: Shares,
     /// The store's folder, once it works.
     pub(super) folder: Arc<OnceLock<Folder>>,
-    /// Where the box in this program keeps its own objects, where it sends them to a store that the hub does not read.
-    pub(super) objects: Option<(SiteId, PathBuf)>,
+    /// The box in this program.
+    pub(super) home: Option<Home>,
+    pub(super) needed: Needed,
     pub(super) tasks: Tasks,
 }
 
@@ -64,6 +64,7 @@ impl Opening {
             index: Arc::clone(&self.index),
             marks: self.marks.clone(),
             house: self.house.clone(),
+            home: self.home.clone(),
             clock: Arc::clone(&self.clock),
             parts: self.parts.clone(),
             ageing: Ageing::default(),
@@ -80,8 +81,8 @@ impl Opening {
                 Shelf::folder(&root)
             }
         }?;
-        match &self.objects {
-            Some((site, objects)) => shelf.with_near(site, objects),
+        match &self.home {
+            Some(home) => shelf.with_home(home),
             None => Ok(shelf),
         }
     }
@@ -95,10 +96,13 @@ impl Opening {
         )
     }
 
-    /// Starts the store; its address, where it is the hub's own.
+    /// Starts the store; its address, where anybody needs it.
     pub(super) async fn store(&self) -> Option<SocketAddr> {
-        if self.config.store.is_some() {
+        if !self.needed.store {
             self.parts.set(Part::Store, None);
+            if self.config.store.is_none() {
+                self.old_store().await;
+            }
             return None;
         }
         let wanted = doors::STORE.settle(self.config.store_listen).await;
@@ -132,6 +136,20 @@ impl Opening {
         Some(wanted)
     }
 
+    /// Opens the folder of uploads though nobody sends any: what an earlier version took in is still shown and deleted.
+    async fn old_store(&self) {
+        let root = self.config.dir.join("store");
+        let opened = blocking(move || match root.exists() {
+            true => Folder::open(&root).map(Some).map_err(HubError::Store),
+            false => Ok(None),
+        });
+        match opened.await {
+            Ok(Some(folder)) => drop(self.folder.set(folder)),
+            Ok(None) => {}
+            Err(error) => self.parts.set(Part::Store, Some(error.to_string())),
+        }
+    }
+
     /// Opens the index, fills one that is empty from the store, and makes it again whenever it is found damaged. On a thread of its
     /// own: thousands of rows are written.
     pub(super) fn index(&self) {
@@ -157,6 +175,8 @@ impl Opening {
             };
             tell_aside(aside.as_deref());
             let damaged = async {
+                // The box first: a store that is away is waited for.
+                self.catch_up().await;
                 if fresh {
                     self.fill().await;
                 }
@@ -192,6 +212,21 @@ impl Opening {
         }
     }
 
+    /// Brings the index up to date with what the box in this program keeps: it may have been closed, or another hub's, while
+    /// incidents came.
+    async fn catch_up(&self) {
+        let Some(home) = &self.home else { return };
+        let stop = self.tasks.token().clone();
+        let caught = self.parts.try_until(Part::Index, &stop, || {
+            std::future::ready(home.catch_up(&self.index))
+        });
+        if let Some(incidents) = caught.await
+            && incidents > 0
+        {
+            tracing::info!(incidents, "the index has caught up with this box");
+        }
+    }
+
     /// Starts the page; its address.
     pub(super) async fn page(
         &self,
@@ -201,8 +236,7 @@ impl Opening {
         let wanted = doors::PAGE.settle(self.config.listen).await;
         let opening = self.clone();
         let areas = local.as_ref().map(|local| Arc::clone(&local.areas));
-        let modes = local.as_ref().filter(|local| local.near);
-        let modes = modes.map(|local| Arc::clone(&local.modes));
+        let modes = local.as_ref().map(|local| Arc::clone(&local.modes));
         let live = local.as_ref().map(|local| Arc::clone(&local.live));
         let stills = local.map_or_else(|| Arc::new(|_: &_| None) as Stills, |local| local.stills);
         self.tasks.spawn("page", async move {
@@ -236,7 +270,7 @@ impl Opening {
                 index: Arc::clone(&opening.index),
                 marks: opening.marks.clone(),
                 folder: Arc::clone(&opening.folder),
-                near: opening.objects.map(|(site, _)| site),
+                home: opening.home.clone(),
                 quota: opening.config.quota.0,
                 shelf,
                 house: opening.house.clone(),
@@ -260,9 +294,9 @@ impl Opening {
         wanted
     }
 
-    /// Starts the broker; its address, where it is the hub's own. `up` is told whether it listens.
+    /// Starts the broker; its address, where anybody needs it. `up` is told whether it listens.
     pub(super) async fn broker(&self, up: watch::Sender<bool>) -> Option<SocketAddr> {
-        if self.config.broker.is_some() {
+        if !self.needed.broker {
             self.parts.set(Part::Broker, None);
             // Whoever waits for it must not take its end for that of the program.
             let stop = self.tasks.token().clone();
@@ -294,8 +328,12 @@ impl Opening {
         up: watch::Receiver<bool>,
         requests: mpsc::Receiver<SetMode>,
     ) {
-        let first = self.house.sites();
-        let first = first.first().map_or("", |site| site.as_str());
+        // The box in this program is heard without a broker.
+        let far = self.house.sites();
+        let Some(first) = far.first() else {
+            self.parts.set(Part::Listener, None);
+            return;
+        };
         let secret = self.keys.client();
         // Who knows the name of a client can throw it off any broker: it is a secret. Another hub at the same broker is for
         // other sites.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{HubError, keys::write_private};
+use super::{HubError, keys::write_private, needed::Needed};
 use crate::{
     base::tasks::Tasks,
     config::HubConfig,
@@ -147,8 +147,9 @@ fn files(config: &HubConfig) -> Files {
 /// When it cannot be used.
 pub(super) fn certificate(config: &HubConfig) -> Result<String, HubError> {
     let mut ports = vec![config.listen];
-    ports.extend(config.store.is_none().then_some(config.store_listen));
-    ports.extend(config.broker.is_none().then_some(config.broker_listen));
+    let needed = Needed::of(config);
+    ports.extend(needed.store.then_some(config.store_listen));
+    ports.extend(needed.broker.then_some(config.broker_listen));
     let open: Vec<_> = ports
         .into_iter()
         .filter(|port| !port.ip().is_loopback())
@@ -297,6 +298,7 @@ mod tests {
         // The broker alone off loopback is told of as well.
         let (_dir, mut broker) = super::tests::config("127.0.0.1:8080");
         broker.broker_listen = "192.0.2.7:1883".parse().unwrap();
+        broker.broker_wanted = true;
         assert!(certificate(&broker).unwrap().contains("first start"));
         // One that cannot be used keeps the port shut, and says which it is.
         config.certificate = Some((files.key.clone(), files.key));

@@ -3,6 +3,7 @@
 use super::{
     HubError, broker,
     doors::{BROKER, PAGE, STORE},
+    needed::Needed,
     ports,
 };
 use crate::config::HubConfig;
@@ -13,11 +14,12 @@ use crate::config::HubConfig;
 /// One sentence that says what to do.
 pub fn probe(config: &HubConfig) -> Result<String, HubError> {
     let mut doors = vec![(config.listen, PAGE)];
-    if config.broker.is_none() {
+    let needed = Needed::of(config);
+    if needed.broker {
         broker::is_installed()?;
         doors.push((config.broker_listen, BROKER));
     }
-    if config.store.is_none() {
+    if needed.store {
         doors.push((config.store_listen, STORE));
     }
     let count = doors.len();

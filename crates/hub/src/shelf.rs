@@ -1,11 +1,12 @@
-//! Objects as the page reads them: out of the hub's own folder, or out of another store.
+//! Objects as the page reads them: where the box in this program keeps them, else out of the hub's own folder, or another store.
 //!
-//! In: keys of our grammar. Out: what they hold, in pieces. It writes and deletes nothing. Another store that is away is told in
+//! In: keys of our grammar. Out: what they hold, in pieces. It writes and deletes nothing. A store that is away is told in
 //! the log once in a while; the page then shows what the index knows, without pictures.
 
 use std::{
     collections::HashMap,
     future::Future,
+    hash::{DefaultHasher, Hash, Hasher},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -15,15 +16,14 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
     Error, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt,
-    local::LocalFileSystem, path::Path as Name,
+    local::LocalFileSystem, memory::InMemory, path::Path as Name,
 };
 use parking_lot::Mutex;
 
-use super::HubError;
+use super::{HubError, home::Home};
 use crate::{
-    base::seldom::Seldom,
+    base::{seldom::Seldom, tasks},
     config::UploadConfig,
-    flow::SiteId,
     net::s3,
     wire::{Item, ObjectKey},
 };
@@ -54,8 +54,8 @@ pub(super) struct Shelf {
     store: Arc<dyn ObjectStore>,
     /// Before each key; empty or ending in a slash.
     prefix: Arc<str>,
-    /// A site whose objects are those that its box keeps here, under their bare keys.
-    near: Option<(SiteId, Arc<dyn ObjectStore>)>,
+    /// The box in this program, and its files under their bare keys.
+    home: Option<(Home, Arc<dyn ObjectStore>)>,
     known: Arc<Mutex<HashMap<ObjectKey, About>>>,
     /// When the store could not be read last.
     trouble: Arc<Mutex<Option<Instant>>>,
@@ -67,7 +67,7 @@ impl Shelf {
         Self {
             store,
             prefix: prefix.into(),
-            near: None,
+            home: None,
             known: Arc::default(),
             trouble: Arc::default(),
             tells: Arc::new(Seldom::new(TELL_EVERY)),
@@ -91,20 +91,42 @@ impl Shelf {
         }
     }
 
-    /// The same, but objects of `site` are read in the folder `root`, which its box fills itself; made where there is none yet.
-    pub(super) fn with_near(mut self, site: &SiteId, root: &Path) -> Result<Self, HubError> {
-        std::fs::create_dir_all(root).map_err(HubError::Store)?;
-        let store = LocalFileSystem::new_with_prefix(root).map_err(cannot_be_read)?;
-        self.near = Some((site.clone(), Arc::new(store)));
+    /// The same, but what the box in this program keeps is read there. What it has no longer, or had sent to the hub of an earlier
+    /// version, is looked for in the store as before.
+    pub(super) fn with_home(mut self, home: &Home) -> Result<Self, HubError> {
+        let root = home.evidence.objects();
+        std::fs::create_dir_all(root).map_err(HubError::Evidence)?;
+        let files = LocalFileSystem::new_with_prefix(root).map_err(cannot_be_read)?;
+        self.home = Some((home.clone(), Arc::new(files)));
         Ok(self)
     }
 
-    /// Where `key` is, and what it is called there.
-    fn place(&self, key: &ObjectKey) -> (&dyn ObjectStore, Name) {
-        match &self.near {
-            Some((site, store)) if *site == key.site => (&**store, Name::from(key.to_string())),
-            _ => (&*self.store, Name::from(format!("{}{key}", self.prefix))),
+    /// Opens an object wherever it is.
+    async fn open(&self, key: &ObjectKey, options: GetOptions) -> object_store::Result<GetResult> {
+        if let Some((home, files)) = &self.home
+            && home.site == key.site
+        {
+            let found = match key.item {
+                Item::Playlist(_) => playlist_at(home, key, options.clone()).await,
+                _ => {
+                    let name = Name::from(key.to_string());
+                    files.get_opts(&name, options.clone()).await
+                }
+            };
+            if !matches!(found, Err(Error::NotFound { .. })) {
+                return found;
+            }
         }
+        let name = Name::from(format!("{}{key}", self.prefix));
+        self.store.get_opts(&name, options).await
+    }
+
+    async fn head(&self, key: &ObjectKey) -> object_store::Result<ObjectMeta> {
+        let options = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        Ok(self.open(key, options).await?.meta)
     }
 
     /// What `asked` gives; none where there is no such object.
@@ -141,15 +163,13 @@ impl Shelf {
         if self.is_left_alone() {
             return false;
         }
-        let (store, name) = self.place(key);
-        let found = self.look(store.head(&name)).await;
+        let found = self.look(self.head(key)).await;
         self.or_nothing(found).is_some()
     }
 
     /// Length and so on; none where there is no such object.
     pub(super) async fn meta(&self, key: &ObjectKey) -> Result<Option<ObjectMeta>, HubError> {
-        let (store, name) = self.place(key);
-        self.look(store.head(&name)).await
+        self.look(self.head(key)).await
     }
 
     /// An object, or a part of it; none where there is no such object.
@@ -162,8 +182,7 @@ impl Shelf {
             range,
             ..GetOptions::default()
         };
-        let (store, name) = self.place(key);
-        self.look(store.get_opts(&name, options)).await
+        self.look(self.open(key, options)).await
     }
 
     /// The first `most` bytes of an object; none where there is no such object.
@@ -173,9 +192,9 @@ impl Shelf {
         most: usize,
     ) -> Result<Option<Bytes>, HubError> {
         // Without a range: an empty object has none.
-        let (store, name) = self.place(key);
         let read = async {
-            let mut pieces = store.get(&name).await?.into_stream();
+            let opened = self.open(key, GetOptions::default()).await?;
+            let mut pieces = opened.into_stream();
             let mut read = BytesMut::new();
             while let Some(piece) = pieces.try_next().await? {
                 let room = most - read.len();
@@ -220,10 +239,7 @@ impl Shelf {
         futures::stream::iter(keys)
             .then(move |key| {
                 let shelf = shelf.clone();
-                async move {
-                    let (store, name) = shelf.place(&key);
-                    store.get(&name).await
-                }
+                async move { shelf.open(&key, GetOptions::default()).await }
             })
             .map_ok(GetResult::into_stream)
             .try_flatten()
@@ -256,6 +272,38 @@ impl Shelf {
         }
         known.insert(playlist.clone(), about);
     }
+}
+
+/// The playlist `key` as the box in this program writes it now.
+async fn playlist_at(
+    home: &Home,
+    key: &ObjectKey,
+    options: GetOptions,
+) -> object_store::Result<GetResult> {
+    let failed = |source: std::io::Error| Error::Generic {
+        store: "this box",
+        source: source.into(),
+    };
+    let missing = || Error::NotFound {
+        path: key.to_string(),
+        source: "the box has no such clip".into(),
+    };
+    let Item::Playlist(rendition) = key.item else {
+        return Err(missing());
+    };
+    let (evidence, incident) = (Arc::clone(&home.evidence), key.incident);
+    let text = tasks::blocking(move || evidence.playlist(incident, rendition)).await;
+    let text = text.and_then(|read| read).map_err(failed)?;
+    let text = text.ok_or_else(missing)?;
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let tag = format!("{:x}-{:x}", hasher.finish(), text.len());
+    // It answers for ranges.
+    let (memory, name) = (InMemory::new(), Name::from(key.to_string()));
+    memory.put(&name, text.into()).await?;
+    let mut read = memory.get_opts(&name, options).await?;
+    read.meta.e_tag = Some(tag);
+    Ok(read)
 }
 
 fn cannot_be_read(error: Error) -> HubError {

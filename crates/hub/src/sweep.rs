@@ -1,7 +1,8 @@
 //! What the hub deletes: incidents that are too old, and those of a site that takes more than its share of the quota.
 //!
 //! In: the index, the folder of the store, and whether the time is known. Out: less of both, always an incident as a whole, so
-//! that nothing leaves the page while its clip stays. What may go by age is the rule of [`crate::base::ageing`], the same as in
+//! that nothing leaves the page while its clip stays. What the box in this program keeps, it deletes itself: here its rows follow.
+//! What may go by age is the rule of [`crate::base::ageing`], the same as in
 //! a box. It looks once an hour, and at once when an upload has exceeded the quota.
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 
 use super::{
     HubError,
+    home::Home,
     house::House,
     index::Index,
     marks::{Marks, Which},
@@ -45,6 +47,8 @@ pub(super) struct Sweep {
     pub(super) index: Arc<Index>,
     pub(super) marks: Marks,
     pub(super) house: House,
+    /// The box in this program.
+    pub(super) home: Option<Home>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) parts: Parts,
     pub(super) ageing: Ageing,
@@ -112,6 +116,7 @@ impl Sweep {
             Some(folder) => store::look(folder).map_err(HubError::Store)?,
             None => Vec::new(),
         };
+        let there = self.at_home()?;
         self.shares.counted(&stored);
         // What came after somebody had deleted its incident.
         let deleted = self.marks.deleted();
@@ -141,7 +146,7 @@ impl Sweep {
             let known = since.entry(which(stored)).or_insert(stored.changed);
             *known = (*known).max(stored.changed);
         }
-        since.retain(|which, _| !held.contains(which));
+        since.retain(|which, _| !held.contains(which) && !there.contains(which));
         if let Some(now) = now {
             gone.extend(self.too_old(&since, now));
         }
@@ -166,10 +171,26 @@ impl Sweep {
             stored.retain(|stored| !gone.contains(&which(stored)));
             self.shares.counted(&stored);
         }
+        // The box still has these: what went is an old copy.
+        gone.retain(|which| !there.contains(which));
         self.index
             .forget(gone.iter().map(|(site, id)| (site, *id)))?;
         self.marks.forget(&gone).map_err(HubError::Store)?;
         trouble.map_or(Ok(gone.len()), Err)
+    }
+
+    /// Tells the box in this program what people want kept and deleted, and takes what it keeps off the quota. Returns the
+    /// incidents that it has.
+    fn at_home(&self) -> Result<BTreeSet<Which>, HubError> {
+        let Some(home) = &self.home else {
+            return Ok(BTreeSet::new());
+        };
+        home.hold(&self.marks)?;
+        let mut there = home.incidents()?;
+        home.delete_marked(&self.marks, &mut there)?;
+        self.shares.taken_at_home(home.evidence.stored());
+        let there = there.into_iter().map(|id| (home.site.clone(), id));
+        Ok(there.collect())
     }
 
     /// What goes by age now.
@@ -238,6 +259,7 @@ mod tests {
                 index,
                 marks,
                 house: House::new(sites, None, "UTC".to_owned()),
+                home: None,
                 clock: clock.clone(),
                 parts: Parts::new(None),
                 ageing: Ageing::default(),

@@ -15,7 +15,7 @@ use crate::outbox::OutboxError;
 pub(crate) const FILE: &str = "outbox.db";
 
 /// Step `i` brings schema `i` to `i + 1`. Never changed once released, only added to.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -199,6 +199,10 @@ CREATE INDEX incidents_by_kept ON incidents (kept_ms);
 -- The target duration of its playlists, in seconds, for as long as they live; NULL where it was not known.
 ALTER TABLE clips ADD COLUMN target INTEGER;
 ",
+    "
+-- Until when neither age nor quota deletes it; NULL: nobody has asked for that.
+ALTER TABLE incidents ADD COLUMN held_ms INTEGER;
+",
 ];
 
 /// Opens the database in `dir` and brings its schema up to date.
@@ -247,7 +251,7 @@ mod tests {
         drop(db);
         let error = open(dir.path()).unwrap_err().to_string();
         assert!(
-            error.contains("newer Lares (schema 99, this one knows 6)"),
+            error.contains("newer Lares (schema 99, this one knows 7)"),
             "{error}"
         );
         assert!(!error.contains('\n'));

@@ -25,18 +25,31 @@ const CONFIG_KEYS: &str = "config.keys";
 
 /// Why something was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::outbox) enum DeletedFor {
+pub(in crate::outbox) enum DeletedFor<'a> {
     /// Its time had come.
     Retention,
     /// There was no room.
     Quota,
+    /// Somebody asked for it.
+    Household {
+        /// Who.
+        account: &'a str,
+    },
 }
 
-impl DeletedFor {
+impl<'a> DeletedFor<'a> {
     fn as_str(self) -> &'static str {
         match self {
             Self::Retention => "retention",
             Self::Quota => "quota",
+            Self::Household { .. } => "household",
+        }
+    }
+
+    fn account(self) -> Option<&'a str> {
+        match self {
+            Self::Household { account } => Some(account),
+            _ => None,
         }
     }
 }
@@ -49,7 +62,7 @@ impl Tx<'_> {
         camera: &CameraId,
         objects: u64,
         bytes: u64,
-        reason: DeletedFor,
+        reason: DeletedFor<'_>,
     ) -> Result<(), Fail> {
         Ok(ledger::note(
             self.db,
@@ -59,6 +72,7 @@ impl Tx<'_> {
                 camera: Some(camera),
                 bytes,
                 count: Some(objects),
+                account: reason.account(),
                 detail: Some(reason.as_str()),
                 ..self.here()
             },

@@ -106,8 +106,8 @@ impl Tx<'_> {
             }
             (Lane::Facts, _) => {
                 let row = incidents::known(self.db, incident)?;
-                let uploading = self.outbox.uploading();
-                let message = alerts::compose(self.db, uploading, row.facts, None, self.wall())?;
+                let place = self.outbox.in_store();
+                let message = alerts::compose(self.db, place, row.facts, None, self.wall())?;
                 Body::Bytes(message.to_json().into())
             }
             (_, Some(sha256)) => Body::File {

@@ -76,6 +76,16 @@ fn incidents_of(gone: &[(IncidentId, Kept)]) -> usize {
     incidents.len()
 }
 
+/// The condition that neither the incident `i` is held nor one that has borrowed of its clip. `after`: an end after this is still to
+/// come.
+fn not_held(after: &str) -> String {
+    format!(
+        "coalesce(i.held_ms <= {after}, 1) AND i.id NOT IN (
+             SELECT o2.incident FROM incidents y2 JOIN clip_uses u2 ON u2.incident = y2.id JOIN objects o2 ON o2.id = u2.object
+             WHERE y2.held_ms > {after})"
+    )
+}
+
 fn kept(picture: bool) -> Kept {
     if picture { Kept::Picture } else { Kept::Clip }
 }
@@ -184,6 +194,14 @@ impl Outbox {
         Ok(())
     }
 
+    /// Incidents that are held until a time after this one are not deleted; without a clock that is right, whatever is held.
+    fn held_after(&self) -> i64 {
+        match self.clock.state() {
+            ClockState::Good => self.clock.wall().0,
+            ClockState::Unsure => i64::MIN,
+        }
+    }
+
     /// How many of those that are counted may go by age now.
     fn may_go(&self, which: Aged, counted: Counted) -> usize {
         let mut ageing = self.ageing.lock();
@@ -212,13 +230,14 @@ impl Outbox {
             let kept: i64 = db
                 .prepare_cached("SELECT count(*) FROM incidents")?
                 .query_row([], |row| row.get(0))?;
-            let mut select = db.prepare_cached(
-                "SELECT id, prefix, kept_ms FROM incidents i WHERE kept_ms < ?1 AND ended = 1 AND NOT EXISTS (
+            let mut select = db.prepare_cached(&format!(
+                "SELECT id, prefix, kept_ms FROM incidents i WHERE kept_ms < ?1 AND ended = 1 AND {} AND NOT EXISTS (
                      SELECT 1 FROM objects o JOIN clip_uses u ON u.object = o.id JOIN incidents y ON y.id = u.incident
                      WHERE o.incident = i.id AND (y.kept_ms IS NULL OR y.kept_ms >= ?1))
                  ORDER BY kept_ms, id",
-            )?;
-            let rows = select.query_map([cutoff.0], |row| {
+                not_held("?2")
+            ))?;
+            let rows = select.query_map([cutoff.0, self.held_after()], |row| {
                 Ok((
                     row.get::<_, String>(0)?,
                     row.get::<_, String>(1)?,
@@ -296,9 +315,11 @@ impl Outbox {
                  FROM incidents i JOIN objects o ON o.incident = i.id
                  WHERE i.ended = 1 AND o.gone = 0 AND o.sha256 IS NOT NULL
                    AND NOT EXISTS (SELECT 1 FROM clips c WHERE c.incident = i.id AND c.closed = 0)
-                 GROUP BY i.id, picture"
+                   AND {}
+                 GROUP BY i.id, picture",
+                not_held("?1")
             ))?;
-            let mut rows = select.query([])?;
+            let mut rows = select.query([self.held_after()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 if let Ok(incident) = row.get::<_, String>(0)?.parse() {
@@ -321,7 +342,7 @@ impl Outbox {
     pub(in crate::outbox) fn evict(
         &self,
         gone: &[(IncidentId, Kept)],
-        why: DeletedFor,
+        why: DeletedFor<'_>,
         reason: &str,
     ) -> Result<usize, OutboxError> {
         for of in gone {
@@ -377,7 +398,7 @@ impl Outbox {
         state: &mut Held<'_>,
         (incident, kind): (IncidentId, Kept),
         files: &[OnDisk],
-        why: DeletedFor,
+        why: DeletedFor<'_>,
         reason: &str,
     ) -> Result<(), OutboxError> {
         let freed: u64 = files.iter().map(|file| file.bytes).sum();

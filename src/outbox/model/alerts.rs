@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::outbox::{
     Fail, Outbox, OutboxError, Tx,
     budget::Use,
-    clips,
+    clips, here,
     incidents::{self, IncidentRow, known, parse_facts, to_json},
     ledger::{self, Departure},
     plan::{Class, Head, Lane, LaneKey},
@@ -60,36 +60,62 @@ pub(in crate::outbox) fn head(
     Ok(None)
 }
 
-/// The message for `facts` as the clip stands now.
+/// Where a reader of a message finds picture and clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::outbox) enum Place {
+    /// In the store, where there is one.
+    Store { uploading: bool },
+    /// On this box.
+    Here,
+}
+
+/// The message for `facts` as the clip stands now at `place`.
 pub(in crate::outbox) fn compose(
     db: &Connection,
-    uploading: bool,
+    place: Place,
     facts: Facts,
     n: Option<u64>,
     sent: WallTime,
 ) -> Result<IncidentMessage, Fail> {
     let incident = known(db, facts.id)?;
-    let thumbnail = clips::thumbnail(db, facts.id, uploading)?;
-    let clip = clips::clip(db, facts.id, &incident, uploading)?;
+    let (thumbnail, clip) = match place {
+        Place::Store { uploading } => (
+            clips::thumbnail(db, facts.id, uploading)?,
+            clips::clip(db, facts.id, &incident, uploading)?,
+        ),
+        Place::Here => (
+            here::thumbnail(db, facts.id)?,
+            here::clip(db, facts.id, &incident)?,
+        ),
+    };
     Ok(IncidentMessage::new(facts, n, sent, thumbnail, clip))
 }
 
 impl Tx<'_> {
     /// Adds a row for the newest state of an incident; returns its `seq`.
     pub(in crate::outbox) fn change(&self, facts: &Facts) -> Result<u32, Fail> {
+        self.change_for(facts, None)
+    }
+
+    /// The same for one receiver alone, where one is named.
+    pub(in crate::outbox) fn change_for(
+        &self,
+        facts: &Facts,
+        only: Option<&str>,
+    ) -> Result<u32, Fail> {
         let id = facts.id.to_string();
         let mut facts = facts.clone();
         facts.seq += 1;
         let json = to_json(&facts);
         if facts.state == IncidentState::Updated {
-            self.forget_unsent_updates(&id)?;
+            self.forget_unsent_updates(&id, only)?;
         }
         self.db
             .prepare_cached(
                 "INSERT INTO alerts (incident, seq, state, facts, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![id, facts.seq, facts.state.as_str(), json, self.wall().0])?;
-        self.address(&id, facts.seq, facts.state)?;
+        self.address(&id, facts.seq, facts.state, only)?;
         self.db
             .prepare_cached("UPDATE incidents SET seq = ?2, facts = ?3, ended = ?4 WHERE id = ?1")?
             .execute(params![
@@ -300,8 +326,11 @@ impl Tx<'_> {
         };
         let facts = parse_facts(&facts)?;
         let camera = facts.camera.clone();
-        let uploading = self.outbox.uploading();
-        let message = compose(self.db, uploading, facts, Some(n as u64), sent)?;
+        let place = match sink {
+            NEAR => Place::Here,
+            _ => self.outbox.in_store(),
+        };
+        let message = compose(self.db, place, facts, Some(n as u64), sent)?;
         let json = Bytes::from(message.to_json());
         let key = LaneKey {
             incident,
@@ -437,7 +466,8 @@ pub(in crate::outbox) fn text(
         count += 1;
         let n = row.get::<_, Option<i64>>(1)?.unwrap_or(count as i64);
         let sent = WallTime(row.get(2)?);
-        let message = compose(db, uploading, facts, Some(n as u64), sent)?;
+        let place = Place::Store { uploading };
+        let message = compose(db, place, facts, Some(n as u64), sent)?;
         bytes += message.to_json().len() as u64;
     }
     Ok((count, bytes))

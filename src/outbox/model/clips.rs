@@ -231,6 +231,7 @@ impl Tx<'_> {
             if something_there {
                 self.compose_later(incident, &row.prefix, Item::Playlist(rendition))?;
             }
+            self.closed_here(incident)?;
             self.settle_clip(incident)?;
         }
         Ok(())
@@ -310,6 +311,7 @@ impl Outbox {
                 .optional()?;
             let (object, delivered) = found.ok_or(OutboxError::Unknown(file.incident))?;
             tx.add_use(incident, file.rendition, object)?;
+            tx.grew_here(incident)?;
             if delivered && incident != file.incident {
                 tx.compose_later(incident, &row.prefix, Item::Playlist(file.rendition))?;
             }

@@ -2,6 +2,7 @@
 
 pub(in crate::outbox) mod alerts;
 pub(in crate::outbox) mod clips;
+pub(in crate::outbox) mod here;
 pub(in crate::outbox) mod incidents;
 pub(in crate::outbox) mod objects;
 pub(in crate::outbox) mod playlists;

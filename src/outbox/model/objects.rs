@@ -86,7 +86,7 @@ impl Tx<'_> {
         sha256: [u8; 32],
     ) -> Result<(), Fail> {
         let key = format!("{prefix}/{item}");
-        let version = self
+        let version: i64 = self
             .db
             .prepare_cached(
                 "INSERT INTO objects (incident, lane, key, kind, bytes, sha256, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -108,6 +108,9 @@ impl Tx<'_> {
             )?;
         self.touch(incident, lane_of(item));
         self.witness(|| witness::object(kind_of(item), incident, version, &key, Some(sha256)));
+        if version == 1 && item == Item::Thumb {
+            self.tell_here(incident)?;
+        }
         Ok(())
     }
 
@@ -168,6 +171,7 @@ impl Outbox {
                 )?;
             if file.kind == MediaKind::Media {
                 tx.add_use(file.incident, file.rendition, object)?;
+                tx.grew_here(file.incident)?;
             }
             tx.touch(file.incident, lane_of(item));
             tx.witness(|| {
@@ -192,13 +196,13 @@ impl Outbox {
         jpeg: &[u8],
     ) -> Result<(), OutboxError> {
         let item = kind.item();
+        // File and row change one after the other while nobody reads or deletes either; who commits an alert meanwhile does not
+        // wait for the disk.
+        let _one = self.pictures.lock();
         let prefix = self.read(|db| Ok(incidents::known(db, incident)?.prefix))?;
         let dir = self.path(&prefix);
         let sha256: [u8; 32] = Sha256::digest(jpeg).into();
         let path = dir.join(item.to_string());
-        // File and row change one after the other while nobody reads either; who commits an alert meanwhile does not wait for
-        // the disk.
-        let _one = self.pictures.lock();
         for last in [false, true] {
             self.with_room_for_file(jpeg.len() as u64, || {
                 files::make_dir(&dir)?;
@@ -221,16 +225,17 @@ impl Outbox {
         Ok(())
     }
 
-    /// The picture of an incident has become much better: one more alert tells so, once it has arrived in the store. Where
-    /// there is no store there is nothing to fetch anew; the broker gets the picture itself.
+    /// The picture of an incident has become much better: one more alert tells so, at once the hub in this program, and once it has
+    /// arrived in the store everybody. Where there is no store there is nothing to fetch anew; the broker gets the picture itself.
     ///
     /// # Errors
     /// When the database cannot be written or the incident is unknown.
     pub fn better_picture(&self, incident: IncidentId) -> Result<(), OutboxError> {
         if !self.uploading() {
-            return Ok(());
+            return self.write(|tx| tx.tell_here(incident));
         }
         self.write(|tx| {
+            tx.tell_here(incident)?;
             tx.db
                 .prepare_cached(
                     "UPDATE objects SET news = 1 WHERE incident = ?1 AND kind = 'thumb'",

@@ -19,6 +19,8 @@ pub(in crate::outbox) struct Use {
     discontinuity: bool,
     pub(in crate::outbox) delivered: bool,
     pub(in crate::outbox) waiting: bool,
+    /// No longer on disk here.
+    pub(in crate::outbox) gone: bool,
 }
 
 pub(in crate::outbox) fn uses(
@@ -27,7 +29,8 @@ pub(in crate::outbox) fn uses(
     rendition: Rendition,
 ) -> Result<Vec<Use>, Fail> {
     let mut select = db.prepare_cached(
-        "SELECT o.key, h.key, o.duration_ns, o.discontinuity, o.delivered_ms IS NOT NULL, o.waiting
+        "SELECT o.key, h.key, o.duration_ns, o.discontinuity, o.delivered_ms IS NOT NULL, o.waiting,
+                o.gone = 1 OR h.gone = 1
          FROM clip_uses u JOIN objects o ON o.id = u.object
          JOIN objects h ON h.incident = o.incident AND h.kind = 'init' AND h.rendition = o.rendition AND h.number = o.init
          WHERE u.incident = ?1 AND u.rendition = ?2 ORDER BY u.id",
@@ -40,6 +43,7 @@ pub(in crate::outbox) fn uses(
             discontinuity: row.get(3)?,
             delivered: row.get(4)?,
             waiting: row.get(5)?,
+            gone: row.get(6)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -58,33 +58,39 @@ pub(in crate::outbox) fn counter(sink: &str) -> String {
 }
 
 impl Tx<'_> {
-    /// One row for each receiver that wants to hear of this change.
+    /// One row for each receiver that wants to hear of this change, or for the one that is named.
     pub(in crate::outbox) fn address(
         &self,
         incident: &str,
         seq: u32,
         state: IncidentState,
+        only: Option<&str>,
     ) -> Result<(), Fail> {
         self.db
             .prepare_cached(
                 "INSERT INTO alert_delivery (incident, seq, sink)
                  SELECT ?1, ?2, s.name FROM alert_sinks s
-                 WHERE instr(s.states, ?3) > 0 AND NOT (s.once AND ?3 <> 'updated' AND EXISTS (
+                 WHERE (?4 IS NULL OR s.name = ?4) AND instr(s.states, ?3) > 0 AND NOT (s.once AND ?3 <> 'updated' AND EXISTS (
                      SELECT 1 FROM alert_delivery d JOIN alerts a ON a.incident = d.incident AND a.seq = d.seq
                      WHERE d.incident = ?1 AND d.sink = s.name AND a.state = ?3))",
             )?
-            .execute(params![incident, seq, state.as_str()])?;
+            .execute(params![incident, seq, state.as_str(), only])?;
         Ok(())
     }
 
-    /// Nobody there has seen the older update: the one that comes says all that it said.
-    pub(in crate::outbox) fn forget_unsent_updates(&self, incident: &str) -> Result<(), Fail> {
+    /// Nobody there has seen the older update: the one that comes says all that it said, to everybody or to the one that is
+    /// named.
+    pub(in crate::outbox) fn forget_unsent_updates(
+        &self,
+        incident: &str,
+        only: Option<&str>,
+    ) -> Result<(), Fail> {
         self.db
             .prepare_cached(
-                "DELETE FROM alert_delivery WHERE incident = ?1 AND n IS NULL
+                "DELETE FROM alert_delivery WHERE incident = ?1 AND n IS NULL AND (?2 IS NULL OR sink = ?2)
                  AND seq IN (SELECT seq FROM alerts WHERE incident = ?1 AND state = 'updated')",
             )?
-            .execute([incident])?;
+            .execute(params![incident, only])?;
         self.db
             .prepare_cached(
                 "DELETE FROM alerts WHERE incident = ?1 AND state = 'updated' AND NOT EXISTS (

@@ -18,7 +18,7 @@ use object_store::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    Body, HERE, Outcome, Parcel, Payload, Sink, Takes,
+    Body, Outcome, Parcel, Payload, Sink, Takes,
     standing::{Standing, later},
 };
 use crate::{
@@ -49,8 +49,6 @@ struct Inner {
     /// Before each key; empty or ending in a slash.
     prefix: String,
     target: Target,
-    /// It is the store of the hub in this program.
-    here: bool,
     pacer: Arc<Pacer>,
     /// Time that every upload gets.
     least_time: Duration,
@@ -98,7 +96,6 @@ impl StoreSink {
             store,
             prefix,
             target,
-            here: config.here,
             pacer: Arc::clone(pacer),
             least_time: LEAST_TIME,
             standing: Standing::new(),
@@ -313,7 +310,6 @@ impl Sink for StoreSink {
 
     fn recipient(&self) -> String {
         match &self.0.target {
-            _ if self.0.here => HERE.to_owned(),
             Target::S3 { bucket, endpoint } => {
                 format!("s3://{bucket}/{} at {endpoint}", self.0.prefix)
             }
@@ -326,7 +322,7 @@ impl Sink for StoreSink {
     }
 
     fn metered(&self) -> bool {
-        matches!(self.0.target, Target::S3 { .. }) && !self.0.here
+        matches!(self.0.target, Target::S3 { .. })
     }
 
     fn ready(&self) -> BoxFuture<'_, ()> {

@@ -56,7 +56,6 @@ impl Rude {
             user: None,
             password: None,
             ca_file: None,
-            here: false,
         };
         Arc::new(StoreSink::new(&config, &Pacer::new(None)).unwrap())
     }

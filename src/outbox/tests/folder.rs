@@ -19,7 +19,6 @@ fn upload_to(folder: &Path) -> UploadConfig {
         user: None,
         password: None,
         ca_file: None,
-        here: false,
     }
 }
 

@@ -91,7 +91,6 @@ impl Moto {
             user: None,
             password: None,
             ca_file: None,
-            here: false,
         }
     }
 }
@@ -226,7 +225,6 @@ fn a_store_that_is_away_is_waited_for() {
         user: None,
         password: None,
         ca_file: None,
-        here: false,
     };
     let sink = StoreSink::new(&config, &Pacer::new(None)).unwrap();
     let text = home.runtime.block_on(sink.probe()).unwrap_err();
@@ -246,7 +244,6 @@ fn addresses_and_keys_that_cannot_be_used_say_how_to_write_them() {
         user: None,
         password: None,
         ca_file: None,
-        here: false,
     };
     let refuse = |config: UploadConfig| match StoreSink::new(&config, &Pacer::new(None)) {
         Ok(_) => panic!("{} was taken", config.url),

@@ -23,4 +23,4 @@ pub use disk::{durable, reserve, sqlite};
 pub use process::{memory, program, socket};
 pub use report::{board, cpu, seldom, telemetry};
 pub use time::{ageing, backoff, clock, rate, zone};
-pub use work::{heartbeat, link, live, pool, tasks};
+pub use work::{evidence, heartbeat, link, live, pool, tasks};

@@ -43,13 +43,23 @@ pub struct HubConfig {
     pub retention: Duration,
     /// Most bytes of uploads.
     pub quota: ByteSize,
-    /// The broker that boxes send their alerts to; none: the hub starts one.
+    /// The broker that boxes send their alerts to; none: the hub has its own, where somebody needs it.
     pub broker: Option<MqttConfig>,
-    /// The store that boxes upload to; none: the hub is one.
+    /// The store that boxes upload to; none: the hub is one, where somebody needs it.
     pub store: Option<UploadConfig>,
+    /// The configuration asks for the hub's own broker, whether or not there are other boxes.
+    pub broker_wanted: bool,
+    /// The same of its store.
+    pub store_wanted: bool,
 }
 
 impl HubConfig {
+    /// Whether boxes elsewhere send to this hub.
+    #[must_use]
+    pub fn has_other_boxes(&self) -> bool {
+        !self.sites.is_empty()
+    }
+
     /// Defaults, with files in `dir`.
     #[must_use]
     pub fn new(dir: PathBuf) -> Self {
@@ -87,6 +97,8 @@ pub(super) fn hub(section: Section<'_>, data_dir: &Path, others: &Others<'_>) ->
 }
 
 fn settings(section: &Section<'_>, dir: PathBuf, others: &Others<'_>) -> HubConfig {
+    let (broker, broker_wanted) = whose(section, "broker", "mqtt", others.mqtt);
+    let (store, store_wanted) = whose(section, "store", "upload", others.upload);
     HubConfig {
         listen: section.address("listen"),
         store_listen: section.address("store_listen"),
@@ -99,21 +111,36 @@ fn settings(section: &Section<'_>, dir: PathBuf, others: &Others<'_>) -> HubConf
         open_page: false,
         retention: section.duration("retention"),
         quota: section.bytes("quota"),
-        broker: other(section, "broker", "mqtt", others.mqtt),
-        store: other(section, "store", "upload", others.upload),
+        // An address is written for somebody who is to find it there.
+        broker_wanted: broker_wanted || section.has("broker_listen"),
+        store_wanted: store_wanted || section.has("store_listen"),
+        broker,
+        store,
         dir,
     }
 }
 
-/// What another section names, where `key` says that the hub shall use that.
-fn other<T: Clone>(
+/// What another section names, where `key` says that the hub shall use that; and whether it asks for the hub's own.
+fn whose<T: Clone>(
     section: &Section<'_>,
     key: &str,
     named: &str,
     there: Option<&Option<T>>,
-) -> Option<T> {
-    if !section.choice(key, &[("own", false), ("external", true)]) {
-        return None;
+) -> (Option<T>, bool) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Whose {
+        Auto,
+        Own,
+        External,
+    }
+    let choices = [
+        ("auto", Whose::Auto),
+        ("own", Whose::Own),
+        ("external", Whose::External),
+    ];
+    let chosen = section.choice(key, &choices);
+    if chosen != Whose::External {
+        return (None, chosen == Whose::Own);
     }
     if there.is_none() {
         section.problem(
@@ -121,7 +148,7 @@ fn other<T: Clone>(
             format!("is \"external\", but there is no [{named}] that says which: write it, or leave {key} out"),
         );
     }
-    there?.clone()
+    (there.cloned().flatten(), false)
 }
 
 /// Two files, or none.

@@ -3,14 +3,15 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    BudgetConfig, Config, ConfigProblem, Environment, KeepConfig, LogConfig, ModelsConfig,
-    MqttConfig, OutboxConfig, WebConfig, cameras, endpoint::url_with_scheme, hub, models_dir,
-    problem::Reading, read::Section, receivers, units::duration_text,
+    BudgetConfig, ByteSize, Config, ConfigProblem, Environment, KeepConfig, LogConfig,
+    ModelsConfig, MqttConfig, OutboxConfig, WebConfig, cameras, endpoint::url_with_scheme, hub,
+    models_dir, problem::Reading, read::Section, receivers, units::duration_text,
 };
 use crate::flow::SiteId;
 
@@ -162,6 +163,10 @@ fn root(section: Section<'_>, version: Option<f64>, environment: &Environment) -
         .has("hub")
         .then(|| hub::hub(section.section("hub"), &data_dir, &others))
         .flatten();
+    let home = hub.as_ref().map(|hub| AtHome {
+        retention: hub.retention,
+        quota: ByteSize(hub.quota.0 / (hub.sites.len() as u64 + 1)),
+    });
     let config = Config {
         file: None,
         site: section.parsed::<SiteId>("site"),
@@ -179,7 +184,11 @@ fn root(section: Section<'_>, version: Option<f64>, environment: &Environment) -
             .then(|| receivers::ntfy(section.section("ntfy")))
             .flatten(),
         upload: upload.flatten(),
-        outbox: outbox(section.section("outbox"), section.section("data_plan")),
+        outbox: outbox(
+            section.section("outbox"),
+            section.section("data_plan"),
+            home,
+        ),
         web: web(section.section("web")),
         log: log(section.section("log")),
         shutdown_timeout: section.duration("shutdown_timeout"),
@@ -275,9 +284,30 @@ fn topic(section: &Section<'_>, key: &str) -> String {
     text
 }
 
-pub(super) fn outbox(section: Section<'_>, data_plan: Section<'_>) -> OutboxConfig {
-    let retention = section.duration("retention");
-    let quota = section.bytes("quota");
+/// How long the hub in this program keeps evidence, and how much of its quota is this box's share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AtHome {
+    retention: Duration,
+    quota: ByteSize,
+}
+
+/// So much of the quota of clips and images may be images, where the hub in this program sets it.
+const IMAGES: u64 = 10;
+
+pub(super) fn outbox(
+    section: Section<'_>,
+    data_plan: Section<'_>,
+    home: Option<AtHome>,
+) -> OutboxConfig {
+    // What is written here counts; else there is one rule for all evidence at home.
+    let unless = |key| home.filter(|_| !section.has(key));
+    let retention =
+        unless("retention").map_or_else(|| section.duration("retention"), |home| home.retention);
+    let quota = unless("quota").map_or_else(|| section.bytes("quota"), |home| home.quota);
+    let images = home.filter(|_| !section.has("image_quota")).map_or_else(
+        || section.bytes("image_quota"),
+        |_| ByteSize(quota.0 / IMAGES),
+    );
     let most = duration_text(retention);
     let keep = |retention_key, quota| KeepConfig {
         retention: section
@@ -292,7 +322,7 @@ pub(super) fn outbox(section: Section<'_>, data_plan: Section<'_>) -> OutboxConf
             "clip_retention",
             section.maybe_bytes("clip_quota").unwrap_or(quota),
         ),
-        pictures: keep("image_retention", section.bytes("image_quota")),
+        pictures: keep("image_retention", images),
         alert_quota: section.bytes("alert_quota"),
         purpose: section.text_or_default("purpose"),
         budget: budget(data_plan),

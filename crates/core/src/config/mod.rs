@@ -242,7 +242,7 @@ impl Default for ModelsConfig {
 impl Default for OutboxConfig {
     fn default() -> Self {
         read::defaults("", |top| {
-            load::outbox(top.section("outbox"), top.section("data_plan"))
+            load::outbox(top.section("outbox"), top.section("data_plan"), None)
         })
     }
 }

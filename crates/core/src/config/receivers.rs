@@ -84,9 +84,6 @@ pub struct UploadConfig {
     pub password: Option<Secret>,
     /// PEM file of certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// It is the store of the hub in this program: what goes there does not leave the box.
-    #[serde(skip)]
-    pub here: bool,
 }
 
 impl UploadConfig {
@@ -102,7 +99,6 @@ impl UploadConfig {
             user: None,
             password: None,
             ca_file: None,
-            here: false,
         }
     }
 }
@@ -269,6 +265,5 @@ pub(super) fn upload(section: Section<'_>) -> Option<UploadConfig> {
         user,
         password,
         ca_file,
-        here: false,
     })
 }

@@ -85,7 +85,7 @@ mod tests {
     fn a_site_has_rights_below_its_own_topics_only() {
         let dir = tempfile::tempdir().unwrap();
         let sites: Vec<crate::flow::SiteId> = vec!["a".parse().unwrap(), "b".parse().unwrap()];
-        let keys = Keys::load(dir.path(), sites).unwrap();
+        let keys = Keys::load(dir.path(), sites, true).unwrap();
         let text = rights(&keys);
         let of_a = text.split("user a\n").nth(1).unwrap();
         let of_a = of_a.split("\nuser ").next().unwrap();

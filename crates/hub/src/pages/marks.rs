@@ -15,7 +15,7 @@ use super::{
 use crate::{
     HubError,
     accounts::Session,
-    base::tasks,
+    base::{evidence::Deletion, tasks},
     flow::{CameraId, ClockState, IncidentId, SiteId, WallTime},
     marks::{Full, Keep, Mark, Said, Which},
     store,
@@ -26,6 +26,8 @@ use crate::{
 const LONGEST_REASON: usize = 200;
 /// An incident can be kept for so long at most: five years.
 const LONGEST_KEEP_MS: i64 = 5 * 366 * 86_400_000;
+/// Why an incident cannot be deleted yet.
+const NOT_OVER: &str = "it still goes on, or its clip is on its way: delete it when that is over";
 /// All that is kept may take this part of the store's quota.
 const MOST_KEPT: u64 = 2;
 
@@ -37,13 +39,10 @@ impl Page {
     /// Whether everything that there is of an incident can be deleted here, or why not.
     pub(super) fn may_delete(&self, message: &IncidentMessage) -> Result<(), Failure> {
         let no = |reason: &str| Err(Failure::Conflict(reason.to_owned()));
-        if self.folder.get().is_none() {
+        if self.home_of(&message.site).is_none() && self.folder.get().is_none() {
             return no(
                 "its clip lies in another store, which this hub only reads: delete it there",
             );
-        }
-        if self.near.as_ref() == Some(&message.site) {
-            return no("its clip lies with the box and in its own store: delete it there");
         }
         Ok(())
     }
@@ -79,17 +78,47 @@ impl Page {
             })
     }
 
+    /// The box in this program hears what is kept, where the incident is one of its own.
+    async fn hold_at_home(&self, message: &IncidentMessage) -> Result<(), Failure> {
+        let Some(home) = self.home_of(&message.site).cloned() else {
+            return Ok(());
+        };
+        let marks = self.marks.clone();
+        let told = tasks::blocking(move || home.hold(&marks)).await;
+        told.map_err(HubError::Evidence)??;
+        Ok(())
+    }
+
+    /// Deletes what the box in this program has of an incident.
+    async fn delete_at_home(
+        &self,
+        message: &IncidentMessage,
+        session: &Session,
+    ) -> Result<(), Failure> {
+        let Some(home) = self.home_of(&message.site).cloned() else {
+            return Ok(());
+        };
+        let (id, account) = (message.id, session.account.name.clone());
+        let deleted = tasks::blocking(move || home.delete(id, &account)).await;
+        match deleted.map_err(HubError::Evidence)?? {
+            Deletion::Done | Deletion::Unknown => Ok(()),
+            Deletion::Busy => Err(Failure::Conflict(NOT_OVER.to_owned())),
+        }
+    }
+
     /// The incident as it is now, which other pages are told of too.
     async fn changed(&self, message: IncidentMessage) -> Json<One> {
         self.house.incident(message.clone());
         Json(One::of(IncidentView::new(self, message).await))
     }
 
-    /// Bytes of clips that are kept now, but for `but`.
-    fn bytes_kept(&self, but: IncidentId) -> Result<u64, HubError> {
+    /// Bytes of clips that are kept now where that of `but` lies, but for that one.
+    fn bytes_kept(&self, but: &IncidentMessage) -> Result<u64, HubError> {
         let mut bytes = 0_u64;
-        for (_, id) in self.marks.held(Some(self.clock.wall())) {
-            if id != but
+        let at_home = |site: &SiteId| self.home_of(site).is_some();
+        for (site, id) in self.marks.held(Some(self.clock.wall())) {
+            if id != but.id
+                && at_home(&site) == at_home(&but.site)
                 && let Some(message) = self.index.incident(id)?
             {
                 bytes = bytes.saturating_add(message.clip.bytes);
@@ -128,10 +157,12 @@ pub(super) async fn keep(
         let why = "choose an end in the future, and within five years";
         return Err(Failure::BadRequest(why.to_owned()));
     }
-    let bytes = page.bytes_kept(message.id)?;
-    if page.folder.get().is_some()
-        && bytes.saturating_add(message.clip.bytes) > page.quota / MOST_KEPT
-    {
+    let bytes = page.bytes_kept(&message)?;
+    let quota = match page.home_of(&message.site) {
+        Some(home) => Some(home.evidence.quota()),
+        None => page.folder.get().map(|_| page.quota),
+    };
+    if quota.is_some_and(|quota| bytes.saturating_add(message.clip.bytes) > quota / MOST_KEPT) {
         let why = "what is kept already takes half of the space for clips: end some of it first";
         return Err(Failure::Conflict(why.to_owned()));
     }
@@ -143,6 +174,7 @@ pub(super) async fn keep(
     };
     page.mark(&message, move |mark| mark.kept = Some(kept))
         .await?;
+    page.hold_at_home(&message).await?;
     page.note_mark(&session, "keep", &message);
     Ok(page.changed(message).await)
 }
@@ -155,6 +187,7 @@ pub(super) async fn end_keep(
     let message = page.incident(&id)?;
     if page.marks.of(&which(&message)).kept.is_some() {
         page.mark(&message, |mark| mark.kept = None).await?;
+        page.hold_at_home(&message).await?;
         page.note_mark(&session, "keep-end", &message);
     }
     Ok(page.changed(message).await)
@@ -203,9 +236,10 @@ pub(super) async fn delete(
         return Err(Failure::Conflict(why.to_owned()));
     }
     if message.end.is_none() || message.clip.state == ClipState::Sending {
-        let why = "it still goes on, or its clip is on its way: delete it when that is over";
-        return Err(Failure::Conflict(why.to_owned()));
+        return Err(Failure::Conflict(NOT_OVER.to_owned()));
     }
+    // The box says whether it can: first there, so that a refusal leaves nothing behind.
+    page.delete_at_home(&message, &session).await?;
     let said = page.said(&session);
     page.mark(&message, |mark| {
         *mark = Mark {

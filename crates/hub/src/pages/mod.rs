@@ -36,7 +36,7 @@ use tokio::sync::mpsc;
 use self::answer::Failure;
 pub(super) use self::{live::Viewers, small::Small};
 use super::{
-    AreasDesk, Modes, accounts::Accounts, house::House, index::Index, listen::SetMode,
+    AreasDesk, Modes, accounts::Accounts, home::Home, house::House, index::Index, listen::SetMode,
     marks::Marks, shelf::Shelf, store::Folder,
 };
 use crate::{
@@ -59,8 +59,8 @@ pub(super) struct Page {
     pub(super) marks: Marks,
     /// The store's folder, where it is the hub's own and works.
     pub(super) folder: Arc<OnceLock<Folder>>,
-    /// The site whose objects lie with its box, where the hub only reads them.
-    pub(super) near: Option<SiteId>,
+    /// The box in this program, which keeps its own objects.
+    pub(super) home: Option<Home>,
     /// Bytes that the store may have.
     pub(super) quota: u64,
     pub(super) shelf: Shelf,
@@ -73,7 +73,7 @@ pub(super) struct Page {
     pub(super) live: Option<Arc<dyn LiveSource>>,
     /// Who watches them.
     pub(super) viewers: Viewers,
-    /// Where modes of this box's cameras are changed, where its broker is another than the hub's.
+    /// Where modes of this box's cameras are changed.
     pub(super) modes: Option<Modes>,
     /// Where areas of this box's cameras are changed.
     pub(super) areas: Option<Arc<dyn AreasDesk>>,
@@ -89,6 +89,11 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// The box in this program, where `site` is its.
+    fn home_of(&self, site: &SiteId) -> Option<&Home> {
+        self.home.as_ref().filter(|home| home.site == *site)
+    }
+
     /// The incident of an address.
     fn incident(&self, id: &str) -> Result<IncidentMessage, Failure> {
         let missing = || Failure::NotFound("there is no such incident, or no longer".to_owned());

@@ -93,7 +93,7 @@ impl Rig {
             index: Arc::new(index),
             marks,
             folder,
-            near: None,
+            home: None,
             quota: 1000,
             shelf: Shelf::folder(&store).unwrap(),
             house: House::new([site.clone()], Some(site), "UTC".to_owned()),

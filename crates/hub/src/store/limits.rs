@@ -8,7 +8,10 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -158,6 +161,8 @@ pub(crate) fn too_much(
 pub(crate) struct Shares {
     quota: u64,
     sites: u64,
+    /// What the box in this program keeps beside the folder.
+    at_home: Arc<AtomicU64>,
     used: Arc<Mutex<BTreeMap<SiteId, u64>>>,
     exceeded: Arc<Notify>,
 }
@@ -168,6 +173,7 @@ impl Shares {
         Self {
             quota,
             sites: (sites as u64).max(1),
+            at_home: Arc::default(),
             used: Arc::default(),
             exceeded: Arc::default(),
         }
@@ -186,7 +192,7 @@ impl Shares {
     pub(crate) fn grew(&self, site: &SiteId, bytes: u64) {
         let mut used = self.used.lock();
         *used.entry(site.clone()).or_default() += bytes;
-        if used.values().sum::<u64>() > self.quota {
+        if used.values().sum::<u64>() > self.quota() {
             self.exceeded.notify_one();
         }
     }
@@ -196,16 +202,27 @@ impl Shares {
         let used = self.used.lock();
         let total: u64 = used.values().sum();
         let own = used.get(site).copied().unwrap_or_default();
-        let may = total <= self.quota.saturating_add(self.quota / ABOVE)
-            || own <= self.quota / self.sites;
+        let quota = self.quota();
+        let may = total <= quota.saturating_add(quota / ABOVE) || own <= self.quota / self.sites;
         if !may {
             self.exceeded.notify_one();
         }
         may
     }
 
+    /// The box in this program keeps `bytes` itself. Of those only as much counts as does not take the share of others.
+    pub(crate) fn taken_at_home(&self, bytes: u64) {
+        let most = match self.sites {
+            1 => self.quota,
+            sites => self.quota / sites,
+        };
+        self.at_home.store(bytes.min(most), Ordering::Relaxed);
+    }
+
+    /// What there may be in the folder.
     pub(crate) fn quota(&self) -> u64 {
-        self.quota
+        let at_home = self.at_home.load(Ordering::Relaxed);
+        self.quota.saturating_sub(at_home)
     }
 
     /// Completes when the whole has become too much.

@@ -11,4 +11,4 @@ mod signature;
 
 pub(super) use folder::{Facts, Folder};
 pub(super) use limits::{Shares, Stored, delete, look, too_much};
-pub(super) use s3::{BUCKET, endpoint};
+pub(super) use s3::endpoint;

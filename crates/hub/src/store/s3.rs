@@ -51,7 +51,7 @@ use crate::{
 };
 
 /// The one bucket.
-pub(crate) const BUCKET: &str = "lares";
+const BUCKET: &str = "lares";
 /// Largest object. Segments are about 512 kB; one second of a camera of 60 Mbit/s has 7.5 MB.
 const LARGEST: u64 = 64_000_000;
 /// Most keys in one listing.

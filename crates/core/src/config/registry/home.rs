@@ -87,14 +87,16 @@ static OUTBOX: SectionKeys = SectionKeys {
             "retention",
             Kind::Duration("1 h", "30 d"),
             "Clips, images and their records are deleted at this age; not while the clock is unsure, and \
-             [never much at once](durability.md#what-is-deleted-by-age).",
+             [never much at once](durability.md#what-is-deleted-by-age). With a hub in this program, where this is not \
+             written: `hub.retention`.",
         )
         .default("\"7 d\""),
         Key::new(
             "quota",
             Kind::Bytes("20 MB", "to hold a clip"),
             "Most bytes of clips and images on this box; when it is reached, what was delivered goes first, clips before \
-             images, the oldest first; alerts stay.",
+             images, the oldest first; alerts stay. With a hub in this program, where this is not written: the box's equal \
+             share of `hub.quota`, and a tenth of it for images.",
         )
         .default("\"2 GB\""),
         Key::new("clip_retention", Kind::Duration("1 h", "30 d"), "Clips alone are deleted at this age.")

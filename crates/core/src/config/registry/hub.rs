@@ -4,14 +4,14 @@ use super::{Key, Kind, Occurs, SectionKeys};
 
 pub(super) const SECTIONS: &[&SectionKeys] = &[&HUB];
 
-const WHOSE: Kind = Kind::Choice(&["own", "external"]);
+const WHOSE: Kind = Kind::Choice(&["auto", "own", "external"]);
 
 static HUB: SectionKeys = SectionKeys {
     path: "hub",
     was: None,
     occurs: Occurs::Always,
-    about: "The hub in this program: a broker, a store and the page for the household. What `[mqtt]` and `[upload]` do not \
-            send elsewhere goes there.",
+    about: "The hub in this program: the page for the household, and a broker and a store for other boxes. Its page shows \
+            what this box keeps, wherever `[mqtt]` and `[upload]` send it.",
     keys: &[
         Key::new(
             "enabled",
@@ -29,15 +29,17 @@ static HUB: SectionKeys = SectionKeys {
         Key::new(
             "broker",
             WHOSE,
-            "`external`: the hub starts no broker and listens to that of `[mqtt]`, with its login.",
+            "`own`: the hub starts a broker; `auto`: where `sites`, `broker_listen` or Home Assistant's key need one; \
+             `external`: it listens to that of `[mqtt]`, with its login.",
         )
-        .default("\"own\""),
+        .default("\"auto\""),
         Key::new(
             "store",
             WHOSE,
-            "`external`: the hub is no store; the page reads that of `[upload]` (`s3://` or `file://`), with its key.",
+            "`own`: the hub takes uploads; `auto`: where `sites` or `store_listen` need that; `external`: the page reads the \
+             store of `[upload]` (`s3://` or `file://`), with its key.",
         )
-        .default("\"own\""),
+        .default("\"auto\""),
         Key::new(
             "broker_listen",
             Kind::Address,
@@ -91,15 +93,15 @@ static HUB: SectionKeys = SectionKeys {
         Key::new(
             "retention",
             Kind::Duration("1 h", "365 d"),
-            "Incidents are deleted at this age, [never much at once](durability.md#what-is-deleted-by-age); of an external \
-             store only what the page lists.",
+            "Incidents are deleted at this age, [never much at once](durability.md#what-is-deleted-by-age), those of this box \
+             too; of an external store only what the page lists.",
         )
         .default("\"30 d\""),
         Key::new(
             "quota",
             Kind::Bytes("100 MB", ""),
-            "When all sites together take more, the one that takes most loses its oldest incidents; not those of an external \
-             store.",
+            "Most bytes of clips and images, those of this box included. When all sites together take more, the one that takes \
+             most loses its oldest incidents; not those of an external store.",
         )
         .default("\"20 GB\""),
         Key::new("dir", Kind::Path, "Keys, broker, store, index and accounts.")
