@@ -15,6 +15,7 @@ mod caddy;
 mod elsewhere;
 mod faults;
 mod folder;
+mod home;
 mod hour;
 mod parts;
 mod proxy;

@@ -84,6 +84,21 @@ impl Visitor {
         (head.to_lowercase(), body)
     }
 
+    /// Changes something as the page does; the status of the answer.
+    pub(crate) fn change(&self, method: &str, path: &str, json: &str) -> u16 {
+        let (_, session) = self.get("/api/session");
+        let token = session.split("\"csrf\":\"").nth(1).unwrap();
+        let token = token.split('"').next().unwrap();
+        let cookies = &self.cookies;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nCookie: {cookies}\r\n\
+             Lares-Csrf: {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{json}",
+            json.len()
+        );
+        let (head, _) = ask(self.port, &request).unwrap();
+        head.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
     /// Status and body of a page.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let (head, body) = self.part(path, "");

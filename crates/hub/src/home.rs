@@ -92,3 +92,6 @@ impl Home {
         deleted.map_err(HubError::Evidence)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

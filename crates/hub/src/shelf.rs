@@ -309,3 +309,69 @@ async fn playlist_at(
 fn cannot_be_read(error: Error) -> HubError {
     HubError::Store(error.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::home::tests::{home, message};
+
+    fn key(number: u32, item: &str) -> ObjectKey {
+        let id = message(number, 1).id;
+        format!("v1/home/door/2026-02-02/{id}/{item}")
+            .parse()
+            .unwrap()
+    }
+
+    fn put(root: &Path, key: &ObjectKey, content: &str) {
+        let path = root.join(key.to_string());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    async fn text(shelf: &Shelf, key: &ObjectKey) -> Option<String> {
+        let read = shelf.beginning(key, 1000).await.unwrap()?;
+        Some(String::from_utf8(read.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_the_box_keeps_is_read_there_and_an_old_copy_where_it_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let (objects, store) = (dir.path().join("objects"), dir.path().join("store"));
+        fs::create_dir_all(&store).unwrap();
+        let (home, evidence) = home(&objects);
+        let shelf = Shelf::folder(&store).unwrap().with_home(&home).unwrap();
+        let (here, old) = (key(1, "sub/00001.m4s"), key(2, "sub/00001.m4s"));
+        put(&objects, &here, "here");
+        put(&store, &here, "an old copy");
+        put(&store, &old, "old");
+        assert_eq!(text(&shelf, &here).await.unwrap(), "here");
+        assert_eq!(text(&shelf, &old).await.unwrap(), "old");
+        assert_eq!(shelf.length(&[here, old]).await.unwrap(), Some(7));
+        assert!(!shelf.is_there(&key(3, "thumb.jpg")).await);
+
+        // A playlist is what the box says, not a file.
+        let (grows, gone) = (key(1, "sub/index.m3u8"), key(2, "sub/index.m3u8"));
+        put(&objects, &grows, "the file beside it");
+        put(&store, &gone, "an old playlist");
+        evidence
+            .playlists
+            .lock()
+            .insert(grows.incident, "one".to_owned());
+        assert_eq!(text(&shelf, &grows).await.unwrap(), "one");
+        assert_eq!(text(&shelf, &gone).await.unwrap(), "an old playlist");
+        let tag = async || shelf.meta(&grows).await.unwrap().unwrap().e_tag.unwrap();
+        let first = tag().await;
+        assert_eq!(first, tag().await);
+        evidence
+            .playlists
+            .lock()
+            .insert(grows.incident, "one, two".to_owned());
+        assert_ne!(first, tag().await, "browsers see that it has grown");
+        let part = Some(GetRange::Bounded(5..100));
+        let part = shelf.get(&grows, part).await.unwrap().unwrap();
+        assert_eq!((part.range.clone(), part.meta.size), (5..8, 8));
+        assert_eq!(part.bytes().await.unwrap(), "two");
+    }
+}

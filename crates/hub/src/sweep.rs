@@ -221,6 +221,7 @@ mod tests {
     use crate::{
         base::clock::SimClock,
         flow::{MediaTime, SiteId},
+        home::tests::{home, message},
         index::Filter,
         wire::{Health, IncidentMessage, health::DiskHealth},
     };
@@ -451,6 +452,48 @@ mod tests {
         assert_eq!(rig.sweep.once().unwrap(), 1);
         assert!(!rig.clip("home", 0).exists());
         assert_eq!(rig.sweep.marks.deleted().len(), 1, "it never comes back");
+    }
+
+    #[test]
+    fn what_the_box_keeps_is_left_to_the_box_and_old_copies_make_room_for_it() {
+        let mut rig = Rig::new(100_000);
+        let (home, evidence) = home(rig.dir.path());
+        rig.sweep.home = Some(home);
+        for which in 0..3 {
+            rig.put("home", which, 40, 100);
+            evidence.put(&message(which, 1));
+        }
+        rig.put("annex", 9, 1, 100);
+        assert_eq!(rig.sweep.once().unwrap(), 0, "the box still has them");
+        assert!(rig.clip("home", 0).exists());
+        // The box has deleted one, by its own rule.
+        evidence.documents.lock().remove(&id(0).parse().unwrap());
+        rig.hours_on(2, 0, ClockState::Good);
+        assert_eq!(rig.sweep.once().unwrap(), 1);
+        assert!(!rig.clip("home", 0).exists() && rig.clip("home", 1).exists());
+        assert_eq!(rig.listed(), 3);
+        // It has more of its own: the old copies go, their incidents stay in the list.
+        evidence
+            .stored
+            .store(99_950, std::sync::atomic::Ordering::Relaxed);
+        rig.sweep.shares = Shares::new(100_000, 1);
+        rig.hours_on(2, 0, ClockState::Good);
+        rig.sweep.once().unwrap();
+        assert!(!rig.clip("home", 1).exists() && !rig.clip("home", 2).exists());
+        let listed = rig.sweep.index.incidents(&Filter::default(), 9).unwrap().0;
+        let at_home = listed.iter().filter(|one| one.site.as_str() == "home");
+        assert_eq!(at_home.count(), 2);
+        // What somebody deleted while the program ended is deleted at home now.
+        let which: Which = ("home".parse().unwrap(), id(1).parse().unwrap());
+        let deleted = rig.sweep.marks.change(&which, |mark| {
+            mark.deleted = Some(crate::marks::Said {
+                by: "anna".to_owned(),
+                at: WallTime(1),
+            });
+        });
+        deleted.unwrap().unwrap();
+        rig.sweep.once().unwrap();
+        assert_eq!(evidence.deleted_by.lock().len(), 1);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod clocks;
 mod cuts;
 mod faults;
 mod folder;
+mod here;
 mod history;
 mod limits;
 mod mqtt;
@@ -36,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Outbox, OutboxError,
-    sinks::{Outcome, Parcel, Payload, Sink, Takes, Wants},
+    sinks::{HERE, NEAR, Outcome, Parcel, Payload, Sink, Takes, Wants},
 };
 use crate::{
     base::{clock::SystemClock, tasks::Tasks, telemetry::Metrics},
@@ -297,6 +298,7 @@ impl Sink for Scripted {
     fn recipient(&self) -> String {
         match self.name {
             "mqtt" | "upload" => "a test".to_owned(),
+            NEAR => HERE.to_owned(),
             name => format!("{name} of a test"),
         }
     }

@@ -269,6 +269,45 @@ fn kinds_keep_within_the_limits_of_all() {
 }
 
 #[test]
+fn at_home_there_is_one_retention_and_one_quota_unless_the_box_says_otherwise() {
+    let with = |keys: &str| {
+        let head = "version = 2\n[[cameras]]\nurl = \"rtsp://10.0.0.2/\"\n[hub]\nenabled = true\n";
+        parse(&format!("{head}{keys}")).unwrap()
+    };
+    let days = |config: &Config| config.outbox.retention.as_secs() / 86_400;
+    let alone = with("");
+    assert_eq!(days(&alone), 30);
+    let outbox = &alone.outbox;
+    let bytes = [outbox.quota, outbox.clips.quota, outbox.pictures.quota];
+    assert_eq!(bytes, [20_000, 20_000, 2_000].map(ByteSize::mb));
+    let shared = with("retention = \"90 d\"\nquota = \"9 GB\"\nsites = [\"annex\", \"barn\"]");
+    assert_eq!(
+        (days(&shared), shared.outbox.quota),
+        (90, ByteSize::mb(3_000))
+    );
+    let own = with("[outbox]\nretention = \"2 d\"\nquota = \"1 GB\"\nimage_quota = \"5 MB\"");
+    assert_eq!((days(&own), own.outbox.quota), (2, ByteSize::mb(1_000)));
+    assert_eq!(own.outbox.pictures.quota, ByteSize::mb(5));
+    let without = parse("version = 2\n[[cameras]]\nurl = \"rtsp://10.0.0.2/\"\n").unwrap();
+    assert_eq!(
+        (days(&without), without.outbox.quota),
+        (7, ByteSize::mb(2_000))
+    );
+
+    let doors = |keys: &str| {
+        let hub = with(keys).hub.unwrap();
+        (hub.broker_wanted, hub.store_wanted)
+    };
+    assert_eq!(doors(""), (false, false));
+    assert_eq!(doors("broker = \"own\""), (true, false));
+    assert_eq!(doors("store_listen = \"127.0.0.1:9001\""), (false, true));
+    assert_eq!(
+        doors("broker_listen = \"127.0.0.1:1884\"\nstore = \"own\""),
+        (true, true)
+    );
+}
+
+#[test]
 fn a_certificate_of_this_box_needs_its_key_and_tls() {
     let with = |mqtt: &str| {
         parse(&format!(

@@ -72,6 +72,14 @@ fn fill(store: &std::path::Path) {
 impl Rig {
     /// `open`: everybody is an owner while there is no account.
     async fn start(open: bool) -> (Self, impl Future<Output = ()>) {
+        Self::start_with(open, |_| {}).await
+    }
+
+    /// The same with something changed.
+    async fn start_with(
+        open: bool,
+        change: impl FnOnce(&mut Page),
+    ) -> (Self, impl Future<Output = ()>) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("store");
@@ -89,7 +97,7 @@ impl Rig {
         let folder = Arc::new(OnceLock::new());
         let _ = folder.set(Folder::open(&store).unwrap());
         let live = Arc::new(live::Scripted::default());
-        let page = Page {
+        let mut page = Page {
             index: Arc::new(index),
             marks,
             folder,
@@ -111,6 +119,7 @@ impl Rig {
             small: Small::start(&tasks).unwrap(),
             opened: Arc::default(),
         };
+        change(&mut page);
         page.index.take(&message(3)).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -171,7 +180,16 @@ fn body(request: RequestBuilder, value: &Value) -> RequestBuilder {
 
 /// Runs `client` beside a hub; both must end.
 async fn with_hub<F: Future<Output = ()>>(open: bool, client: impl FnOnce(Rig) -> F) {
-    let (rig, server) = Rig::start(open).await;
+    with_changed_hub(open, |_| {}, client).await;
+}
+
+/// The same with something changed.
+async fn with_changed_hub<F: Future<Output = ()>>(
+    open: bool,
+    change: impl FnOnce(&mut Page),
+    client: impl FnOnce(Rig) -> F,
+) {
+    let (rig, server) = Rig::start_with(open, change).await;
     let stop = rig.stop.clone();
     let asked = async {
         client(rig).await;

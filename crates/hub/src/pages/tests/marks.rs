@@ -217,17 +217,58 @@ async fn what_cannot_be_deleted_here_says_so_and_stays() {
     let (mut rig, server) = Rig::start(true).await;
     drop(server);
     assert!(rig.page.may_delete(&message(1)).is_ok());
-    rig.page.near = Some("home".parse().unwrap());
-    assert!(
-        rig.page.may_delete(&message(1)).is_err(),
-        "it lies with the box"
-    );
-    rig.page.near = None;
     rig.page.folder = Arc::default();
     assert!(
         rig.page.may_delete(&message(1)).is_err(),
         "it lies in another store"
     );
+    let (home, _) = crate::home::tests::home(rig.dir.path());
+    rig.page.home = Some(home);
+    assert!(
+        rig.page.may_delete(&message(1)).is_ok(),
+        "this box has it, wherever it has sent it"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_box_here_keeps_is_held_and_deleted_there() {
+    let objects = tempfile::tempdir().unwrap();
+    let (home, evidence) = crate::home::tests::home(objects.path());
+    evidence.put(&message(3));
+    let at_home = |page: &mut Page| page.home = Some(home);
+    with_changed_hub(true, at_home, |rig| async move {
+        let until = rig.page.clock.wall().0 + DAY_MS;
+        let wish = json!({"reason": "", "until": until});
+        let kept = change(&rig, "PUT", "/keep", Some(wish)).await;
+        assert_eq!(kept.status(), StatusCode::OK);
+        let held = evidence.held.lock().clone();
+        assert_eq!(held[&ID.parse().unwrap()].0, until);
+        assert_eq!(
+            change(&rig, "DELETE", "/keep", None).await.status(),
+            StatusCode::OK
+        );
+        assert!(evidence.held.lock().is_empty());
+
+        // Its clip is still being recorded: nothing is said of it, so that what comes of it is taken in.
+        let busy = &evidence.busy;
+        busy.store(true, std::sync::atomic::Ordering::Relaxed);
+        let refused = change(&rig, "DELETE", "", None).await;
+        assert_eq!(refused.status(), StatusCode::CONFLICT);
+        assert!(rig.page.marks.deleted().is_empty());
+        busy.store(false, std::sync::atomic::Ordering::Relaxed);
+        let deleted = change(&rig, "DELETE", "", None).await;
+        assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
+        let by: Vec<_> = evidence
+            .deleted_by
+            .lock()
+            .iter()
+            .map(|(_, by)| by.clone())
+            .collect();
+        assert_eq!(by, ["local"]);
+        assert_eq!(rig.page.marks.deleted().len(), 1);
+        assert_eq!(rig.json("/api/incidents").await["incidents"], json!([]));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
