@@ -139,7 +139,8 @@ impl HubProcess {
         let program = std::env::current_exe().context("cannot find the program itself")?;
         let mut command = Command::new(program);
         command
-            .args(["--log", "warn", "hub", "--config"])
+            // Its page is not the one that people look at here: what it says of accounts would mislead them.
+            .args(["--log", "error", "hub", "--config"])
             .arg(&config)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
