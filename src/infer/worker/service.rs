@@ -202,6 +202,7 @@ fn start_person(
         stages,
         turns,
         trouble: Trouble::default(),
+        at_work: false,
     };
     let sorry = move |question| seen(&question, Err(panicked(&name)));
     Desk::start("person", tasks, work, sorry)
@@ -226,6 +227,8 @@ struct PersonWork {
     stages: StageCpu,
     turns: Turns,
     trouble: Trouble,
+    /// It has looked since it last rested.
+    at_work: bool,
 }
 
 impl Work<Question, Seen> for PersonWork {
@@ -234,6 +237,9 @@ impl Work<Question, Seen> for PersonWork {
             frame, parts, rank, ..
         } = &question.look;
         let model = &mut self.model;
+        if !std::mem::replace(&mut self.at_work, true) {
+            memory::keep_for_work();
+        }
         let began = Instant::now();
         let detections = self.stages.time(Stage::Person, || model.look(frame, parts));
         if *rank == Rank::Spare {
@@ -249,8 +255,9 @@ impl Work<Question, Seen> for PersonWork {
 
     /// The person model runs while something happens; when it does not, the box is as good as idle.
     fn rest(&mut self) {
+        self.at_work = false;
         self.model.rest();
-        memory::give_back();
+        memory::rest();
     }
 }
 

@@ -15,6 +15,20 @@ pub fn be_thrifty() {
     linux::be_thrifty();
 }
 
+/// Has the heap keep what is freed for the next who needs it, until [`rest`]: while much is needed again and again, pages that go
+/// back to the system each time cost more than what is done with them.
+pub fn keep_for_work() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    linux::keep_for_work();
+}
+
+/// The work is over: the heap is thrifty again, and gives back what can be.
+pub fn rest() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    linux::set(linux::OWN_BLOCK, linux::KEPT);
+    give_back();
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code)]
 mod linux {
@@ -24,13 +38,28 @@ mod linux {
     const HEAPS: libc::c_int = 2;
     /// Larger blocks are the system's, and go back to it at once. By itself glibc raises this to the size of what has been
     /// given back, up to 32 MB. Pictures of usual cameras' second streams are smaller.
-    const OWN_BLOCK: libc::c_int = 1 << 20;
+    pub(super) const OWN_BLOCK: libc::c_int = 1 << 20;
+    /// So much that is free at a heap's end goes back, as by itself.
+    pub(super) const KEPT: libc::c_int = 128 << 10;
+    /// The same while there is work: the largest that glibc takes.
+    const OWN_BLOCK_AT_WORK: libc::c_int = 32 << 20;
+    const KEPT_AT_WORK: libc::c_int = 64 << 20;
 
     pub(in crate::base) fn be_thrifty() {
-        // SAFETY: both only set a number.
+        // SAFETY: it only sets a number.
+        unsafe { libc::mallopt(libc::M_ARENA_MAX, HEAPS) };
+        set(OWN_BLOCK, KEPT);
+    }
+
+    pub(in crate::base) fn keep_for_work() {
+        set(OWN_BLOCK_AT_WORK, KEPT_AT_WORK);
+    }
+
+    pub(super) fn set(own_block: libc::c_int, kept: libc::c_int) {
+        // SAFETY: both may be called at any time and from any thread, and only set a number.
         unsafe {
-            libc::mallopt(libc::M_ARENA_MAX, HEAPS);
-            libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_BLOCK);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, own_block);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, kept);
         }
     }
 
