@@ -8,13 +8,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::outbox::{
     Fail, Outbox, OutboxError, Tx,
     budget::Use,
-    clips, here,
+    clips, commit_log, here,
     incidents::{self, IncidentRow, known, parse_facts, to_json},
     ledger::{self, Departure},
-    plan::{Class, Head, Lane, LaneKey},
-    recipients,
+    queue::{Class, Head, Lane, LaneKey},
     sinks::{Charge, MQTT, NEAR, Outcome, Parcel, Payload, Ticket},
-    store, witness,
+    store, subscriptions,
 };
 use crate::{
     flow::{EndReason, Incident, IncidentId, IncidentState, MediaTime, WallTime},
@@ -125,7 +124,7 @@ impl Tx<'_> {
                 facts.state == IncidentState::Ended
             ])?;
         self.touch(facts.id, Lane::Alerts);
-        self.witness(|| witness::alert(&facts, &json));
+        self.witness(|| commit_log::alert(&facts, &json));
         Ok(facts.seq)
     }
 
@@ -360,7 +359,7 @@ impl Tx<'_> {
         sink: &str,
         now: WallTime,
     ) -> Result<i64, Fail> {
-        let n = store::count(self.db, &recipients::counter(sink))?;
+        let n = store::count(self.db, &subscriptions::counter(sink))?;
         self.db
             .prepare_cached(
                 "UPDATE alert_delivery SET n = ?4, first_sent_ms = ?5 WHERE incident = ?1 AND seq = ?2 AND sink = ?3",

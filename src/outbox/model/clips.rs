@@ -7,11 +7,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::outbox::{
-    Fail, Outbox, OutboxError, Tx,
+    Fail, Outbox, OutboxError, Tx, commit_log,
     incidents::{self, IncidentRow},
     objects::{kind_of, lane_of},
     playlists::{playlist_state, uses},
-    witness,
 };
 use crate::{
     flow::{IncidentId, MediaFile, MediaKind, Rendition},
@@ -129,7 +128,7 @@ impl Tx<'_> {
                 ],
                 |row| row.get(0),
             )?;
-        self.witness(|| witness::object(kind_of(item), incident, version, &key, None));
+        self.witness(|| commit_log::object(kind_of(item), incident, version, &key, None));
         self.touch(incident, lane_of(item));
         Ok(())
     }

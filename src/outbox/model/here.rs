@@ -15,10 +15,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::outbox::{
     Fail, Outbox, OutboxError, Tx,
-    accounts::{self, DeletedFor},
     alerts::{self, Place},
     clips::rendition_of,
     incidents::{self, IncidentRow},
+    ledger_events::{self, DeletedFor},
     playlists,
     sinks::NEAR,
 };
@@ -148,7 +148,7 @@ impl Tx<'_> {
             }
         }
         let camera = incidents::known(self.db, incident)?.facts.camera;
-        let (objects, bytes) = accounts::on_disk(self.db, incident)?;
+        let (objects, bytes) = ledger_events::on_disk(self.db, incident)?;
         let why = DeletedFor::Household { account };
         self.deleted(incident, &camera, objects, bytes, why)?;
         self.db

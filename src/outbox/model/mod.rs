@@ -6,4 +6,4 @@ pub(in crate::outbox) mod here;
 pub(in crate::outbox) mod incidents;
 pub(in crate::outbox) mod objects;
 pub(in crate::outbox) mod playlists;
-pub(in crate::outbox) mod recipients;
+pub(in crate::outbox) mod subscriptions;
