@@ -16,6 +16,8 @@
 //! | | `objects` | pictures, segments, playlists: what lies in an incident's folder |
 //! | | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
 //! | | `playlists` | the playlists of clips |
+//! | | `message` | what a change says to its reader |
+//! | | `clip_here` | picture and clip as they lie on this box |
 //! | | `here` | what the hub in this program reads and deletes |
 //! | `schedule` | [`queue`] | what goes next; pure |
 //! | | `evict` | what is deleted first; pure |
@@ -92,7 +94,9 @@ use db::{commit_log, files, store};
 use delivery::{ledger_events, uploads};
 use disk::{damage, retention};
 use inspect::view;
-use model::{alerts, clips, here, incidents, objects, playlists, subscriptions};
+use model::{
+    alerts, clip_here, clips, here, incidents, message, objects, playlists, subscriptions,
+};
 use schedule::{evict, spending};
 
 #[cfg(feature = "crash-test")]
@@ -270,8 +274,8 @@ impl Outbox {
     }
 
     /// Where those who read a store find what a message names.
-    fn in_store(&self) -> alerts::Place {
-        alerts::Place::Store {
+    fn in_store(&self) -> message::Place {
+        message::Place::Store {
             uploading: self.uploading(),
         }
     }

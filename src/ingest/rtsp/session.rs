@@ -15,10 +15,10 @@ use tracing::debug;
 use super::{
     dialogue::Dialogue,
     end_reason::End,
+    lower_transport::Carrier,
     observer::Window,
     protocol::{control_url, keepalive::KeepAlive, message::Response},
     rtp::{receive::Receiver, rtcp},
-    source::Carrier,
     transport::{
         batch, connect_limit,
         connection::{Broken, Incoming},

@@ -9,12 +9,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::outbox::{
-    Fail, Held, Outbox, OutboxError, State, Tx, alerts,
+    Fail, Held, Outbox, OutboxError, State, Tx,
     budget::Use,
-    clips::TOLD_FIRST,
-    incidents::{self, TOLD_NOTHING},
+    incidents::{self, ClipNotified},
     ledger::{self, Departure},
-    playlists,
+    message, playlists,
     queue::{Class, Head, Lane, LaneKey},
     sinks::{Body, Charge, Outcome, Parcel, Payload, Ticket},
 };
@@ -26,7 +25,7 @@ use crate::{
 /// What waits at the front of a lane.
 pub(in crate::outbox) fn head(db: &Connection, key: LaneKey) -> Result<Option<Head>, Fail> {
     let id = key.incident.to_string();
-    let found: Option<(i64, i64, i64, i64, bool)> = db
+    let found: Option<(i64, i64, ClipNotified, i64, bool)> = db
         .prepare_cached(
             "SELECT o.id, i.start_ms, i.told, o.bytes, o.asked FROM objects o JOIN incidents i ON i.id = o.incident
              WHERE o.incident = ?1 AND o.lane = ?2 AND o.waiting = 1 ORDER BY o.id LIMIT 1",
@@ -35,14 +34,14 @@ pub(in crate::outbox) fn head(db: &Connection, key: LaneKey) -> Result<Option<He
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })
         .optional()?;
-    let Some((row, start, told, bytes, asked)) = found else {
+    let Some((row, start, notified, bytes, asked)) = found else {
         return Ok(None);
     };
     let class = match key.lane {
         Lane::Alerts => Class::Alert,
         Lane::Thumb => Class::Thumb,
         Lane::Crop | Lane::Facts => Class::Rest,
-        Lane::Playlist(Rendition::Sub) if told == TOLD_NOTHING => Class::First,
+        Lane::Playlist(Rendition::Sub) if notified == ClipNotified::None => Class::First,
         Lane::Media(Rendition::Sub) if !any_segment_delivered(db, &id)? => Class::First,
         Lane::Playlist(Rendition::Sub) | Lane::Media(Rendition::Sub) => Class::Rest,
         Lane::Playlist(_) | Lane::Media(_) => Class::Full,
@@ -106,7 +105,7 @@ impl Tx<'_> {
             (Lane::Facts, _) => {
                 let row = incidents::known(self.db, incident)?;
                 let place = self.outbox.in_store();
-                let message = alerts::compose(self.db, place, row.facts, None, self.wall())?;
+                let message = message::compose(self.db, place, row.facts, None, self.wall())?;
                 Body::Bytes(message.to_json().into())
             }
             (_, Some(sha256)) => Body::File {
@@ -181,8 +180,8 @@ impl Tx<'_> {
             Lane::Media(_) if kind == "media" => self.changed(ticket.row)?,
             Lane::Thumb => self.tell_arrived(incident)?,
             Lane::Playlist(_) => {
-                if row.told == TOLD_NOTHING {
-                    self.told(incident, TOLD_FIRST)?;
+                if row.notified == ClipNotified::None {
+                    self.notified(incident, ClipNotified::Playable)?;
                 }
                 self.settle_clip(incident)?;
             }

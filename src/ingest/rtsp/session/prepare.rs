@@ -9,6 +9,7 @@ use crate::ingest::rtsp::{
     diagnostics::{Quality, Way},
     dialogue::Dialogue,
     end_reason::End,
+    lower_transport::Carrier,
     negotiate::{self, Transport},
     protocol::{
         control_url,
@@ -16,7 +17,6 @@ use crate::ingest::rtsp::{
         sdp::{self, Description, Track},
     },
     rtp::receive::Receiver,
-    source::Carrier,
     transport::udp::Ports,
 };
 

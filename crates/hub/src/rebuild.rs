@@ -2,9 +2,9 @@
 
 use futures::TryStreamExt;
 
-use super::Index;
 use crate::{
     HubError,
+    index::Index,
     shelf::Shelf,
     wire::{IncidentMessage, ObjectKey, range},
 };
