@@ -9,7 +9,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use lares::{
     config::ClipConfig,
     flow::{Codec, IncidentId, MediaTime, Packet, Rendition, Size},
-    recording::{ClipEvent, Recorder, steps::Muxer},
+    recording::{ClipEvent, Recorder, bench_api::Muxer},
     testing::encoded::Encoded,
 };
 use measure::CpuTime;

@@ -15,9 +15,8 @@ use lares::{
     config::OutboxConfig,
     flow::{Incident, MediaFile, MediaKind, Rendition},
     outbox::{
-        Outbox, PictureKind,
+        Outbox, PictureKind, bench_api,
         sinks::{Outcome, Parcel, Sink, Takes},
-        steps,
     },
     testing::incidents::visit,
 };
@@ -106,10 +105,10 @@ impl Home {
 
     /// Takes out what waits and says that it arrived; how many there were.
     fn deliver(&self, takes: Takes, most: usize) -> usize {
-        let next = || steps::take(&self.outbox, takes).expect("it can be read");
+        let next = || bench_api::take(&self.outbox, takes).expect("it can be read");
         iter::from_fn(next)
             .take(most)
-            .map(|parcel| steps::arrived(&self.outbox, takes, &parcel).expect("it is noted"))
+            .map(|parcel| bench_api::arrived(&self.outbox, takes, &parcel).expect("it is noted"))
             .count()
     }
 }

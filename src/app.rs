@@ -5,15 +5,15 @@
 
 mod areas;
 pub mod backup;
-mod bookkeeper;
 mod cameras;
 mod commands;
 mod discovery;
 mod folder;
 mod health;
+mod ledger_task;
 mod own_hub;
 mod own_pages;
-mod receivers;
+mod sinks;
 mod supervisor;
 mod watchdog;
 
@@ -49,7 +49,7 @@ use crate::{
         Contents, Outbox,
         sinks::{HubCommand, LiveState},
     },
-    recording::reread,
+    recording::cmaf::fmp4_reader,
     web,
 };
 
@@ -159,8 +159,8 @@ impl App {
             .map_or(HEALTH_EVERY, |mqtt| mqtt.health_interval);
         let silent = health::silent_after(health_interval);
         discovery::announce(&config, &shared.outbox, &shared.live, silent)?;
-        let hub_to_hear = receivers::Hearing { near, broker_up };
-        receivers::start(&config, &shared, hub_to_hear, asked, &deliveries)?;
+        let hub_to_hear = sinks::Hearing { near, broker_up };
+        sinks::start(&config, &shared, hub_to_hear, asked, &deliveries)?;
 
         if let Some(address) = config.web.listen {
             let handles = web::Handles {
@@ -182,7 +182,7 @@ impl App {
         supervisor::start(&services, &workers, &cameras, &losses, lost)?;
         supervisor::watch_outbox(&services, &shared.outbox, &losses);
         health::spawn(&lanes, &shared, health_interval);
-        bookkeeper::start(&deliveries, &shared)?;
+        ledger_task::start(&deliveries, &shared)?;
         let manager = watchdog::Manager::from_environment().map(Arc::new);
         if let Some(manager) = &manager {
             watchdog::spawn(&services, manager, losses.fatal());
@@ -248,7 +248,7 @@ impl App {
         stubborn.extend(self.workers.close(left()));
         self.drain(deadline);
         stubborn.extend(self.deliveries.close(left()));
-        if let Err(error) = bookkeeper::count(&self.shared) {
+        if let Err(error) = ledger_task::count(&self.shared) {
             tracing::warn!(%error, "the last live values are not in the ledger");
         }
         stubborn.extend(self.services.close(left()));
@@ -280,10 +280,10 @@ impl App {
 
 /// How the outbox reads a file of a clip that has no row.
 pub(crate) fn clip_contents(bytes: &[u8]) -> Option<Contents> {
-    if reread::is_header(bytes) {
+    if fmp4_reader::is_header(bytes) {
         return Some(Contents::Header);
     }
-    let segment = reread::segment(bytes)?;
+    let segment = fmp4_reader::segment(bytes)?;
     Some(Contents::Media {
         ticks: (segment.from, segment.to),
         duration: segment.duration(),

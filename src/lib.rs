@@ -28,7 +28,7 @@
 //! | [`live`] | packets become a byte stream for browsers, while somebody watches | `flow`, `base`, `recording` |
 //! | [`wire`] | everything that leaves the process as text: JSON, topics, keys | `flow`, `base`, `config` |
 //! | [`outbox`] | what must arrive, kept until it has | `flow`, `base`, `config`, `net`, `wire` |
-//! | [`outbox::sinks`] | receivers: each answers for every delivery, and knows no database | `flow`, `base`, `config`, `net`, `wire`, `outbox::budget`, `outbox::ledger::HERE`, `outbox::plan::LaneKey` |
+//! | [`outbox::sinks`] | receivers: each answers for every delivery, and knows no database | `flow`, `base`, `config`, `net`, `wire`, `outbox::budget`, `outbox::ledger::HERE`, `outbox::queue::LaneKey` |
 //! | [`decision_log`] | why there was an alert and why there was none, kept for a day | `flow`, `base`, `event`, `wire` |
 //! | [`web`] | the agent's HTTP: health, metrics, reasons; handles only | `base`, `net`, `wire` |
 //! | [`hub`] | what receives: broker, store, index, page | `flow`, `base`, `config`, `net`, `wire` |

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
 
-use super::{attention::Attention, status::Status, view::View};
+use super::{attention::Attention, status::Status, updates::View};
 use crate::{
     base::{
         link::{Bell, Receiver, Sender, WhenFull, link},

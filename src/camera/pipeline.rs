@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use super::{
     Shared,
-    view::{Report, View},
-    watch::Watch,
+    detect::stage::Watch,
+    updates::{Report, View},
 };
 use crate::{
     base::pool::Lease,

@@ -1,6 +1,6 @@
 //! Jobs of cameras in their pools, without a network: packets come from an encoder on the spot.
 
-use std::sync::mpsc;
+use std::{sync::mpsc, time::Instant};
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;

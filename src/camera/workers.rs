@@ -2,8 +2,8 @@
 //!
 //! | pool | threads | jobs |
 //! |---|---|---|
-//! | `detect` | one for each core, 2 to 8 | [`detect`](super::detect): decoding, tracking, judging |
-//! | `record` | 2: a second one may go on while the first waits for the disk | [`keep`](super::keep): rings, clips, pictures |
+//! | `detect` | one for each core, 2 to 8 | [`detect`](super::detect::job): decoding, tracking, judging |
+//! | `record` | 2: a second one may go on while the first waits for the disk | [`record`](super::record::job): rings, clips, pictures |
 //! | `preview` | 1 | [`transcode`](super::transcode): clips that are encoded again |
 
 use std::{io, sync::Arc, thread::available_parallelism, time::Duration};

@@ -2,27 +2,17 @@
 //!
 //! Results go to stdout through one writer; the log goes to stderr. The only room where errors lose their type.
 
-#[cfg(feature = "dev")]
-pub mod bench;
-#[cfg(feature = "dev")]
-pub mod camera;
 mod capacity;
 pub mod check;
 pub mod config;
 #[cfg(feature = "dev")]
-pub mod demo;
+pub mod dev;
 pub mod ledger;
-#[cfg(feature = "dev")]
-mod limits;
 pub mod models;
-#[cfg(feature = "dev")]
-mod neighbours;
 pub mod outbox;
-#[cfg(feature = "dev")]
-mod receive;
 pub mod replay;
 pub mod run;
-mod stop;
+mod shutdown;
 
 use std::{
     io::{self, Write},
@@ -89,13 +79,13 @@ enum Command {
     Replay(replay::ReplayArgs),
     #[cfg(feature = "dev")]
     /// Measure what watching costs on this machine
-    Bench(bench::BenchArgs),
+    Bench(dev::bench::BenchArgs),
     #[cfg(feature = "dev")]
     /// Show the whole way on this machine, with a virtual camera
-    Demo(demo::DemoArgs),
+    Demo(dev::demo::DemoArgs),
     #[cfg(feature = "dev")]
     /// Serve videos as looping RTSP cameras
-    Camera(camera::CameraArgs),
+    Camera(dev::camera::CameraArgs),
     /// Receive what boxes send, without watching cameras
     Hub(hub::HubArgs),
     /// List what waits to be delivered, or try it again
@@ -106,7 +96,7 @@ enum Command {
     Models(models::ModelsArgs),
     #[cfg(feature = "dev")]
     #[command(hide = true)]
-    Receive(receive::ReceiveArgs),
+    Receive(dev::receive::ReceiveArgs),
 }
 
 /// Runs the command line.
@@ -127,17 +117,17 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Config(args) => config::run(&args, out),
         Command::Replay(args) => replay::run(&args, out),
         #[cfg(feature = "dev")]
-        Command::Bench(args) => bench::run(&args, out),
+        Command::Bench(args) => dev::bench::run(&args, out),
         #[cfg(feature = "dev")]
-        Command::Demo(args) => demo::run(&args, out),
+        Command::Demo(args) => dev::demo::run(&args, out),
         #[cfg(feature = "dev")]
-        Command::Camera(args) => camera::run(args, out).map(|()| ExitCode::SUCCESS),
+        Command::Camera(args) => dev::camera::run(args, out).map(|()| ExitCode::SUCCESS),
         Command::Hub(args) => hub::run(&args, out),
         Command::Outbox(args) => outbox::run(&args, out),
         Command::Ledger(args) => ledger::run(&args, out),
         Command::Models(args) => models::run(&args, out),
         #[cfg(feature = "dev")]
-        Command::Receive(args) => receive::run(&args),
+        Command::Receive(args) => dev::receive::run(&args),
     }
 }
 

@@ -6,6 +6,7 @@
 mod explain;
 mod mot;
 mod report;
+mod visits;
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     mot::{Presented, write_mot},
-    report::{Event, Frames, Summary, rounded},
+    report::{Frames, Summary, rounded},
+    visits::Visits,
 };
 use super::{ConfigArg, environment};
 use crate::{
@@ -36,13 +38,9 @@ use crate::{
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics},
     },
-    camera::{
-        CameraPipeline, ClipSummary, Keeper, Note, Pace, Record, Report, Shared, Stills, View,
-        Watch,
-    },
+    camera::{CameraPipeline, Pace, Record, Shared, Stills, Watch},
     config::{CameraConfig, Config},
-    event::Refusal,
-    flow::{EndReason, IncidentId, IncidentState, MediaTime, Mode, SiteId, StreamRole},
+    flow::{EndReason, MediaTime, Mode, SiteId, StreamRole},
     infer::Infer,
     ingest::{self, FileSource, IdleDecoders},
     outbox::{Outbox, sinks::LiveState},
@@ -170,13 +168,6 @@ struct Replay<'a> {
     stages: StageCpu,
     metrics: Arc<Metrics>,
     mot: Option<BufWriter<File>>,
-}
-
-/// What is known of an incident until it is told.
-struct Visit {
-    report: Report,
-    first_alert: MediaTime,
-    clip: Option<ClipSummary>,
 }
 
 impl Replay<'_> {
@@ -374,114 +365,6 @@ impl Folder {
             Self::Temporary(folder) => folder.path(),
             Self::Kept(folder) => folder,
         }
-    }
-}
-
-/// The recorder of one video, and what has not been printed yet.
-struct Visits<'a> {
-    name: &'a str,
-    json: bool,
-    explain: bool,
-    record: Record,
-    visits: BTreeMap<IncidentId, Visit>,
-}
-
-impl Keeper for Visits<'_> {
-    fn note(&mut self, note: Note) -> Result<(), Note> {
-        let report = match note {
-            Note::Report(report) => *report,
-            Note::Mode(mode) => {
-                self.record.set_mode(mode);
-                return Ok(());
-            }
-        };
-        self.record.report(&report);
-        if self.explain {
-            self.say(&explain::change(&report));
-        }
-        let visit = self
-            .visits
-            .entry(report.change.incident.id)
-            .or_insert_with(|| Visit {
-                first_alert: report.newest,
-                report: report.clone(),
-                clip: None,
-            });
-        visit.report = report;
-        Ok(())
-    }
-
-    fn view(&mut self, view: View) {
-        self.record.view(view);
-    }
-
-    fn refused(&mut self, refusal: &Refusal) {
-        if self.explain {
-            self.say(&explain::refusal(refusal));
-        }
-    }
-}
-
-impl Visits<'_> {
-    fn say(&self, text: &impl std::fmt::Display) {
-        let _ = writeln!(io::stderr(), "{}  {text}", self.name);
-    }
-
-    /// Prints what is over.
-    fn print_over(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
-        for clip in self.record.take_closed() {
-            if let Some(visit) = self.visits.get_mut(&clip.incident) {
-                visit.clip = Some(clip);
-            }
-        }
-        let over = |visit: &Visit| {
-            visit.clip.is_some() && visit.report.change.incident.state == IncidentState::Ended
-        };
-        let told: Vec<_> = self.visits.extract_if(.., |_, visit| over(visit)).collect();
-        for (_, visit) in told {
-            if let Some(clip) = &visit.clip {
-                self.print(&visit, clip, out)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn print(&self, visit: &Visit, clip: &ClipSummary, out: &mut dyn Write) -> anyhow::Result<()> {
-        let incident = &visit.report.change.incident;
-        let event = Event {
-            v: 1,
-            r#type: "event",
-            video: self.name,
-            id: incident.id,
-            camera: incident.camera.to_string(),
-            label: incident.label.as_str(),
-            start_s: rounded(incident.start.secs_f64()),
-            end_s: rounded(incident.end.unwrap_or(incident.start).secs_f64()),
-            first_alert_s: rounded(visit.first_alert.secs_f64()),
-            top_score: rounded(f64::from(incident.score)),
-            tracks: incident.tracks,
-            segments: clip.segments,
-            clip_start_s: rounded(clip.start.secs_f64()),
-            clip_end_s: rounded(clip.end.secs_f64()),
-            clip_bytes: clip.bytes,
-        };
-        if self.json {
-            writeln!(out, "{}", serde_json::to_string(&event)?)?;
-        } else {
-            writeln!(
-                out,
-                "{}  {:7.1} s to {:7.1} s  {}  score {:.2}  alert at {:.1} s  clip {} segments, {} bytes",
-                self.name,
-                event.start_s,
-                event.end_s,
-                event.label,
-                event.top_score,
-                event.first_alert_s,
-                event.segments,
-                event.clip_bytes,
-            )?;
-        }
-        Ok(())
     }
 }
 

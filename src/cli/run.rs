@@ -6,7 +6,7 @@ use anyhow::bail;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::{ConfigArg, environment, stop};
+use super::{ConfigArg, environment, shutdown};
 use crate::{app::App, base::tasks::Tasks, config::Config};
 
 /// Exit status when too much hung or panicked. Anything but zero has the service manager start Lares afresh.
@@ -83,11 +83,11 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         .build()?;
     let app = runtime.block_on(App::start(config, runtime.handle().clone()))?;
     let fatal = app.fatal().clone();
-    runtime.block_on(stop::asked(fatal.clone()))?;
+    runtime.block_on(shutdown::asked(fatal.clone()))?;
     if fatal.is_cancelled() {
         end_for_sure(app.grace(), &runtime)?;
     }
-    drop(stop::in_good_order(app, runtime));
+    drop(shutdown::in_good_order(app, runtime));
     Ok(if fatal.is_cancelled() {
         ExitCode::from(GAVE_UP)
     } else {

@@ -1,6 +1,6 @@
 //! One ONNX model: its session and its card, known to fit each other.
 
-use std::{borrow::Cow, path::Path};
+use std::borrow::Cow;
 
 use ort::{
     environment::Environment,
@@ -11,10 +11,7 @@ use ort::{
 
 use super::{
     InferError,
-    registry::{
-        card::{Card, Colour, Element, Task},
-        variants,
-    },
+    registry::card::{Card, Colour, Element, Task},
 };
 
 /// A loaded model. Owned by one thread.
@@ -143,18 +140,6 @@ pub(super) fn failed(model: &str, reason: &impl ToString) -> InferError {
         model: model.to_owned(),
         reason: reason.to_string(),
     }
-}
-
-/// The card of a task, chosen for this machine, and its model.
-pub(super) fn open(
-    environment: &Environment,
-    dir: &Path,
-    name: &str,
-    task: Task,
-    threads: usize,
-) -> Result<Model, InferError> {
-    let (card, _) = variants::choose(environment, dir, name, task)?;
-    Model::open(environment, card, threads)
 }
 
 /// One run at a time, nodes in sequence, on threads that sleep when they have nothing to do.

@@ -41,8 +41,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-pub use codec::decoder::{DecodeError, Decoder, Feed};
+pub use codec::decoder::{Decoder, Feed};
 pub use codec::encoder::{Encoder, Purpose};
+pub use codec::error::DecodeError;
 pub(crate) use codec::hw_select::describe as describe_decoder;
 pub use codec::idle_decoders::IdleDecoders;
 pub use codec::rotation::turned_sink;

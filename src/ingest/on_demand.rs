@@ -15,8 +15,9 @@ use tracing::warn;
 
 use super::{
     codec::{
-        decoder::{DecodeError, Decoder, Feed, leans},
+        decoder::{Decoder, Feed, leans},
         engine::Engine,
+        error::DecodeError,
         idle_decoders::{Borrower, IdleDecoders},
         privacy_mask::Mask,
     },

@@ -8,36 +8,42 @@
 //! |---|---|---|
 //! | `db` | `store` | the database file and its schema |
 //! | | `files` | files beside it |
-//! | | `announcements` | what a broker may still keep of us for others |
-//! | | `witness` | what was committed, for the crash test (feature `crash-test`) |
+//! | | `retained_topics` | what a broker may still keep of us for others |
+//! | | `commit_log` | what was committed, for the crash test (feature `crash-test`) |
 //! | `model` | `incidents` | one row for each visit, with its newest facts |
 //! | | `alerts` | one row for each change of an incident |
-//! | | `recipients` | who gets alerts: a queue and numbers for each receiver |
+//! | | `subscriptions` | who gets alerts: a queue and numbers for each receiver |
 //! | | `objects` | pictures, segments, playlists: what lies in an incident's folder |
 //! | | `clips` | which segments an incident shows; when its clip counts as begun and as complete |
 //! | | `playlists` | the playlists of clips |
+//! | | `message` | what a change says to its reader |
+//! | | `clip_here` | picture and clip as they lie on this box |
 //! | | `here` | what the hub in this program reads and deletes |
-//! | `schedule` | [`plan`] | what goes next; pure |
+//! | `schedule` | [`queue`] | what goes next; pure |
 //! | | `evict` | what is deleted first; pure |
 //! | | [`budget`] | what a data plan allows now; pure |
 //! | | `spending` | what has been spent of it |
-//! | `delivery` | `pump` | one worker for each sink: picks, delivers, backs off |
-//! | | `sending` | objects on their way out |
+//! | `delivery` | `worker` | one worker for each sink: picks, delivers, backs off |
+//! | | `uploads` | objects on their way out |
 //! | | `broker` | what the connection to a broker asks |
-//! | | `accounts` | what else the chain is told |
+//! | | `ledger_events` | what else the chain is told |
 //! | `disk` | `recover` | what a cut left behind: rows |
 //! | | `damage` | what becomes of a damaged database |
 //! | | `orphans` | what a cut left behind: files without a row |
 //! | | `retention` | what is deleted, and when |
-//! | | `room` | where room comes from when the disk is full |
+//! | | `eviction` | how files of incidents are deleted |
+//! | | `disk_reserve` | where room comes from when the disk is full |
 //! | `inspect` | `health` | its part of the health report |
 //! | | `view` | the commands of `lares outbox` and `lares ledger` |
 //! | `ledger` | | the chain of what left |
 //! | `sinks` | | receivers |
-//! | | `steps` | single steps, for benches |
+//! | | `open` | opens it all |
+//! | | `bench_api` | single steps, for benches |
 //!
 //! May be imported by `web`, `camera`, `app` and `cli`; imports `flow`, `base`, `config`, `net` and `wire`.
 
+#[doc(hidden)]
+pub mod bench_api;
 mod db;
 mod delivery;
 mod disk;
@@ -45,10 +51,9 @@ mod error;
 mod inspect;
 pub(crate) mod ledger;
 mod model;
+mod open;
 mod schedule;
 pub mod sinks;
-#[doc(hidden)]
-pub mod steps;
 
 use std::{
     cell::RefCell,
@@ -69,44 +74,41 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "crash-test")]
-pub use db::witness::VARIABLE as WITNESS_VARIABLE;
+pub use db::commit_log::VARIABLE as WITNESS_VARIABLE;
 pub use disk::orphans::{Contents, Orphans, ReadContents};
 pub use error::OutboxError;
 pub(crate) use inspect::view::open_ledger;
 pub use inspect::view::{Checked, Listed, Totals, check, list, retry, verify_ledger};
 pub use model::objects::PictureKind;
-pub use schedule::{budget, plan};
+pub use schedule::{budget, queue};
 
 use crate::{
-    base::{ageing::Ageing, clock::Clock, durable, rate::RateLimit, telemetry::Metrics},
+    base::{ageing::Ageing, clock::Clock, rate::RateLimit, telemetry::Metrics},
     config::OutboxConfig,
     flow::{CameraId, IncidentId, MediaTime, Mode, SiteId, WallTime},
     net::pace::Pacer,
     wire::health::LedgerHead,
 };
 // What is in a folder is named without it.
-use db::{files, store, witness};
-use delivery::{accounts, sending};
+use db::{commit_log, files, store};
+use delivery::{ledger_events, uploads};
 use disk::{damage, retention};
 use inspect::view;
-use model::{alerts, clips, here, incidents, objects, playlists, recipients};
+use model::{
+    alerts, clip_here, clips, here, incidents, message, objects, playlists, subscriptions,
+};
 use schedule::{evict, spending};
 
-use plan::{Lane, LaneKey, Plan};
-use recipients::Queue;
+#[cfg(feature = "crash-test")]
+use commit_log::Witness;
+use queue::{Lane, LaneKey, Plan};
 use retention::Bytes;
 use sinks::Sink;
 use spending::Spending;
-#[cfg(feature = "crash-test")]
-use witness::Witness;
+use subscriptions::Queue;
 
 /// Told of each alert that a receiver acknowledged first: incident, `seq`, and how long after the frame that confirmed it.
 pub type AckObserver = Box<dyn Fn(IncidentId, u32, Duration) + Send + Sync>;
-
-/// Alerts that may be asked for again at once: a week of a busy household ...
-const RESENDS_AT_ONCE: u64 = 2_000;
-/// ... and how often one more: at most 240 an hour, a quarter of a megabyte.
-const RESEND_EVERY: Duration = Duration::from_secs(15);
 
 /// The outbox of one household. Shared by all lanes; every method may be called from any thread.
 pub struct Outbox {
@@ -226,65 +228,6 @@ impl Tx<'_> {
 }
 
 impl Outbox {
-    /// Opens or makes the outbox in `dir` and puts in order what a cut left behind.
-    ///
-    /// # Errors
-    /// When the folder cannot be written, another process owns it, or the database is damaged or newer.
-    pub fn open(
-        dir: &Path,
-        site: SiteId,
-        clock: Arc<dyn Clock>,
-        settings: OutboxConfig,
-        metrics: Arc<Metrics>,
-    ) -> Result<Arc<Self>, OutboxError> {
-        files::make_dir(dir)?;
-        let lock = lock(dir)?;
-        let (db, damage) = damage::open(dir)?;
-        #[cfg(feature = "crash-test")]
-        let witness = settings.witness.as_deref().map(Witness::open).transpose()?;
-        let names = recipients::names(&db)
-            .map_err(|error| OutboxError::sqlite(&dir.join(store::FILE), error))?;
-        let queues = names.into_iter().map(|name| (name, Queue::default()));
-        let state = State {
-            db,
-            alerts: queues.collect(),
-            objects: Plan::default(),
-            spending: Spending::default(),
-            arrived: BTreeMap::new(),
-            stored: Bytes::default(),
-            seen: 0,
-        };
-        let pacer = Pacer::new(settings.budget.rate);
-        let outbox = Arc::new(Self {
-            dir: dir.to_owned(),
-            objects: dir.join("objects"),
-            site,
-            clock,
-            settings,
-            metrics,
-            state: Mutex::new(state),
-            objects_wake: Arc::default(),
-            sweep_wake: Notify::new(),
-            uploading: AtomicBool::new(false),
-            metered: AtomicBool::new(false),
-            zone: crate::base::zone::house().zone.clone(),
-            pacer,
-            resends: RateLimit::new(RESENDS_AT_ONCE, RESEND_EVERY),
-            sinks: Mutex::new(Vec::new()),
-            observer: Mutex::new(None),
-            ageing: Mutex::default(),
-            pictures: Mutex::default(),
-            longest: Mutex::default(),
-            damage,
-            damaged: CancellationToken::new(),
-            #[cfg(feature = "crash-test")]
-            witness,
-            _lock: lock,
-        });
-        outbox.recover()?;
-        Ok(outbox)
-    }
-
     /// The household.
     #[must_use]
     pub fn site(&self) -> &SiteId {
@@ -331,8 +274,8 @@ impl Outbox {
     }
 
     /// Where those who read a store find what a message names.
-    fn in_store(&self) -> alerts::Place {
-        alerts::Place::Store {
+    fn in_store(&self) -> message::Place {
+        message::Place::Store {
             uploading: self.uploading(),
         }
     }
@@ -453,7 +396,7 @@ impl Outbox {
                 queue.wake.notify_one();
             }
         } else {
-            let head = sending::head(db, key);
+            let head = uploads::head(db, key);
             objects.set(key, head.map_err(|fail| fail.at(&self.dir))?);
             self.objects_wake.notify_one();
         }
@@ -463,15 +406,6 @@ impl Outbox {
 
 fn mode_name(camera: &CameraId) -> String {
     format!("mode.{camera}")
-}
-
-/// One agent for each folder: two would send everything twice.
-fn lock(dir: &Path) -> Result<File, OutboxError> {
-    let path = dir.join("lares.lock");
-    let taken = durable::lock(&path).map_err(|error| OutboxError::file(&path, "locked", error))?;
-    taken.ok_or_else(|| OutboxError::InUse {
-        path: dir.join(store::FILE),
-    })
 }
 
 #[cfg(test)]

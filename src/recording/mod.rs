@@ -9,36 +9,20 @@
 //! Never here: decoding or encoding of video, playlists, rows in the outbox, uploads, threads, clocks (the times come
 //! with the packets). Imports `flow`, `base` and `config`; `camera` drives it.
 
-mod boxes;
+#[doc(hidden)]
+pub mod bench_api;
+mod buffer;
+mod clip;
+pub mod cmaf;
 mod error;
 mod event;
-mod files;
-mod fmp4;
-mod open;
-mod picture;
-mod preroll;
-mod recorder;
-pub mod reread;
-mod ring;
-mod runs;
-mod segments;
-mod spool;
-#[doc(hidden)]
-pub mod steps;
+mod images;
 
+pub use buffer::ring::Ring;
+pub use clip::recorder::Recorder;
 pub use error::ClipError;
 pub use event::ClipEvent;
-pub use picture::{crop, thumbnail};
-pub use recorder::Recorder;
-pub use ring::Ring;
-
-/// What clips and live pictures are written with.
-pub mod cmaf {
-    pub use super::{
-        fmp4::{Sample, TIMESCALE, fragment, init, ticks},
-        runs::{Runs, Unit, same_pictures},
-    };
-}
+pub use images::{crop, thumbnail};
 
 #[cfg(test)]
 mod real_streams;

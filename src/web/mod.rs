@@ -4,7 +4,7 @@
 //! client may cost; a browser gets nothing under a name that is not the machine's.
 
 #[doc(hidden)]
-pub mod steps;
+pub mod bench_api;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

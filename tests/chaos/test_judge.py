@@ -4,8 +4,8 @@ from . import judge
 from .judge import Clip
 
 LOG = """\
-2026-01-01T00:00:00Z  INFO lares::camera::watch: person seen camera=home1 incident=01a227be-5092-76a5-b1ac-16d76b15ae8a score=0.84
-2026-01-01T00:00:09Z  INFO lares::camera::watch: incident ended camera=home1 incident=01a227be-5092-76a5-b1ac-16d76b15ae8a reason="left"
+2026-01-01T00:00:00Z  INFO lares::camera::detect::stage: person seen camera=home1 incident=01a227be-5092-76a5-b1ac-16d76b15ae8a score=0.84
+2026-01-01T00:00:09Z  INFO lares::camera::detect::stage: incident ended camera=home1 incident=01a227be-5092-76a5-b1ac-16d76b15ae8a reason="left"
 """
 
 

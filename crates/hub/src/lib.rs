@@ -47,6 +47,7 @@ mod pages;
 mod parts;
 mod ports;
 mod probe;
+mod rebuild;
 mod shelf;
 mod store;
 mod sweep;

@@ -15,11 +15,11 @@ use super::{
     Broker, HUB_USER, Home, House, HubError, Index, KEEP_ALIVE, Keys, Listener, Listens, Local,
     Marks, Needed, Part, Parts, Shares, Sweep,
     accounts::Accounts,
-    connection, doors, index,
+    connection, doors,
     listen::SetMode,
     own_broker,
     pages::{self, Page, Small, Stills},
-    ports,
+    ports, rebuild,
     shelf::Shelf,
     store::{self, Folder},
 };
@@ -200,7 +200,7 @@ impl Opening {
         let filled = self.parts.try_until(Part::Index, &stop, || {
             let opening = self.clone();
             async move {
-                let incidents = index::rebuild(&opening.index, &opening.shelf()?).await?;
+                let incidents = rebuild::rebuild(&opening.index, &opening.shelf()?).await?;
                 opening.index.filled()?;
                 Ok(incidents)
             }

@@ -11,7 +11,7 @@ use crate::{
         clock::Clock,
         pool::{Job, Next, SLICE},
     },
-    camera::{TICK, entry::ClipEntry},
+    camera::{TICK, record::clip_entry::ClipEntry},
     recording::ClipEvent,
 };
 

@@ -19,7 +19,10 @@ use super::{
     InferError,
     model::{self, Model, failed},
     preprocess::Preparer,
-    registry::card::{Card, Task},
+    registry::{
+        card::{Card, Task},
+        variants,
+    },
 };
 use crate::flow::{Frame, MediaTime, MotionReport, NormPoint, Polygon, Size};
 
@@ -142,7 +145,8 @@ impl MotionModel {
         dir: &std::path::Path,
         name: &str,
     ) -> Result<Self, InferError> {
-        let model = model::open(environment, dir, name, Task::Motion, 1)?;
+        let (card, _) = variants::choose(environment, dir, name, Task::Motion)?;
+        let model = Model::open(environment, card, 1)?;
         let head = &model.card.head;
         let set = "a motion card that was read has its settings";
         let mut motion = Self {

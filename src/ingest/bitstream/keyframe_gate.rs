@@ -1,6 +1,6 @@
 //! Where a run may begin: at a picture from which decoding can start, without those that need what came before it. Pure.
 
-use super::parser::Unit;
+use super::unit::Unit;
 use crate::flow::{Codec, MediaTime};
 
 /// Lets units in from the first keyframe on. The leading pictures of an open GOP, which come after their key but are

@@ -6,7 +6,7 @@
 //! | `nal`, `parameter_sets`, `picture_order` | what the headers of NAL units say, in which order frames are shown; pure |
 //! | `bits` | reads those headers; pure |
 //! | `presentation_order` | presentation times where they are missing; pure |
-//! | `parser` | access units with their format |
+//! | `unit`, `parser` | access units with their format |
 //! | `keyframe_gate` | where a run of packets may begin; pure |
 
 mod bits;
@@ -18,3 +18,4 @@ mod picture_order;
 mod presentation_order;
 #[cfg(test)]
 mod presentation_order_tests;
+pub(super) mod unit;

@@ -13,6 +13,7 @@ use super::{
     keyframe_gate::Entries,
     nal::{self, Facts},
     presentation_order::Order,
+    unit::Unit,
 };
 use crate::{
     flow::{Codec, MediaTime, Size, StreamFormat, Turn},
@@ -22,21 +23,6 @@ use crate::{
         setup,
     },
 };
-
-/// One access unit with the stream's own times.
-#[derive(Debug, Clone)]
-pub(in crate::ingest) struct Unit {
-    pub(in crate::ingest) format: Arc<StreamFormat>,
-    /// When it is shown; always there once the unit has left the [`Parser`].
-    pub(in crate::ingest) pts: Option<MediaTime>,
-    /// When it is decoded, where the stream says so.
-    pub(in crate::ingest) dts: Option<MediaTime>,
-    pub(in crate::ingest) duration: Option<Duration>,
-    pub(in crate::ingest) key: bool,
-    pub(in crate::ingest) facts: Facts,
-    pub(in crate::ingest) discontinuity: bool,
-    pub(in crate::ingest) data: Bytes,
-}
 
 /// The codec of `caps`.
 pub(in crate::ingest) fn codec_of(caps: &gst::CapsRef) -> Codec {

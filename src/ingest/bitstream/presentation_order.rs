@@ -9,8 +9,8 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     parameter_sets::MOST_REORDERED,
-    parser::Unit,
     picture_order::{Counter, Place},
+    unit::Unit,
 };
 use crate::flow::{MediaTime, StreamFormat};
 

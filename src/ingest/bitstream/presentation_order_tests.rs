@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{nal, parser::Unit, presentation_order::Order};
+use super::{nal, presentation_order::Order, unit::Unit};
 use crate::{
     flow::{MediaTime, Packet},
     ingest::samples::{Studio, packets, x264, x265},

@@ -9,40 +9,22 @@ use bytes::Bytes;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 
-use super::{engine::Engine, privacy_mask::Mask, rotation, sync_pipeline::Output};
+use super::{
+    engine::Engine, error::DecodeError, privacy_mask::Mask, rotation, sync_pipeline::Output,
+};
 use crate::{
     base::cpu::{Stage, StageCpu},
-    config::DecoderChoice,
     flow::{
         Codec, ColourMatrix, ColourRange, Frame, MediaTime, Packet, PixelLayout, Plane, Polygon,
         Size, StreamFormat, StreamRole,
     },
-    ingest::{IngestError, bitstream::nal},
+    ingest::bitstream::nal,
 };
 
 /// GStreamer's times are not negative: media times are moved by this much inside the decoder.
 const BIAS: i64 = 1_000_000_000_000_000;
 /// Units whose pictures have not come out; more than any codec reorders, so older ones were skipped by the decoder.
 const PENDING: usize = 64;
-
-/// Why there is no picture.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// No decoder.
-    #[error(transparent)]
-    Missing(#[from] IngestError),
-    /// The decoder does not take this stream at all.
-    #[error(
-        "the decoder refuses this {codec} stream: set the camera to H.264 or H.265, 8 bit, 4:2:0"
-    )]
-    Refused {
-        /// The codec's name for people.
-        codec: String,
-    },
-    /// This unit is damaged.
-    #[error("a damaged picture was left out; if this goes on, check the camera's network")]
-    Corrupt,
-}
 
 /// How the next units follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,36 +59,6 @@ struct Pending {
 }
 
 impl Decoder {
-    /// A decoder for `format`, ready for a first keyframe: one in hardware where `choice` leaves it to the machine, and
-    /// one there has been tried. `privacy_mask` is painted on every picture. CPU time is added to [`Stage::Decode`].
-    ///
-    /// # Errors
-    /// When no installed decoder takes the format.
-    pub fn new(
-        format: &Arc<StreamFormat>,
-        choice: DecoderChoice,
-        privacy_mask: &[Polygon],
-        stages: StageCpu,
-    ) -> Result<Self, DecodeError> {
-        let engine = Engine::new(format, choice)?;
-        Ok(Self::with(
-            engine,
-            format,
-            Mask::new(privacy_mask.to_vec()),
-            stages,
-        ))
-    }
-
-    /// A decoder that works on the processor.
-    #[cfg(test)]
-    pub(in crate::ingest) fn in_software(
-        format: &Arc<StreamFormat>,
-        privacy_mask: &[Polygon],
-        stages: StageCpu,
-    ) -> Result<Self, DecodeError> {
-        Self::new(format, DecoderChoice::Software, privacy_mask, stages)
-    }
-
     /// The hardware decoder `name`.
     pub(in crate::ingest) fn in_hardware(
         name: &str,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 
-use super::{decoder::DecodeError, hw_select, sync_pipeline::Line};
+use super::{error::DecodeError, sync_pipeline::Line};
 use crate::{
     config::DecoderChoice,
     flow::{Codec, StreamFormat},
@@ -25,26 +25,6 @@ pub(in crate::ingest) struct Engine {
 }
 
 impl Engine {
-    /// What [`Decoder::new`] works with.
-    pub(in crate::ingest) fn new(
-        format: &Arc<StreamFormat>,
-        choice: DecoderChoice,
-    ) -> Result<Self, DecodeError> {
-        setup::init()?;
-        if choice == DecoderChoice::Auto
-            && let Some(name) = hw_select::hardware(format.codec)
-        {
-            match Self::in_hardware(&name, format) {
-                Ok(engine) => return Ok(engine),
-                Err(error) => {
-                    tracing::warn!(decoder = %name, stream = ?format, "in software instead: {error}")
-                }
-            }
-        }
-        let elements = hw_select::software(format)?.into_iter().collect();
-        Self::of(elements, false, format, choice)
-    }
-
     pub(in crate::ingest) fn in_hardware(
         name: &str,
         format: &Arc<StreamFormat>,
@@ -59,7 +39,7 @@ impl Engine {
         Self::of(elements.collect(), true, format, DecoderChoice::Auto)
     }
 
-    fn of(
+    pub(super) fn of(
         mut elements: Vec<gst::Element>,
         hardware: bool,
         format: &Arc<StreamFormat>,

@@ -6,18 +6,24 @@
 //! its own unit, looking as they do when decoded in software. Many hardware decoders hold pictures back until others
 //! follow; those would make alerts late, and are left alone.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use gstreamer as gst;
 
 use gst::prelude::*;
 use parking_lot::Mutex;
 
-use super::decoder::{Decoder, Feed};
+use super::{
+    decoder::{Decoder, Feed},
+    engine::Engine,
+    error::DecodeError,
+    privacy_mask::Mask,
+    software::{is_hardware, software},
+};
 use crate::{
     base::cpu::StageCpu,
     config::DecoderChoice,
-    flow::{Codec, Frame, MediaTime, Packet, StreamFormat, StreamRole},
+    flow::{Codec, Frame, MediaTime, Packet, Polygon, StreamFormat, StreamRole},
     ingest::{IngestError, bitstream::parser::Parser, setup},
 };
 
@@ -40,6 +46,60 @@ pub(in crate::ingest) fn hardware(codec: Codec) -> Option<String> {
     let chosen = choose(&probe, &candidates);
     tried.insert(probe.caps, chosen.clone());
     chosen
+}
+
+impl Engine {
+    /// What [`Decoder::new`] works with.
+    pub(in crate::ingest) fn new(
+        format: &Arc<StreamFormat>,
+        choice: DecoderChoice,
+    ) -> Result<Self, DecodeError> {
+        setup::init()?;
+        if choice == DecoderChoice::Auto
+            && let Some(name) = hardware(format.codec)
+        {
+            match Self::in_hardware(&name, format) {
+                Ok(engine) => return Ok(engine),
+                Err(error) => {
+                    tracing::warn!(decoder = %name, stream = ?format, "in software instead: {error}")
+                }
+            }
+        }
+        let elements = software(format)?.into_iter().collect();
+        Self::of(elements, false, format, choice)
+    }
+}
+
+impl Decoder {
+    /// A decoder for `format`, ready for a first keyframe: one in hardware where `choice` leaves it to the machine, and
+    /// one there has been tried. `privacy_mask` is painted on every picture. CPU time is added to [`Stage::Decode`].
+    ///
+    /// # Errors
+    /// When no installed decoder takes the format.
+    pub fn new(
+        format: &Arc<StreamFormat>,
+        choice: DecoderChoice,
+        privacy_mask: &[Polygon],
+        stages: StageCpu,
+    ) -> Result<Self, DecodeError> {
+        let engine = Engine::new(format, choice)?;
+        Ok(Self::with(
+            engine,
+            format,
+            Mask::new(privacy_mask.to_vec()),
+            stages,
+        ))
+    }
+
+    /// A decoder that works on the processor.
+    #[cfg(test)]
+    pub(in crate::ingest) fn in_software(
+        format: &Arc<StreamFormat>,
+        privacy_mask: &[Polygon],
+        stages: StageCpu,
+    ) -> Result<Self, DecodeError> {
+        Self::new(format, DecoderChoice::Software, privacy_mask, stages)
+    }
 }
 
 /// What decodes `codec` on this machine, for people.
@@ -67,11 +127,6 @@ fn choose(probe: &Probe, candidates: &[String]) -> Option<String> {
             None
         }
     })
-}
-
-fn is_hardware(factory: &gst::ElementFactory) -> bool {
-    let class = factory.metadata(gst::ELEMENT_METADATA_KLASS);
-    class.is_some_and(|class| class.contains("Hardware"))
 }
 
 /// Hardware decoders that GStreamer offers, highest rank first.
@@ -203,56 +258,6 @@ fn difference(a: &Frame, b: &Frame) -> f64 {
         })
         .sum();
     sum as f64 / f64::from(a.size.width * a.size.height).max(1.0)
-}
-
-/// The installed decoder for `format` that runs on the processor, in one thread where it lets itself be told. Pictures that are not
-/// coded need none.
-pub(in crate::ingest) fn software(
-    format: &StreamFormat,
-) -> Result<Option<gst::Element>, IngestError> {
-    let decoder = match format.codec {
-        Codec::H264 => setup::element("avdec_h264")?,
-        Codec::H265 => setup::element("avdec_h265")?,
-        Codec::Other => {
-            let caps: gst::Caps = format.caps.parse().map_err(|_| missing(format))?;
-            if caps.structure(0).is_some_and(|s| s.name() == "video/x-raw") {
-                return Ok(None);
-            }
-            best(&caps)
-                .and_then(|factory| factory.create().build().ok())
-                .ok_or_else(|| missing(format))?
-        }
-    };
-    // Frame threads hold pictures back, and so does a strict reading of the standard where a stream does not say how
-    // far it reorders.
-    for (property, value) in [("max-threads", "1"), ("std-compliance", "normal")] {
-        if decoder.has_property(property) {
-            decoder.set_property_from_str(property, value);
-        }
-    }
-    // A picture made of guesses would look like motion.
-    if decoder.has_property("output-corrupt") {
-        decoder.set_property("output-corrupt", false);
-    }
-    Ok(Some(decoder))
-}
-
-/// The decoder of the highest rank for `caps`. One that wants to know more than they say would refuse them when they come.
-fn best(caps: &gst::Caps) -> Option<gst::ElementFactory> {
-    let kinds = gst::ElementFactoryType::DECODER
-        | gst::ElementFactoryType::MEDIA_VIDEO
-        | gst::ElementFactoryType::MEDIA_IMAGE;
-    gst::ElementFactory::factories_with_type(kinds, gst::Rank::MARGINAL)
-        .into_iter()
-        .filter(|factory| factory.can_sink_all_caps(caps) && !is_hardware(factory))
-        .max_by_key(|factory| factory.rank())
-}
-
-fn missing(format: &StreamFormat) -> IngestError {
-    IngestError::MissingDecoder {
-        codec: format.codec_name.clone(),
-        package: "gstreamer1.0-libav",
-    }
 }
 
 #[cfg(test)]

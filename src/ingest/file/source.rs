@@ -27,10 +27,7 @@ use crate::{
     flow::{MediaTime, Packet, StreamFormat, StreamRole, Turn},
     ingest::{
         IngestError,
-        bitstream::{
-            keyframe_gate::StartGate,
-            parser::{Parser, Unit},
-        },
+        bitstream::{keyframe_gate::StartGate, parser::Parser, unit::Unit},
         setup,
     },
 };

@@ -5,11 +5,24 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{protocol::control_url::port, transport::tls::Distrust};
+use super::protocol::control_url::port;
 use crate::{
     config::{SourceConfig, Transport, address},
     flow::Problem,
 };
+
+/// Why a certificate is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Distrust {
+    /// Nobody vouches for it.
+    Issuer,
+    /// It is for another name.
+    Name,
+    /// Not valid any more, or not yet.
+    Time,
+    /// Its key or its signature is too weak, or of a kind that is no longer spoken.
+    Weak,
+}
 
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@
 //! |---|---|
 //! | `runtime` | the threads |
 //! | `source` | session after session: waits, the other transport, what is told |
+//! | `lower_transport` | by what packets travel, and what is tried next; pure |
 //! | `session` | one session: prepared, played, ended |
 //! | `dialogue`, `negotiate` | requests and answers, login, redirects; how packets travel |
 //! | `protocol` | messages, login, descriptions, addresses, keep-alive; pure |
@@ -27,6 +28,7 @@ pub(super) mod bench_api;
 mod diagnostics;
 mod dialogue;
 mod end_reason;
+mod lower_transport;
 #[cfg(test)]
 mod manners_tests;
 mod negotiate;

@@ -1,5 +1,7 @@
 //! One RTSP session, from the connection to its end.
 
+mod prepare;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -11,19 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{
-    diagnostics::{Quality, Way},
     dialogue::Dialogue,
     end_reason::End,
-    negotiate::{self, Transport},
+    lower_transport::Carrier,
     observer::Window,
-    protocol::{
-        control_url,
-        keepalive::KeepAlive,
-        message::Response,
-        sdp::{self, Description, Track},
-    },
+    protocol::{control_url, keepalive::KeepAlive, message::Response},
     rtp::{receive::Receiver, rtcp},
-    source::Carrier,
     transport::{
         batch, connect_limit,
         connection::{Broken, Incoming},
@@ -135,98 +130,6 @@ struct Session {
 }
 
 impl Session {
-    /// DESCRIBE, SETUP and PLAY.
-    async fn prepare(
-        context: &Context<'_>,
-        dialogue: &mut Dialogue,
-        alive: &mut KeepAlive,
-    ) -> Result<Self, End> {
-        let asked = control_url::plain(&dialogue.camera);
-        let options = dialogue.call("OPTIONS", &asked, &[]).await?;
-        alive.offered(options.headers.get("Public"));
-        let (described, asked) = dialogue.describe().await?;
-        let description = Description::read(&described.body);
-        let track = description.video().ok_or_else(|| End::NoVideo {
-            offered: description.offered(),
-        })?;
-        let header = |name| described.headers.get(name);
-        let content_base = header("Content-Base").or(header("Content-Location"));
-        let base = control_url::base(content_base, &asked, &dialogue.camera);
-        let uri = control_url::aggregate(description.control.as_deref(), &base, &dialogue.camera);
-        let mut ports = match context.carrier {
-            Carrier::Tcp => None,
-            Carrier::Udp => {
-                let (local, peer) = (dialogue.link.local().ip(), dialogue.link.peer().ip());
-                Some(
-                    Ports::open(local, peer)
-                        .await
-                        .map_err(|_| End::TransportRefused)?,
-                )
-            }
-        };
-        let tracks = control_url::track(track.control.as_deref(), &base, &asked, &dialogue.camera);
-        let setup = negotiate::setup(dialogue, &tracks, ports.as_ref()).await?;
-        let transport = Transport::read(setup.headers.get("Transport").unwrap_or_default());
-        if let Some(session) = setup.headers.get("Session") {
-            alive.session(session);
-            let id = session.split(';').next().unwrap_or_default().trim();
-            dialogue.session = Some(id.to_owned());
-        }
-        if let Some(ports) = &mut ports {
-            if transport.channel.is_some() {
-                return Err(End::TransportRefused);
-            }
-            let (rtp, rtcp) = transport.server_port.unwrap_or_default();
-            ports.knock(rtp, rtcp, transport.source).await;
-        }
-        let play = negotiate::play(dialogue, &uri).await?;
-        let answered = play.headers.get("Range").and_then(sdp::length);
-        debug!(encoding = ?track.encoding, carrier = ?context.carrier, "session stands");
-        Self::new(
-            context,
-            track,
-            transport,
-            ports,
-            uri,
-            answered.or(description.length),
-        )
-    }
-
-    fn new(
-        context: &Context<'_>,
-        track: Track,
-        transport: Transport,
-        ports: Option<Ports>,
-        uri: String,
-        length: Option<Duration>,
-    ) -> Result<Self, End> {
-        let host = context.config.url.host_str().unwrap_or_default();
-        let way = match &ports {
-            Some(ports) => Way::Datagrams {
-                capped: ports.capped(),
-            },
-            None => Way::Connection,
-        };
-        let quality = Quality::new(host, way);
-        let receiver = Receiver::new(context.role, track, transport.ssrc, quality);
-        Ok(Self {
-            uri,
-            receiver: receiver.map_err(|error| End::Setup {
-                message: error.to_string(),
-            })?,
-            ports,
-            channel: transport.channel.unwrap_or(0),
-            length,
-            started: Instant::now(),
-            first: None,
-            last: None,
-            goodbye: None,
-            asked: None,
-            asked_at: None,
-            renewed: false,
-        })
-    }
-
     /// Receives until the end.
     async fn play(
         &mut self,

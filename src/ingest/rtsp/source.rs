@@ -13,6 +13,7 @@ use tracing::{debug, info};
 
 use super::{
     end_reason::End,
+    lower_transport::Carrier,
     observer::{Observer, Window},
     protocol::keepalive::KeepAlive,
     session::{self, Context, Outcome},
@@ -35,36 +36,6 @@ const REFUSED_WAIT: Duration = Duration::from_secs(60);
 /// A session that gave pictures for this long makes the next wait short again: a camera that restarts each minute is
 /// not away for longer than it is itself.
 const HEALTHY: Duration = Duration::from_secs(2);
-
-/// What carries the packets of one session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Carrier {
-    Tcp,
-    Udp,
-}
-
-impl Carrier {
-    /// The one to try first.
-    fn first(transport: Transport) -> Self {
-        match transport {
-            Transport::Auto | Transport::Tcp => Self::Tcp,
-            Transport::Udp => Self::Udp,
-        }
-    }
-
-    /// The one to try after a session that ended so. Nobody's pictures go unencrypted because TLS was asked for.
-    fn after(self, end: &End, config: &SourceConfig) -> Self {
-        let other = match self {
-            Self::Tcp => Self::Udp,
-            Self::Udp => Self::Tcp,
-        };
-        let free = config.transport == Transport::Auto && config.url.scheme() != "rtsps";
-        match end {
-            End::TransportRefused if free => other,
-            _ => self,
-        }
-    }
-}
 
 /// One stream of one camera.
 pub struct RtspSource {

@@ -7,7 +7,7 @@ use rusqlite::params;
 
 use crate::outbox::{
     Outbox, OutboxError, State,
-    plan::{Lane, LaneKey},
+    queue::{Lane, LaneKey},
     retention::Bytes,
 };
 use crate::{

@@ -5,22 +5,22 @@
 //! and never files that nobody knows of. What may go by age is the rule of [`crate::base::ageing`], the same as in a hub: nothing
 //! while the clock is unsure, and never much at once. An alert that has not arrived is never deleted for room.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use crate::outbox::{
-    Held, Outbox, OutboxError, State,
-    accounts::{self, DeletedFor},
-    evict::{Excess, Kept, Stored, evict},
-    incidents,
-};
 use crate::{
     base::{
         ageing::{self, Counted},
         reserve::free_bytes,
     },
     flow::{ClockState, IncidentId, WallTime},
+    outbox::{
+        Fail, Outbox, OutboxError, State,
+        evict::{Excess, Kept, evict},
+        incidents,
+        ledger_events::{self, DeletedFor},
+    },
 };
 
 /// Bytes of files on disk.
@@ -58,36 +58,17 @@ enum Aged {
     Pictures,
 }
 
-/// An incident whose age is not known yet counts as the newest.
-const NOT_YET: i64 = i64::MAX / 2;
 /// Of rows of files.
-const IS_PICTURE: &str = "(kind IN ('thumb', 'crop'))";
-
-/// A file of an incident, as its row says.
-struct OnDisk {
-    object: i64,
-    key: String,
-    bytes: u64,
-    version: i64,
-}
-
-fn incidents_of(gone: &[(IncidentId, Kept)]) -> usize {
-    let incidents: BTreeSet<_> = gone.iter().map(|(incident, _)| *incident).collect();
-    incidents.len()
-}
+pub(super) const IS_PICTURE: &str = "(kind IN ('thumb', 'crop'))";
 
 /// The condition that neither the incident `i` is held nor one that has borrowed of its clip. `after`: an end after this is still to
 /// come.
-fn not_held(after: &str) -> String {
+pub(super) fn not_held(after: &str) -> String {
     format!(
         "coalesce(i.held_ms <= {after}, 1) AND i.id NOT IN (
              SELECT o2.incident FROM incidents y2 JOIN clip_uses u2 ON u2.incident = y2.id JOIN objects o2 ON o2.id = u2.object
              WHERE y2.held_ms > {after})"
     )
-}
-
-fn kept(picture: bool) -> Kept {
-    if picture { Kept::Picture } else { Kept::Clip }
 }
 
 /// A disk with less than this, and less than a twentieth of its size, is nearly full.
@@ -139,7 +120,7 @@ impl Outbox {
             let _ = std::fs::remove_dir_all(self.path(&prefix));
             self.write(|tx| {
                 let camera = incidents::known(tx.db, incident)?.facts.camera;
-                let (objects, bytes) = accounts::on_disk(tx.db, incident)?;
+                let (objects, bytes) = ledger_events::on_disk(tx.db, incident)?;
                 tx.deleted(incident, &camera, objects, bytes, DeletedFor::Retention)?;
                 tx.db
                     .prepare_cached("DELETE FROM incidents WHERE id = ?1")?
@@ -154,8 +135,8 @@ impl Outbox {
         {
             let mut state = self.state.lock();
             // A picture that replaced another was counted beside it.
-            state.stored = Bytes::count(&state.db)
-                .map_err(|error| crate::outbox::Fail::Sql(error).at(&self.dir))?;
+            state.stored =
+                Bytes::count(&state.db).map_err(|error| Fail::Sql(error).at(&self.dir))?;
         }
         touched += self.age_files()?;
         touched += self.shrink()?;
@@ -195,7 +176,7 @@ impl Outbox {
     }
 
     /// Incidents that are held until a time after this one are not deleted; without a clock that is right, whatever is held.
-    fn held_after(&self) -> i64 {
+    pub(super) fn held_after(&self) -> i64 {
         match self.clock.state() {
             ClockState::Good => self.clock.wall().0,
             ClockState::Unsure => i64::MIN,
@@ -305,128 +286,6 @@ impl Outbox {
             );
         }
         Ok(gone)
-    }
-
-    /// What lies on disk of incidents that are over.
-    pub(in crate::outbox) fn evictable(&self, state: &State) -> Result<Vec<Stored>, OutboxError> {
-        let read = |db: &Connection| -> rusqlite::Result<Vec<Stored>> {
-            let mut select = db.prepare_cached(&format!(
-                "SELECT i.id, coalesce(i.kept_ms, {NOT_YET}), {IS_PICTURE} AS picture, sum(o.bytes), min(o.delivered_ms IS NOT NULL AND o.waiting = 0)
-                 FROM incidents i JOIN objects o ON o.incident = i.id
-                 WHERE i.ended = 1 AND o.gone = 0 AND o.sha256 IS NOT NULL
-                   AND NOT EXISTS (SELECT 1 FROM clips c WHERE c.incident = i.id AND c.closed = 0)
-                   AND {}
-                 GROUP BY i.id, picture",
-                not_held("?1")
-            ))?;
-            let mut rows = select.query([self.held_after()])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                if let Ok(incident) = row.get::<_, String>(0)?.parse() {
-                    found.push(Stored {
-                        incident,
-                        start: WallTime(row.get(1)?),
-                        kept: kept(row.get(2)?),
-                        bytes: row.get::<_, i64>(3)? as u64,
-                        delivered: row.get(4)?,
-                    });
-                }
-            }
-            Ok(found)
-        };
-        read(&state.db).map_err(|error| crate::outbox::Fail::Sql(error).at(&self.dir))
-    }
-
-    /// Deletes files; what was still to leave is parked with `reason`. Returns of how many incidents. Nobody waits for the disk
-    /// meanwhile: alerts are written between two incidents, and while files are being deleted.
-    pub(in crate::outbox) fn evict(
-        &self,
-        gone: &[(IncidentId, Kept)],
-        why: DeletedFor<'_>,
-        reason: &str,
-    ) -> Result<usize, OutboxError> {
-        for of in gone {
-            let files = self.files_of(&self.state.lock(), *of)?;
-            self.delete(&files)?;
-            self.note_deleted(&mut self.state.lock(), *of, &files, why, reason)?;
-        }
-        Ok(incidents_of(gone))
-    }
-
-    fn files_of(
-        &self,
-        state: &State,
-        (incident, kind): (IncidentId, Kept),
-    ) -> Result<Vec<OnDisk>, OutboxError> {
-        let read = |db: &Connection| -> rusqlite::Result<Vec<OnDisk>> {
-            let mut select = db.prepare_cached(&format!(
-                "SELECT id, key, bytes, version FROM objects
-                 WHERE incident = ?1 AND gone = 0 AND sha256 IS NOT NULL AND {IS_PICTURE} = ?2"
-            ))?;
-            let rows = select.query_map(
-                params![incident.to_string(), kind == Kept::Picture],
-                |row| {
-                    Ok(OnDisk {
-                        object: row.get(0)?,
-                        key: row.get(1)?,
-                        bytes: row.get::<_, i64>(2)? as u64,
-                        version: row.get(3)?,
-                    })
-                },
-            )?;
-            rows.collect()
-        };
-        read(&state.db).map_err(|error| crate::outbox::Fail::Sql(error).at(&self.dir))
-    }
-
-    fn delete(&self, files: &[OnDisk]) -> Result<(), OutboxError> {
-        for file in files {
-            let path = self.path(&file.key);
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(OutboxError::file(&path, "deleted", error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes in the rows that `files` of an incident are gone.
-    fn note_deleted(
-        &self,
-        state: &mut Held<'_>,
-        (incident, kind): (IncidentId, Kept),
-        files: &[OnDisk],
-        why: DeletedFor<'_>,
-        reason: &str,
-    ) -> Result<(), OutboxError> {
-        let freed: u64 = files.iter().map(|file| file.bytes).sum();
-        let stored = match kind {
-            Kept::Clip => &mut state.stored.clips,
-            Kept::Picture => &mut state.stored.pictures,
-        };
-        *stored = stored.saturating_sub(freed);
-        // Not with more room than there is: this is where room comes from.
-        self.write_once(state, |tx| {
-            let camera = incidents::known(tx.db, incident)?.facts.camera;
-            tx.deleted(incident, &camera, files.len() as u64, freed, why)?;
-            for file in files {
-                // One that was written anew meanwhile stays, unless that was the one that was deleted.
-                let anew = self.path(&file.key).exists();
-                let waiting: Option<bool> = tx
-                    .db
-                    .prepare_cached(
-                        "UPDATE objects SET gone = 1 WHERE id = ?1 AND (version = ?2 OR NOT ?3) RETURNING waiting",
-                    )?
-                    .query_row(params![file.object, file.version, anew], |row| row.get(0))
-                    .optional()?;
-                if waiting == Some(true) {
-                    tx.park(file.object, reason)?;
-                }
-            }
-            Ok(())
-        })
     }
 
     /// Deletes the oldest alerts that have arrived at every receiver, as far as the quota of alerts asks for it. A receiver cannot ask for

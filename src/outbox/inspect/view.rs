@@ -10,11 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::outbox::{
     Fail, Outbox, OutboxError, alerts, incidents, ledger,
-    plan::{Lane, LaneKey},
-    sending,
+    queue::{Lane, LaneKey},
     sinks::{Sink, Takes},
     spending::Spending,
-    store,
+    store, uploads,
 };
 use crate::{
     base::{
@@ -100,7 +99,7 @@ pub fn list(dir: &Path, budget: &BudgetConfig) -> Result<Vec<Listed>, OutboxErro
             let parked = !row.get::<_, bool>(4)?;
             let lane = row.get::<_, Option<i64>>(8)?.and_then(Lane::from_code);
             let front = match lane.filter(|_| !parked) {
-                Some(lane) => sending::head(&db, LaneKey { incident, lane })?,
+                Some(lane) => uploads::head(&db, LaneKey { incident, lane })?,
                 None => None,
             };
             listed.push(Listed {

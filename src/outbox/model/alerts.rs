@@ -8,17 +8,17 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::outbox::{
     Fail, Outbox, OutboxError, Tx,
     budget::Use,
-    clips, here,
-    incidents::{self, IncidentRow, known, parse_facts, to_json},
+    commit_log,
+    incidents::{self, IncidentRow, parse_facts, to_json},
     ledger::{self, Departure},
-    plan::{Class, Head, Lane, LaneKey},
-    recipients,
+    message::{Place, compose},
+    queue::{Class, Head, Lane, LaneKey},
     sinks::{Charge, MQTT, NEAR, Outcome, Parcel, Payload, Ticket},
-    store, witness,
+    store, subscriptions,
 };
 use crate::{
     flow::{EndReason, Incident, IncidentId, IncidentState, MediaTime, WallTime},
-    wire::{Facts, IncidentMessage},
+    wire::Facts,
 };
 
 /// Alerts whose latency can be measured at the same time.
@@ -60,37 +60,6 @@ pub(in crate::outbox) fn head(
     Ok(None)
 }
 
-/// Where a reader of a message finds picture and clip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::outbox) enum Place {
-    /// In the store, where there is one.
-    Store { uploading: bool },
-    /// On this box.
-    Here,
-}
-
-/// The message for `facts` as the clip stands now at `place`.
-pub(in crate::outbox) fn compose(
-    db: &Connection,
-    place: Place,
-    facts: Facts,
-    n: Option<u64>,
-    sent: WallTime,
-) -> Result<IncidentMessage, Fail> {
-    let incident = known(db, facts.id)?;
-    let (thumbnail, clip) = match place {
-        Place::Store { uploading } => (
-            clips::thumbnail(db, facts.id, uploading)?,
-            clips::clip(db, facts.id, &incident, uploading)?,
-        ),
-        Place::Here => (
-            here::thumbnail(db, facts.id)?,
-            here::clip(db, facts.id, &incident)?,
-        ),
-    };
-    Ok(IncidentMessage::new(facts, n, sent, thumbnail, clip))
-}
-
 impl Tx<'_> {
     /// Adds a row for the newest state of an incident; returns its `seq`.
     pub(in crate::outbox) fn change(&self, facts: &Facts) -> Result<u32, Fail> {
@@ -125,7 +94,7 @@ impl Tx<'_> {
                 facts.state == IncidentState::Ended
             ])?;
         self.touch(facts.id, Lane::Alerts);
-        self.witness(|| witness::alert(&facts, &json));
+        self.witness(|| commit_log::alert(&facts, &json));
         Ok(facts.seq)
     }
 
@@ -360,7 +329,7 @@ impl Tx<'_> {
         sink: &str,
         now: WallTime,
     ) -> Result<i64, Fail> {
-        let n = store::count(self.db, &recipients::counter(sink))?;
+        let n = store::count(self.db, &subscriptions::counter(sink))?;
         self.db
             .prepare_cached(
                 "UPDATE alert_delivery SET n = ?4, first_sent_ms = ?5 WHERE incident = ?1 AND seq = ?2 AND sink = ?3",

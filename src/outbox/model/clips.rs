@@ -7,21 +7,15 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::outbox::{
-    Fail, Outbox, OutboxError, Tx,
-    incidents::{self, IncidentRow},
+    Fail, Outbox, OutboxError, Tx, commit_log,
+    incidents::{self, ClipNotified, IncidentRow},
     objects::{kind_of, lane_of},
     playlists::{playlist_state, uses},
-    witness,
 };
 use crate::{
     flow::{IncidentId, MediaFile, MediaKind, Rendition},
     wire::{Clip, ClipState, Item, playlist},
 };
-
-/// Receivers know that it can be watched.
-pub(in crate::outbox) const TOLD_FIRST: i64 = 1;
-/// Receivers know that nothing more will come.
-const TOLD_COMPLETE: i64 = 2;
 
 pub(in crate::outbox) const RENDITIONS: [Rendition; 3] =
     [Rendition::Sub, Rendition::Main, Rendition::Preview];
@@ -78,9 +72,9 @@ pub(in crate::outbox) fn clip(
         ClipState::None
     } else if !uploading || held || (waiting == 0 && !all_there) {
         ClipState::Held
-    } else if row.told == TOLD_COMPLETE {
+    } else if row.notified == ClipNotified::Complete {
         ClipState::Complete
-    } else if row.told == TOLD_FIRST {
+    } else if row.notified == ClipNotified::Playable {
         ClipState::First
     } else {
         ClipState::Sending
@@ -129,7 +123,7 @@ impl Tx<'_> {
                 ],
                 |row| row.get(0),
             )?;
-        self.witness(|| witness::object(kind_of(item), incident, version, &key, None));
+        self.witness(|| commit_log::object(kind_of(item), incident, version, &key, None));
         self.touch(incident, lane_of(item));
         Ok(())
     }
@@ -240,7 +234,7 @@ impl Tx<'_> {
     /// Tells receivers when a clip has become whole: nothing more will come and all of it has arrived or is parked.
     pub(in crate::outbox) fn settle_clip(&self, incident: IncidentId) -> Result<(), Fail> {
         let row = incidents::known(self.db, incident)?;
-        if row.told == TOLD_COMPLETE || !row.ended || !self.outbox.uploading() {
+        if row.notified == ClipNotified::Complete || !row.ended || !self.outbox.uploading() {
             return Ok(());
         }
         let id = incident.to_string();
@@ -261,14 +255,18 @@ impl Tx<'_> {
         if clips == 0 || open > 0 || unsettled > 0 {
             return Ok(());
         }
-        self.told(incident, TOLD_COMPLETE)
+        self.notified(incident, ClipNotified::Complete)
     }
 
     /// Receivers learn of the clip: one more alert.
-    pub(in crate::outbox) fn told(&self, incident: IncidentId, what: i64) -> Result<(), Fail> {
+    pub(in crate::outbox) fn notified(
+        &self,
+        incident: IncidentId,
+        what: ClipNotified,
+    ) -> Result<(), Fail> {
         self.db
             .prepare_cached("UPDATE incidents SET told = ?2 WHERE id = ?1")?
-            .execute(params![incident.to_string(), what])?;
+            .execute(params![incident.to_string(), what.code()])?;
         let row = incidents::known(self.db, incident)?;
         self.news(&row)
     }

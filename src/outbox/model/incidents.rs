@@ -1,6 +1,9 @@
 //! Incidents: one row for each visit, with its newest facts.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{
+    Connection, OptionalExtension, params,
+    types::{FromSql, FromSqlError, FromSqlResult, ValueRef},
+};
 
 use crate::outbox::{Fail, Outbox, OutboxError, Tx, files};
 use crate::{
@@ -17,11 +20,37 @@ pub(in crate::outbox) struct IncidentRow {
     pub(in crate::outbox) facts: Facts,
     pub(in crate::outbox) ended: bool,
     pub(in crate::outbox) refused: bool,
-    pub(in crate::outbox) told: i64,
+    pub(in crate::outbox) notified: ClipNotified,
 }
 
-/// Receivers know of no clip.
-pub(in crate::outbox) const TOLD_NOTHING: i64 = 0;
+/// What receivers have been told of an incident's clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::outbox) enum ClipNotified {
+    /// They know of none.
+    None,
+    /// They know that it can be watched.
+    Playable,
+    /// They know that nothing more will come.
+    Complete,
+}
+
+impl ClipNotified {
+    /// As a number for the database; permanent.
+    pub(in crate::outbox) fn code(self) -> i64 {
+        self as i64
+    }
+}
+
+impl FromSql for ClipNotified {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_i64()? {
+            0 => Ok(Self::None),
+            1 => Ok(Self::Playable),
+            2 => Ok(Self::Complete),
+            other => Err(FromSqlError::OutOfRange(other)),
+        }
+    }
+}
 
 /// Reads a column of JSON; what cannot be read means that somebody else wrote it.
 pub(in crate::outbox) fn parse_facts(json: &str) -> rusqlite::Result<Facts> {
@@ -50,7 +79,7 @@ pub(in crate::outbox) fn row(
             facts: parse_facts(&row.get::<_, String>(3)?)?,
             ended: row.get(4)?,
             refused: row.get(5)?,
-            told: row.get(6)?,
+            notified: row.get(6)?,
         })
     })
     .optional()
@@ -95,7 +124,7 @@ impl Tx<'_> {
             },
             ended: false,
             refused: false,
-            told: TOLD_NOTHING,
+            notified: ClipNotified::None,
         };
         self.take_over(&mut row, incident);
         self.db

@@ -1,5 +1,5 @@
 //! Pictures, segments, playlists and `incident.json`: what lies in an incident's folder, here and in the store. How they leave is
-//! in `sending`.
+//! in `uploads`.
 //!
 //! Playlists and `incident.json` are written anew for each sending from what has arrived, so that a reader of the store
 //! never meets a name behind which there is nothing yet.
@@ -8,7 +8,8 @@ use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::outbox::{
-    Fail, Outbox, OutboxError, Tx, evict::Kept, files, incidents, plan::Lane, playlists, witness,
+    Fail, Outbox, OutboxError, Tx, commit_log, evict::Kept, files, incidents, playlists,
+    queue::Lane,
 };
 use crate::{
     base::durable::Flush,
@@ -107,7 +108,7 @@ impl Tx<'_> {
                 |row| row.get(0),
             )?;
         self.touch(incident, lane_of(item));
-        self.witness(|| witness::object(kind_of(item), incident, version, &key, Some(sha256)));
+        self.witness(|| commit_log::object(kind_of(item), incident, version, &key, Some(sha256)));
         if version == 1 && item == Item::Thumb {
             self.tell_here(incident)?;
         }
@@ -176,7 +177,7 @@ impl Outbox {
             tx.touch(file.incident, lane_of(item));
             tx.witness(|| {
                 let sum = Some(file.sha256);
-                witness::object(kind_of(item), file.incident, version, &key, sum)
+                commit_log::object(kind_of(item), file.incident, version, &key, sum)
             });
             Ok(playlists::playlist_state(tx.db, file.incident, file.rendition)?.ended)
         })?;

@@ -2,5 +2,5 @@
 
 pub mod budget;
 pub(in crate::outbox) mod evict;
-pub mod plan;
+pub mod queue;
 pub(in crate::outbox) mod spending;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 use crate::outbox::{
     Fail, Held, Outbox, OutboxError, State, Tx,
     budget::{Budget, Bytes, Needs, Period, Use},
-    plan::Head,
+    queue::Head,
 };
 use crate::{
     config::BudgetConfig,

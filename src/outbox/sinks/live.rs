@@ -16,7 +16,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::announced::Announced;
+use super::discovery_queue::Announced;
 use crate::{
     flow::{CameraId, CameraState, Mode, SiteId},
     wire::{Health, Topics},

@@ -3,12 +3,12 @@
 //! In: a [`Parcel`] from the pump. Out: an [`Outcome`]. A sink keeps no queue of its own and never touches the database:
 //! what it has not answered for is still in the outbox.
 
-mod announced;
+mod discovery_queue;
+mod endpoint_health;
+mod http_post;
 mod live;
 mod mqtt;
 mod ntfy;
-mod post;
-mod standing;
 mod store;
 mod webdav;
 mod webhook;
@@ -28,7 +28,7 @@ pub use webdav::WebDavSink;
 pub use webhook::WebhookSink;
 
 pub(crate) use super::ledger::HERE;
-use super::{budget::Use, plan::LaneKey};
+use super::{budget::Use, queue::LaneKey};
 use crate::{
     config::UploadConfig,
     flow::{CameraId, IncidentState, WallTime},

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Body, Outcome, Parcel, Payload, Sink, Takes,
-    standing::{Standing, later},
+    endpoint_health::{Standing, later},
 };
 use crate::{
     config::UploadConfig,

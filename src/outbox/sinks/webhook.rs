@@ -15,7 +15,7 @@ use url::Url;
 
 use super::{
     Outcome, Parcel, Payload, Sink, Takes,
-    post::{ON_TOP, Post, Reply, receipt, words},
+    http_post::{ON_TOP, Post, Reply, receipt, words},
 };
 use crate::{
     config::{Secret, WebhookConfig},

@@ -1,26 +1,15 @@
 //! The outbox with its database, its files and its workers; receivers are scripted, or real processes on loopback.
 
-mod accounts;
-mod announcements;
-mod broker_faults;
-mod clocks;
-mod cuts;
 mod faults;
-mod folder;
 mod here;
 mod history;
+mod ledger_events;
 mod limits;
-mod mqtt;
-mod ntfy;
-mod recipients;
+mod receivers;
+mod retained_topics;
 mod rows;
-mod s3;
-mod store_faults;
+mod subscriptions;
 mod thin;
-mod tls;
-mod webdav;
-mod webhook;
-mod wire;
 
 use std::{
     path::{Path, PathBuf},

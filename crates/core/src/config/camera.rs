@@ -1,4 +1,4 @@
-//! What `[[cameras]]` comes to: the tree of one camera, with its defaults. It is read in `cameras` and `places`.
+//! What `[[cameras]]` comes to: the tree of one camera, with its defaults. It is read in `load::cameras` and `load::zones`.
 
 use std::{path::PathBuf, time::Duration};
 

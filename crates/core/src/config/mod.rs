@@ -7,21 +7,12 @@
 pub mod address;
 mod areas;
 mod camera;
-mod cameras;
-mod endpoint;
-mod hub;
 mod keys;
 mod load;
 mod migrate;
-mod places;
-mod points;
 mod problem;
-mod quantities;
-mod read;
-mod receivers;
 pub mod registry;
 mod units;
-mod unknown;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -30,11 +21,11 @@ pub use camera::{
     CameraConfig, ClipConfig, DecoderChoice, DetectConfig, IncidentConfig, LineConfig,
     LineDirection, RoiPolicy, SourceConfig, Transport, ZoneConfig,
 };
-pub use hub::HubConfig;
 pub use load::ConfigError;
+pub use load::hub::HubConfig;
+pub use load::sinks::{NtfyConfig, UploadConfig, WebhookConfig};
 pub use migrate::{MigrateError, Migrated, migrate};
 pub use problem::ConfigProblem;
-pub use receivers::{NtfyConfig, UploadConfig, WebhookConfig};
 pub use units::{BitRate, ByteSize, Secret, parse_duration};
 
 use serde::Serialize;
@@ -136,7 +127,7 @@ impl MqttConfig {
     /// A broker at `url` that asks for no login.
     #[must_use]
     pub fn without_login(url: url::Url) -> Self {
-        read::defaults("mqtt", |section| load::broker(&section, url))
+        load::defaults("mqtt", |section| load::broker(&section, url))
     }
 }
 
@@ -186,7 +177,7 @@ impl BudgetConfig {
 
 impl Default for BudgetConfig {
     fn default() -> Self {
-        read::defaults("data_plan", load::budget)
+        load::defaults("data_plan", load::budget)
     }
 }
 
@@ -235,13 +226,13 @@ fn models_dir() -> PathBuf {
 
 impl Default for ModelsConfig {
     fn default() -> Self {
-        read::defaults("models", load::models)
+        load::defaults("models", load::models)
     }
 }
 
 impl Default for OutboxConfig {
     fn default() -> Self {
-        read::defaults("", |top| {
+        load::defaults("", |top| {
             load::outbox(top.section("outbox"), top.section("data_plan"), None)
         })
     }
@@ -249,13 +240,13 @@ impl Default for OutboxConfig {
 
 impl Default for WebConfig {
     fn default() -> Self {
-        read::defaults("web", load::web)
+        load::defaults("web", load::web)
     }
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        read::defaults("log", load::log)
+        load::defaults("log", load::log)
     }
 }
 

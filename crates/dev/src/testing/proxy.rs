@@ -3,6 +3,9 @@
 //! In: connections of a client, and a [`Fault`]: one for good, or one for each of the next connections. Out: what the target and
 //! the client get of each other. Knows just enough of HTTP to take a request whole, and of MQTT to find an acknowledgement.
 
+mod http;
+mod mqtt;
+
 use std::{
     collections::VecDeque,
     io,
@@ -26,6 +29,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use http::answer;
+
+use self::{
+    http::{ask, reply, request},
+    mqtt::Packets,
+};
 use crate::base::tasks::Tasks;
 
 /// What goes wrong.
@@ -226,11 +235,11 @@ async fn serve(mut client: TcpStream, shared: &Shared, scripted: Option<Fault>) 
             return reply(&mut client, answer.as_bytes()).await;
         }
         Fault::AnswerInstead(answer) => {
-            ask(&mut client, shared).await?;
+            ask(&mut client, shared.target).await?;
             return reply(&mut client, answer.as_bytes()).await;
         }
         Fault::CutAnswer(bytes) => {
-            let answer = ask(&mut client, shared).await?;
+            let answer = ask(&mut client, shared.target).await?;
             return reply(&mut client, &answer[..bytes.min(answer.len())]).await;
         }
         // Heard out, and never answered; the target is not even asked.
@@ -317,98 +326,6 @@ async fn down(
     }
 }
 
-/// Follows the packets of MQTT (5.0, section 2.1) in a stream of bytes.
-#[derive(Default)]
-struct Packets {
-    /// The head of the packet at hand, as far as it has come.
-    head: Vec<u8>,
-    /// Bytes of its body that are still to come.
-    body: usize,
-    swallowing: bool,
-}
-
-impl Packets {
-    const PUBACK: u8 = 4;
-
-    fn without_pub_acks(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut kept = Vec::with_capacity(bytes.len());
-        for &byte in bytes {
-            if self.body > 0 {
-                self.body -= 1;
-                if !self.swallowing {
-                    kept.push(byte);
-                }
-                continue;
-            }
-            self.head.push(byte);
-            let length = &self.head[1..];
-            if length.last().is_some_and(|last| last & 0x80 == 0) || length.len() == 4 {
-                self.body = length
-                    .iter()
-                    .rev()
-                    .fold(0, |sum, byte| (sum << 7) | usize::from(byte & 0x7f));
-                self.swallowing = self.head[0] >> 4 == Self::PUBACK;
-                if !self.swallowing {
-                    kept.append(&mut self.head);
-                }
-                self.head.clear();
-            }
-        }
-        kept
-    }
-}
-
-/// Reads one request whole.
-async fn request(client: &mut TcpStream) -> io::Result<Vec<u8>> {
-    let (mut got, mut piece) = (Vec::new(), [0u8; 16 * 1024]);
-    loop {
-        if let Some(end) = got.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&got[..end]).to_ascii_lowercase();
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
-                .unwrap_or(0);
-            if got.len() >= end + 4 + length {
-                return Ok(got);
-            }
-        }
-        match client.read(&mut piece).await? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => got.extend_from_slice(&piece[..read]),
-        }
-    }
-}
-
-/// Takes a request, asks the target, and gives its whole answer.
-async fn ask(client: &mut TcpStream, shared: &Shared) -> io::Result<Vec<u8>> {
-    let asked = request(client).await?;
-    let mut target = TcpStream::connect(shared.target).await?;
-    // So that the end of the answer is the end of the connection.
-    let end = asked.windows(2).position(|two| two == b"\r\n").unwrap_or(0);
-    target.write_all(&asked[..end]).await?;
-    target.write_all(b"\r\nConnection: close").await?;
-    target.write_all(&asked[end..]).await?;
-    let mut answer = Vec::new();
-    target.read_to_end(&mut answer).await?;
-    Ok(answer)
-}
-
-/// Answers and closes.
-async fn reply(client: &mut TcpStream, answer: &[u8]) -> io::Result<()> {
-    client.write_all(answer).await?;
-    client.shutdown().await
-}
-
-/// An HTTP answer that ends its connection.
-#[must_use]
-pub fn answer(status: &str, headers: &[&str], body: &str) -> String {
-    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-    format!(
-        "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -479,22 +396,5 @@ mod tests {
         stream.write_all(b"hello").unwrap();
         let error = stream.read(&mut [0; 5]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
-    }
-
-    #[test]
-    fn acknowledgements_are_found_wherever_the_bytes_are_cut() {
-        // CONNACK, PUBACK, a PUBLISH of 130 bytes (two bytes of length), PUBACK.
-        let publish = [&[0x30, 0x82, 0x01][..], &[0x40; 130]].concat();
-        let (connack, puback) = ([0x20, 3, 0, 0, 0], [0x40, 2, 0, 1]);
-        let stream = [&connack[..], &puback, &publish, &puback].concat();
-        let expected = [&connack[..], &publish].concat();
-        for size in [1, 2, 3, 7, stream.len()] {
-            let mut packets = Packets::default();
-            let kept: Vec<u8> = stream
-                .chunks(size)
-                .flat_map(|piece| packets.without_pub_acks(piece))
-                .collect();
-            assert_eq!(kept, expected, "in pieces of {size}");
-        }
     }
 }

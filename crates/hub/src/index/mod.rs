@@ -8,7 +8,6 @@
 
 mod list;
 mod numbers;
-mod rebuild;
 mod schema;
 
 use std::{
@@ -27,7 +26,6 @@ use rusqlite::{Connection, Transaction, params};
 
 pub(super) use list::{Cursor, Filter};
 pub(super) use numbers::Missing;
-pub(super) use rebuild::rebuild;
 
 use super::{HubError, database::Database, marks::Marks};
 use crate::{

@@ -9,6 +9,7 @@ use crate::{
         clock::{SimClock, SystemClock},
         sqlite,
     },
+    rebuild::rebuild,
     shelf::Shelf,
     wire::{Clip, ClipState},
 };

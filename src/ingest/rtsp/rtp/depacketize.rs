@@ -14,7 +14,7 @@ use super::{
 };
 use crate::ingest::{
     IngestError,
-    bitstream::parser::{Parser, Unit},
+    bitstream::{parser::Parser, unit::Unit},
     codec::sync_pipeline::Line,
     rtsp::protocol::sdp::{Encoding, Track},
     setup,

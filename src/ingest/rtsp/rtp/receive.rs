@@ -17,7 +17,7 @@ use crate::{
     flow::{MediaTime, Packet, StreamFormat, StreamRole},
     ingest::{
         IngestError, PacketSink, SourceState,
-        bitstream::{keyframe_gate::StartGate, parser::Unit},
+        bitstream::{keyframe_gate::StartGate, unit::Unit},
         rtsp::{
             diagnostics::Quality,
             protocol::sdp::{Encoding, Track},

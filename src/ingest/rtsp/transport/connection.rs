@@ -22,7 +22,7 @@ use super::tls::{self, Trust};
 use crate::{
     base::socket,
     ingest::rtsp::{
-        end_reason::End,
+        end_reason::{Distrust, End},
         observer::Window,
         protocol::message::{self, Message, Parsed, Request, Response},
     },
@@ -176,7 +176,7 @@ impl Connection {
         let io = match trust {
             None => Io::Plain(tcp),
             Some(trust) => {
-                let name = tls::server_name(host).ok_or(End::Untrusted(tls::Distrust::Name))?;
+                let name = tls::server_name(host).ok_or(End::Untrusted(Distrust::Name))?;
                 let connector = TlsConnector::from(trust.client());
                 match timeout(SECURE_WITHIN, connector.connect(name, tcp)).await {
                     Ok(Ok(stream)) => Io::Secure(Box::new(stream)),

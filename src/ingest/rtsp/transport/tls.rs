@@ -15,24 +15,14 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 
-use crate::{config::SourceConfig, ingest::rtsp::end_reason::End};
+use crate::{
+    config::SourceConfig,
+    ingest::rtsp::end_reason::{Distrust, End},
+};
 
 /// What TLS sessions to one camera have in common.
 #[derive(Clone)]
 pub(in crate::ingest::rtsp) struct Trust(Arc<ClientConfig>);
-
-/// Why a certificate is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ingest::rtsp) enum Distrust {
-    /// Nobody vouches for it.
-    Issuer,
-    /// It is for another name.
-    Name,
-    /// Not valid any more, or not yet.
-    Time,
-    /// Its key or its signature is too weak, or of a kind that is no longer spoken.
-    Weak,
-}
 
 impl Trust {
     /// For a `rtsps://` camera; none for others.

@@ -17,7 +17,7 @@ use url::Url;
 use self::wording::{tag, text};
 use super::{
     Outcome, Parcel, Payload, Sink, Takes, Wants,
-    post::{ON_TOP, Post, Reply, receipt, words},
+    http_post::{ON_TOP, Post, Reply, receipt, words},
 };
 use crate::{
     base::zone,

@@ -21,7 +21,7 @@ use url::Url;
 
 use super::{
     Body, Outcome, Parcel, Payload, Sink, Takes,
-    standing::Standing,
+    endpoint_health::Standing,
     store::{AT_ONCE, LEAST_TIME, content, time_on_top},
 };
 use crate::{

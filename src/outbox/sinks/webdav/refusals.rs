@@ -11,7 +11,7 @@ use crate::{
         http::{Answer, Exchange, innermost},
         name_is_unknown, tls,
     },
-    outbox::sinks::{Outcome, standing::later},
+    outbox::sinks::{Outcome, endpoint_health::later},
 };
 
 impl Inner {

@@ -6,9 +6,9 @@
 mod cameras;
 mod home;
 mod hub;
-mod receivers;
 mod render;
 mod schema;
+mod sinks;
 
 pub use render::{sample, table};
 pub use schema::schema;
@@ -204,7 +204,7 @@ pub fn sections() -> impl Iterator<Item = &'static SectionKeys> {
         .iter()
         .chain(cameras::SECTIONS)
         .chain(home::FIRST)
-        .chain(receivers::SECTIONS)
+        .chain(sinks::SECTIONS)
         .chain(home::SECTIONS)
         .chain(hub::SECTIONS)
         .chain(home::LAST)
