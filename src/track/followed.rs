@@ -54,7 +54,7 @@ pub(super) struct Followed {
     whole: (BoxFilter, MediaTime),
     /// What it wears, seen where nobody covered it.
     pub(super) clothes: Option<Clothes>,
-    /// More is known of it than its boxes say.
+    /// More is known of it than its boxes say, as of the look before.
     vouched: bool,
     /// Looks without it since it was last seen.
     pub(super) misses: u32,
@@ -102,7 +102,7 @@ impl Followed {
         }
     }
 
-    /// It is believed for what else is known of it, and stays so.
+    /// It is believed for what else is known of it, and will be in the next look that sees it.
     pub(super) fn vouch(&mut self) {
         self.vouched = true;
         if self.track.state == TrackState::Tentative {
@@ -173,6 +173,7 @@ impl Followed {
         track.leaving = self.walked_out.is_some_and(|then| {
             then == time || (time.since(then) < STILL_LEAVING && held_by_edge(&detection.rect, vx))
         });
+        self.vouched = false;
     }
 
     /// Learns what it wears.

@@ -140,8 +140,8 @@ impl Tracker {
         &self.tracks
     }
 
-    /// Takes a track to be somebody, from the next look on: the rules know of movement, and believe in who moves on less
-    /// than boxes alone say. Who was told is then not dropped for one miss.
+    /// Takes a track to be somebody until the next look that sees it: the rules know of movement, and believe in who
+    /// moves on less than boxes alone say. Who was told is then not dropped for one miss.
     pub fn vouch(&mut self, id: TrackId) {
         for followed in self.followed.iter_mut().filter(|f| f.track.id == id) {
             followed.vouch();

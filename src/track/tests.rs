@@ -75,12 +75,15 @@ fn one_who_is_vouched_for_is_believed_and_outlasts_a_miss() {
     };
     let (id, state) = look(&mut tracker, 0, true).unwrap();
     assert_eq!(state, TrackState::Tentative);
-    tracker.vouch(id);
     for i in 1..10 {
+        tracker.vouch(id);
         let state = look(&mut tracker, i, true);
         assert_eq!(state, Some((id, TrackState::Tracked)), "look {i}");
     }
-    for i in 10..18 {
+    let alone = look(&mut tracker, 10, true);
+    assert_eq!(alone, Some((id, TrackState::Tentative)), "its boxes alone");
+    tracker.vouch(id);
+    for i in 11..18 {
         let state = look(&mut tracker, i, false);
         assert_eq!(state, Some((id, TrackState::Lost)), "look {i}");
     }
