@@ -4,8 +4,8 @@
 //! - motion wakes, and so does a person seen in a keyframe, even a doubtful one;
 //! - while it may be somebody who comes (motion after a calm, a track not yet believed), looks are twice as frequent for
 //!   a moment: the alert waits for them;
-//! - while an incident is open the camera stays awake, with ever sparser looks the longer nothing changes, down to the
-//!   keyframes, as long as nobody is missed;
+//! - while an incident is open the camera stays awake, with two looks in place of three, as no alert waits for them, and
+//!   ever sparser ones the longer nothing changes, down to the keyframes, as long as nobody is missed;
 //! - it falls asleep when nothing has moved and nobody was seen for `idle_after`;
 //! - it also falls asleep when it has been kept awake by motion alone for longer than its patience (rain, leaves, a
 //!   flag) and by what only looked a little like a person. It is then weary: motion no longer wakes it, though keyframes with motion are still searched for persons,
@@ -28,7 +28,9 @@ const RESTFUL: Duration = Duration::from_secs(120);
 const CALM: Duration = Duration::from_secs(2);
 /// ... and looks are more frequent for this long, as they are for a new track.
 pub(super) const EAGER_FOR: Duration = Duration::from_secs(1);
-/// With an incident open and nothing changing for this long, looks become sparse,
+/// With an incident open, looks are so much farther apart: three halves.
+const TOLD: (u32, u32) = (3, 2);
+/// With nothing changing for this long besides, they become sparse,
 const SPARSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(500));
 /// sparser,
 const SPARSER: (Duration, Duration) = (Duration::from_secs(20), Duration::from_millis(1000));
@@ -159,7 +161,8 @@ impl Wakefulness {
             Need::Incident { calm } if calm >= SPARSER.0 => self.every.max(SPARSER.1),
             Need::Incident { calm } if calm >= SPARSE.0 => self.every.max(SPARSE.1),
             Need::Alone { coming } if coming || stirred => self.every / 2,
-            Need::Incident { .. } | Need::Alone { .. } => self.every,
+            Need::Incident { .. } => self.every * TOLD.0 / TOLD.1,
+            Need::Alone { .. } => self.every,
         };
         DecodeDemand::Awake { every }
     }
@@ -259,7 +262,9 @@ mod tests {
         );
         assert_eq!(
             state.demand(at(11), open_and_calm(0)),
-            AWAKE,
+            DecodeDemand::Awake {
+                every: EVERY * 3 / 2
+            },
             "told already"
         );
         state.motion(at(14));
@@ -277,7 +282,7 @@ mod tests {
         };
         let demanded = [5, 10, 20, 40].map(|calm| state.demand(at(60), open_and_calm(calm)));
         let keyframes = DecodeDemand::Asleep;
-        assert_eq!(demanded, [AWAKE, every(500), every(1000), keyframes]);
+        assert_eq!(demanded, [every(300), every(500), every(1000), keyframes]);
         assert!(
             state
                 .settle(at(61), false)

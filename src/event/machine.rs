@@ -5,6 +5,7 @@
 //!                                 │ ▲
 //!                                 └─┘ another visitor, a zone entered, a rule fired, a clearly better score: updated
 //! ```
+//! One who has just come, or moves, when the last one is gone takes the incident over, or has a moment to do so.
 
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ struct Open {
     /// When the last one so far was last seen, and how that one went.
     last_out: (MediaTime, EndReason),
     record_until: MediaTime,
+    /// How long it is recorded on when something new happens.
+    record_resume: Duration,
     recording: bool,
     told_at: MediaTime,
     told_score: f32,
@@ -85,12 +88,16 @@ impl Machine {
     ) -> Vec<IncidentChange> {
         let mut changes = Vec::new();
         self.dismiss_gone(now, last_look, still, visitors);
-        if let Some(open) = &self.open
+        if let Some(open) = &mut self.open
             && !visitors.iter().any(|v| v.joined)
         {
-            let reason = open.last_out.1;
-            changes.extend(self.end(reason));
-            visitors.iter_mut().for_each(Visitor::begin_anew);
+            open.hand_over(now, visitors, places);
+            let goes_on = |v: &Visitor| v.joined || v.may_take_over(now, places);
+            if !visitors.iter().any(goes_on) {
+                let reason = open.last_out.1;
+                changes.extend(self.end(reason));
+                visitors.iter_mut().for_each(Visitor::begin_anew);
+            }
         }
         changes.extend(self.admit(now, visitors, places));
         changes.extend(self.update(now, visitors, places));
@@ -175,16 +182,7 @@ impl Machine {
         {
             if let Some(open) = &mut self.open {
                 if visitor.joins(places) {
-                    // One who was taken to be gone and comes back is counted once.
-                    if visitor.join(open.incident.id) {
-                        open.incident.tracks += 1;
-                    }
-                    // Whoever gets out of a car is what the visit is about from then on.
-                    if visitor.label == Label::Person {
-                        open.incident.label = Label::Person;
-                    }
-                    open.untold = true;
-                    open.record_until = open.record_until.max(now + self.config.record_resume);
+                    open.admit(now, visitor);
                 }
             } else if visitor.counts(places) {
                 let id = self.begin(now, visitor);
@@ -233,6 +231,7 @@ impl Machine {
             incident,
             last_out: (now, EndReason::Lost),
             record_until: now + self.config.record_max,
+            record_resume: self.config.record_resume,
             recording: false,
             told_at: now,
             told_score: 0.0,
@@ -251,7 +250,7 @@ impl Machine {
         let open = self.open.as_mut()?;
         if open.note(visitors, places) {
             open.untold = true;
-            open.record_until = open.record_until.max(now + self.config.record_resume);
+            open.record_until = open.record_until.max(now + open.record_resume);
         }
         let switched = open.recording != (now < open.record_until);
         let better = open.incident.score >= open.told_score + CLEARLY_BETTER;
@@ -261,6 +260,33 @@ impl Machine {
 }
 
 impl Open {
+    /// Makes a visitor part of it.
+    fn admit(&mut self, now: MediaTime, visitor: &mut Visitor) {
+        // One who was taken to be gone and comes back is counted once.
+        if visitor.join(self.incident.id) {
+            self.incident.tracks += 1;
+        }
+        // Whoever gets out of a car is what the visit is about from then on.
+        if visitor.label == Label::Person {
+            self.incident.label = Label::Person;
+        }
+        self.untold = true;
+        self.record_until = self.record_until.max(now + self.record_resume);
+    }
+
+    /// Its visitors are gone. Who is there by now and would begin an incident alone is part of the same visit: somebody
+    /// was in view all the time, and the household was told.
+    fn hand_over(&mut self, now: MediaTime, visitors: &mut [Visitor], places: &Places) {
+        for visitor in visitors {
+            if visitor.present().is_some()
+                && visitor.counts(places)
+                && visitor.may_take_over(now, places)
+            {
+                self.admit(now, visitor);
+            }
+        }
+    }
+
     /// Takes over the best score, the zones and the rules of all visitors; true if a zone or a rule is new.
     fn note(&mut self, visitors: &[Visitor], places: &Places) -> bool {
         let mut entered = false;

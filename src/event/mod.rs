@@ -10,7 +10,8 @@
 //! One visit. It begins when a track of a wanted kind is believed, has moved of its own (travelled, grew, stands where an
 //! earlier look found nobody, or its own pixels change), is outside the motion mask and, where a zone is required, has entered one. A person who comes while it is open joins it. It ends `end_after_left`
 //! after its last visitor left through the picture's edge, or `end_after_lost` after the last one was lost inside it
-//! (sooner where nothing moves any more), but never before a look has missed that visitor. What is seen but scores little and
+//! (sooner where nothing moves any more), but never before a look has missed that visitor; and it goes on with somebody
+//! else who is there by then and has just come or moves. What is seen but scores little and
 //! does not stir holds no incident open. Nobody is reported for merely being there: not a poster, not a
 //! resident asleep in a chair when the camera is armed.
 
@@ -21,6 +22,7 @@ mod ignored;
 mod machine;
 mod memory;
 mod reasons;
+mod surroundings;
 mod visitor;
 mod zones;
 
@@ -40,7 +42,8 @@ use ignored::Ignored;
 use machine::Machine;
 use memory::Memory;
 pub use reasons::{Reason, Refusal, Refused};
-use visitor::{Surroundings, Visitor};
+use surroundings::Surroundings;
+use visitor::Visitor;
 use zones::Places;
 
 /// Who has gone less far than this, in its own heights, was in one place all the time.
@@ -152,6 +155,14 @@ impl Events {
         report.settled && report.regions.iter().any(|r| r.score >= self.motion_area)
     }
 
+    /// Whether the picture differs from the one of the first look of the watch, while the background is still being
+    /// learnt. Asleep, that takes until the third keyframe at least, and who is there meanwhile becomes part of it.
+    fn is_change_at_start(&self, report: &MotionReport) -> bool {
+        !report.settled
+            && !self.looked_settled
+            && report.unseen.is_some_and(|u| u.score >= self.motion_area)
+    }
+
     /// Whether the person model should look at the picture of this report: at once, as something moves in it, or somebody is
     /// being followed, who may stand still; or when there is time to spare and `turn` says so, as it is not yet known who was
     /// there when the watch began, or it differs from the picture that was last looked at, or the background is still
@@ -192,7 +203,7 @@ impl Events {
     pub fn motion(&mut self, report: &MotionReport) -> Step {
         self.advance(report.time);
         if self.mode == Mode::Armed {
-            if self.is_motion(report) {
+            if self.is_motion(report) || self.is_change_at_start(report) {
                 self.wakefulness.motion(self.now);
             }
             let large = report

@@ -6,11 +6,11 @@ use super::{
     demand::EAGER_FOR,
     memory::Haunt,
     reasons::Reason,
+    surroundings::Surroundings,
     zones::{Places, Route},
 };
 use crate::flow::{
-    Changes, IncidentId, Label, MediaTime, MotionRegion, Movement, NormRect, RuleHit, Track,
-    TrackId, TrackState,
+    IncidentId, Label, MediaTime, Movement, NormRect, RuleHit, Track, TrackId, TrackState,
 };
 
 /// Who has gone this share of its own height has moved: half a step of a walker.
@@ -21,15 +21,13 @@ const MOVED_AFTER_REST: f32 = 0.3;
 pub(super) const AT_REST_AFTER: Duration = Duration::from_secs(5);
 /// Who joins an open incident must have gone this share of its own height ...
 const MOVED_TO_JOIN: f32 = 0.5;
+/// ... or have stirred for so long that nobody else's doing explains it ...
+const STIRRED_TO_JOIN: f32 = 0.6;
 /// ... and be seen clearly twice, or more often: near somebody who walks, boxes of other things jump, and what joins by
 /// mistake keeps the incident open.
 const EVIDENCE_TO_JOIN: f32 = 2.0;
 /// Least overlap with the first box that counts as the same place.
 const SAME_PLACE: f32 = 0.6;
-/// Share of a box that foreground of its own must cover.
-const COVERED: f32 = 0.3;
-/// Share of a patch of foreground that must lie in the box for the patch to be the box's own.
-const OWN: f32 = 0.5;
 /// What looks with foreground of its own must say for it (each the square of its evidence, so that a clear one counts 1
 /// and doubtful ones little) where it also grew or shrank ...
 const GREW: f32 = 0.45;
@@ -39,13 +37,7 @@ const APPEARED: f32 = 0.98;
 const MORE_EVIDENCE: f32 = 1.0;
 /// ... up to so many times.
 const MOST_TIMES: u32 = 3;
-/// Share of its cells that change in a look, at least, when one moves without going anywhere: works, turns ...
-const STIRS: f32 = 0.03;
-/// ... so many times the share around it, or the light changes, or something goes past ...
-const STIRS_BEYOND: f32 = 3.0;
-/// ... of which one look counts so much at most ...
-const MOST_STIR: f32 = 0.15;
-/// ... and so much, summed over all looks, is movement: a poster changes no more than the wall.
+/// So much of its own cells changing, summed over all looks, is movement: a poster changes no more than the wall.
 const STIRRED: f32 = 0.3;
 /// Who scores less than this and does not stir ...
 const CLEAR_ENOUGH: f32 = 0.5;
@@ -53,6 +45,17 @@ const CLEAR_ENOUGH: f32 = 0.5;
 const IDLE_FOR: Duration = Duration::from_secs(4);
 /// ... and so many looks may be furniture.
 const IDLE_LOOKS: u32 = 3;
+/// Cells that changed within the last moment say more than the boxes of a look: who has moved so, and was once seen at
+/// this score ...
+const SEEN_FAIRLY: f32 = 0.5;
+/// ... is believed on so much evidence, though never clear and gone nowhere.
+const EVIDENCE_IF_STIRRED: f32 = 1.5;
+/// One who takes an incident over was seen so short a time ago ...
+const SEEN_JUST_NOW: Duration = Duration::from_secs(1);
+/// ... and stirred so short a time ago, ...
+const STIRRED_JUST_NOW: Duration = Duration::from_secs(2);
+/// ... or came so short a time ago: long enough to take a step.
+const CAME_JUST_NOW: Duration = Duration::from_secs(3);
 /// Fewer looks than this are too few to call a score low.
 const FEW_LOOKS: u32 = 3;
 /// Looks in a zone that make an entry: a box that shakes over the border has not entered.
@@ -86,6 +89,7 @@ pub(super) struct Visitor {
     own_foreground: f32,
     /// Shares of its cells that changed, summed over the looks in which it stirred.
     stirred: f32,
+    stirred_at: Option<MediaTime>,
     /// When it was last clear or stirred, and the looks since.
     alive: Option<(MediaTime, u32)>,
     /// Whether its place is known to have been empty before, and nobody was near who could have put something there.
@@ -135,6 +139,7 @@ impl Visitor {
             },
             own_foreground: 0.0,
             stirred: 0.0,
+            stirred_at: None,
             alive: None,
             newcomer: newcomer && haunt.is_none(),
             haunt,
@@ -156,12 +161,11 @@ impl Visitor {
         places: &Places,
         haunt: Option<&Haunt>,
     ) {
-        let foreground = around.foreground;
         self.present = track.seen.filter(|rect| {
             // A track that passes a bush may be left hanging in it when the visitor is gone.
             let furniture = (self.was_told() || self.moved.is_some())
                 && haunt.is_some_and(|haunt| haunt.gave(track.score))
-                && !has_own_foreground(rect, foreground);
+                && !around.has_foreground_of(rect);
             !places.masked(rect) && !furniture
         });
         let Some(rect) = self.present else {
@@ -182,13 +186,14 @@ impl Visitor {
             self.travelled = track.travelled;
         }
 
-        if has_own_foreground(&rect, foreground) {
+        if around.has_foreground_of(&rect) {
             self.own_foreground += said * said;
         }
-        let stirs = around
-            .changes
-            .map_or(0.0, |changes| stir(changes, &rect.clamped()));
-        self.stirred += stirs;
+        let stirs = around.stir(&rect.clamped());
+        if stirs > 0.0 {
+            self.stirred += stirs;
+            self.stirred_at = Some(time);
+        }
         let clear = track.score >= CLEAR_ENOUGH;
         self.alive = match self.alive {
             Some((since, looks)) if stirs == 0.0 && !clear => Some((since, looks + 1)),
@@ -245,6 +250,7 @@ impl Visitor {
         self.newcomer = false;
         self.own_foreground = 0.0;
         self.stirred = 0.0;
+        self.stirred_at = None;
         self.travelled = 0.0;
         self.moved = None;
     }
@@ -329,7 +335,22 @@ impl Visitor {
 
     /// Whether it belongs to the incident that is open already.
     pub(super) fn joins(&self, places: &Places) -> bool {
-        self.counts(places) && self.evidence >= EVIDENCE_TO_JOIN && self.travelled >= MOVED_TO_JOIN
+        let moves = self.travelled >= MOVED_TO_JOIN || self.stirred >= STIRRED_TO_JOIN;
+        self.counts(places) && self.evidence >= EVIDENCE_TO_JOIN && moves
+    }
+
+    /// Whether the incident whose visitors are all gone may go on with it. One that has just come is given a moment to
+    /// move; one that has been there for longer must count, and must have moved just now.
+    pub(super) fn may_take_over(&self, now: MediaTime, places: &Places) -> bool {
+        let within =
+            |then: Option<MediaTime>, span| then.is_some_and(|then| now.since(then) < span);
+        let new = within(self.first_seen(), CAME_JUST_NOW);
+        let stirs = || within(self.stirred_at, STIRRED_JUST_NOW) && self.counts(places);
+        within(self.last_seen(), SEEN_JUST_NOW)
+            && self.evidence >= 1.0
+            && self.is_interesting(now)
+            && places.suffice(&self.zones, self.rules())
+            && (new || stirs())
     }
 
     /// Whether what it was seen like is enough for where it was seen.
@@ -340,7 +361,10 @@ impl Visitor {
             }
             _ => 0.0,
         };
-        self.confirmed && self.evidence >= 1.0 + more
+        let stirs = self.stirred >= STIRRED
+            && self.top_score >= SEEN_FAIRLY
+            && self.evidence >= EVIDENCE_IF_STIRRED;
+        (self.confirmed || stirs) && self.evidence >= 1.0 + more
     }
 
     /// Why its visit was not reported.
@@ -349,9 +373,9 @@ impl Visitor {
             Reason::Masked
         } else if !places.large_enough(self.tallest) {
             Reason::TooSmall
-        } else if !self.confirmed && self.looks < FEW_LOOKS {
+        } else if !self.confirmed && !self.believed() && self.looks < FEW_LOOKS {
             Reason::DidNotLast
-        } else if !self.confirmed {
+        } else if !self.confirmed && !self.believed() {
             Reason::LowScore
         } else if !self.believed() {
             Reason::DoubtfulPlace
@@ -360,59 +384,5 @@ impl Visitor {
         } else {
             Reason::OutsideZones
         }
-    }
-}
-
-/// What is known of the picture of a look beside the tracks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings<'a> {
-    /// Foreground that is nobody else's.
-    pub(super) foreground: &'a [MotionRegion],
-    /// What changed within the last moment.
-    pub(super) changes: Option<&'a Changes>,
-}
-
-/// The share of its cells that changed of its own, clearly more than around it; 0 where that is not so.
-fn stir(changes: &Changes, rect: &NormRect) -> f32 {
-    let (within, around) = changes.within_and_around(rect);
-    if within >= STIRS && within >= STIRS_BEYOND * around {
-        within.min(MOST_STIR)
-    } else {
-        0.0
-    }
-}
-
-/// Whether enough of a box is covered by foreground that belongs to it rather than to something much larger.
-fn has_own_foreground(rect: &NormRect, foreground: &[MotionRegion]) -> bool {
-    let covered: f32 = foreground
-        .iter()
-        .map(|region| (region.rect.intersection(rect).area(), region.rect.area()))
-        .filter(|(common, whole)| *common >= OWN * whole)
-        .map(|(common, _)| common)
-        .sum();
-    covered >= COVERED * rect.area()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn foreground_must_be_its_own() {
-        let person = NormRect::new(0.4, 0.4, 0.5, 0.8);
-        let region = |x0, y0, x1, y1| MotionRegion {
-            rect: NormRect::new(x0, y0, x1, y1),
-            score: 0.01,
-        };
-        assert!(has_own_foreground(
-            &person,
-            &[region(0.41, 0.38, 0.5, 0.82)]
-        ));
-        // Legs and head apart.
-        let parts = [region(0.4, 0.6, 0.5, 0.8), region(0.43, 0.4, 0.47, 0.5)];
-        assert!(has_own_foreground(&person, &parts));
-        // The light went on.
-        assert!(!has_own_foreground(&person, &[region(0.0, 0.0, 1.0, 1.0)]));
-        assert!(!has_own_foreground(&person, &[region(0.6, 0.4, 0.7, 0.8)]));
     }
 }

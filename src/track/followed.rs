@@ -54,6 +54,8 @@ pub(super) struct Followed {
     whole: (BoxFilter, MediaTime),
     /// What it wears, seen where nobody covered it.
     pub(super) clothes: Option<Clothes>,
+    /// More is known of it than its boxes say, as of the look before.
+    vouched: bool,
     /// Looks without it since it was last seen.
     pub(super) misses: u32,
     predicted_to: MediaTime,
@@ -94,8 +96,17 @@ impl Followed {
             last_sighting: time,
             walked_out: None,
             clothes: seen.clothes,
+            vouched: false,
             misses: 0,
             predicted_to: time,
+        }
+    }
+
+    /// It is believed for what else is known of it, and will be in the next look that sees it.
+    pub(super) fn vouch(&mut self) {
+        self.vouched = true;
+        if self.track.state == TrackState::Tentative {
+            self.track.state = TrackState::Tracked;
         }
     }
 
@@ -150,7 +161,7 @@ impl Followed {
             .travelled
             .max(travelled(&self.origin, &sides(&track.rect, aspect)));
         track.state = match track.state {
-            _ if lucky(track) => TrackState::Tentative,
+            _ if lucky(track) && !self.vouched => TrackState::Tentative,
             TrackState::Tentative => {
                 believed(track.evidence, track.top_score, track.travelled, config)
             }
@@ -162,6 +173,7 @@ impl Followed {
         track.leaving = self.walked_out.is_some_and(|then| {
             then == time || (time.since(then) < STILL_LEAVING && held_by_edge(&detection.rect, vx))
         });
+        self.vouched = false;
     }
 
     /// Learns what it wears.

@@ -140,6 +140,14 @@ impl Tracker {
         &self.tracks
     }
 
+    /// Takes a track to be somebody until the next look that sees it: the rules know of movement, and believe in who
+    /// moves on less than boxes alone say. Who was told is then not dropped for one miss.
+    pub fn vouch(&mut self, id: TrackId) {
+        for followed in self.followed.iter_mut().filter(|f| f.track.id == id) {
+            followed.vouch();
+        }
+    }
+
     /// Says how large the picture is: only its shape counts. A picture of another shape is another view, so what was
     /// followed is forgotten.
     pub fn set_picture(&mut self, size: Size) {

@@ -66,6 +66,30 @@ fn furniture_is_not_believed_however_often_it_is_seen() {
 }
 
 #[test]
+fn one_who_is_vouched_for_is_believed_and_outlasts_a_miss() {
+    let mut tracker = tracker();
+    let look = |tracker: &mut Tracker, i: u8, seen: bool| {
+        let doubtful = seen.then(|| person(0.5, 0.5, 0.42));
+        let tracks = tracker.step(at(0.2 * f64::from(i)), doubtful.as_slice());
+        tracks.first().map(|t| (t.id, t.state))
+    };
+    let (id, state) = look(&mut tracker, 0, true).unwrap();
+    assert_eq!(state, TrackState::Tentative);
+    for i in 1..10 {
+        tracker.vouch(id);
+        let state = look(&mut tracker, i, true);
+        assert_eq!(state, Some((id, TrackState::Tracked)), "look {i}");
+    }
+    let alone = look(&mut tracker, 10, true);
+    assert_eq!(alone, Some((id, TrackState::Tentative)), "its boxes alone");
+    tracker.vouch(id);
+    for i in 11..18 {
+        let state = look(&mut tracker, i, false);
+        assert_eq!(state, Some((id, TrackState::Lost)), "look {i}");
+    }
+}
+
+#[test]
 fn doubt_alone_makes_no_track_but_keeps_one() {
     let mut tracker = tracker();
     for i in 0..5 {

@@ -288,6 +288,11 @@ impl Watch {
         let best = detections.first().map_or(0.0, |best| best.score);
         let step = self.judge(|events| events.seen(time, &tracks, best));
         self.follow(step, Some(&seen.frame), Some(&tracks));
+        for track in &tracks {
+            if self.events.has_joined(track.id) {
+                self.tracker.vouch(track.id);
+            }
+        }
         self.view = self
             .open
             .and_then(|open| View::best(open, &seen.frame, self.members(&tracks)));

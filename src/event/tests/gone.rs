@@ -56,7 +56,7 @@ fn one_who_sits_is_looked_at_in_keyframes_and_missed_at_once() {
     assert_eq!(scene.states(), [Began, Updated], "recording pauses");
     assert_eq!(scene.demand, DecodeDemand::Asleep);
     look(&mut scene, 121.0, false);
-    let every = Duration::from_millis(200);
+    let every = Duration::from_millis(300);
     assert_eq!(scene.demand, DecodeDemand::Awake { every });
     look(&mut scene, 121.2, true);
     assert_eq!(scene.demand, DecodeDemand::Asleep);
@@ -130,4 +130,61 @@ fn a_track_left_hanging_in_furniture_neither_prolongs_nor_begins() {
     assert!(scene.last().end.is_some_and(|end| end < at(12.0)));
     scene.play(30.0, 31.0, |_| vec![]);
     assert_eq!(scene.refusals.len(), 1, "what was told is not refused too");
+}
+
+/// Somebody at the edge of the crowd, in place of a walker who leaves at two seconds.
+fn with_walker(scene: &mut Scene, to: f64, other: impl Fn(f64) -> Option<Track>) {
+    scene.motion(0.0, &[]);
+    scene.seen(0.0, &[]);
+    scene.play(0.2, to, |t| {
+        let walker = (t < 2.0).then(|| walker(1, 0.0, t, 0.05 + 0.5 * t as f32));
+        walker.into_iter().chain(other(t)).collect()
+    });
+}
+
+/// One that came at `from` and went so far.
+fn bystander(from: f64, now: f64, travelled: f32) -> Option<Track> {
+    let track = Track {
+        travelled,
+        first_rect: body(0.3),
+        ..walker(2, from, now, 0.3)
+    };
+    (now >= from).then_some(track)
+}
+
+#[test]
+fn the_incident_goes_on_with_one_who_came_meanwhile() {
+    let mut scene = Scene::plain();
+    let strolls = |t: f64| bystander(1.4, t, (0.1 * (t - 1.4) as f32).min(0.4));
+    with_walker(&mut scene, 12.0, |t| strolls(t).filter(|_| t < 7.0));
+    let began = scene.states().iter().filter(|s| **s == Began).count();
+    assert_eq!(began, 1, "{:?}", scene.states());
+    assert_eq!(scene.last().tracks, 2);
+    assert!(scene.states().contains(&Updated));
+}
+
+#[test]
+fn one_who_has_just_come_is_given_time_to_move_and_no_more() {
+    let mut scene = Scene::plain();
+    with_walker(&mut scene, 30.0, |t| bystander(3.0, t, 0.0));
+    assert_eq!(scene.states(), [Began, Ended]);
+    let ended = scene.changes[1].0;
+    assert!(
+        (5.9..6.3).contains(&ended),
+        "three seconds after it came: {ended}"
+    );
+    assert_eq!(scene.last().end, Some(at(1.8)));
+}
+
+#[test]
+fn what_has_long_been_there_takes_nothing_over() {
+    let mut scene = Scene::plain();
+    scene.play(0.0, 10.0, |t| bystander(0.0, t, 0.1).into_iter().collect());
+    scene.play(10.0, 20.0, |t| {
+        let x = 0.05 + 0.5 * (t - 10.0) as f32;
+        let walker = (t < 12.0).then(|| walker(1, 10.0, t, x));
+        walker.into_iter().chain(bystander(0.0, t, 0.2)).collect()
+    });
+    assert_eq!(scene.states(), [Began, Ended]);
+    assert!((13.7..14.1).contains(&scene.changes[1].0));
 }
