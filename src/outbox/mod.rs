@@ -94,9 +94,7 @@ use db::{commit_log, files, store};
 use delivery::{ledger_events, uploads};
 use disk::{damage, retention};
 use inspect::view;
-use model::{
-    alerts, clip_here, clips, here, incidents, message, objects, playlists, subscriptions,
-};
+use model::{alerts, clip_here, clips, incidents, message, objects, playlists, subscriptions};
 use schedule::{evict, spending};
 
 #[cfg(feature = "crash-test")]

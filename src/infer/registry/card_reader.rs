@@ -124,7 +124,7 @@ impl Card {
         if self.input.colour == Colour::Luma {
             return Err("a person model takes colour \"bgr\" or \"rgb\"".to_owned());
         }
-        let Some(thresholds) = self.thresholds else {
+        let Some(thresholds) = self.thresholds() else {
             return Err("a person model needs [thresholds]".to_owned());
         };
         let share = |value: f32| value > 0.0 && value < 1.0;

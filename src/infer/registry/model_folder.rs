@@ -53,7 +53,7 @@ pub(in crate::infer) fn card(dir: &Path, name: &str, task: Task) -> Result<Card,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::registry::card::tests::folder;
+    use crate::infer::registry::card_reader::tests::folder;
 
     #[test]
     fn a_card_of_another_task_is_refused() {

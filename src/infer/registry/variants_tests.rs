@@ -4,7 +4,7 @@ use std::{cell::Cell, rc::Rc};
 
 use super::*;
 use crate::{
-    infer::registry::{benchmark_cache::tests::times, card::tests::folder},
+    infer::registry::{benchmark_cache::tests::times, card_reader::tests::folder},
     testing::models,
 };
 

@@ -9,12 +9,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::{BufMut, Bytes, BytesMut};
 use gstreamer as gst;
 
-use super::{
-    keyframe_gate::Entries,
-    nal::{self, Facts},
-    presentation_order::Order,
-    unit::Unit,
-};
+use super::{keyframe_gate::Entries, nal, presentation_order::Order, unit::Unit};
 use crate::{
     flow::{Codec, MediaTime, Size, StreamFormat, Turn},
     ingest::{

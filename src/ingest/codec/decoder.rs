@@ -15,8 +15,8 @@ use super::{
 use crate::{
     base::cpu::{Stage, StageCpu},
     flow::{
-        Codec, ColourMatrix, ColourRange, Frame, MediaTime, Packet, PixelLayout, Plane, Polygon,
-        Size, StreamFormat, StreamRole,
+        Codec, ColourMatrix, ColourRange, Frame, MediaTime, Packet, PixelLayout, Plane, Size,
+        StreamFormat, StreamRole,
     },
     ingest::bitstream::nal,
 };

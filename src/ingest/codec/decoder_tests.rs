@@ -103,7 +103,7 @@ fn a_lone_keyframe_gives_its_picture_at_once_and_the_gop_follows_on_the_same_dec
 
 #[test]
 fn the_masked_place_is_black() {
-    use crate::flow::NormPoint;
+    use crate::flow::{NormPoint, Polygon};
     let studio = Studio::new();
     let packets = packets(&studio.video("plain.mp4", 3, &x264(10, 0)));
     let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.0, 0.5)];

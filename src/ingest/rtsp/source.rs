@@ -24,7 +24,7 @@ use crate::{
         clock::Clock,
         cpu::{Stage, StageCpu},
     },
-    config::{SourceConfig, Transport},
+    config::SourceConfig,
     flow::StreamRole,
     ingest::{PacketSink, SourceState, setup},
 };

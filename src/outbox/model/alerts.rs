@@ -109,7 +109,7 @@ impl Tx<'_> {
 
     /// Ends an incident that the last run left open. Its end is the last that was heard of it.
     pub(in crate::outbox) fn interrupt(&self, incident: IncidentId) -> Result<(), Fail> {
-        let mut facts = known(self.db, incident)?.facts;
+        let mut facts = incidents::known(self.db, incident)?.facts;
         let id = incident.to_string();
         let last: Option<i64> = self
             .db
