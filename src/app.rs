@@ -49,7 +49,7 @@ use crate::{
         Contents, Outbox,
         sinks::{HubCommand, LiveState},
     },
-    recording::cmaf::fmp4_reader,
+    recording::{cmaf::fmp4_reader, continuous::Recordings},
     web,
 };
 
@@ -114,6 +114,13 @@ impl App {
         outbox.adopt_orphans(&clip_contents)?;
         let live = LiveState::new(&site);
         let diary = Diary::new(&config.data_dir, clock.clone());
+        let recordings = Recordings::open(
+            &config.data_dir,
+            &site,
+            clock.clone(),
+            (metrics.clone(), board.clone()),
+            &lanes,
+        )?;
         let shared = Shared {
             clock,
             infer: Arc::new(infer),
@@ -127,8 +134,13 @@ impl App {
             decoders: IdleDecoders::default(),
             stills: Stills::default(),
             viewing: Live::default(),
+            recordings,
             scratch: config.data_dir.clone(),
         };
+        shared.outbox.spare_room({
+            let recordings = shared.recordings.clone();
+            move |bytes| recordings.make_room(bytes)
+        });
         let (losses, lost) = supervisor::losses();
         let workers = Workers::start(&services, {
             let losses = losses.clone();
@@ -316,6 +328,7 @@ async fn start_hub(
         site: site.clone(),
         stills: Arc::new(move |camera| stills.ask(camera)),
         live,
+        recordings: Arc::new(shared.recordings.clone()),
         areas: Arc::new(desk),
         modes: Arc::new(move |camera, mode, account| {
             let command = HubCommand::SetMode {

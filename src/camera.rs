@@ -77,6 +77,7 @@ use crate::{
     ingest::{IdleDecoders, Receiving, RtspSource, turned_sink},
     live::{About, Live, Taps},
     outbox::{Outbox, sinks::LiveState},
+    recording::continuous::{Feed, Recordings},
 };
 
 /// How often a job looks at the clock while something is under way.
@@ -119,6 +120,8 @@ pub struct Shared {
     pub stills: Stills,
     /// Moving ones.
     pub viewing: Live,
+    /// What is recorded round the clock.
+    pub recordings: Recordings,
     /// Where packets that wait to be encoded may lie: the data folder.
     pub scratch: PathBuf,
 }
@@ -137,6 +140,7 @@ pub struct Camera {
     open: OpenIncident,
     clips: OpenClips,
     taps: Taps,
+    recording_feed: Feed,
     shared: Shared,
     sources: Tasks,
     detecting: Tasks,
@@ -217,6 +221,7 @@ impl Camera {
                 }
             })
         });
+        let recorded = shared.recordings.camera(config, mode, packet_link);
         let status = Status::new(&id, mode, shared);
         let clips = OpenClips::default();
         let transcode = |work: &str, rendition| {
@@ -239,6 +244,7 @@ impl Camera {
             open: OpenIncident::default(),
             clips: clips.clone(),
             taps: taps.clone(),
+            recording_feed: recorded.clone(),
             shared: shared.clone(),
             sources: match &shared.receiving {
                 Some(receiving) => receiving.tasks(tasks),
@@ -296,6 +302,7 @@ impl Camera {
             away: away_tx,
             attention,
             taps,
+            recorded,
             status,
         };
         (camera, lanes)
@@ -311,6 +318,7 @@ impl Camera {
     pub fn set_mode(&self, mode: Mode) {
         self.status.mode(mode);
         self.taps.set_mode(mode);
+        self.recording_feed.set_mode(mode);
         if !self.modes.send(mode) {
             tracing::debug!(camera = %self.id, "the mode is taken up when the camera is started again");
         }

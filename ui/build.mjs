@@ -25,7 +25,7 @@ const tokens = {
 const together = {
   name: "together",
   setup: ({ onLoad }) =>
-    onLoad({ filter: /src\/(pages\/(accounts|areas|incident|login|record|settings)\.tsx|live\/index\.ts)$/ }, async ({ path }) => {
+    onLoad({ filter: /src\/(pages\/(accounts|areas|incident|login|record|settings|timeline)\.tsx|live\/index\.ts)$/ }, async ({ path }) => {
       const contents = `${await readFile(path, "utf8")}\nimport "../app";\n`;
       return { contents, loader: path.endsWith("x") ? "tsx" : "ts" };
     }),

@@ -14,6 +14,7 @@ use crate::{
     flow::{CameraId, Mode, Packet, Problem, StreamRole},
     ingest::{PacketSink, SourceState},
     live::Taps,
+    recording::continuous::Feed,
 };
 
 /// Access units that a job may be behind: at 30 pictures a second about ten seconds, at 10 half a minute.
@@ -90,6 +91,8 @@ pub(super) struct Lanes {
     pub(super) attention: Attention,
     /// Those who watch live.
     pub(super) taps: Taps,
+    /// What is recorded round the clock.
+    pub(super) recorded: Feed,
     pub(super) status: Status,
 }
 
@@ -166,6 +169,7 @@ impl PacketFeed {
         self.online = false;
         self.away = Some(problem);
         self.lanes.taps.offline(self.role);
+        self.lanes.recorded.offline(self.role);
         if self.role == StreamRole::Sub {
             self.lanes.away.send(());
         }
@@ -205,6 +209,7 @@ impl PacketSink for PacketFeed {
         send(&self.lanes.record, packet.clone(), key);
         // After the recorder has it: what came before somebody began to watch is there.
         self.lanes.taps.packet(&packet);
+        self.lanes.recorded.packet(&packet);
     }
 
     fn state(&mut self, state: SourceState) {
@@ -216,6 +221,7 @@ impl PacketSink for PacketFeed {
                 self.online = true;
                 self.away = None;
                 self.lanes.taps.online(self.role, &format);
+                self.lanes.recorded.online(self.role);
             }
             SourceState::Impaired(problem) => {
                 match &problem {

@@ -60,6 +60,7 @@ impl Rig {
             decoders: IdleDecoders::default(),
             stills: Stills::default(),
             viewing: Default::default(),
+            recordings: Default::default(),
             scratch: dir.path().to_owned(),
         };
         let (tell, losses) = mpsc::channel();

@@ -113,14 +113,14 @@ impl RangeArgs {
 
 /// A moment as people write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Moment(WallTime);
+pub(super) struct Moment(pub(super) WallTime);
 
 /// Why a moment was not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "\"{0}\" is no moment: write a day like 2026-11-01, a time like 2026-11-01T18:00:00Z, or how long ago, like \"7 d\""
 )]
-struct BadMoment(String);
+pub(super) struct BadMoment(String);
 
 impl FromStr for Moment {
     type Err = BadMoment;

@@ -10,6 +10,7 @@ pub mod dev;
 pub mod ledger;
 pub mod models;
 pub mod outbox;
+pub mod recordings;
 pub mod replay;
 pub mod run;
 mod shutdown;
@@ -92,6 +93,8 @@ enum Command {
     Outbox(outbox::OutboxArgs),
     /// Show, verify or export what left this home
     Ledger(ledger::LedgerArgs),
+    /// List, export or verify what was recorded round the clock
+    Recordings(recordings::RecordingsArgs),
     /// List the models, or verify them against their cards
     Models(models::ModelsArgs),
     #[cfg(feature = "dev")]
@@ -125,6 +128,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Hub(args) => hub::run(&args, out),
         Command::Outbox(args) => outbox::run(&args, out),
         Command::Ledger(args) => ledger::run(&args, out),
+        Command::Recordings(args) => recordings::run(&args, out),
         Command::Models(args) => models::run(&args, out),
         #[cfg(feature = "dev")]
         Command::Receive(args) => dev::receive::run(&args),

@@ -213,6 +213,7 @@ impl Replay<'_> {
             decoders: IdleDecoders::default(),
             stills: Stills::default(),
             viewing: Default::default(),
+            recordings: Default::default(),
             scratch: folder.path().to_owned(),
         };
         let watch = Watch::new(

@@ -61,7 +61,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -138,6 +138,8 @@ pub struct Outbox {
     pictures: Mutex<()>,
     /// How long segments of each camera may be.
     longest: Mutex<BTreeMap<CameraId, Duration>>,
+    /// Who frees room that holds no evidence.
+    spare_room: OnceLock<Box<dyn Fn(u64) -> bool + Send + Sync>>,
     /// What became of a damaged database at the start.
     damage: Option<String>,
     /// Cancelled when the one that is open is found damaged.

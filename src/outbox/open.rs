@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -74,6 +74,7 @@ impl Outbox {
             state: Mutex::new(state),
             objects_wake: Arc::default(),
             sweep_wake: Notify::new(),
+            spare_room: OnceLock::new(),
             uploading: AtomicBool::new(false),
             metered: AtomicBool::new(false),
             zone: crate::base::zone::house().zone.clone(),

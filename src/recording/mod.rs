@@ -14,6 +14,7 @@ pub mod bench_api;
 mod buffer;
 mod clip;
 pub mod cmaf;
+pub mod continuous;
 mod error;
 mod event;
 mod images;

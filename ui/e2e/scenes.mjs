@@ -86,6 +86,17 @@ async function stills(page) {
   return cut.map((bytes) => Buffer.from(bytes));
 }
 
+/** A day of recording with a pause and a time without a picture. */
+function recorded() {
+  const day = Date.UTC(2026, 10, 29);
+  const at = (hours) => day + hours * HOUR;
+  return {
+    v: 1,
+    spans: [[0, 3.2], [3.4, 12.5], [13, 15.16]].map(([from, to]) => ({ from: at(from), to: at(to) })),
+    gaps: [{ from: at(3.2), to: at(3.4), why: "away" }, { from: at(12.5), to: at(13), why: "paused" }],
+  };
+}
+
 /** Has the page see this house, and what happened in it. */
 async function stage(page, { lang, n, state }, real, views) {
   const told = house(lang, n, state);
@@ -110,6 +121,10 @@ async function stage(page, { lang, n, state }, real, views) {
   });
   await page.route(/\/api\/days/, json({ v: 1, days: [{ day: "2026-11-29", incidents: 10 }, { day: "2026-11-28", incidents: 4 }], cameras: [] }));
   await page.route(/\/api\/house/, state === "loading" ? never : json(told));
+  await page.route(/\/api\/recordings$/, json({ v: 1, cameras: [{ camera: "c0", keep_s: 172_800, recording: true, oldest: NOW - 48 * HOUR, newest: NOW, bytes: 0, streams: ["sub"] }] }));
+  await page.route(/\/api\/recordings\/c0\?/, json(recorded()));
+  // The film is a clip of the demo.
+  await page.route(/\/api\/recordings\/c0\/play\.m3u8/, (route) => route.fulfill({ status: 302, headers: { Location: real[0].clip.playlist } }));
   await page.route(/\/still\.jpg/, (route) => {
     const at = Number(/c(\d+)\/still/.exec(route.request().url())?.[1] ?? 0);
     if (state === "waiting") return never();
@@ -175,6 +190,7 @@ function scenes() {
     await page.evaluate(() => document.querySelector(".incident video").pause());
     await page.waitForTimeout(200);
   };
+  const film = (page) => page.waitForFunction(() => document.querySelector(".film video")?.readyState > 1, null, { timeout: 20_000 });
   const pause = (page) => page.locator(".menu button").first().click();
   for (const [width, dark, lang] of [[360, false, "en"], [360, true, "fr"], [768, true, "en"], [1280, false, "en"], [1920, true, "fr"]]) {
     const look = `${width}-${dark ? "dark" : "light"}-${lang}`;
@@ -183,6 +199,9 @@ function scenes() {
     add(`kept-${look}`, { width, dark, lang, state: "kept", path: incident, before: play });
     add(`keep-${look}`, { width, dark, lang, path: incident, before: (page) => page.locator(".doing button").first().click() });
     add(`delete-${look}`, { width, dark, lang, path: incident, before: (page) => page.locator("button.risk").click() });
+    add(`timeline-${look}`, { width, dark, lang, path: "timeline/home/c0", before: film });
+    add(`timeline-gap-${look}`, { width, dark, lang, path: "timeline/home/c0", before: (page) => page.locator(".lane input").fill(String(Date.UTC(2026, 10, 29, 12, 42))) });
+    add(`timeline-save-${look}`, { width, dark, lang, path: "timeline/home/c0", before: (page) => page.locator(".steps button").last().click() });
     add(`settings-${look}`, { width, dark, lang, path: "settings" });
     add(`pause-${look}`, { width, dark, lang, before: pause });
   }

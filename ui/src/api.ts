@@ -107,6 +107,28 @@ export interface Days {
   cameras: { site: string; id: string }[];
 }
 
+/** A camera that is recorded round the clock, or was. */
+export interface Recorded {
+  camera: string;
+  /** For how long recordings stay; null: nothing is recorded any more. */
+  keep_s: number | null;
+  recording: boolean;
+  oldest: number | null;
+  newest: number | null;
+}
+
+export interface Gap {
+  from: number;
+  to: number;
+  why: "off" | "away" | "paused" | "disk" | "busy" | "stream" | "clock";
+}
+
+/** What of a stretch of time is recorded, and what is missing. */
+export interface Timeline {
+  spans: { from: number; to: number }[];
+  gaps: Gap[];
+}
+
 export type Point = [number, number];
 
 export interface Zone {
@@ -231,5 +253,8 @@ export const hub = {
   accounts: () => ask<{ accounts: Account[] }>("GET", "/api/accounts"),
   addAccount: (name: string, password: string, role: Role) => ask<void>("POST", "/api/accounts", { name, password, role }),
   removeAccount: (name: string) => ask<void>("DELETE", `/api/accounts/${encodeURIComponent(name)}`),
+  recordings: () => ask<{ cameras: Recorded[] }>("GET", "/api/recordings"),
+  timeline: (camera: string, from: number, to: number) =>
+    ask<Timeline>("GET", `/api/recordings/${encodeURIComponent(camera)}?from=${from}&to=${to}`),
   log: () => ask<{ entries: LogEntry[] }>("GET", "/api/log?limit=200"),
 };

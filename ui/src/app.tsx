@@ -14,6 +14,7 @@ const IncidentPage = lazy(() => import("./pages/incident").then((page) => page.I
 const LogIn = lazy(() => import("./pages/login").then((page) => page.LogIn));
 const RecordPage = lazy(() => import("./pages/record").then((page) => page.RecordPage));
 const Settings = lazy(() => import("./pages/settings").then((page) => page.Settings));
+const TimelinePage = lazy(() => import("./pages/timeline").then((page) => page.TimelinePage));
 const SetUp = lazy(() => import("./pages/login").then((page) => page.SetUp));
 
 /** Home, and an incident in its place. The list stays as it is beneath, so that whoever closes the incident is back where they were. */
@@ -44,6 +45,7 @@ function Front() {
 function Page() {
   const [name, site, camera] = route.value.split("/");
   if (name === "areas" && site && camera) return <AreasPage site={site} camera={camera} key={route.value} />;
+  if (name === "timeline" && site && camera) return <TimelinePage site={site} camera={camera} key={route.value} />;
   if (name === "accounts") return <Accounts />;
   if (name === "record") return <RecordPage />;
   if (name === "settings") return <Settings />;

@@ -33,9 +33,10 @@ test("each language has every word, and none is empty or left in English", () =>
 
 test("every word is used", () => {
   // These are looked up by what the hub says.
-  const looked = /^(did_|error_|why_|a_|colours_)|^(person|bicycle|car|cat|dog)$/;
+  const looked = /^(did_|error_|why_|a_|colours_|gap_)|^(person|bicycle|car|cat|dog)$/;
   assert.match(code, /words\[incident\.label\]/);
   assert.match(code, /words\[`a_\$\{incident\.label\}`\]/);
+  assert.match(code, /w\[`gap_\$\{gap\.why\}`\]/);
   assert.match(code, /w\[`colours_\$\{one\}`\]/);
   for (const key of Object.keys(en)) {
     if (looked.test(key)) continue;

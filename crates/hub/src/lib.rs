@@ -94,6 +94,7 @@ use crate::{
         durable,
         evidence::Evidence,
         live::LiveSource,
+        recordings::RecordingSource,
         reserve,
         tasks::{self, Tasks},
         zone,
@@ -118,6 +119,8 @@ pub struct Local {
     pub stills: Stills,
     /// Moving ones.
     pub live: Arc<dyn LiveSource>,
+    /// What was recorded of them.
+    pub recordings: Arc<dyn RecordingSource>,
     /// Where their areas are changed.
     pub areas: Arc<dyn AreasDesk>,
     /// Where their modes are changed, without a broker.

@@ -238,6 +238,9 @@ impl Opening {
         let areas = local.as_ref().map(|local| Arc::clone(&local.areas));
         let modes = local.as_ref().map(|local| Arc::clone(&local.modes));
         let live = local.as_ref().map(|local| Arc::clone(&local.live));
+        let recordings = local
+            .as_ref()
+            .map(|local| pages::Recordings::new(Arc::clone(&local.recordings)));
         let stills = local.map_or_else(|| Arc::new(|_: &_| None) as Stills, |local| local.stills);
         self.tasks.spawn("page", async move {
             let stop = opening.tasks.token().clone();
@@ -281,6 +284,7 @@ impl Opening {
                 modes,
                 stills,
                 live,
+                recordings,
                 viewers: pages::Viewers::default(),
                 tasks: opening.tasks.clone(),
                 names: Names::new(&opening.config.server_names),

@@ -120,6 +120,7 @@ impl Rig {
             decoders: crate::ingest::IdleDecoders::default(),
             stills: Stills::default(),
             viewing: Default::default(),
+            recordings: Default::default(),
             scratch: dir.path().to_owned(),
         };
         let (losses, lost) = losses();

@@ -1,8 +1,8 @@
 //! A full disk: how room is made for what must be written.
 //!
-//! Rows matter more than files. A row that finds no room gets it from clips that have arrived elsewhere, then from the
-//! reserve, then from the oldest clips that have not; a file gets it from clips alone, and only while the disk is in
-//! fact full. No alert is deleted for room.
+//! Continuous recordings give way first, where there are some. Rows matter more than files. A row that finds no room gets
+//! it from clips that have arrived elsewhere, then from the reserve, then from the oldest clips that have not; a file
+//! gets it from clips alone, and only while the disk is in fact full. No alert is deleted for room.
 //!
 //! The reserve is that of [`reserve`].
 
@@ -24,18 +24,21 @@ const NOT_FULL: u64 = 1 << 20;
 /// Where room can come from, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spare {
+    /// What is no evidence: continuous recordings.
+    Recordings,
     Delivered,
     Reserve,
     Undelivered,
 }
 
-const FOR_ROWS: [Spare; 4] = [
+const FOR_ROWS: [Spare; 5] = [
+    Spare::Recordings,
     Spare::Delivered,
     Spare::Reserve,
     Spare::Reserve,
     Spare::Undelivered,
 ];
-const FOR_FILES: [Spare; 2] = [Spare::Delivered, Spare::Undelivered];
+const FOR_FILES: [Spare; 3] = [Spare::Recordings, Spare::Delivered, Spare::Undelivered];
 
 impl Outbox {
     /// Tries `write` again with more and more room while it fails for want of it. The lock is free while room is made, so what
@@ -85,6 +88,11 @@ impl Outbox {
         }
     }
 
+    /// Says who has room to spare that holds no evidence: asked for bytes, it frees some, or says that it has none.
+    pub fn spare_room(&self, give: impl Fn(u64) -> bool + Send + Sync + 'static) {
+        let _first = self.spare_room.set(Box::new(give));
+    }
+
     fn is_full(&self, fail: &Fail) -> bool {
         match fail {
             Fail::Outbox(OutboxError::Full { .. }) => true,
@@ -112,6 +120,10 @@ impl Outbox {
         }
         if free_bytes(&self.dir) > bytes + NOT_FULL {
             return false;
+        }
+        if from == Spare::Recordings {
+            let spare = self.spare_room.get();
+            return spare.is_some_and(|give| give(bytes + AHEAD));
         }
         let delivered = from == Spare::Delivered;
         let excess = Excess {

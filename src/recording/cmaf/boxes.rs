@@ -4,56 +4,56 @@ use crate::flow::{Size, Turn};
 
 /// Writes big-endian fields and nested boxes into memory.
 #[derive(Debug, Default)]
-pub(super) struct BoxWriter(Vec<u8>);
+pub(in crate::recording) struct BoxWriter(Vec<u8>);
 
 impl BoxWriter {
     /// Room for `bytes` from the start.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(in crate::recording) fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
     }
 
     /// What was written.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(in crate::recording) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
     /// Bytes so far: the position of what comes next.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::recording) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn u16(&mut self, value: u16) {
+    pub(in crate::recording) fn u16(&mut self, value: u16) {
         self.bytes(&value.to_be_bytes());
     }
 
-    pub(super) fn u32(&mut self, value: u32) {
+    pub(in crate::recording) fn u32(&mut self, value: u32) {
         self.bytes(&value.to_be_bytes());
     }
 
-    pub(super) fn i32(&mut self, value: i32) {
+    pub(in crate::recording) fn i32(&mut self, value: i32) {
         self.bytes(&value.to_be_bytes());
     }
 
-    pub(super) fn u64(&mut self, value: u64) {
+    pub(in crate::recording) fn u64(&mut self, value: u64) {
         self.bytes(&value.to_be_bytes());
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    pub(in crate::recording) fn bytes(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
     /// `count` bytes of zero: reserved fields, and fields whose value is nought.
-    pub(super) fn zeros(&mut self, count: usize) {
+    pub(in crate::recording) fn zeros(&mut self, count: usize) {
         self.0.resize(self.0.len() + count, 0);
     }
 
     /// Replaces the 32-bit field written at `position`.
-    pub(super) fn set_u32(&mut self, position: usize, value: u32) {
+    pub(in crate::recording) fn set_u32(&mut self, position: usize, value: u32) {
         self.0[position..position + 4].copy_from_slice(&value.to_be_bytes());
     }
 
     /// A box of type `kind` around what `content` writes.
-    pub(super) fn boxed(&mut self, kind: &[u8; 4], content: impl FnOnce(&mut Self)) {
+    pub(in crate::recording) fn boxed(&mut self, kind: &[u8; 4], content: impl FnOnce(&mut Self)) {
         let start = self.len();
         self.u32(0);
         self.bytes(kind);
@@ -63,7 +63,7 @@ impl BoxWriter {
     }
 
     /// A box that begins with a version and 24 bits of flags.
-    pub(super) fn full(
+    pub(in crate::recording) fn full(
         &mut self,
         kind: &[u8; 4],
         version: u8,
@@ -77,7 +77,7 @@ impl BoxWriter {
     }
 
     /// The transformation matrix of `mvhd` and `tkhd` (ISO/IEC 14496-12, 8.3.2) that turns pictures of such a size.
-    pub(super) fn matrix(&mut self, turn: Turn, size: Size) {
+    pub(in crate::recording) fn matrix(&mut self, turn: Turn, size: Size) {
         const ONE: i32 = 0x1_0000;
         let [a, b, c, d] = turn.matrix().map(|sign| ONE * i32::from(sign));
         let (right, down) = turn.shift(size.width, size.height);

@@ -6,7 +6,7 @@
 //! | `fmp4` | headers and media segments |
 //! | `fmp4_reader` | what such a file says of itself |
 
-mod boxes;
+pub(super) mod boxes;
 pub(super) mod fmp4;
 pub mod fmp4_reader;
 

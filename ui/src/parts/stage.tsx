@@ -1,10 +1,11 @@
 // The cameras: one area, divided among them. A tap shows one large, with the others in a strip beneath.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import type { Camera } from "../api";
+import { askRecorded, recorded } from "../recordings";
 import { addressOf, large } from "../route";
 import { tileOf } from "../sentences";
-import { cameras, connected, keyOf, mayChange } from "../state";
+import { cameras, connected, house, keyOf, mayChange } from "../state";
 import { urgentFirst } from "../order";
 import { words } from "../words";
 import { Icon } from "./icons";
@@ -16,15 +17,30 @@ const FEW = 4;
 /** Columns so that `n` tiles of one shape fill an area of that shape. */
 export const columns = (n: number) => Math.max(1, Math.ceil(Math.sqrt(n)));
 
-function Under({ camera }: { camera: Camera }) {
+/** What can be done with a camera that is large, or the only one. */
+function Under({ camera, alone }: { camera: Camera; alone: boolean }) {
   const w = words.value;
+  const local = house.value?.sites.some((site) => site.local && site.id === camera.site);
+  useEffect(() => {
+    if (local) void askRecorded();
+  }, [local]);
+  const has = local && recorded.value?.some((one) => one.camera === camera.id);
+  if (alone && !has) return null;
   return (
     <div class="under">
-      <a class="button bare" href={addressOf("")}>
-        <Icon name="close" />
-        {w.allSmall}
-      </a>
-      {mayChange.value && camera.editable && (
+      {!alone && (
+        <a class="button bare" href={addressOf("")}>
+          <Icon name="close" />
+          {w.allSmall}
+        </a>
+      )}
+      {has && (
+        <a class="button bare" href={`#/timeline/${keyOf(camera)}`} aria-label={`${w.recording}: ${camera.name}`}>
+          <Icon name="line" />
+          {w.recording}
+        </a>
+      )}
+      {!alone && mayChange.value && camera.editable && (
         <a class="button bare" href={`#/areas/${keyOf(camera)}`} aria-label={`${w.drawAreas}: ${camera.name}`}>
           <Icon name="shapes" />
           {w.drawAreas}
@@ -63,7 +79,7 @@ export function Stage() {
         {tiles.map((camera) => (
           <li key={keyOf(camera)} class={camera === big ? "big" : undefined}>
             <CameraTile camera={homes > 1 ? { ...camera, name: w.inHome(camera.name, camera.site) } : camera} alone={tiles.length === 1} />
-            {camera === big && <Under camera={camera} />}
+            {(camera === big || tiles.length === 1) && <Under camera={camera} alone={tiles.length === 1} />}
           </li>
         ))}
       </ul>

@@ -58,6 +58,7 @@ export const first = {
   boxOffline: (site: string) => `The box “${site}” is not connected.`,
   boxSays: (site: string) => `The box “${site}” reports a fault:`,
   drawAreas: "Zones and masks",
+  recording: "Recording",
   viewerOnly: "You can look, but not change settings.",
 
   // Why a camera or a box is not well; the box says it in English, and more exactly.

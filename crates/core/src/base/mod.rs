@@ -15,6 +15,7 @@
 pub mod colour;
 mod disk;
 mod process;
+pub mod recordings;
 mod report;
 mod time;
 mod work;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::Serialize;
 
 use super::{ByteSize, Secret, keys};
-use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon, Turn};
+use crate::flow::{CameraId, Label, Mode, NormPoint, Polygon, StreamRole, Turn};
 
 /// One camera.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,6 +32,8 @@ pub struct CameraConfig {
     pub incident: IncidentConfig,
     /// Clip cutting.
     pub clip: ClipConfig,
+    /// Recording round the clock; none: off.
+    pub recording: Option<RecordingConfig>,
     /// Painted black on each picture straight after decoding.
     pub privacy_mask: Vec<Polygon>,
 }
@@ -180,6 +182,40 @@ pub struct ClipConfig {
     pub segment_bytes: ByteSize,
     /// An H.265 camera's clips are encoded as H.264 too, for browsers that play nothing else.
     pub preview: bool,
+}
+
+/// Recording round the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RecordingConfig {
+    /// How long recordings are kept.
+    pub keep: Duration,
+    /// Most bytes of this camera's recordings.
+    pub quota: ByteSize,
+    /// What is recorded.
+    pub streams: RecordedStreams,
+}
+
+/// Which of a camera's streams are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum RecordedStreams {
+    /// The watched one.
+    #[default]
+    Sub,
+    /// The one of full quality.
+    Main,
+    /// Both.
+    Both,
+}
+
+impl RecordedStreams {
+    /// Whether `role` is one of them.
+    #[must_use]
+    pub fn has(self, role: StreamRole) -> bool {
+        matches!(
+            (self, role),
+            (Self::Both, _) | (Self::Sub, StreamRole::Sub) | (Self::Main, StreamRole::Main)
+        )
+    }
 }
 
 impl DetectConfig {

@@ -19,7 +19,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 pub use areas::{Areas, AreasError, ZoneArea, version as areas_version};
 pub use camera::{
     CameraConfig, ClipConfig, DecoderChoice, DetectConfig, IncidentConfig, LineConfig,
-    LineDirection, RoiPolicy, SourceConfig, Transport, ZoneConfig,
+    LineDirection, RecordedStreams, RecordingConfig, RoiPolicy, SourceConfig, Transport,
+    ZoneConfig,
 };
 pub use load::ConfigError;
 pub use load::hub::HubConfig;

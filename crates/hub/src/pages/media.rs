@@ -129,7 +129,7 @@ async fn unsatisfiable(page: &Page, key: &ObjectKey) -> Result<Response, Failure
 }
 
 /// The one range that `asked` means; none where it means none.
-fn range(asked: &str) -> Option<GetRange> {
+pub(super) fn range(asked: &str) -> Option<GetRange> {
     let (first, last) = asked.strip_prefix("bytes=")?.split_once('-')?;
     let range = match (first.trim(), last.trim()) {
         ("", last) => GetRange::Suffix(last.parse().ok().filter(|count| *count > 0)?),

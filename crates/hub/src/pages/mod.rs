@@ -13,6 +13,7 @@ mod incidents;
 mod live;
 mod marks;
 mod media;
+mod recordings;
 mod session;
 mod small;
 mod ui;
@@ -34,7 +35,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use self::answer::Failure;
-pub(super) use self::{live::Viewers, small::Small};
+pub(super) use self::{live::Viewers, recordings::Recordings, small::Small};
 use super::{
     AreasDesk, Modes, accounts::Accounts, home::Home, house::House, index::Index, listen::SetMode,
     marks::Marks, shelf::Shelf, store::Folder,
@@ -71,7 +72,9 @@ pub(super) struct Page {
     pub(super) stills: Stills,
     /// Moving pictures of cameras of this box, where there is one.
     pub(super) live: Option<Arc<dyn LiveSource>>,
-    /// Who watches them.
+    /// Recordings of cameras of this box, where there is one.
+    pub(super) recordings: Option<Recordings>,
+    /// Who watches live pictures.
     pub(super) viewers: Viewers,
     /// Where modes of this box's cameras are changed.
     pub(super) modes: Option<Modes>,
@@ -141,6 +144,7 @@ pub(super) fn router(page: Page) -> Router {
         .route("/days", get(incidents::days))
         .route("/events", get(events::stream))
         .route("/ws", get(live::open))
+        .merge(recordings::routes())
         .fallback(async || Failure::NotFound("there is no such request".to_owned()))
         .layer(DefaultBodyLimit::max(LONGEST_BODY));
     Router::new()

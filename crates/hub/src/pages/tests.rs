@@ -15,6 +15,7 @@ use crate::{
 mod doors;
 mod live;
 mod marks;
+mod recordings;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ID: &str = "01990000-0000-7000-8000-000000000001";
@@ -110,6 +111,9 @@ impl Rig {
             clock,
             stills: Arc::new(stills_after(3)),
             live: Some(live.clone()),
+            recordings: Some(Recordings::new(Arc::new(recordings::Scripted::new(
+                dir.path(),
+            )))),
             viewers: Viewers::default(),
             modes: None,
             areas: None,

@@ -103,6 +103,19 @@ pub fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// A new file of mode 0600, to write and to read; an error where `path` exists.
+///
+/// # Errors
+/// When the system refuses.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .read(true)
+        .create_new(true)
+        .mode(PRIVATE)
+        .open(path)
+}
+
 /// The file `path` as the sign that its folder belongs to this process, for as long as it is held: none where it belongs to
 /// another one.
 ///

@@ -179,6 +179,8 @@ pub struct Metrics {
     pub packets: Family<CameraPartLabel, Counter>,
     /// Bytes received, by stream.
     pub received_bytes: Family<CameraPartLabel, Counter>,
+    /// Bytes of continuous recordings.
+    pub recorded_bytes: Family<CameraPartLabel, Counter>,
     /// Items lost because a link was full, by link.
     pub dropped: Family<CameraPartLabel, Counter>,
     /// Pictures decoded.
@@ -235,6 +237,7 @@ impl Metrics {
             camera_sessions: Family::default(),
             packets: Family::default(),
             received_bytes: Family::default(),
+            recorded_bytes: Family::default(),
             dropped: Family::default(),
             frames_decoded: Family::default(),
             looks: Family::default(),
@@ -275,6 +278,11 @@ impl Metrics {
                 "received_bytes",
                 "Encoded bytes received",
                 metrics.received_bytes.clone(),
+            );
+            r.register(
+                "recorded_bytes",
+                "Bytes written as continuous recordings",
+                metrics.recorded_bytes.clone(),
             );
             r.register(
                 "dropped",

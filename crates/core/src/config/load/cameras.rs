@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use super::{
     reader::{Section, defaults},
-    zones,
+    recording, zones,
 };
 use crate::{
     config::{
@@ -71,6 +71,7 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
     let detect = detect(&section);
     let incident = incident(section.section("incident"));
     let privacy_mask = section.polygons("privacy_mask");
+    let recording = recording::recording(&section, !privacy_mask.is_empty());
     section.done();
     // Everything has been read by now, so that one problem hides no other.
     Some(CameraConfig {
@@ -85,6 +86,7 @@ fn camera(section: Section<'_>, id: CameraId) -> Option<CameraConfig> {
         detect,
         incident,
         clip,
+        recording,
         privacy_mask,
     })
 }

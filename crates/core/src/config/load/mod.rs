@@ -6,6 +6,7 @@ pub(super) mod hub;
 mod points;
 mod quantities;
 mod reader;
+mod recording;
 pub(super) mod sinks;
 mod unknown;
 mod zones;

@@ -4,7 +4,9 @@ use super::{Key, Kind, Occurs, SectionKeys};
 
 const RTSP: Kind = Kind::Url(&["rtsp", "rtsps"]);
 
-pub(super) const SECTIONS: &[&SectionKeys] = &[&CAMERA, &DETECT, &ZONES, &LINES, &INCIDENT, &CLIP];
+pub(super) const SECTIONS: &[&SectionKeys] = &[
+    &CAMERA, &DETECT, &ZONES, &LINES, &INCIDENT, &CLIP, &RECORDING,
+];
 
 static CAMERA: SectionKeys = SectionKeys {
     path: "cameras",
@@ -314,5 +316,34 @@ static CLIP: SectionKeys = SectionKeys {
              this costs CPU while somebody is there, and more bytes.",
         )
         .default("true"),
+    ],
+};
+
+static RECORDING: SectionKeys = SectionKeys {
+    path: "cameras.recording",
+    was: None,
+    occurs: Occurs::Always,
+    about: "Recording round the clock, on this box only. Off unless `keep` is written.",
+    keys: &[
+        Key::new(
+            "keep",
+            Kind::Duration("1 h", "30 d"),
+            "How long recordings are kept. Without it nothing is recorded but visits. A camera with a `privacy_mask` cannot \
+             be recorded.",
+        )
+        .otherwise("off")
+        .example("\"48 h\""),
+        Key::new(
+            "quota",
+            Kind::Bytes("100 MB", "for a few minutes of recording"),
+            "Most bytes of this camera's recordings; the oldest go first. On a full disk they go before anything else.",
+        )
+        .default("\"20 GB\""),
+        Key::new(
+            "streams",
+            Kind::Choice(&["sub", "main", "both"]),
+            "What is recorded: the watched stream, the one of `main_url`, or both.",
+        )
+        .default("\"sub\""),
     ],
 };

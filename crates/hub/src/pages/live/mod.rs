@@ -5,7 +5,7 @@
 
 mod messages;
 mod viewer;
-mod visits;
+pub(super) mod visits;
 mod watched;
 
 use std::{

@@ -17,11 +17,11 @@ const OVER: Duration = Duration::from_secs(30 * 60);
 const MOST: usize = 1024;
 
 /// A camera of a box.
-pub(super) type Seen = (SiteId, CameraId);
+pub(in crate::pages) type Seen = (SiteId, CameraId);
 
 /// The visits of late, by session.
 #[derive(Default)]
-pub(super) struct Visits(Mutex<HashMap<String, Visit>>);
+pub(in crate::pages) struct Visits(Mutex<HashMap<String, Visit>>);
 
 struct Visit {
     last: Instant,
@@ -30,7 +30,7 @@ struct Visit {
 
 impl Visits {
     /// Which of `seen` are new in the session's visit: those are to be written down.
-    pub(super) fn news(
+    pub(in crate::pages) fn news(
         &self,
         session: &str,
         seen: impl IntoIterator<Item = Seen>,
@@ -55,7 +55,7 @@ impl Visits {
     }
 
     /// A socket of the session ends.
-    pub(super) fn left(&self, session: &str, now: Instant) {
+    pub(in crate::pages) fn left(&self, session: &str, now: Instant) {
         if let Some(visit) = self.0.lock().get_mut(session) {
             visit.last = now;
         }
