@@ -372,10 +372,7 @@ pub(super) fn scan(file: &File) -> io::Result<Option<Table>> {
     };
     let mut fragments: Vec<Fragment> = Vec::new();
     let (mut start, mut end, mut data_end) = (0, 0, 0);
-    loop {
-        let Ok(offset) = u32::try_from(walk.at) else {
-            break;
-        };
+    while let Ok(offset) = u32::try_from(walk.at) {
         let Some(found) = walk.fragment()? else { break };
         if fragments.is_empty() {
             start = found.start;
