@@ -253,7 +253,7 @@ fn clips_of_an_earlier_version_are_played_and_deleted_where_they_lie() {
     let left = |ending: &str| {
         let old = names(&home, ending);
         old.iter()
-            .filter(|file| file.starts_with(&old_store(&home)))
+            .filter(|file| file.starts_with(old_store(&home)))
             .count()
     };
     assert_eq!((left(".m4s"), left(".jpg"), left(".mp4")), (0, 0, 0));
