@@ -131,11 +131,8 @@ fn measure(shared: &Shared, health: &Health, stalled: usize) {
         limit.set(bytes(allowance.limit));
     }
     for sink in &health.sinks {
-        // Labels are static; a name that is none of these has no metric.
-        let label = ["mqtt", "webhook", "ntfy", "upload"]
-            .into_iter()
-            .find(|name| *name == sink.name);
-        if let Some(sink_label) = label {
+        // Labels are static.
+        if let Some(sink_label) = shared.outbox.sink_label(&sink.name) {
             let gauge = metrics
                 .sink_up
                 .get_or_create(&SinkLabel { sink: sink_label });

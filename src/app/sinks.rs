@@ -10,7 +10,7 @@ use crate::{
     camera::Shared,
     config::Config,
     hub::Near,
-    outbox::sinks::{self, HubCommand, MqttSink, NtfySink, Sink, WebhookSink},
+    outbox::sinks::{self, HubCommand, registry},
 };
 
 /// How the hub in this program hears the box.
@@ -30,24 +30,17 @@ pub(super) fn start(
     asked: mpsc::Sender<HubCommand>,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
-    let mut receivers: Vec<Arc<dyn Sink>> = Vec::new();
+    let around = sinks::Around {
+        tasks,
+        broker: &outbox.broker_context(),
+        live,
+        commands: &asked,
+        broker_up: hub.broker_up.as_ref(),
+        pacer: outbox.pacer(),
+    };
+    let mut receivers = registry::connect(config, &around)?;
     if let Some(near) = hub.near {
-        receivers.push(Arc::new(OwnHub::new(near)));
-    }
-    if let Some(mqtt) = &config.mqtt {
-        let of = outbox.broker_context();
-        let sink = MqttSink::start_when(tasks, mqtt, &of, live.clone(), asked, hub.broker_up)?;
-        receivers.push(Arc::new(sink));
-    }
-    if let Some(webhook) = &config.webhook {
-        receivers.push(Arc::new(WebhookSink::new(webhook, outbox.pacer())?));
-    }
-    if let Some(ntfy) = &config.ntfy {
-        let names = config.camera_names();
-        receivers.push(Arc::new(NtfySink::new(ntfy, names, outbox.pacer())?));
-    }
-    if let Some(upload) = &config.upload {
-        receivers.push(sinks::store(upload, outbox.pacer())?);
+        receivers.insert(0, Arc::new(OwnHub::new(near)));
     }
     outbox.start(tasks, receivers)?;
     Ok(())

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     base::{
-        clock::{Clock, SystemClock},
+        clock::SystemClock,
         cpu::{Stage, StageCpu},
         program,
         tasks::Tasks,
@@ -35,7 +35,7 @@ use crate::{
     infer::Infer,
     ingest::{self, PacketSink, Receiving, RtspSource, SourceState},
     net::pace::Pacer,
-    outbox::sinks::{self, NtfySink, WebhookSink},
+    outbox::sinks::{Takes, registry},
 };
 
 /// How long a camera may take to show two keyframes.
@@ -189,47 +189,28 @@ fn check(config: &Config, args: &CheckArgs, findings: &mut Findings<'_>) -> anyh
             )?;
         }
     }
-    match &config.mqtt {
-        None if config.hub.is_some() => findings.ok("broker", "the page shows alerts")?,
-        None if config.webhook.is_some() || config.ntfy.is_some() => {}
-        None => findings.advice("broker", "none is set: alerts stay on this box, see [mqtt]")?,
-        Some(mqtt) => {
-            let probed = runtime
-                .block_on(sinks::probe_broker(mqtt))
-                .map(|()| format!("{} takes messages", mqtt.url));
-            findings.result("broker", probed.map_err(|error| error.to_string()))?;
-        }
-    }
     let pacer = Pacer::new(config.outbox.budget.rate);
-    if let Some(webhook) = &config.webhook {
-        let now = SystemClock::start().wall();
-        let probed = WebhookSink::new(webhook, &pacer).map_err(|error| error.to_string());
-        let probed = probed.and_then(|sink| runtime.block_on(sink.probe(now)));
-        findings.result(
-            "webhook",
-            probed.map(|()| "it takes signed requests".to_owned()),
-        )?;
+    let probes = registry::probes(config, &pacer);
+    let missing = |takes| !probes.iter().any(|(kind, _)| kind.takes == takes);
+    let (no_alerts, no_objects) = (missing(Takes::Alerts), missing(Takes::Objects));
+    match config.hub {
+        Some(_) if no_alerts => findings.ok("broker", "the page shows alerts")?,
+        None if no_alerts => {
+            findings.advice("broker", "none is set: alerts stay on this box, see [mqtt]")?;
+        }
+        _ => {}
     }
-    if let Some(ntfy) = &config.ntfy {
-        let probed = NtfySink::new(ntfy, config.camera_names(), &pacer);
-        let probed = probed.map_err(|error| error.to_string());
-        let probed = probed.and_then(|sink| runtime.block_on(sink.probe()));
-        findings.result(
-            "ntfy",
-            probed.map(|()| "it took a message: look at your phone".to_owned()),
-        )?;
+    for (kind, probe) in probes {
+        findings.result(kind.shown, runtime.block_on(probe))?;
     }
-    match &config.upload {
-        None if config.hub.is_some() => {
+    match config.hub {
+        Some(_) if no_objects => {
             findings.ok("store", "clips stay on this box, where the page shows them")?;
         }
-        None => findings.advice("store", "none is set: clips stay on this box, see [upload]")?,
-        Some(upload) => {
-            let probed = runtime
-                .block_on(sinks::probe_store(upload, &pacer))
-                .map(|()| format!("{} takes objects", upload.url));
-            findings.result("store", probed)?;
+        None if no_objects => {
+            findings.advice("store", "none is set: clips stay on this box, see [upload]")?;
         }
+        _ => {}
     }
     let _ = tasks.close(Duration::from_secs(5));
     Ok(())

@@ -395,7 +395,7 @@ impl Outbox {
                     .set(key, head.map_err(|fail| fail.at(&self.dir))?);
                 queue.wake.notify_one();
             }
-        } else {
+        } else if self.uploading() {
             let head = uploads::head(db, key);
             objects.set(key, head.map_err(|fail| fail.at(&self.dir))?);
             self.objects_wake.notify_one();

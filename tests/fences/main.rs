@@ -2,6 +2,7 @@
 //! circle of files that import each other.
 
 mod house;
+mod sinks;
 mod source;
 mod table;
 

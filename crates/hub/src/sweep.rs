@@ -117,6 +117,16 @@ impl Sweep {
             None => Vec::new(),
         };
         let there = self.at_home()?;
+        if let (Some(home), Some(folder)) = (&self.home, folder) {
+            let objects = home.evidence.objects();
+            for copy in stored
+                .iter_mut()
+                .filter(|copy| there.contains(&which(copy)))
+            {
+                copy.leave_to(folder, objects).map_err(HubError::Store)?;
+            }
+            stored.retain(|stored| !stored.is_empty());
+        }
         self.shares.counted(&stored);
         // What came after somebody had deleted its incident.
         let deleted = self.marks.deleted();
@@ -464,14 +474,26 @@ mod tests {
             evidence.put(&message(which, 1));
         }
         rig.put("annex", 9, 1, 100);
+        // One of them lies with the box just as it was sent, another not as it is here.
+        rig.put("home", 3, 1, 100);
+        evidence.put(&message(3, 1));
+        for (which, bytes) in [(3, 100), (2, 99)] {
+            let here = rig.clip("home", which);
+            let here = here.strip_prefix(rig.dir.path().join("store")).unwrap();
+            let there = rig.dir.path().join(here);
+            fs::create_dir_all(there.parent().unwrap()).unwrap();
+            fs::write(there, vec![b'x'; bytes]).unwrap();
+        }
         assert_eq!(rig.sweep.once().unwrap(), 0, "the box still has them");
-        assert!(rig.clip("home", 0).exists());
+        assert!(rig.clip("home", 0).exists() && rig.clip("home", 2).exists());
+        assert!(!rig.clip("home", 3).exists(), "one copy is enough");
+        evidence.documents.lock().remove(&id(3).parse().unwrap());
         // The box has deleted one, by its own rule.
         evidence.documents.lock().remove(&id(0).parse().unwrap());
         rig.hours_on(2, 0, ClockState::Good);
         assert_eq!(rig.sweep.once().unwrap(), 1);
         assert!(!rig.clip("home", 0).exists() && rig.clip("home", 1).exists());
-        assert_eq!(rig.listed(), 3);
+        assert_eq!(rig.listed(), 4, "number 3 is not old");
         // It has more of its own: the old copies go, their incidents stay in the list.
         evidence
             .stored
@@ -482,7 +504,7 @@ mod tests {
         assert!(!rig.clip("home", 1).exists() && !rig.clip("home", 2).exists());
         let listed = rig.sweep.index.incidents(&Filter::default(), 9).unwrap().0;
         let at_home = listed.iter().filter(|one| one.site.as_str() == "home");
-        assert_eq!(at_home.count(), 2);
+        assert_eq!(at_home.count(), 3);
         // What somebody deleted while the program ended is deleted at home now.
         let which: Which = ("home".parse().unwrap(), id(1).parse().unwrap());
         let deleted = rig.sweep.marks.change(&which, |mark| {

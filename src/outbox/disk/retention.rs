@@ -37,11 +37,31 @@ impl Bytes {
 
     /// As the rows say.
     pub(in crate::outbox) fn count(db: &Connection) -> rusqlite::Result<Self> {
+        Self::sum(db, None)
+    }
+
+    /// Those of one incident.
+    pub(in crate::outbox) fn of(db: &Connection, incident: IncidentId) -> rusqlite::Result<Self> {
+        Self::sum(db, Some(incident.to_string()))
+    }
+
+    /// Without what has been deleted.
+    pub(in crate::outbox) fn take_off(&mut self, freed: Self) {
+        self.clips = self.clips.saturating_sub(freed.clips);
+        self.pictures = self.pictures.saturating_sub(freed.pictures);
+    }
+
+    fn sum(db: &Connection, of: Option<String>) -> rusqlite::Result<Self> {
+        let one = if of.is_some() {
+            "AND incident = ?1"
+        } else {
+            "AND ?1 IS NULL"
+        };
         let query = format!(
             "SELECT coalesce(sum(bytes) FILTER (WHERE NOT {IS_PICTURE}), 0), coalesce(sum(bytes) FILTER (WHERE {IS_PICTURE}), 0)
-             FROM objects WHERE gone = 0 AND sha256 IS NOT NULL"
+             FROM objects WHERE gone = 0 AND sha256 IS NOT NULL {one}"
         );
-        db.query_row(&query, [], |row| {
+        db.query_row(&query, [of], |row| {
             Ok(Self {
                 clips: row.get::<_, i64>(0)? as u64,
                 pictures: row.get::<_, i64>(1)? as u64,
@@ -58,6 +78,8 @@ enum Aged {
     Pictures,
 }
 
+/// So much of the quota is freed beyond what is needed, so that not every file has to look for room.
+const AHEAD: u64 = 50;
 /// Of rows of files.
 pub(super) const IS_PICTURE: &str = "(kind IN ('thumb', 'crop'))";
 
@@ -268,9 +290,12 @@ impl Outbox {
     fn shrink(&self) -> Result<usize, OutboxError> {
         let (excess, stored) = {
             let state = self.state.lock();
-            let excess = self.excess(state.stored);
+            let mut excess = self.excess(state.stored);
             if excess == Excess::default() {
                 return Ok(0);
+            }
+            if excess.all > 0 {
+                excess.all += self.settings.quota.0 / AHEAD;
             }
             (excess, self.evictable(&state)?)
         };
@@ -279,11 +304,19 @@ impl Outbox {
             DeletedFor::Quota,
             "it was deleted before it could leave: the disk quota was reached",
         )?;
-        if gone > 0 {
-            tracing::warn!(
+        match gone {
+            0 => {}
+            // Where they stay at home this is how it is meant.
+            _ if !self.uploading() => {
+                tracing::info!(
+                    incidents = gone,
+                    "clips were deleted to stay within the quota"
+                );
+            }
+            _ => tracing::warn!(
                 incidents = gone,
                 "clips were deleted before their time to stay within outbox.quota"
-            );
+            ),
         }
         Ok(gone)
     }

@@ -73,6 +73,14 @@ impl Outbox {
             .collect()
     }
 
+    /// The name of a receiver of this run, as metrics need it.
+    #[must_use]
+    pub fn sink_label(&self, name: &str) -> Option<&'static str> {
+        let sinks = self.sinks.lock();
+        let mut names = sinks.iter().map(|sink| sink.name());
+        names.find(|known| *known == name)
+    }
+
     /// The data disk.
     #[must_use]
     pub fn disk(&self) -> DiskHealth {

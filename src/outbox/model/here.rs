@@ -21,6 +21,8 @@ use crate::outbox::{
     ledger_events::{self, DeletedFor},
     message::{self, Place},
     playlists,
+    queue::Lane,
+    retention::Bytes,
     sinks::NEAR,
 };
 use crate::{
@@ -71,12 +73,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Deletes the rows of an incident whose files are gone. Returns the clips that had borrowed of it.
-    fn forget_incident(
-        &self,
-        incident: IncidentId,
-        account: &str,
-    ) -> Result<Vec<(IncidentId, Rendition)>, Fail> {
+    /// Deletes the rows of an incident whose files are gone.
+    fn forget_incident(&self, incident: IncidentId, account: &str) -> Result<Forgotten, Fail> {
         let id = incident.to_string();
         let mut select = self.db.prepare_cached(
             "SELECT DISTINCT u.incident, u.rendition FROM clip_uses u JOIN objects o ON o.id = u.object
@@ -93,6 +91,7 @@ impl Tx<'_> {
             }
         }
         let camera = incidents::known(self.db, incident)?.facts.camera;
+        let freed = Bytes::of(self.db, incident)?;
         let (objects, bytes) = ledger_events::on_disk(self.db, incident)?;
         let why = DeletedFor::Household { account };
         self.deleted(incident, &camera, objects, bytes, why)?;
@@ -107,8 +106,19 @@ impl Tx<'_> {
             }
             self.settle_clip(*other)?;
         }
-        Ok(borrowers)
+        // Whatever of it waited waits no more.
+        for lane in Lane::ALL {
+            self.touch(incident, lane);
+        }
+        Ok(Forgotten { borrowers, freed })
     }
+}
+
+/// What came of forgetting an incident.
+struct Forgotten {
+    /// Clips that had borrowed of it.
+    borrowers: Vec<(IncidentId, Rendition)>,
+    freed: Bytes,
 }
 
 /// What stands in the way of a deletion.
@@ -165,9 +175,11 @@ impl Outbox {
             }
             _ => {}
         }
-        let borrowers = self.write(|tx| tx.forget_incident(incident, account))?;
-        self.reload()?;
-        for (other, rendition) in borrowers {
+        let mut state = self.state.lock();
+        let done = self.write_in(&mut state, |tx| tx.forget_incident(incident, account))?;
+        state.stored.take_off(done.freed);
+        drop(state);
+        for (other, rendition) in done.borrowers {
             self.local_playlist(other, rendition, true)?;
         }
         Ok(Deletion::Done)

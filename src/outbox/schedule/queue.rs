@@ -47,7 +47,8 @@ pub enum Lane {
 }
 
 impl Lane {
-    const ALL: [Self; 10] = [
+    /// All of them.
+    pub const ALL: [Self; 10] = [
         Self::Alerts,
         Self::Thumb,
         Self::Crop,

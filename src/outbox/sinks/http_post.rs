@@ -13,7 +13,11 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{Outcome, endpoint_health::Standing};
+use super::{
+    Outcome,
+    endpoint_health::Standing,
+    wire_cost::{PACKET, Sent},
+};
 use crate::net::{
     EndpointError,
     http::{self, Answer, Exchange, PacedClient, innermost},
@@ -29,6 +33,22 @@ const LONGEST_ANSWER: usize = 16 * 1024;
 /// What a request by HTTPS costs on the wire beyond an MQTT message: mostly the handshake, because connections are not kept from one
 /// visit to the next.
 pub(super) const ON_TOP: u64 = 3_000;
+
+/// Request line and headers of an alert by HTTP ...
+const HEAD: f64 = 350.0;
+/// ... packets of ours around it, with those that open and close its connection ...
+const PACKETS: f64 = 6.0;
+/// ... and what a TLS handshake sends.
+const HANDSHAKE: f64 = 450.0;
+
+/// About how many bytes alerts to the receiver `name` were on the wire; none where they went to another.
+pub(super) fn wire_cost(name: &str, sent: &Sent<'_>) -> Option<f64> {
+    let address = sent.recipient.strip_prefix(name)?.strip_prefix(' ')?;
+    let secure = address.starts_with("https://");
+    let handshake = if secure { HANDSHAKE } else { 0.0 };
+    let heads = HEAD + Sent::record(secure) + handshake + PACKETS * PACKET;
+    Some(sent.stretched(secure) + sent.records() * heads)
+}
 
 /// Where alerts are posted.
 pub(super) struct Post {

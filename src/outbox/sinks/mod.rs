@@ -2,6 +2,9 @@
 //!
 //! In: a [`Parcel`] from the pump. Out: an [`Outcome`]. A sink keeps no queue of its own and never touches the database:
 //! what it has not answered for is still in the outbox.
+//!
+//! A receiver that the configuration can name is one file with a [`SinkKind`], and one line in [`registry`]: its connection,
+//! `lares check`, and what the ledger reckons for the network follow from that.
 
 mod discovery_queue;
 mod endpoint_health;
@@ -9,14 +12,17 @@ mod http_post;
 mod live;
 mod mqtt;
 mod ntfy;
+pub mod registry;
 mod store;
 mod webdav;
 mod webhook;
+pub(crate) mod wire_cost;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use tokio::sync::{mpsc, watch};
 
 pub use live::LiveState;
 pub use mqtt::{
@@ -27,10 +33,12 @@ pub use store::StoreSink;
 pub use webdav::WebDavSink;
 pub use webhook::WebhookSink;
 
+use self::wire_cost::Sent;
 pub(crate) use super::ledger::HERE;
 use super::{budget::Use, queue::LaneKey};
 use crate::{
-    config::UploadConfig,
+    base::tasks::Tasks,
+    config::Config,
     flow::{CameraId, IncidentState, WallTime},
     net::{EndpointError, http::Exchange, pace::Pacer},
 };
@@ -234,37 +242,38 @@ pub trait Sink: Send + Sync + 'static {
     fn problem(&self) -> Option<String>;
 }
 
-fn is_webdav(config: &UploadConfig) -> bool {
-    config.url.scheme().starts_with("webdav")
+/// What a receiver is connected with, beside the configuration.
+pub struct Around<'a> {
+    /// What runs for as long as the receiver.
+    pub tasks: &'a Tasks,
+    /// What a connection to a broker asks of the outbox.
+    pub broker: &'a BrokerContext,
+    /// Values of the moment, for a broker.
+    pub live: &'a LiveState,
+    /// Where what a receiver asks of the box goes.
+    pub commands: &'a mpsc::Sender<HubCommand>,
+    /// Whether a broker of the hub in this program listens; none: the broker is another's.
+    pub broker_up: Option<&'a watch::Receiver<bool>>,
+    /// The pace of the link.
+    pub pacer: &'a Arc<Pacer>,
 }
 
-/// The store that `config` names, fed at the pace of `pacer`. Nothing is opened yet.
-///
-/// # Errors
-/// When the address or the certificates are of no use.
-pub fn store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<Arc<dyn Sink>, EndpointError> {
-    Ok(if is_webdav(config) {
-        Arc::new(WebDavSink::new(config, pacer)?)
-    } else {
-        Arc::new(StoreSink::new(config, pacer)?)
-    })
-}
+/// A receiver that was connected; none where the configuration has none of the kind.
+pub type Built = Result<Option<Arc<dyn Sink>>, SinkError>;
 
-/// Whether that store takes an object: puts a small one and deletes it again. For `lares check`.
-///
-/// # Errors
-/// One sentence that says what to do.
-pub async fn probe_store(config: &UploadConfig, pacer: &Arc<Pacer>) -> Result<(), String> {
-    let unusable = |error: EndpointError| error.to_string();
-    if is_webdav(config) {
-        WebDavSink::new(config, pacer)
-            .map_err(unusable)?
-            .probe()
-            .await
-    } else {
-        StoreSink::new(config, pacer)
-            .map_err(unusable)?
-            .probe()
-            .await
-    }
+/// Tries a receiver: what works, or what to do, in one sentence.
+pub type Probe<'a> = BoxFuture<'a, Result<String, String>>;
+
+/// A kind of receiver that the configuration can name.
+pub struct SinkKind {
+    /// What `lares check` calls it.
+    pub shown: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Connects it; none where the configuration has none. A receiver that is away is no error.
+    pub build: fn(&Config, &Around<'_>) -> Built,
+    /// Tries it, for `lares check`; none where the configuration has none.
+    pub probe: for<'a> fn(&'a Config, &'a Arc<Pacer>) -> Option<Probe<'a>>,
+    /// About how many bytes something was on the wire; none where the recipient is of another kind.
+    pub(crate) wire_cost: fn(&Sent<'_>) -> Option<f64>,
 }

@@ -18,11 +18,12 @@ use object_store::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    Body, Outcome, Parcel, Payload, Sink, Takes,
+    Around, Body, Built, Outcome, Parcel, Payload, Probe, Sink, SinkKind, Takes,
     endpoint_health::{Standing, later},
+    wire_cost::{PACKET, Sent},
 };
 use crate::{
-    config::UploadConfig,
+    config::{Config, UploadConfig},
     net::{
         EndpointError,
         http::{Exchange, PacedClient, full_text, innermost},
@@ -40,6 +41,54 @@ pub(super) const LEAST_TIME: Duration = Duration::from_secs(30);
 const THINNEST_LINK: u64 = 4_000;
 /// On a paced link an upload shares it with text and with the other uploads: so many times its own time is still no failure.
 const PATIENCE_WITH_OTHERS: u32 = 8;
+
+/// Request line and signed headers of an upload to S3.
+const S3_HEAD: f64 = 800.0;
+/// Packets of ours around an upload: the acknowledgement of the answer, and a share of opening and closing connections.
+const S3_PACKETS: f64 = 2.5;
+
+/// Its line in the registry.
+pub(super) static KIND: SinkKind = SinkKind {
+    shown: "store",
+    takes: Takes::Objects,
+    build,
+    probe,
+    wire_cost,
+};
+
+/// What `[upload]` names, where it is no WebDAV server.
+fn named(config: &Config) -> Option<&UploadConfig> {
+    let upload = config.upload.as_ref();
+    upload.filter(|upload| !upload.url.scheme().starts_with("webdav"))
+}
+
+fn build(config: &Config, around: &Around<'_>) -> Built {
+    let Some(upload) = named(config) else {
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(StoreSink::new(upload, around.pacer)?)))
+}
+
+fn probe<'a>(config: &'a Config, pacer: &'a Arc<Pacer>) -> Option<Probe<'a>> {
+    let upload = named(config)?;
+    let probed = async move {
+        let sink = StoreSink::new(upload, pacer).map_err(|error| error.to_string())?;
+        sink.probe().await?;
+        Ok(format!("{} takes objects", upload.url))
+    };
+    Some(probed.boxed())
+}
+
+/// A folder has no overhead here: what a NAS's own protocol adds is not known.
+fn wire_cost(sent: &Sent<'_>) -> Option<f64> {
+    let recipient = sent.recipient;
+    if !recipient.starts_with("s3://") {
+        return None;
+    }
+    let secure = recipient.contains(" at https://") || recipient.ends_with(" at Amazon S3");
+    let heads = S3_HEAD + Sent::record(secure) + S3_PACKETS * PACKET;
+    Some(sent.stretched(secure) + sent.records() * heads)
+}
 
 /// A store of objects.
 pub struct StoreSink(Arc<Inner>);

@@ -14,11 +14,12 @@ use sha2::Sha256;
 use url::Url;
 
 use super::{
-    Outcome, Parcel, Payload, Sink, Takes,
-    http_post::{ON_TOP, Post, Reply, receipt, words},
+    Around, Built, Outcome, Parcel, Payload, Probe, Sink, SinkKind, Takes,
+    http_post::{self, ON_TOP, Post, Reply, receipt, words},
 };
 use crate::{
-    config::{Secret, WebhookConfig},
+    base::clock::{Clock, SystemClock},
+    config::{Config, Secret, WebhookConfig},
     flow::WallTime,
     net::{EndpointError, http::Exchange, pace::Pacer},
 };
@@ -27,6 +28,35 @@ use crate::{
 const SIGNATURE: &str = "Lares-Signature";
 /// A receiver may name its copy in this header of its answer.
 const RECEIPT: &str = "Lares-Receipt";
+
+/// Its name, which is that of its section too.
+const NAME: &str = "webhook";
+
+/// Its line in the registry.
+pub(super) static KIND: SinkKind = SinkKind {
+    shown: NAME,
+    takes: Takes::Alerts,
+    build,
+    probe,
+    wire_cost: |sent| http_post::wire_cost(NAME, sent),
+};
+
+fn build(config: &Config, around: &Around<'_>) -> Built {
+    let Some(webhook) = &config.webhook else {
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(WebhookSink::new(webhook, around.pacer)?)))
+}
+
+fn probe<'a>(config: &'a Config, pacer: &'a Arc<Pacer>) -> Option<Probe<'a>> {
+    let webhook = config.webhook.as_ref()?;
+    let probed = async move {
+        let sink = WebhookSink::new(webhook, pacer).map_err(|error| error.to_string())?;
+        sink.probe(SystemClock::start().wall()).await?;
+        Ok("it takes signed requests".to_owned())
+    };
+    Some(probed.boxed())
+}
 
 /// Where alerts are posted.
 pub struct WebhookSink(Arc<Inner>);
@@ -66,7 +96,7 @@ impl WebhookSink {
     /// When the certificates are of no use.
     pub fn new(config: &WebhookConfig, pacer: &Arc<Pacer>) -> Result<Self, EndpointError> {
         let post = Post::new(
-            "webhook",
+            NAME,
             "webhook.url",
             &config.url,
             shown(&config.url),
@@ -149,7 +179,7 @@ impl Inner {
 
 impl Sink for WebhookSink {
     fn name(&self) -> &'static str {
-        "webhook"
+        NAME
     }
 
     fn takes(&self) -> Takes {

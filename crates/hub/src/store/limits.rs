@@ -7,7 +7,8 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fs, io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -22,7 +23,7 @@ use super::Folder;
 use crate::{
     base::ageing::{EARLIEST, newest},
     flow::{CameraId, IncidentId, SiteId, WallTime},
-    wire::keys::ObjectKey,
+    wire::{Item, ObjectKey},
 };
 
 /// Keys looked at in one go.
@@ -44,9 +45,39 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
+    /// Whether nothing of it is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// Deletes it.
     pub(crate) fn delete(&self, folder: &Folder) -> io::Result<()> {
         self.keys.iter().try_for_each(|key| folder.delete(key))
+    }
+
+    /// Deletes the objects that lie under the same key and as long in `other`, and what only describes them once all of these are
+    /// gone. An earlier version had both.
+    pub(crate) fn leave_to(&mut self, folder: &Folder, other: &Path) -> io::Result<()> {
+        let mut left = Vec::new();
+        for key in std::mem::take(&mut self.keys) {
+            let bytes = folder.facts(&key)?.map_or(0, |facts| facts.bytes);
+            let is_made = matches!(key.item, Item::Playlist(_) | Item::Facts);
+            let there = || fs::metadata(other.join(key.to_string())).map(|file| file.len());
+            if !is_made && there().is_ok_and(|length| length == bytes) {
+                folder.delete(&key)?;
+                self.bytes = self.bytes.saturating_sub(bytes);
+            } else {
+                left.push((key, is_made));
+            }
+        }
+        if left.iter().all(|(_, is_made)| *is_made) {
+            for (key, _) in left.drain(..) {
+                folder.delete(&key)?;
+            }
+            self.bytes = 0;
+        }
+        self.keys = left.into_iter().map(|(key, _)| key).collect();
+        Ok(())
     }
 
     /// Sets a time that cannot be, because the clock was wrong, to `now`.
@@ -233,8 +264,6 @@ impl Shares {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use proptest::prelude::*;
 
     use super::*;

@@ -31,10 +31,14 @@ pub use self::{
 };
 
 use self::link::Link;
-use super::{HERE, LiveState, MQTT, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes};
+use super::{
+    Around, Built, HERE, LiveState, MQTT, Outcome, Parcel, Payload, Probe, Scope, Sink, SinkError,
+    SinkKind, Takes,
+    wire_cost::{PACKET, Sent},
+};
 use crate::{
     base::tasks::Tasks,
-    config::MqttConfig,
+    config::{Config, MqttConfig},
     flow::{CameraId, IncidentId, Mode, SiteId},
     net::{
         EndpointError,
@@ -217,6 +221,50 @@ impl MqttSink {
             }
         }
     }
+}
+
+/// Its line in the registry.
+pub(super) static KIND: SinkKind = SinkKind {
+    shown: "broker",
+    takes: Takes::Alerts,
+    build,
+    probe: probe_configured,
+    wire_cost,
+};
+
+fn build(config: &Config, around: &Around<'_>) -> Built {
+    let Some(mqtt) = &config.mqtt else {
+        return Ok(None);
+    };
+    let (live, commands) = (around.live.clone(), around.commands.clone());
+    let up = around.broker_up.cloned();
+    let sink = MqttSink::start_when(around.tasks, mqtt, around.broker, live, commands, up)?;
+    Ok(Some(Arc::new(sink)))
+}
+
+fn probe_configured<'a>(config: &'a Config, _: &'a Arc<Pacer>) -> Option<Probe<'a>> {
+    let mqtt = config.mqtt.as_ref()?;
+    let probed = async move {
+        probe(mqtt).await?;
+        Ok(format!("{} takes messages", mqtt.url))
+    };
+    Some(probed.boxed())
+}
+
+fn wire_cost(sent: &Sent<'_>) -> Option<f64> {
+    let secure = sent.recipient.starts_with("mqtts://");
+    if !secure && !sent.recipient.starts_with("mqtt://") {
+        return None;
+    }
+    let record = Sent::record(secure);
+    let heads = if sent.live {
+        // Heads of MQTT are in its bytes.
+        sent.sum.count as f64 * (PACKET + record)
+    } else {
+        // One packet with the alert, one that acknowledges the PUBACK.
+        sent.records() * (overhead::ALERT + record + 2.0 * PACKET)
+    };
+    Some(sent.stretched(secure) + heads)
 }
 
 /// Tries address, login and certificates once, under a name of its own: a running agent does not notice, and nothing is

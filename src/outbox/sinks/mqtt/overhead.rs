@@ -16,3 +16,5 @@ pub(super) const DISCONNECT: u64 = 4;
 pub(super) const TLS_HANDSHAKE: u64 = 400;
 /// SYN, its acknowledgement, CONNECT, the CONNACK's acknowledgement.
 pub(super) const CONNECT_PACKETS: u64 = 4;
+/// Fixed header, topic, packet identifier and properties of an alert.
+pub(super) const ALERT: f64 = 48.0;

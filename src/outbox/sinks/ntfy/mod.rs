@@ -16,12 +16,12 @@ use url::Url;
 
 use self::wording::{tag, text};
 use super::{
-    Outcome, Parcel, Payload, Sink, Takes, Wants,
-    http_post::{ON_TOP, Post, Reply, receipt, words},
+    Around, Built, Outcome, Parcel, Payload, Probe, Sink, SinkKind, Takes, Wants,
+    http_post::{self, ON_TOP, Post, Reply, receipt, words},
 };
 use crate::{
     base::zone,
-    config::NtfyConfig,
+    config::{Config, NtfyConfig},
     flow::{CameraId, IncidentId, IncidentState, Language},
     net::{EndpointError, http::Exchange, pace::Pacer},
     wire::IncidentMessage,
@@ -31,6 +31,36 @@ use crate::{
 const QUIET: u8 = 2;
 /// The least priority that there is.
 const LEAST: u8 = 1;
+
+/// Its name, which is that of its section too.
+const NAME: &str = "ntfy";
+
+/// Its line in the registry.
+pub(super) static KIND: SinkKind = SinkKind {
+    shown: NAME,
+    takes: Takes::Alerts,
+    build,
+    probe,
+    wire_cost: |sent| http_post::wire_cost(NAME, sent),
+};
+
+fn build(config: &Config, around: &Around<'_>) -> Built {
+    let Some(ntfy) = &config.ntfy else {
+        return Ok(None);
+    };
+    let sink = NtfySink::new(ntfy, config.camera_names(), around.pacer)?;
+    Ok(Some(Arc::new(sink)))
+}
+
+fn probe<'a>(config: &'a Config, pacer: &'a Arc<Pacer>) -> Option<Probe<'a>> {
+    let ntfy = config.ntfy.as_ref()?;
+    let probed = async move {
+        let sink = NtfySink::new(ntfy, config.camera_names(), pacer);
+        sink.map_err(|error| error.to_string())?.probe().await?;
+        Ok("it took a message: look at your phone".to_owned())
+    };
+    Some(probed.boxed())
+}
 
 /// A topic of an ntfy server.
 pub struct NtfySink(Arc<Inner>);
@@ -81,7 +111,7 @@ impl NtfySink {
         let topic = config.url.path().trim_matches('/').to_owned();
         // Anybody who knows a topic can read it: only the server is shown.
         let ca_file = config.ca_file.as_deref();
-        let post = Post::new("ntfy", "ntfy.url", &root, root.to_string(), ca_file, pacer)?;
+        let post = Post::new(NAME, "ntfy.url", &root, root.to_string(), ca_file, pacer)?;
         Ok(Self(Arc::new(Inner {
             post,
             config: config.clone(),
@@ -209,7 +239,7 @@ fn click(page: &Url, about: Option<IncidentId>) -> String {
 
 impl Sink for NtfySink {
     fn name(&self) -> &'static str {
-        "ntfy"
+        NAME
     }
 
     fn takes(&self) -> Takes {

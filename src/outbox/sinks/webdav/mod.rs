@@ -20,12 +20,13 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    Body, Outcome, Parcel, Payload, Sink, Takes,
+    Around, Body, Built, Outcome, Parcel, Payload, Probe, Sink, SinkKind, Takes,
     endpoint_health::Standing,
     store::{AT_ONCE, LEAST_TIME, content, time_on_top},
+    wire_cost::{PACKET, Sent},
 };
 use crate::{
-    config::{Secret, UploadConfig},
+    config::{Config, Secret, UploadConfig},
     net::{
         EndpointError,
         http::{self, Answer, Exchange, PacedClient},
@@ -39,6 +40,52 @@ const UNFINISHED: &str = ".lares-tmp";
 const MOST_FOLDERS: usize = 4096;
 /// Nothing in an answer matters to us beyond this.
 const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Heads of the requests that an object takes: PUT, MOVE, and a share of those for folders.
+const HEADS: f64 = 700.0;
+/// Packets of ours around these.
+const PACKETS: f64 = 4.5;
+
+/// Its line in the registry.
+pub(super) static KIND: SinkKind = SinkKind {
+    shown: "store",
+    takes: Takes::Objects,
+    build,
+    probe,
+    wire_cost,
+};
+
+/// What `[upload]` names, where it is a WebDAV server.
+fn named(config: &Config) -> Option<&UploadConfig> {
+    let upload = config.upload.as_ref();
+    upload.filter(|upload| upload.url.scheme().starts_with("webdav"))
+}
+
+fn build(config: &Config, around: &Around<'_>) -> Built {
+    let Some(upload) = named(config) else {
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(WebDavSink::new(upload, around.pacer)?)))
+}
+
+fn probe<'a>(config: &'a Config, pacer: &'a Arc<Pacer>) -> Option<Probe<'a>> {
+    let upload = named(config)?;
+    let probed = async move {
+        let sink = WebDavSink::new(upload, pacer).map_err(|error| error.to_string())?;
+        sink.probe().await?;
+        Ok(format!("{} takes objects", upload.url))
+    };
+    Some(probed.boxed())
+}
+
+fn wire_cost(sent: &Sent<'_>) -> Option<f64> {
+    let secure = sent.recipient.starts_with("webdavs://");
+    if !secure && !sent.recipient.starts_with("webdav://") {
+        return None;
+    }
+    let heads = HEADS + 2.0 * Sent::record(secure) + PACKETS * PACKET;
+    Some(sent.stretched(secure) + sent.records() * heads)
+}
 
 /// A WebDAV server.
 pub struct WebDavSink(Arc<Inner>);

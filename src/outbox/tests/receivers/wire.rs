@@ -8,7 +8,7 @@ use std::{
 use crate::{
     config::{BitRate, UploadConfig},
     outbox::{
-        sinks::{self, StoreSink},
+        sinks::{StoreSink, WebDavSink},
         tests::*,
     },
 };
@@ -146,7 +146,11 @@ fn the_rate_is_kept(store: &Store, config: &UploadConfig) {
             );
         }
     }
-    let sink = sinks::store(config, home.outbox().pacer()).unwrap();
+    let pacer = home.outbox().pacer();
+    let sink: Arc<dyn Sink> = match config.url.scheme().starts_with("webdav") {
+        true => Arc::new(WebDavSink::new(config, pacer).unwrap()),
+        false => Arc::new(StoreSink::new(config, pacer).unwrap()),
+    };
     home.start(vec![sink]);
     wait_for("everything", || {
         home.outbox().waiting(Takes::Objects).unwrap() == 0

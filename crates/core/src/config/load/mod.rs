@@ -177,13 +177,21 @@ fn root(section: Section<'_>, version: Option<f64>, environment: &Environment) -
         .has("hub")
         .then(|| hub::hub(section.section("hub"), &data_dir, &others))
         .flatten();
-    let home = hub.as_ref().map(|hub| AtHome {
-        retention: hub.retention,
-        quota: ByteSize(hub.quota.0 / (hub.sites.len() as u64 + 1)),
+    let site = section.parsed::<SiteId>("site");
+    let home = hub.as_ref().map(|hub| {
+        // The box's own site may be named among the others.
+        let others = hub
+            .sites
+            .iter()
+            .filter(|other| site.as_ref() != Some(other));
+        AtHome {
+            retention: hub.retention,
+            quota: ByteSize(hub.quota.0 / (others.count() as u64 + 1)),
+        }
     });
     let config = Config {
         file: None,
-        site: section.parsed::<SiteId>("site"),
+        site,
         cameras: cameras::cameras(&section, hub.is_some()),
         hub,
         data_dir,
