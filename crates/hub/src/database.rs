@@ -164,8 +164,8 @@ pub(super) fn with_room<T>(
             // The file that readers of a database share fails in its own way on a full disk.
             Err(error)
                 if (is_full(&error)
-                    || (is_io(&error) && reserve::free_bytes(folder) < reserve::BIT))
-                    && reserve::give(folder) => {}
+                    || (is_io(&error) && reserve::free_bytes(folder) < reserve::ROWS.bit))
+                    && reserve::ROWS.give(folder, 0) => {}
             done => return done,
         }
     }
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn the_reserve_gives_room_bit_by_bit_and_no_longer() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(reserve::keep(dir.path()));
+        assert!(reserve::ROWS.keep(dir.path()));
         let full = || {
             rusqlite::Error::SqliteFailure(
                 rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
@@ -260,6 +260,6 @@ mod tests {
             Err(full())
         });
         assert!(never.is_err());
-        assert_eq!(tries, reserve::RESERVE / reserve::BIT - 2 + 1);
+        assert_eq!(tries, reserve::ROWS.size / reserve::ROWS.bit - 2 + 1);
     }
 }

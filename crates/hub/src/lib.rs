@@ -214,7 +214,7 @@ impl Hub {
         let needed = Needed::of(config);
         let keys = Keys::load(&config.dir.join("keys"), sites.clone(), needed.broker)?;
         let keys = Arc::new(keys);
-        reserve::keep(&config.dir);
+        reserve::ROWS.keep(&config.dir);
 
         let local_site = local.as_ref().map(|local| local.site.clone());
         let house = House::new(sites.clone(), local_site, zone_name);

@@ -78,7 +78,7 @@ impl Sweep {
 
     /// Once; how soon to look again.
     fn sweep(&mut self) -> Duration {
-        let whole = reserve::keep(&self.dir);
+        let whole = reserve::ROWS.keep(&self.dir);
         let done = self.once();
         let problem = match &done {
             Ok(_) => self.ageing.problem("incidents of the hub"),

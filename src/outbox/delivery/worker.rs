@@ -63,7 +63,8 @@ impl Outbox {
         self.register(&sinks).map_err(std::io::Error::other)?;
         self.sinks.lock().clone_from(&sinks);
         // Not at the opening: what a replay leaves in its folder needs none.
-        reserve::keep(&self.dir);
+        reserve::ROWS.keep(&self.dir);
+        reserve::CLIPS.keep(&self.dir);
         for sink in sinks {
             let pump = Pump {
                 outbox: Arc::clone(self),
@@ -100,7 +101,8 @@ impl Outbox {
             if let Err(error) = self.sweep() {
                 tracing::warn!(%error, "nothing could be deleted");
             }
-            let again = if reserve::keep(&self.dir) {
+            let whole = [reserve::ROWS, reserve::CLIPS].map(|reserve| reserve.keep(&self.dir));
+            let again = if whole == [true, true] {
                 SWEEP_EVERY
             } else {
                 RESERVE_EVERY

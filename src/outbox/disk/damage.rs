@@ -81,7 +81,7 @@ fn earlier(dir: &Path) -> usize {
 /// Opens the database; on a full disk with what the reserve holds.
 fn with_reserve(dir: &Path) -> Result<Connection, OutboxError> {
     let mut opened = store::open(dir);
-    while opened.is_err() && reserve::free_bytes(dir) == 0 && reserve::give(dir) {
+    while opened.is_err() && reserve::free_bytes(dir) == 0 && reserve::ROWS.give(dir, 0) {
         opened = store::open(dir);
     }
     opened

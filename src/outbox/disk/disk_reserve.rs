@@ -1,15 +1,16 @@
 //! A full disk: how room is made for what must be written.
 //!
 //! Continuous recordings give way first, where there are some. Rows matter more than files. A row that finds no room gets
-//! it from clips that have arrived elsewhere, then from the reserve, then from the oldest clips that have not; a file
-//! gets it from clips alone, and only while the disk is in fact full. No alert is deleted for room.
+//! it from clips that have arrived elsewhere, then from what is kept for clips and for rows, then from the oldest clips that
+//! have not; a file never gets what is kept for rows, and all of it only while the disk is in fact full. No alert is deleted
+//! for room.
 //!
-//! The reserve is that of [`reserve`].
+//! What is kept is in [`reserve`](crate::base::reserve).
 
 use parking_lot::MutexGuard;
 use rusqlite::ErrorCode;
 
-use crate::base::reserve::{self, BIT, free_bytes};
+use crate::base::reserve::{CLIPS, ROWS, free_bytes};
 use crate::outbox::{
     Fail, Held, Outbox, OutboxError,
     evict::{Excess, Stored, evict},
@@ -27,18 +28,27 @@ enum Spare {
     /// What is no evidence: continuous recordings.
     Recordings,
     Delivered,
-    Reserve,
+    /// What is kept for clips.
+    ClipReserve,
+    /// What is kept for rows.
+    RowReserve,
     Undelivered,
 }
 
-const FOR_ROWS: [Spare; 5] = [
+const FOR_ROWS: [Spare; 6] = [
     Spare::Recordings,
     Spare::Delivered,
-    Spare::Reserve,
-    Spare::Reserve,
+    Spare::ClipReserve,
+    Spare::RowReserve,
+    Spare::RowReserve,
     Spare::Undelivered,
 ];
-const FOR_FILES: [Spare; 3] = [Spare::Recordings, Spare::Delivered, Spare::Undelivered];
+const FOR_FILES: [Spare; 4] = [
+    Spare::Recordings,
+    Spare::Delivered,
+    Spare::ClipReserve,
+    Spare::Undelivered,
+];
 
 impl Outbox {
     /// Tries `write` again with more and more room while it fails for want of it. The lock is free while room is made, so what
@@ -101,25 +111,32 @@ impl Outbox {
                 Some(ErrorCode::DiskFull) => true,
                 // The file beside the database that its readers share fails in its own way.
                 Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
-                    free_bytes(&self.dir) < BIT
+                    free_bytes(&self.dir) < ROWS.bit
                 }
                 _ => false,
             },
         }
     }
 
+    /// A reserve that has given something is looked after soon.
+    fn woken_by(&self, given: bool) -> bool {
+        if given {
+            self.sweep_wake.notify_one();
+        }
+        given
+    }
+
     /// Frees `bytes` and some more; false when there was nothing to free, or no need. Takes the lock for rows only, never for
     /// files.
     fn free_up(&self, from: Spare, bytes: u64) -> bool {
-        if from == Spare::Reserve {
-            let given = reserve::give(&self.dir);
-            if given {
-                self.sweep_wake.notify_one();
-            }
-            return given;
+        if from == Spare::RowReserve {
+            return self.woken_by(ROWS.give(&self.dir, bytes));
         }
         if free_bytes(&self.dir) > bytes + NOT_FULL {
             return false;
+        }
+        if from == Spare::ClipReserve {
+            return self.woken_by(CLIPS.give(&self.dir, bytes));
         }
         if from == Spare::Recordings {
             let spare = self.spare_room.get();
