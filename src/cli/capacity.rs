@@ -5,7 +5,7 @@ use std::{thread::available_parallelism, time::Duration};
 use crate::{
     base::{
         cpu::{Stage, StageCpu},
-        link::Bell,
+        link::WakeSignal,
     },
     config::{CameraConfig, DecoderChoice},
     flow::{DecodeDemand, Frame, MediaTime, NormRect, Packet},
@@ -133,7 +133,7 @@ impl Looks {
         stages: &StageCpu,
         frames: &[Frame],
     ) -> Option<Self> {
-        let mut eyes = infer.camera(&camera.id, &camera.detect, &Bell::new());
+        let mut eyes = infer.camera(&camera.id, &camera.detect, &WakeSignal::new());
         let spent = || [Stage::Motion, Stage::Person].map(|stage| stages.get(stage));
         let before = spent();
         let frames = &frames[..frames.len().min(LOOKS)];

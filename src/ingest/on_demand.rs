@@ -21,7 +21,7 @@ use super::{
         idle_decoders::{Borrower, IdleDecoders},
         privacy_mask::Mask,
     },
-    gop_buffer::Ring,
+    gop_buffer::GopBuffer,
 };
 use crate::{
     base::cpu::StageCpu,
@@ -43,7 +43,7 @@ pub struct OnDemand {
     stumbles: u32,
     mask: Mask,
     stages: StageCpu,
-    ring: Ring,
+    ring: GopBuffer,
     /// What is decoded at the moment; none before the first packet, and where no decoder takes the stream.
     format: Option<Arc<StreamFormat>>,
     /// Only while it is needed: asleep, it is lent for each keyframe.
@@ -89,7 +89,7 @@ impl OnDemand {
             stumbles: 0,
             mask: Mask::new(privacy_mask),
             stages,
-            ring: Ring::default(),
+            ring: GopBuffer::default(),
             format: None,
             decoder: None,
             idle: idle.borrower(),

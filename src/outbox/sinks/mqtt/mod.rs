@@ -31,7 +31,7 @@ pub use self::{
 };
 
 use self::link::Link;
-use super::{HERE, LiveState, MQTT, Outcome, Parcel, Payload, Scope, Sink, SinkError, Takes};
+use super::{Delivery, HERE, LiveState, MQTT, Outcome, Payload, Scope, Sink, SinkError, Takes};
 use crate::{
     base::tasks::Tasks,
     config::MqttConfig,
@@ -284,8 +284,8 @@ impl Sink for MqttSink {
         .boxed()
     }
 
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
-        let Payload::Alert { camera, json, .. } = parcel.payload else {
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Outcome> {
+        let Payload::Alert { camera, json, .. } = delivery.payload else {
             let reason = "a broker takes no objects".to_owned();
             return futures::future::ready(Outcome::Reject { reason }).boxed();
         };
@@ -297,7 +297,7 @@ impl Sink for MqttSink {
             answer,
         };
         let lost = || Outcome::Retry {
-            scope: Scope::Parcel,
+            scope: Scope::Delivery,
             after: Some(Duration::ZERO),
             reason: "the connection to the broker was lost".to_owned(),
         };
