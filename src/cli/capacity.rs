@@ -9,7 +9,7 @@ use crate::{
     },
     config::{CameraConfig, DecoderChoice},
     flow::{DecodeDemand, Frame, MediaTime, NormRect, Packet},
-    infer::{Infer, Look, Rank, Trigger},
+    infer::{DetectRequest, Infer, Priority, Trigger},
     ingest::{IdleDecoders, OnDemand},
 };
 
@@ -140,11 +140,11 @@ impl Looks {
         let mut runs = 0;
         for frame in frames {
             eyes.motion(frame).ok()?;
-            eyes.offer(Look {
+            eyes.offer(DetectRequest {
                 frame: frame.clone(),
                 parts: vec![NormRect::FULL],
                 trigger: Trigger::Fixed,
-                rank: Rank::Routine,
+                priority: Priority::Routine,
             });
             runs += eyes.wait(PATIENCE)?.runs;
         }

@@ -19,7 +19,7 @@ use super::{
         engine::Engine,
         error::DecodeError,
         idle_decoders::{Borrower, IdleDecoders},
-        privacy_mask::Mask,
+        privacy_mask::PrivacyMask,
     },
     gop_buffer::GopBuffer,
 };
@@ -41,7 +41,7 @@ pub struct OnDemand {
     choice: DecoderChoice,
     /// Damaged units of the hardware decoder since its last sound keyframe.
     stumbles: u32,
-    mask: Mask,
+    mask: PrivacyMask,
     stages: StageCpu,
     ring: GopBuffer,
     /// What is decoded at the moment; none before the first packet, and where no decoder takes the stream.
@@ -87,7 +87,7 @@ impl OnDemand {
             max_idle_interval,
             choice,
             stumbles: 0,
-            mask: Mask::new(privacy_mask),
+            mask: PrivacyMask::new(privacy_mask),
             stages,
             ring: GopBuffer::default(),
             format: None,

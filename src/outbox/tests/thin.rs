@@ -232,7 +232,7 @@ impl House {
         clip.unwrap().state
     }
 
-    fn spent(&self) -> crate::outbox::budget::Bytes {
+    fn spent(&self) -> crate::outbox::budget::ClassBytes {
         self.outbox.budget_now().unwrap().day.unwrap().spent
     }
 }
