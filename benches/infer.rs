@@ -7,11 +7,11 @@ use std::{hint::black_box, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lares::{
-    base::{cpu::StageCpu, link::Bell, tasks::Tasks, telemetry::Metrics},
+    base::{cpu::StageCpu, link::WakeSignal, tasks::Tasks, telemetry::Metrics},
     config::DetectConfig,
     flow::{Detection, Frame, Label, MediaTime, NormRect},
     infer::{
-        Infer, Look, Rank, Trigger,
+        DetectRequest, Infer, Priority, Trigger,
         bench_api::{Prepare, suppress},
     },
     testing::models::{self, Painter},
@@ -36,7 +36,7 @@ fn looks(c: &mut Criterion<CpuTime>) {
     )
     .expect("the models load");
     let id = "bench".parse().expect("a valid id");
-    let mut camera = infer.camera(&id, &DetectConfig::default(), &Bell::new());
+    let mut camera = infer.camera(&id, &DetectConfig::default(), &WakeSignal::new());
     let mut persons = Prepare::new(infer.person_card());
     let mut motion = Prepare::new(infer.motion_card());
     for (width, height) in [(768, 576), (1920, 1080)] {
@@ -55,11 +55,11 @@ fn looks(c: &mut Criterion<CpuTime>) {
         });
         c.bench_function(&format!("person/{width}x{height}"), |b| {
             b.iter(|| {
-                camera.offer(Look {
+                camera.offer(DetectRequest {
                     frame: frame.clone(),
                     parts: vec![NormRect::FULL],
-                    trigger: Trigger::Watch,
-                    rank: Rank::Routine,
+                    trigger: Trigger::Awake,
+                    priority: Priority::Routine,
                 });
                 camera.wait(Duration::from_secs(5)).expect("an answer")
             });

@@ -16,7 +16,7 @@ use lares::{
     flow::{Incident, MediaFile, MediaKind, Rendition},
     outbox::{
         Outbox, PictureKind, bench_api,
-        sinks::{Outcome, Parcel, Sink, Takes},
+        sinks::{Delivery, Outcome, Sink, Takes},
     },
     testing::incidents::visit,
 };
@@ -46,7 +46,7 @@ impl Sink for Away {
     fn ready(&self) -> BoxFuture<'_, ()> {
         future::pending().boxed()
     }
-    fn deliver(&self, _: Parcel) -> BoxFuture<'static, Outcome> {
+    fn deliver(&self, _: Delivery) -> BoxFuture<'static, Outcome> {
         future::pending().boxed()
     }
     fn problem(&self) -> Option<String> {
@@ -108,7 +108,9 @@ impl Home {
         let next = || bench_api::take(&self.outbox, takes).expect("it can be read");
         iter::from_fn(next)
             .take(most)
-            .map(|parcel| bench_api::arrived(&self.outbox, takes, &parcel).expect("it is noted"))
+            .map(|delivery| {
+                bench_api::arrived(&self.outbox, takes, &delivery).expect("it is noted")
+            })
             .count()
     }
 }

@@ -30,15 +30,15 @@ use self::cameras::Cameras;
 pub(crate) use self::folder::site_id;
 use crate::{
     base::{
-        board::Board,
         clock::{Clock, SystemClock},
         cpu::StageCpu,
+        health_registry::HealthRegistry,
         tasks::Tasks,
         telemetry::Metrics,
     },
     camera::{Shared, Stills, Workers},
     config::{self, Config},
-    decision_log::Diary,
+    decision_log::DecisionLog,
     flow::SiteId,
     hub::{self, Hub},
     infer::Infer,
@@ -87,7 +87,8 @@ impl App {
         let root = Tasks::new(runtime, CancellationToken::new());
         let (lanes, deliveries, services) = (root.child(), root.child(), root.child());
         let clock: Arc<dyn Clock> = SystemClock::start();
-        let (metrics, board, stages) = (Metrics::new(), Board::new(), StageCpu::default());
+        let (metrics, health_registry, stages) =
+            (Metrics::new(), HealthRegistry::new(), StageCpu::default());
         metrics.show_cpu(stages.clone());
         folder::prepare(&config.data_dir)?;
         let site = site_id(&config)?;
@@ -110,15 +111,15 @@ impl App {
             outbox.segments_up_to(&camera.id, camera.clip.segment_max);
         }
         let damage: Vec<String> = outbox.damage().map(str::to_owned).into_iter().collect();
-        board.troubles("outbox", &damage);
+        health_registry.troubles("outbox", &damage);
         outbox.adopt_orphans(&clip_contents)?;
         let live = LiveState::new(&site);
-        let diary = Diary::new(&config.data_dir, clock.clone());
+        let decision_log = DecisionLog::new(&config.data_dir, clock.clone());
         let recordings = Recordings::open(
             &config.data_dir,
             &site,
             clock.clone(),
-            (metrics.clone(), board.clone()),
+            (metrics.clone(), health_registry.clone()),
             &lanes,
         )?;
         let shared = Shared {
@@ -126,8 +127,8 @@ impl App {
             infer: Arc::new(infer),
             outbox,
             live,
-            diary: Some(diary.clone()),
-            board,
+            decision_log: Some(decision_log.clone()),
+            health_registry,
             metrics,
             stages,
             receiving: Some(ingest::Receiving::start()?),
@@ -181,10 +182,10 @@ impl App {
                     move || health::report(&shared, &heartbeats)
                 }),
                 metrics: shared.metrics.clone(),
-                reasons: Arc::new(move || diary.day()),
+                reasons: Arc::new(move || decision_log.day()),
                 names: Names::new(&names_of(&config)),
             };
-            own_pages::start(address, handles, &shared.board, &services).await;
+            own_pages::start(address, handles, &shared.health_registry, &services).await;
         }
 
         for camera in config.cameras {
@@ -322,7 +323,7 @@ async fn start_hub(
     let Some(hub_config) = &config.hub else {
         return Ok(None);
     };
-    let (stills, board) = (shared.stills.clone(), shared.board.clone());
+    let (stills, health_registry) = (shared.stills.clone(), shared.health_registry.clone());
     let live = Arc::new(shared.viewing.clone());
     let local = hub::Local {
         site: site.clone(),
@@ -340,8 +341,8 @@ async fn start_hub(
         }),
         evidence: shared.outbox.clone(),
         trouble: Arc::new({
-            let board = board.clone();
-            move |sentences: &[String]| board.troubles("hub", sentences)
+            let health_registry = health_registry.clone();
+            move |sentences: &[String]| health_registry.troubles("hub", sentences)
         }),
     };
     let hub = match Hub::start(hub_config, Some(local), tasks).await {
@@ -349,7 +350,7 @@ async fn start_hub(
         // The cameras are watched all the same.
         Err(error) => {
             tracing::error!("{error}; the hub is not there until the next start");
-            board.troubles("hub", &[error.to_string()]);
+            health_registry.troubles("hub", &[error.to_string()]);
             return Ok(None);
         }
     };

@@ -17,7 +17,7 @@
 //! now gets one from `stills`, out of what is decoded anyway.
 //!
 //! Live, the jobs of all cameras run on the threads of three pools ([`Workers`]). In replay the same [`CameraPipeline`] and
-//! [`Record`] are called in lock-step, one unit after the other.
+//! [`RecordStage`] are called in lock-step, one unit after the other.
 
 mod attention;
 mod detect;
@@ -37,12 +37,12 @@ use std::{
     time::Duration,
 };
 
-pub use detect::stage::{Pace, Sighting, Watch};
-pub use pipeline::{CameraPipeline, Keeper, Note};
+pub use detect::stage::{DetectStage, Pace, RawDetections};
+pub use pipeline::{CameraPipeline, Keeper, RecordEvent};
 pub use record::clip_entry::ClipSummary;
-pub use record::stage::Record;
+pub use record::stage::RecordStage;
 pub use stills::Stills;
-pub use updates::{Report, View};
+pub use updates::{IncidentUpdate, SnapshotCandidate};
 pub use workers::Workers;
 
 pub use crate::base::pool::{Cause, Loss};
@@ -62,16 +62,16 @@ use self::{
 };
 use crate::{
     base::{
-        board::Board,
         clock::Clock,
         cpu::StageCpu,
-        link::{Bell, Sender, WhenFull, link},
+        health_registry::HealthRegistry,
+        link::{Sender, WakeSignal, WhenFull, link},
         pool::Place,
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics},
     },
     config::CameraConfig,
-    decision_log::Diary,
+    decision_log::DecisionLog,
     flow::{CameraId, Mode, Rendition, StreamRole},
     infer::Infer,
     ingest::{IdleDecoders, Receiving, RtspSource, turned_sink},
@@ -85,7 +85,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// How often it does when nothing is: only keyframes wake an idle camera, as a rule.
 const IDLE_TICK: Duration = Duration::from_secs(5);
 /// Notes that may wait for the record job. The detect job holds what has no room.
-const NOTES: usize = 64;
+const RECORD_EVENTS: usize = 64;
 /// Streams of a camera: what viewers ask of the record job is asked once for each.
 const WATCHED: usize = 2;
 /// Packets and bytes of one camera that may wait in memory to be encoded: at 30 pictures a second 40 seconds.
@@ -105,9 +105,9 @@ pub struct Shared {
     /// What is true now, for the broker.
     pub live: LiveState,
     /// Where reasons are written; none in replay.
-    pub diary: Option<Diary>,
+    pub decision_log: Option<DecisionLog>,
     /// Where states are written.
-    pub board: Board,
+    pub health_registry: HealthRegistry,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// CPU time by stage.
@@ -131,9 +131,9 @@ pub struct Camera {
     id: CameraId,
     status: Status,
     modes: Sender<Mode>,
-    notes: Sender<Note>,
-    /// Jobs' bells, to wake them when they are to stop.
-    bells: [Bell; 2],
+    record_events: Sender<RecordEvent>,
+    /// Signals of the jobs, to wake them when they are to stop.
+    wake_signals: [WakeSignal; 2],
     /// In front of the jobs that encode.
     queues: Vec<Arc<TranscodeQueue>>,
     interrupted: Arc<AtomicBool>,
@@ -192,19 +192,20 @@ impl Camera {
         tasks: &Tasks,
     ) -> (Self, Lanes) {
         let id = config.id.clone();
-        shared.board.name(&id, &config.name);
+        shared.health_registry.name(&id, &config.name);
         shared.stills.open(&id);
         let (detecting, recording, transcoding) = (tasks.child(), tasks.child(), tasks.child());
         let name = |work: &str| format!("{work} of camera {id}");
         let detect = workers.detect.place(&detecting, &name("detect"), &id);
         let record = workers.record.place(&recording, &name("record"), &id);
-        let (modes_tx, modes) = mode_link(&detect.bell());
-        let (away_tx, away) = link(1, WhenFull::NewestWins, &detect.bell());
-        let (to_detect, detect_packets) = packet_link(&detect.bell());
-        let (to_record, record_packets) = packet_link(&record.bell());
-        let (notes_tx, notes) = link(NOTES, WhenFull::Refuse, &record.bell());
-        let (views_tx, views) = view_link(&record.bell());
-        let (watched_tx, watched) = link(WATCHED, WhenFull::NewestWins, &record.bell());
+        let (modes_tx, modes) = mode_link(&detect.wake_signal());
+        let (away_tx, away) = link(1, WhenFull::NewestWins, &detect.wake_signal());
+        let (to_detect, detect_packets) = packet_link(&detect.wake_signal());
+        let (to_record, record_packets) = packet_link(&record.wake_signal());
+        let (record_events_tx, record_events) =
+            link(RECORD_EVENTS, WhenFull::Refuse, &record.wake_signal());
+        let (views_tx, views) = view_link(&record.wake_signal());
+        let (watched_tx, watched) = link(WATCHED, WhenFull::NewestWins, &record.wake_signal());
         let attention = Attention::default();
         let about = About {
             masked: !config.privacy_mask.is_empty(),
@@ -234,8 +235,8 @@ impl Camera {
             id: id.clone(),
             status: status.clone(),
             modes: modes_tx,
-            notes: notes_tx.clone(),
-            bells: [detect.bell(), record.bell()],
+            record_events: record_events_tx.clone(),
+            wake_signals: [detect.wake_signal(), record.wake_signal()],
             queues: [evidence.clone()]
                 .into_iter()
                 .chain(preview.clone())
@@ -261,9 +262,9 @@ impl Camera {
             preview: preview.map(Route::Queue),
         };
         record.start(RecordJob {
-            record: Record::with(config, mode, shared, routes, entry),
+            record: RecordStage::with(config, mode, shared, routes, entry),
             packets: record_packets,
-            notes,
+            record_events,
             views,
             watched,
             taps: taps.clone(),
@@ -271,9 +272,9 @@ impl Camera {
             stop: camera.recording.token().clone(),
         });
 
-        let watch = Watch::new(config, mode, Pace::OnDemand, shared, &detect.bell());
+        let watch = DetectStage::new(config, mode, Pace::OnDemand, shared, &detect.wake_signal());
         let keeper = RecordLinks {
-            notes: notes_tx,
+            record_events: record_events_tx,
             views: views_tx,
         };
         let pipeline =
@@ -352,7 +353,12 @@ fn start_transcoding(
         part: "preview",
     };
     let lost = shared.metrics.dropped.get_or_create_owned(&label);
-    let queue = Arc::new(TranscodeQueue::new(&config.id, limits, place.bell(), lost));
+    let queue = Arc::new(TranscodeQueue::new(
+        &config.id,
+        limits,
+        place.wake_signal(),
+        lost,
+    ));
     let entry = ClipEntry::new(&config.id, shared).leased(place.lease(), clips.clone());
     place.start(TranscodeJob {
         transcoder: Transcoder::new(rendition, config, shared.stages.clone()),

@@ -1,6 +1,6 @@
-//! The diary: why each incident began, and why what moved or was seen became none, kept for a day.
+//! The decision log: why each incident began, and why what moved or was seen became none, kept for a day.
 //!
-//! In: reports and refusals of the watch lanes. Out: JSON lines ([`WhyNote`]) of the last 24 hours, for `/why`. On disk it
+//! In: reports and refusals of the watch lanes. Out: JSON lines ([`DecisionRecord`]) of the last 24 hours, for `/why`. On disk it
 //! is one file for each hour in `why/` below the data folder, so that the day survives a restart and old hours go by
 //! being deleted. It never leaves the box, holds no picture, and is no evidence: a line that the disk refuses is lost,
 //! and said so once. Imports `flow`, `base`, `event` (for its refusals) and `wire`.
@@ -18,7 +18,7 @@ use crate::{
     base::{clock::Clock, durable},
     event::{Refusal, Refused},
     flow::{CameraId, Incident, MediaTime, WallTime},
-    wire::why::{About, WhyNote},
+    wire::why::{About, DecisionRecord},
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -29,27 +29,27 @@ const MOST_BYTES: u64 = 1 << 18;
 
 /// Where reasons are written. Cheap to clone.
 #[derive(Clone)]
-pub struct Diary {
+pub struct DecisionLog {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
-    page: Arc<Mutex<Option<Page>>>,
+    hour_file: Arc<Mutex<Option<HourFile>>>,
 }
 
-struct Page {
+struct HourFile {
     hour: i64,
     /// None once the disk refused it.
     file: Option<File>,
     bytes: u64,
 }
 
-impl Diary {
+impl DecisionLog {
     /// In the data folder `data_dir`.
     #[must_use]
     pub fn new(data_dir: &Path, clock: Arc<dyn Clock>) -> Self {
         Self {
             folder: data_dir.join("why"),
             clock,
-            page: Arc::default(),
+            hour_file: Arc::default(),
         }
     }
 
@@ -60,26 +60,26 @@ impl Diary {
             Refused::Motion => About::Motion,
         };
         let reason = refusal.reason.as_str();
-        self.write(&WhyNote {
+        self.write(&DecisionRecord {
             from: self.wall(refusal.from),
             to: self.wall(refusal.to),
             score: refusal.score,
             looks: refusal.looks,
             place: refusal.place,
-            ..WhyNote::new(self.clock.wall(), camera.clone(), about, reason)
+            ..DecisionRecord::new(self.clock.wall(), camera.clone(), about, reason)
         });
     }
 
     /// An incident began.
     pub fn began(&self, incident: &Incident) {
         let (camera, reason) = (incident.camera.clone(), incident.why.movement.as_str());
-        self.write(&WhyNote {
+        self.write(&DecisionRecord {
             incident: Some(incident.id),
             why: Some(incident.why),
             from: self.wall(incident.start),
             score: incident.score,
             looks: incident.why.looks,
-            ..WhyNote::new(self.clock.wall(), camera, About::Incident, reason)
+            ..DecisionRecord::new(self.clock.wall(), camera, About::Incident, reason)
         });
     }
 
@@ -117,30 +117,36 @@ impl Diary {
             .collect()
     }
 
-    fn write(&self, note: &WhyNote) {
+    fn write(&self, note: &DecisionRecord) {
         let Ok(mut line) = serde_json::to_string(note) else {
             return;
         };
         line.push('\n');
         let hour = hour(note.at);
-        let mut page = self.page.lock();
-        if page.as_ref().is_none_or(|page| page.hour != hour) {
-            *page = Some(self.turn(hour));
+        let mut hour_file = self.hour_file.lock();
+        if hour_file
+            .as_ref()
+            .is_none_or(|hour_file| hour_file.hour != hour)
+        {
+            *hour_file = Some(self.turn(hour));
         }
-        let Some(page) = page.as_mut().filter(|page| page.bytes < MOST_BYTES) else {
+        let Some(hour_file) = hour_file
+            .as_mut()
+            .filter(|hour_file| hour_file.bytes < MOST_BYTES)
+        else {
             return;
         };
-        page.bytes += line.len() as u64;
-        if let Some(file) = &mut page.file
+        hour_file.bytes += line.len() as u64;
+        if let Some(file) = &mut hour_file.file
             && let Err(error) = file.write_all(line.as_bytes())
         {
-            page.file = None;
+            hour_file.file = None;
             tracing::warn!(%error, "reasons cannot be written to {} for the rest of this hour", self.folder.display());
         }
     }
 
     /// Begins an hour, and deletes those that are over for long.
-    fn turn(&self, hour: i64) -> Page {
+    fn turn(&self, hour: i64) -> HourFile {
         for old in self.hours() {
             if hour - old > KEPT_HOURS {
                 let _ = fs::remove_file(self.path(old));
@@ -153,7 +159,7 @@ impl Diary {
         }
         let file = opened.ok();
         let bytes = file.as_ref().and_then(|file| file.metadata().ok());
-        Page {
+        HourFile {
             hour,
             bytes: bytes.map_or(0, |metadata| metadata.len()),
             file,
@@ -184,8 +190,8 @@ mod tests {
         }
     }
 
-    fn reasons(diary: &Diary) -> Vec<WhyNote> {
-        let lines = diary.day();
+    fn reasons(decision_log: &DecisionLog) -> Vec<DecisionRecord> {
+        let lines = decision_log.day();
         lines
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -200,16 +206,16 @@ mod tests {
         let hours = |n: u32| MediaTime::from_secs_f64(3600.0 * f64::from(n));
         for hour in 0..30 {
             clock.advance_to(hours(hour));
-            let diary = Diary::new(folder.path(), clock.clone());
-            diary.refused(&camera, &refusal(hours(hour)));
+            let decision_log = DecisionLog::new(folder.path(), clock.clone());
+            decision_log.refused(&camera, &refusal(hours(hour)));
         }
-        let diary = Diary::new(folder.path(), clock.clone());
-        let notes = reasons(&diary);
+        let decision_log = DecisionLog::new(folder.path(), clock.clone());
+        let notes = reasons(&decision_log);
         assert_eq!(notes.len(), 25);
         assert!(notes.is_sorted_by_key(|note| note.at.0));
         assert_eq!(notes[24].from, notes[24].at);
         assert_eq!((notes[0].reason.as_str(), notes[0].looks), ("too small", 3));
-        assert_eq!(diary.hours().len(), 25, "older files are gone");
+        assert_eq!(decision_log.hours().len(), 25, "older files are gone");
         // What moved before somebody's door is for this user alone to read.
         let why = folder.path().join("why");
         for entry in fs::read_dir(&why).unwrap().flatten() {
@@ -223,17 +229,17 @@ mod tests {
     fn an_hour_has_its_bound_and_a_disk_that_refuses_stops_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let clock = SimClock::new(WallTime(0));
-        let diary = Diary::new(folder.path(), clock.clone());
+        let decision_log = DecisionLog::new(folder.path(), clock.clone());
         let camera: CameraId = "door".parse().unwrap();
         for _ in 0..10_000 {
-            diary.refused(&camera, &refusal(MediaTime::ZERO));
+            decision_log.refused(&camera, &refusal(MediaTime::ZERO));
         }
-        let bytes = diary.day().len() as u64;
+        let bytes = decision_log.day().len() as u64;
         assert!((MOST_BYTES..MOST_BYTES + 1000).contains(&bytes), "{bytes}");
 
         let in_the_way = folder.path().join("file");
         fs::write(&in_the_way, "").unwrap();
-        let refused = Diary::new(&in_the_way, clock);
+        let refused = DecisionLog::new(&in_the_way, clock);
         refused.refused(&camera, &refusal(MediaTime::ZERO));
         assert_eq!(refused.day(), "");
     }

@@ -244,7 +244,7 @@ impl Cameras {
                     hint: "it is tried again every 30 s; see the log".to_owned(),
                 };
                 self.shared
-                    .board
+                    .health_registry
                     .camera(camera, CameraState::Offline, Some(problem));
                 Err(error)
             }

@@ -1,4 +1,4 @@
-//! How the box is doing: put together from the board, the outbox, the clock and the heartbeats, for `/healthz`, the broker,
+//! How the box is doing: put together from the health registry, the outbox, the clock and the heartbeats, for `/healthz`, the broker,
 //! the metrics and the log.
 //!
 //! In: states. Out: a report when asked, and messages: on news, when the ledger has come to rest at a new head, and at
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::{
     base::{
-        board::BoardView,
+        health_registry::HealthView,
         heartbeat::Heartbeats,
         tasks::Tasks,
         telemetry::{PeriodLabel, SinkLabel},
@@ -32,7 +32,7 @@ const LATE: Duration = Duration::from_secs(30);
 /// The report of this moment; the metrics say the same.
 pub(super) fn report(shared: &Shared, heartbeats: &Heartbeats) -> Health {
     let outbox = &shared.outbox;
-    let mut board = shared.board.view();
+    let mut view = shared.health_registry.view();
     let sentence = |problem: Problem| format!("{}: {}", problem.message, problem.hint);
     let mut health = Health::new(
         outbox.site().clone(),
@@ -45,13 +45,13 @@ pub(super) fn report(shared: &Shared, heartbeats: &Heartbeats) -> Health {
     health.problems.extend(outbox.ageing_problems());
     health
         .problems
-        .extend(board.troubles.values().flatten().cloned());
-    health.problems.extend(board_problems(&board));
-    health.ok = board.healthy() && health.problems.is_empty();
-    health.cameras = std::mem::take(&mut board.cameras)
+        .extend(view.troubles.values().flatten().cloned());
+    health.problems.extend(part_problems(&view));
+    health.ok = view.healthy() && health.problems.is_empty();
+    health.cameras = std::mem::take(&mut view.cameras)
         .into_iter()
         .map(|(id, status)| CameraHealth {
-            name: board.names.remove(&id),
+            name: view.names.remove(&id),
             id,
             state: status.state.as_str().to_owned(),
             problem: status.problem.map(sentence),
@@ -98,11 +98,8 @@ fn problems(
 }
 
 /// What is wrong with the disk or another part. The hint alone: the message names what was tried last, and would be news each time.
-fn board_problems(board: &BoardView) -> impl Iterator<Item = String> {
-    let problems = board
-        .parts
-        .values()
-        .filter_map(|part| part.problem.as_ref());
+fn part_problems(view: &HealthView) -> impl Iterator<Item = String> {
+    let problems = view.parts.values().filter_map(|part| part.problem.as_ref());
     problems.map(|problem| problem.hint.clone())
 }
 
@@ -230,7 +227,7 @@ pub(super) fn spawn(tasks: &Tasks, shared: &Shared, every: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::board::Board;
+    use crate::base::health_registry::HealthRegistry;
     use crate::wire::health::{DiskHealth, SinkHealth};
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -259,19 +256,19 @@ mod tests {
 
     #[test]
     fn what_makes_a_box_unwell_is_named_and_what_was_tried_last_is_no_news() {
-        let board = Board::new();
+        let health_registry = HealthRegistry::new();
         let told = |segment: u32| {
             let problem = Problem {
                 message: format!("{segment:05}.m4s cannot be written"),
                 hint: "free some space".to_owned(),
             };
-            board.part("disk", Some(problem));
-            board_problems(&board.view()).collect::<Vec<_>>()
+            health_registry.part("disk", Some(problem));
+            part_problems(&health_registry.view()).collect::<Vec<_>>()
         };
         assert_eq!(told(1), ["free some space"]);
         assert_eq!(told(1), told(2));
-        board.part("disk", None);
-        assert_eq!(board_problems(&board.view()).count(), 0);
+        health_registry.part("disk", None);
+        assert_eq!(part_problems(&health_registry.view()).count(), 0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::{
     hub::{HubError, Near},
-    outbox::sinks::{HERE, NEAR, Outcome, Parcel, Payload, Scope, Sink, Takes},
+    outbox::sinks::{Delivery, HERE, NEAR, Outcome, Payload, Scope, Sink, Takes},
 };
 
 /// The receiver.
@@ -70,9 +70,9 @@ impl Sink for OwnHub {
         futures::future::ready(()).boxed()
     }
 
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Outcome> {
         // The worker is a thread of its own: the index may be written here.
-        let outcome = match &parcel.payload {
+        let outcome = match &delivery.payload {
             Payload::Alert { json, .. } => self.take(json),
             Payload::Object { .. } => Outcome::Reject {
                 reason: "the hub in this program takes alerts alone".to_owned(),

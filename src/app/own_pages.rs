@@ -6,23 +6,28 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    base::{backoff::Backoff, board::Board, tasks::Tasks},
+    base::{backoff::Backoff, health_registry::HealthRegistry, tasks::Tasks},
     web::{self, Handles},
 };
 
 /// How long to wait between two attempts.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// What the board calls them.
+/// What the health registry calls them.
 const NAME: &str = "web";
 
 /// Serves the pages at `address`; where its port is taken, once it is free.
-pub(super) async fn start(address: SocketAddr, handles: Handles, board: &Board, tasks: &Tasks) {
-    let (board, stop) = (board.clone(), tasks.token().clone());
+pub(super) async fn start(
+    address: SocketAddr,
+    handles: Handles,
+    health_registry: &HealthRegistry,
+    tasks: &Tasks,
+) {
+    let (health_registry, stop) = (health_registry.clone(), tasks.token().clone());
     let first = web::bind(address).await;
     if let Err(error) = &first {
         tracing::error!("{error}");
-        board.troubles(NAME, &[error.to_string()]);
+        health_registry.troubles(NAME, &[error.to_string()]);
     }
     let all = tasks.clone();
     tasks.spawn("web", async move {
@@ -39,7 +44,7 @@ pub(super) async fn start(address: SocketAddr, handles: Handles, board: &Board, 
             bound = web::bind(address).await.ok();
         };
         tracing::info!(%address, "health and metrics");
-        board.troubles(NAME, &[]);
+        health_registry.troubles(NAME, &[]);
         web::serve(listener, handles, all).await;
     });
 }

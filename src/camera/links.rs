@@ -5,10 +5,10 @@ use std::{collections::VecDeque, sync::Arc};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
 
-use super::{attention::Attention, status::Status, updates::View};
+use super::{attention::Attention, status::Status, updates::SnapshotCandidate};
 use crate::{
     base::{
-        link::{Bell, Receiver, Sender, WhenFull, link},
+        link::{Receiver, Sender, WakeSignal, WhenFull, link},
         telemetry::{CameraLabel, CameraPartLabel, Metrics},
     },
     flow::{CameraId, Mode, Packet, Problem, StreamRole},
@@ -23,13 +23,15 @@ const PACKETS: usize = 300;
 const MODES: usize = 16;
 
 /// A link that gives up its oldest whole GOP when it is full.
-pub(super) fn packet_link(bell: &Bell) -> (Sender<Packet>, Receiver<Packet>) {
-    link(PACKETS, WhenFull::DropOldest(drop_oldest_gop), bell)
+pub(super) fn packet_link(wake_signal: &WakeSignal) -> (Sender<Packet>, Receiver<Packet>) {
+    link(PACKETS, WhenFull::DropOldest(drop_oldest_gop), wake_signal)
 }
 
 /// A link of the best view so far: one of the same incident gives way to a better one only.
-pub(super) fn view_link(bell: &Bell) -> (Sender<View>, Receiver<View>) {
-    let keep_best = |queue: &mut VecDeque<View>, view: &mut View| {
+pub(super) fn view_link(
+    wake_signal: &WakeSignal,
+) -> (Sender<SnapshotCandidate>, Receiver<SnapshotCandidate>) {
+    let keep_best = |queue: &mut VecDeque<SnapshotCandidate>, view: &mut SnapshotCandidate| {
         let before = queue.len();
         if let Some(waiting) = queue.pop_back()
             && (waiting.incident, waiting.label) == (view.incident, view.label)
@@ -40,12 +42,12 @@ pub(super) fn view_link(bell: &Bell) -> (Sender<View>, Receiver<View>) {
         queue.clear();
         before
     };
-    link(1, WhenFull::DropOldest(keep_best), bell)
+    link(1, WhenFull::DropOldest(keep_best), wake_signal)
 }
 
 /// A link of modes. Of too many the newest counts, and that the camera was disarmed meanwhile: nothing from before that
 /// moment may be kept.
-pub(super) fn mode_link(bell: &Bell) -> (Sender<Mode>, Receiver<Mode>) {
+pub(super) fn mode_link(wake_signal: &WakeSignal) -> (Sender<Mode>, Receiver<Mode>) {
     let fold = |queue: &mut VecDeque<Mode>, _: &mut Mode| {
         let before = queue.len();
         let disarmed = queue.contains(&Mode::Disarmed);
@@ -53,7 +55,7 @@ pub(super) fn mode_link(bell: &Bell) -> (Sender<Mode>, Receiver<Mode>) {
         queue.extend(disarmed.then_some(Mode::Disarmed));
         before - queue.len()
     };
-    link(MODES, WhenFull::DropOldest(fold), bell)
+    link(MODES, WhenFull::DropOldest(fold), wake_signal)
 }
 
 /// Drops from the front up to the next keyframe of the same stream, and marks the gap on it.
@@ -292,8 +294,8 @@ mod tests {
 
     #[test]
     fn the_best_view_of_an_incident_waits_and_the_newest_incident_wins() {
-        let (tx, rx) = view_link(&Bell::new());
-        let view = |incident, quality| View {
+        let (tx, rx) = view_link(&WakeSignal::new());
+        let view = |incident, quality| SnapshotCandidate {
             incident,
             label: Label::Person,
             frame: Painter::new(16, 16).frame(MediaTime::ZERO, |_, _| [100, 128, 128]),
@@ -311,7 +313,7 @@ mod tests {
         assert_eq!(rx.try_recv().unwrap().incident, second);
         // A person takes the place of the van of the same incident.
         let van = Label::Car;
-        assert!(tx.send(View {
+        assert!(tx.send(SnapshotCandidate {
             label: van,
             ..view(first, 0.9)
         }));
@@ -321,7 +323,7 @@ mod tests {
 
     #[test]
     fn of_too_many_modes_the_newest_counts_and_that_it_was_disarmed() {
-        let (tx, rx) = mode_link(&Bell::new());
+        let (tx, rx) = mode_link(&WakeSignal::new());
         for n in 0..100 {
             let mode = if n == 7 { Mode::Disarmed } else { Mode::Armed };
             assert!(tx.send(mode));

@@ -1,6 +1,6 @@
 //! What is found becomes safe first, and is recorded after that: the one order, for live cameras and for replay.
 //!
-//! In: steps of a camera's [`Watch`]. Out: alerts as rows of the outbox, reasons in the diary, and notes for who keeps
+//! In: steps of a camera's [`DetectStage`]. Out: alerts as rows of the outbox, reasons in the decision log, and events for who keeps
 //! clips and pictures. What the disk refuses, and what the keeper has no room for, is held here, in order, and tried
 //! again at the next step. Never waits.
 
@@ -10,21 +10,21 @@ use parking_lot::Mutex;
 
 use super::{
     Shared,
-    detect::stage::Watch,
-    updates::{Report, View},
+    detect::stage::DetectStage,
+    updates::{IncidentUpdate, SnapshotCandidate},
 };
 use crate::{
     base::pool::Lease,
-    decision_log::Diary,
+    decision_log::DecisionLog,
     event::Refusal,
     flow::{EndReason, Incident, IncidentChange, IncidentId, IncidentState, MediaTime, Mode},
     outbox::{Outbox, OutboxError, sinks::LiveState},
 };
 
 /// What the keeper of clips and pictures is told, in order.
-pub enum Note {
+pub enum RecordEvent {
     /// An incident changed. Its alert is safe.
-    Report(Box<Report>),
+    IncidentUpdate(Box<IncidentUpdate>),
     /// Keep packets, or keep none and forget those kept.
     Mode(Mode),
 }
@@ -35,10 +35,10 @@ pub trait Keeper {
     ///
     /// # Errors
     /// The note, when there is no room for it now.
-    fn note(&mut self, note: Note) -> Result<(), Note>;
+    fn note(&mut self, note: RecordEvent) -> Result<(), RecordEvent>;
 
     /// Takes a view of somebody in an open incident: perhaps a better picture. May be left out.
-    fn view(&mut self, view: View);
+    fn view(&mut self, view: SnapshotCandidate);
 
     /// Hears why something became no incident.
     fn refused(&mut self, _refusal: &Refusal) {}
@@ -49,7 +49,7 @@ pub trait Keeper {
 pub(super) struct OpenIncident(Arc<Mutex<Option<(Incident, MediaTime)>>>);
 
 impl OpenIncident {
-    pub(super) fn follow(&self, report: &Report) {
+    pub(super) fn follow(&self, report: &IncidentUpdate) {
         let incident = &report.change.incident;
         let open = incident.state != IncidentState::Ended;
         *self.0.lock() = open.then(|| (incident.clone(), report.newest));
@@ -60,12 +60,12 @@ impl OpenIncident {
         &self,
         outbox: &Outbox,
         live: &LiveState,
-    ) -> Result<Option<Report>, OutboxError> {
+    ) -> Result<Option<IncidentUpdate>, OutboxError> {
         let Some((open, last)) = self.0.lock().take() else {
             return Ok(None);
         };
         let end = last.max(open.start);
-        let report = Report {
+        let report = IncidentUpdate {
             change: IncidentChange {
                 incident: Incident {
                     state: IncidentState::Ended,
@@ -87,31 +87,31 @@ impl OpenIncident {
 
 /// One camera's way from packets to what is kept.
 pub struct CameraPipeline<K> {
-    watch: Watch,
+    watch: DetectStage,
     /// Who keeps clips and pictures.
     pub keeper: K,
     outbox: Arc<Outbox>,
     live: LiveState,
-    diary: Option<Diary>,
+    decision_log: Option<DecisionLog>,
     lease: Lease,
     open: OpenIncident,
     /// Reports whose alert is not on disk yet.
-    uncommitted: VecDeque<Report>,
+    uncommitted: VecDeque<IncidentUpdate>,
     refused: bool,
     /// Notes that the keeper had no room for.
-    unsent: VecDeque<Note>,
+    unsent: VecDeque<RecordEvent>,
 }
 
 impl<K: Keeper> CameraPipeline<K> {
     /// What `watch` finds goes to `keeper`.
     #[must_use]
-    pub fn new(watch: Watch, keeper: K, shared: &Shared) -> Self {
+    pub fn new(watch: DetectStage, keeper: K, shared: &Shared) -> Self {
         Self {
             watch,
             keeper,
             outbox: shared.outbox.clone(),
             live: shared.live.clone(),
-            diary: shared.diary.clone(),
+            decision_log: shared.decision_log.clone(),
             lease: Lease::default(),
             open: OpenIncident::default(),
             uncommitted: VecDeque::new(),
@@ -131,7 +131,7 @@ impl<K: Keeper> CameraPipeline<K> {
 
     /// What has been decoded, and by which rules it is judged.
     #[must_use]
-    pub fn watch(&self) -> &Watch {
+    pub fn watch(&self) -> &DetectStage {
         &self.watch
     }
 
@@ -139,7 +139,7 @@ impl<K: Keeper> CameraPipeline<K> {
     ///
     /// # Errors
     /// When the disk takes no alert: it is held, and tried again at the next step.
-    pub fn step<R>(&mut self, step: impl FnOnce(&mut Watch) -> R) -> Result<R, OutboxError> {
+    pub fn step<R>(&mut self, step: impl FnOnce(&mut DetectStage) -> R) -> Result<R, OutboxError> {
         let result = step(&mut self.watch);
         self.tell().map(|()| result)
     }
@@ -150,7 +150,7 @@ impl<K: Keeper> CameraPipeline<K> {
     /// As for [`step`](Self::step).
     pub(super) fn set_mode(&mut self, mode: Mode, now: MediaTime) -> Result<(), OutboxError> {
         let told = self.step(|watch| watch.set_mode(mode, now));
-        self.unsent.push_back(Note::Mode(mode));
+        self.unsent.push_back(RecordEvent::Mode(mode));
         self.send();
         told
     }
@@ -161,7 +161,7 @@ impl<K: Keeper> CameraPipeline<K> {
     }
 
     /// Reports whose alert is not on disk yet.
-    pub(super) fn uncommitted(&self) -> impl Iterator<Item = &Report> {
+    pub(super) fn uncommitted(&self) -> impl Iterator<Item = &IncidentUpdate> {
         self.uncommitted.iter()
     }
 
@@ -172,12 +172,12 @@ impl<K: Keeper> CameraPipeline<K> {
         }
         for refusal in self.watch.take_refusals() {
             tracing::debug!(what = ?refusal.what, score = refusal.score, "no incident: {}", refusal.reason.as_str());
-            if let Some(diary) = &self.diary {
-                diary.refused(self.watch.camera(), &refusal);
+            if let Some(decision_log) = &self.decision_log {
+                decision_log.refused(self.watch.camera(), &refusal);
             }
             self.keeper.refused(&refusal);
         }
-        for report in self.watch.take_reports() {
+        for report in self.watch.take_updates() {
             self.hold(report);
         }
         let committed = self.commit();
@@ -198,18 +198,19 @@ impl<K: Keeper> CameraPipeline<K> {
             self.refused = false;
             let incident = &report.change.incident;
             self.open.follow(&report);
-            if let Some(diary) = &self.diary
+            if let Some(decision_log) = &self.decision_log
                 && incident.state == IncidentState::Began
             {
-                diary.began(incident);
+                decision_log.began(incident);
             }
             // Of one incident's updates that wait, the last is enough.
             if let Some(id) = updated(&report) {
                 self.unsent.retain(
-                    |note| !matches!(note, Note::Report(held) if updated(held) == Some(id)),
+                    |note| !matches!(note, RecordEvent::IncidentUpdate(held) if updated(held) == Some(id)),
                 );
             }
-            self.unsent.push_back(Note::Report(Box::new(report)));
+            self.unsent
+                .push_back(RecordEvent::IncidentUpdate(Box::new(report)));
         }
         Ok(())
     }
@@ -225,7 +226,7 @@ impl<K: Keeper> CameraPipeline<K> {
 
     /// Puts a report behind those that are not on disk yet. While the disk refuses they are few and small: of one
     /// incident's updates the last is enough, and pictures are not waited with.
-    fn hold(&mut self, mut report: Report) {
+    fn hold(&mut self, mut report: IncidentUpdate) {
         if self.refused {
             report.view = None;
             if let Some(id) = updated(&report) {
@@ -236,7 +237,7 @@ impl<K: Keeper> CameraPipeline<K> {
     }
 }
 
-fn updated(report: &Report) -> Option<IncidentId> {
+fn updated(report: &IncidentUpdate) -> Option<IncidentId> {
     let incident = &report.change.incident;
     (incident.state == IncidentState::Updated).then_some(incident.id)
 }

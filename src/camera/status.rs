@@ -1,4 +1,4 @@
-//! What one camera's state is, put together from its mode and its streams, for board, broker and metrics.
+//! What one camera's state is, put together from its mode and its streams, for the health registry, the broker and metrics.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use super::Shared;
 use crate::{
-    base::{board::Board, telemetry::CameraLabel},
+    base::{health_registry::HealthRegistry, telemetry::CameraLabel},
     flow::{CameraId, CameraState, Mode, Problem},
     outbox::sinks::LiveState,
 };
@@ -17,7 +17,7 @@ use crate::{
 pub(super) struct Status {
     id: CameraId,
     known: Arc<Mutex<Known>>,
-    board: Board,
+    health_registry: HealthRegistry,
     live: LiveState,
     up: Gauge,
 }
@@ -43,7 +43,7 @@ impl Status {
                 online: false,
                 problems: [None, None],
             })),
-            board: shared.board.clone(),
+            health_registry: shared.health_registry.clone(),
             live: shared.live.clone(),
             up: shared.metrics.camera_up.get_or_create_owned(&label),
         };
@@ -83,6 +83,6 @@ impl Status {
         let problem = known.problems.iter().flatten().next().cloned();
         self.up.set(i64::from(known.online));
         self.live.camera_status(&self.id, state);
-        self.board.camera(&self.id, state, problem);
+        self.health_registry.camera(&self.id, state, problem);
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use super::{Camera, Note};
+use super::{Camera, RecordEvent};
 use crate::base::tasks::Tasks;
 
 /// Parts of a camera that stop one after the other.
@@ -13,12 +13,17 @@ use crate::base::tasks::Tasks;
 enum Part {
     Sources,
     Detect,
-    Record,
+    RecordStage,
     Transcode,
 }
 
 impl Part {
-    const IN_ORDER: [Self; 4] = [Self::Sources, Self::Detect, Self::Record, Self::Transcode];
+    const IN_ORDER: [Self; 4] = [
+        Self::Sources,
+        Self::Detect,
+        Self::RecordStage,
+        Self::Transcode,
+    ];
 }
 
 impl Camera {
@@ -62,7 +67,9 @@ impl Camera {
             Ok(None) => {}
             Ok(Some(report)) => {
                 tracing::warn!(incident = %report.change.incident.id, "incident ended as interrupted");
-                let _taken = self.notes.send(Note::Report(Box::new(report)));
+                let _taken = self
+                    .record_events
+                    .send(RecordEvent::IncidentUpdate(Box::new(report)));
             }
             Err(error) => {
                 tracing::error!(camera = %self.id, %error, "an incident that was cut off could not be ended; the next start ends it");
@@ -74,7 +81,7 @@ impl Camera {
         match part {
             Part::Sources => &self.sources,
             Part::Detect => &self.detecting,
-            Part::Record => &self.recording,
+            Part::RecordStage => &self.recording,
             Part::Transcode => &self.transcoding,
         }
     }
@@ -83,8 +90,8 @@ impl Camera {
         self.tasks(part).token().cancel();
         match part {
             Part::Sources => {}
-            Part::Detect => self.bells[0].ring(),
-            Part::Record => self.bells[1].ring(),
+            Part::Detect => self.wake_signals[0].raise(),
+            Part::RecordStage => self.wake_signals[1].raise(),
             // As its record job has done, unless it was lost.
             Part::Transcode => {
                 for queue in &self.queues {

@@ -52,8 +52,8 @@ impl Rig {
             infer: Arc::new(infer),
             outbox,
             live: LiveState::new(&site),
-            diary: None,
-            board: Board::new(),
+            decision_log: None,
+            health_registry: HealthRegistry::new(),
             metrics,
             stages,
             receiving: None,
@@ -276,7 +276,7 @@ fn an_incident_that_a_lost_job_left_open_ends_as_interrupted() {
     let rig = Rig::new();
     let open = OpenIncident::default();
     let began = visit(1.0);
-    let mut report = Report {
+    let mut report = IncidentUpdate {
         change: IncidentChange {
             incident: began.clone(),
             recording: true,
@@ -314,7 +314,7 @@ fn record_a_visit(
     let mut stream = Endless::new(codec);
     let mut incident = visit(0.0);
     incident.camera = config.id.clone();
-    let report = |incident: &crate::flow::Incident| Report {
+    let report = |incident: &crate::flow::Incident| IncidentUpdate {
         change: IncidentChange {
             incident: incident.clone(),
             recording: true,
@@ -329,7 +329,12 @@ fn record_a_visit(
             incident.start = rig.shared.clock.now();
             let began = report(&incident);
             began.commit(&rig.shared.outbox, &rig.shared.live).unwrap();
-            assert!(running.camera.notes.send(Note::Report(Box::new(began))));
+            assert!(
+                running
+                    .camera
+                    .record_events
+                    .send(RecordEvent::IncidentUpdate(Box::new(began)))
+            );
         }
         running.feed.packet(stream.next(&*rig.shared.clock));
         std::thread::sleep(Duration::from_millis(5));
@@ -398,7 +403,7 @@ fn the_recorder_does_not_wait_for_a_transcoder_that_stands_still() {
     let mut incident = visit(0.0);
     incident.camera = config("new").id;
     incident.start = rig.shared.clock.now();
-    let report = Report {
+    let report = IncidentUpdate {
         change: IncidentChange {
             incident,
             recording: true,
@@ -410,7 +415,12 @@ fn the_recorder_does_not_wait_for_a_transcoder_that_stands_still() {
     };
     report.commit(&rig.shared.outbox, &rig.shared.live).unwrap();
     running.feed.packet(stream.next(&*rig.shared.clock));
-    assert!(running.camera.notes.send(Note::Report(Box::new(report))));
+    assert!(
+        running
+            .camera
+            .record_events
+            .send(RecordEvent::IncidentUpdate(Box::new(report)))
+    );
     let deadline = Instant::now() + SOON;
     while segments(&rig, "sub") < 2 {
         assert!(

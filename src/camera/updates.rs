@@ -11,7 +11,7 @@ const SMEARED: f32 = 0.6;
 
 /// Somebody of an incident, in one picture.
 #[derive(Clone)]
-pub struct View {
+pub struct SnapshotCandidate {
     /// Of which incident.
     pub incident: IncidentId,
     /// What is seen: what the incident is called after.
@@ -24,7 +24,7 @@ pub struct View {
     pub quality: f32,
 }
 
-impl View {
+impl SnapshotCandidate {
     /// The best view of a `label` in `frame` among `tracks`, those that belong to the incident; none where none was seen in it.
     /// Whatever else is in view, such as a parked van behind a person or a cone that looks like one, is not its subject.
     pub(super) fn best<'a>(
@@ -59,18 +59,18 @@ fn quality(frame: &Frame, rect: NormRect, score: f32) -> f32 {
 
 /// A change of an incident on its way from the watch lane.
 #[derive(Clone)]
-pub struct Report {
+pub struct IncidentUpdate {
     /// What changed.
     pub change: IncidentChange,
     /// The view that confirmed it.
-    pub view: Option<View>,
+    pub view: Option<SnapshotCandidate>,
     /// When the picture that confirmed it was received; none where no picture did.
     pub confirmed_by: Option<MediaTime>,
     /// Presentation time of the newest access unit received when the change was made.
     pub newest: MediaTime,
 }
 
-impl Report {
+impl IncidentUpdate {
     /// Makes the alert safe: its row is on disk when this returns.
     ///
     /// # Errors
@@ -181,7 +181,7 @@ mod tests {
             track(Label::Car, van, 0.95),
             track(Label::Person, PLACE, 0.6),
         ];
-        let best = |label| View::best((IncidentId::new(), label), &frame, &tracks);
+        let best = |label| SnapshotCandidate::best((IncidentId::new(), label), &frame, &tracks);
         assert_eq!(best(Label::Person).unwrap().rect, PLACE);
         assert_eq!(best(Label::Car).unwrap().rect, van);
         assert!(best(Label::Dog).is_none());
@@ -214,7 +214,7 @@ mod tests {
         ] {
             let mut incident = crate::testing::incidents::visit(0.0);
             (incident.label, incident.state) = (label, state);
-            let report = Report {
+            let report = IncidentUpdate {
                 change: IncidentChange {
                     incident,
                     recording: false,

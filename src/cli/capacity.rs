@@ -5,11 +5,11 @@ use std::{thread::available_parallelism, time::Duration};
 use crate::{
     base::{
         cpu::{Stage, StageCpu},
-        link::Bell,
+        link::WakeSignal,
     },
     config::{CameraConfig, DecoderChoice},
     flow::{DecodeDemand, Frame, MediaTime, NormRect, Packet},
-    infer::{Infer, Look, Rank, Trigger},
+    infer::{DetectRequest, Infer, Priority, Trigger},
     ingest::{IdleDecoders, OnDemand},
 };
 
@@ -133,18 +133,18 @@ impl Looks {
         stages: &StageCpu,
         frames: &[Frame],
     ) -> Option<Self> {
-        let mut eyes = infer.camera(&camera.id, &camera.detect, &Bell::new());
+        let mut eyes = infer.camera(&camera.id, &camera.detect, &WakeSignal::new());
         let spent = || [Stage::Motion, Stage::Person].map(|stage| stages.get(stage));
         let before = spent();
         let frames = &frames[..frames.len().min(LOOKS)];
         let mut runs = 0;
         for frame in frames {
             eyes.motion(frame).ok()?;
-            eyes.offer(Look {
+            eyes.offer(DetectRequest {
                 frame: frame.clone(),
                 parts: vec![NormRect::FULL],
                 trigger: Trigger::Fixed,
-                rank: Rank::Routine,
+                priority: Priority::Routine,
             });
             runs += eyes.wait(PATIENCE)?.runs;
         }

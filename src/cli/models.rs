@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::Subcommand;
 
 use super::ConfigArg;
-use crate::infer::{self, InferError, Shelved};
+use crate::infer::{self, InferError, ModelEntry};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,7 +74,7 @@ fn problem(name: &str, error: &InferError) -> String {
 }
 
 /// A card's line, or what is wrong with it.
-fn listed(shelved: Shelved) -> Result<String, String> {
+fn listed(shelved: ModelEntry) -> Result<String, String> {
     let card = shelved
         .card
         .map_err(|error| problem(&shelved.name, &error))?;
@@ -84,13 +84,13 @@ fn listed(shelved: Shelved) -> Result<String, String> {
         .sizes()
         .map(|size| format!("{}x{}", size.width, size.height))
         .collect();
-    let standing = shelved.standing.map_or(String::new(), |standing| {
-        let best = if standing.best {
+    let comparison = shelved.comparison.map_or(String::new(), |comparison| {
+        let best = if comparison.best {
             "runs best here: "
         } else {
             ""
         };
-        format!("  {best}{standing}")
+        format!("  {best}{comparison}")
     });
-    Ok(format!("{mark} {card}  {}{standing}", sizes.join(" ")))
+    Ok(format!("{mark} {card}  {}{comparison}", sizes.join(" ")))
 }

@@ -30,15 +30,15 @@ use self::{
 use super::{ConfigArg, environment};
 use crate::{
     base::{
-        board::Board,
         clock::{Clock, SimClock, SystemClock},
         cpu::{self, Stage, StageCpu},
-        link::Bell,
+        health_registry::HealthRegistry,
+        link::WakeSignal,
         program,
         tasks::Tasks,
         telemetry::{CameraPartLabel, Metrics},
     },
-    camera::{CameraPipeline, Pace, Record, Shared, Stills, Watch},
+    camera::{CameraPipeline, DetectStage, Pace, RecordStage, Shared, Stills},
     config::{CameraConfig, Config},
     flow::{EndReason, MediaTime, Mode, SiteId, StreamRole},
     infer::Infer,
@@ -205,8 +205,8 @@ impl Replay<'_> {
             infer: self.infer.clone(),
             outbox: outbox.clone(),
             live: LiveState::new(&site),
-            diary: None,
-            board: Board::new(),
+            decision_log: None,
+            health_registry: HealthRegistry::new(),
             metrics: self.metrics.clone(),
             stages: self.stages.clone(),
             receiving: None,
@@ -216,18 +216,18 @@ impl Replay<'_> {
             recordings: Default::default(),
             scratch: folder.path().to_owned(),
         };
-        let watch = Watch::new(
+        let watch = DetectStage::new(
             &self.camera,
             Mode::Armed,
             self.pace(),
             &shared,
-            &Bell::new(),
+            &WakeSignal::new(),
         );
         let visits = Visits {
             name: &name,
             json: self.args.json,
             explain: self.args.explain,
-            record: Record::new(&self.camera, Mode::Armed, &shared),
+            record: RecordStage::new(&self.camera, Mode::Armed, &shared),
             visits: BTreeMap::new(),
         };
         let mut pipeline = CameraPipeline::new(watch, visits, &shared);
@@ -248,7 +248,7 @@ impl Replay<'_> {
             let sightings = pipeline.step(|watch| {
                 watch.packet(packet);
                 watch.settle();
-                watch.take_sightings()
+                watch.take_raw_detections()
             })?;
             pipeline.keeper.print_over(out)?;
             for sighting in sightings {
@@ -261,7 +261,7 @@ impl Replay<'_> {
             }
             bar.set_position(pipeline.keeper.record.received_bytes());
         }
-        pipeline.step(Watch::drain)?;
+        pipeline.step(DetectStage::drain)?;
         pipeline.step(|watch| watch.finish(EndReason::Stream))?;
         pipeline.keeper.record.finish();
         pipeline.keeper.print_over(out)?;

@@ -11,13 +11,13 @@ const SAME_PATCH: f32 = 0.6;
 
 /// What the picture has looked like since when.
 #[derive(Debug, Default)]
-pub(super) struct Calm {
+pub(super) struct UnchangedScene {
     patches: Vec<NormRect>,
     since: Option<MediaTime>,
     newest: MediaTime,
 }
 
-impl Calm {
+impl UnchangedScene {
     /// Takes in the patches of motion of a look; none at all while the background is not known.
     pub(super) fn look(&mut self, time: MediaTime, patches: Option<Vec<NormRect>>) {
         self.newest = time;
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn one_who_sits_is_calm_and_whoever_comes_ends_it() {
-        let mut calm = Calm::default();
+        let mut calm = UnchangedScene::default();
         for second in 0..20 {
             let shifts = 0.005 * (second % 3) as f32;
             calm.look(at(second), Some(vec![body(0.4 + shifts)]));
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_walk_is_no_calm() {
-        let mut calm = Calm::default();
+        let mut calm = UnchangedScene::default();
         for second in 0..20 {
             calm.look(at(second), Some(vec![body(0.04 * second as f32)]));
             assert!(calm.lasted() <= Duration::from_secs(1));
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn still_is_when_nothing_moves_and_the_background_is_known() {
-        let mut calm = Calm::default();
+        let mut calm = UnchangedScene::default();
         calm.look(at(1), Some(vec![body(0.5)]));
         calm.look(at(2), Some(vec![]));
         calm.look(at(5), Some(vec![]));

@@ -18,7 +18,7 @@ const MOST: usize = 64;
 
 /// One such place.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Haunt {
+pub(super) struct FalsePositive {
     rect: NormRect,
     label: Label,
     /// Best score that was refused here.
@@ -28,7 +28,7 @@ pub(super) struct Haunt {
     last: MediaTime,
 }
 
-impl Haunt {
+impl FalsePositive {
     /// Whether such a score may be of what was refused here.
     pub(super) fn gave(&self, score: f32) -> bool {
         score < self.top_score + SOMEBODY_ELSE
@@ -37,16 +37,14 @@ impl Haunt {
 
 /// All such places of a camera.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Vec<Haunt>);
+pub(super) struct FalsePositiveMap(Vec<FalsePositive>);
 
-impl Memory {
+impl FalsePositiveMap {
     /// Something was refused here.
     pub(super) fn refused(&mut self, label: Label, rect: NormRect, score: f32, now: MediaTime) {
-        if let Some(known) = self
-            .0
-            .iter_mut()
-            .find(|haunt| haunt.label == label && haunt.rect.iou(&rect) >= SAME_PLACE)
-        {
+        if let Some(known) = self.0.iter_mut().find(|false_positive| {
+            false_positive.label == label && false_positive.rect.iou(&rect) >= SAME_PLACE
+        }) {
             known.rect = rect;
             known.top_score = known.top_score.max(score);
             known.times += 1;
@@ -56,7 +54,7 @@ impl Memory {
         if self.0.len() == MOST {
             self.0.remove(0);
         }
-        self.0.push(Haunt {
+        self.0.push(FalsePositive {
             rect,
             label,
             top_score: score,
@@ -66,16 +64,21 @@ impl Memory {
     }
 
     /// What is known of this place.
-    pub(super) fn of(&mut self, label: Label, rect: &NormRect, now: MediaTime) -> Option<&Haunt> {
+    pub(super) fn of(
+        &mut self,
+        label: Label,
+        rect: &NormRect,
+        now: MediaTime,
+    ) -> Option<&FalsePositive> {
         self.0
-            .retain(|haunt| now.since(haunt.last) < FORGOTTEN_AFTER);
+            .retain(|false_positive| now.since(false_positive.last) < FORGOTTEN_AFTER);
         self.0
             .iter()
-            .filter(|haunt| haunt.label == label)
-            .map(|haunt| (haunt.rect.iou(rect), haunt))
+            .filter(|false_positive| false_positive.label == label)
+            .map(|false_positive| (false_positive.rect.iou(rect), false_positive))
             .filter(|(overlap, _)| *overlap >= SAME_PLACE)
             .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, haunt)| haunt)
+            .map(|(_, false_positive)| false_positive)
     }
 }
 
@@ -90,7 +93,7 @@ mod tests {
     #[test]
     fn a_place_is_remembered_for_an_hour_and_by_label() {
         let sign = NormRect::new(0.1, 0.2, 0.2, 0.6);
-        let mut memory = Memory::default();
+        let mut memory = FalsePositiveMap::default();
         memory.refused(Label::Person, sign, 0.5, at(0.0));
         memory.refused(Label::Person, sign.grown(0.05), 0.45, at(60.0));
         let known = memory.of(Label::Person, &sign, at(61.0)).unwrap();
@@ -103,7 +106,7 @@ mod tests {
 
     #[test]
     fn it_does_not_grow_for_ever() {
-        let mut memory = Memory::default();
+        let mut memory = FalsePositiveMap::default();
         for n in 0..1000u32 {
             let x = n as f32 / 1000.0;
             let rect = NormRect::new(x, 0.0, x + 0.0005, 0.1);

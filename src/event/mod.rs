@@ -35,12 +35,12 @@ use crate::{
         MotionRegion, MotionReport, NormRect, Track, TrackId,
     },
 };
-use calm::Calm;
+use calm::UnchangedScene;
 use demand::{Need, Wakefulness};
 use glances::Glances;
 use ignored::Ignored;
 use machine::Machine;
-use memory::Memory;
+use memory::FalsePositiveMap;
 pub use reasons::{Reason, Refusal, Refused};
 use surroundings::Surroundings;
 use visitor::Visitor;
@@ -77,14 +77,14 @@ pub struct Events {
     mode: Mode,
     machine: Machine,
     wakefulness: Wakefulness,
-    memory: Memory,
+    memory: FalsePositiveMap,
     ignored: Ignored,
     visitors: Vec<Visitor>,
     /// Best score of any box since the camera woke.
     best_score: f32,
     /// Motion of the newest look.
     report: Option<MotionReport>,
-    calm: Calm,
+    calm: UnchangedScene,
     glances: Glances,
     now: MediaTime,
     /// When the watch began: start, arming, or the last end of the stream.
@@ -123,12 +123,12 @@ impl Events {
             mode,
             machine: Machine::new(camera, incident.clone(), Box::new(new_id)),
             wakefulness: Wakefulness::new(detect.idle_after, detect.look_interval()),
-            memory: Memory::default(),
+            memory: FalsePositiveMap::default(),
             ignored: Ignored::new(detect.least_motion()),
             visitors: Vec::new(),
             best_score: 0.0,
             report: None,
-            calm: Calm::default(),
+            calm: UnchangedScene::default(),
             glances: Glances::new(MediaTime::ZERO),
             now: MediaTime::ZERO,
             since: MediaTime::ZERO,
@@ -264,22 +264,28 @@ impl Events {
                 // Whoever was already lost is no visitor until seen again.
                 None if track.seen.is_none() => continue,
                 None => {
-                    let haunt = self.memory.of(track.label, &track.rect, self.now).cloned();
+                    let false_positive =
+                        self.memory.of(track.label, &track.rect, self.now).cloned();
                     let since = self.since;
-                    self.visitors
-                        .push(Visitor::new(track, &self.places, since, newcomers, haunt));
+                    self.visitors.push(Visitor::new(
+                        track,
+                        &self.places,
+                        since,
+                        newcomers,
+                        false_positive,
+                    ));
                     self.visitors.len() - 1
                 }
             };
             let visitor = &mut self.visitors[index];
             let own = if visitor.joined { &foreground } else { &free };
             let place = track.seen.unwrap_or(track.rect);
-            let haunt = self.memory.of(track.label, &place, self.now);
+            let false_positive = self.memory.of(track.label, &place, self.now);
             let seen = Surroundings {
                 foreground: own,
                 changes: changes.as_deref(),
             };
-            visitor.look(self.now, track, &seen, &self.places, haunt);
+            visitor.look(self.now, track, &seen, &self.places, false_positive);
             if visitor.present().is_some() && visitor.is_interesting(self.now) {
                 if visitor.believed() {
                     self.wakefulness.person(self.now);
@@ -362,7 +368,7 @@ impl Events {
             .collect();
         self.wakefulness = self.wakefulness.asleep_again();
         self.report = None;
-        self.calm = Calm::default();
+        self.calm = UnchangedScene::default();
         self.glances = Glances::new(self.now);
         self.since = self.now;
         self.last_look = None;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     demand::EAGER_FOR,
-    memory::Haunt,
+    memory::FalsePositive,
     reasons::Reason,
     surroundings::Surroundings,
     zones::{Places, Route},
@@ -95,7 +95,7 @@ pub(super) struct Visitor {
     /// Whether its place is known to have been empty before, and nobody was near who could have put something there.
     newcomer: bool,
     /// What was refused in this place before.
-    haunt: Option<Haunt>,
+    false_positive: Option<FalsePositive>,
     /// When and how it had moved of its own.
     moved: Option<(MediaTime, Movement)>,
     zone_looks: Vec<u32>,
@@ -114,7 +114,7 @@ impl Visitor {
         places: &Places,
         watching_since: MediaTime,
         newcomer: bool,
-        haunt: Option<Haunt>,
+        false_positive: Option<FalsePositive>,
     ) -> Self {
         let from_before = track.first_seen < watching_since;
         Self {
@@ -141,8 +141,8 @@ impl Visitor {
             stirred: 0.0,
             stirred_at: None,
             alive: None,
-            newcomer: newcomer && haunt.is_none(),
-            haunt,
+            newcomer: newcomer && false_positive.is_none(),
+            false_positive,
             moved: None,
             zone_looks: vec![0; places.count()],
             zones: Vec::new(),
@@ -159,12 +159,12 @@ impl Visitor {
         track: &Track,
         around: &Surroundings<'_>,
         places: &Places,
-        haunt: Option<&Haunt>,
+        false_positive: Option<&FalsePositive>,
     ) {
         self.present = track.seen.filter(|rect| {
             // A track that passes a bush may be left hanging in it when the visitor is gone.
             let furniture = (self.was_told() || self.moved.is_some())
-                && haunt.is_some_and(|haunt| haunt.gave(track.score))
+                && false_positive.is_some_and(|false_positive| false_positive.gave(track.score))
                 && !around.has_foreground_of(rect);
             !places.masked(rect) && !furniture
         });
@@ -214,7 +214,7 @@ impl Visitor {
 
     /// How it has moved of its own, if it has.
     fn movement(&self, time: MediaTime, track: &Track) -> Option<Movement> {
-        let needed = if self.resting(time) || self.haunt.is_some() {
+        let needed = if self.resting(time) || self.false_positive.is_some() {
             MOVED_AFTER_REST
         } else {
             MOVED
@@ -314,7 +314,7 @@ impl Visitor {
 
     /// Whether it is worth more looks: not what is at rest, nor what gives doubtful boxes where others were refused.
     pub(super) fn is_interesting(&self, now: MediaTime) -> bool {
-        !self.resting(now) && (self.haunt.is_none() || self.believed())
+        !self.resting(now) && (self.false_positive.is_none() || self.believed())
     }
 
     /// Whether it came just now, with movement in its place, so that the next looks decide.
@@ -355,9 +355,9 @@ impl Visitor {
 
     /// Whether what it was seen like is enough for where it was seen.
     pub(super) fn believed(&self) -> bool {
-        let more = match &self.haunt {
-            Some(haunt) if haunt.gave(self.top_score) => {
-                MORE_EVIDENCE * haunt.times.min(MOST_TIMES) as f32
+        let more = match &self.false_positive {
+            Some(false_positive) if false_positive.gave(self.top_score) => {
+                MORE_EVIDENCE * false_positive.times.min(MOST_TIMES) as f32
             }
             _ => 0.0,
         };

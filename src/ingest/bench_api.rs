@@ -4,13 +4,13 @@ pub use super::rtsp::bench_api::{connection, description, packets};
 use super::{
     bitstream::{nal, parser},
     file::container,
-    gop_buffer::Ring,
+    gop_buffer::GopBuffer,
 };
 use crate::flow::{Codec, Packet};
 
 /// The current group of pictures, as the on-demand decoder keeps it while a camera sleeps.
 #[derive(Default)]
-pub struct UnitRing(Ring);
+pub struct UnitRing(GopBuffer);
 
 impl UnitRing {
     /// Adds a unit that nobody has decoded yet; gives how many the group has by now.

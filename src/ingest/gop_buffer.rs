@@ -9,7 +9,7 @@ const BYTES: usize = 32_000_000;
 
 /// A keyframe and what follows it, in decode order.
 #[derive(Default)]
-pub(super) struct Ring {
+pub(super) struct GopBuffer {
     units: VecDeque<Packet>,
     /// Units that are gone from the front: the group cannot be decoded from its keyframe again.
     gone: usize,
@@ -18,7 +18,7 @@ pub(super) struct Ring {
     interval: Option<Duration>,
 }
 
-impl Ring {
+impl GopBuffer {
     /// Adds a unit; whether it has a place, which is so from the first keyframe on. A keyframe begins the group anew.
     /// `fed` units of the current group are not needed any more to go on decoding.
     pub(super) fn push(&mut self, packet: Packet, fed: usize) -> bool {

@@ -19,9 +19,9 @@ use super::{
         engine::Engine,
         error::DecodeError,
         idle_decoders::{Borrower, IdleDecoders},
-        privacy_mask::Mask,
+        privacy_mask::PrivacyMask,
     },
-    gop_buffer::Ring,
+    gop_buffer::GopBuffer,
 };
 use crate::{
     base::cpu::StageCpu,
@@ -41,9 +41,9 @@ pub struct OnDemand {
     choice: DecoderChoice,
     /// Damaged units of the hardware decoder since its last sound keyframe.
     stumbles: u32,
-    mask: Mask,
+    mask: PrivacyMask,
     stages: StageCpu,
-    ring: Ring,
+    ring: GopBuffer,
     /// What is decoded at the moment; none before the first packet, and where no decoder takes the stream.
     format: Option<Arc<StreamFormat>>,
     /// Only while it is needed: asleep, it is lent for each keyframe.
@@ -87,9 +87,9 @@ impl OnDemand {
             max_idle_interval,
             choice,
             stumbles: 0,
-            mask: Mask::new(privacy_mask),
+            mask: PrivacyMask::new(privacy_mask),
             stages,
-            ring: Ring::default(),
+            ring: GopBuffer::default(),
             format: None,
             decoder: None,
             idle: idle.borrower(),

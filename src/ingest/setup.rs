@@ -93,7 +93,7 @@ mod tests {
     fn pages_of_libraries_go_and_come_again() {
         init().unwrap();
         let before = resident_kb("RssFile");
-        memory::give_back();
+        memory::trim_heap();
         let after = resident_kb("RssFile");
         assert!(
             after < before * 3 / 4,
@@ -101,6 +101,6 @@ mod tests {
         );
         // What was read is read again, here and in a library.
         init().unwrap();
-        memory::give_back();
+        memory::trim_heap();
     }
 }

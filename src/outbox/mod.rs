@@ -100,7 +100,7 @@ use schedule::{evict, spending};
 #[cfg(feature = "crash-test")]
 use commit_log::Witness;
 use queue::{Lane, LaneKey, Plan};
-use retention::Bytes;
+use retention::StoredBytes;
 use sinks::Sink;
 use spending::Spending;
 use subscriptions::Queue;
@@ -160,7 +160,7 @@ struct State {
     /// When the frames arrived that confirmed alerts.
     arrived: BTreeMap<(IncidentId, i64), MediaTime>,
     /// Bytes of clips and pictures on disk.
-    stored: Bytes,
+    stored: StoredBytes,
     /// `data_version` of the database when the plans were read: it changes when another process writes.
     seen: i64,
 }

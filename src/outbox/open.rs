@@ -17,7 +17,7 @@ use super::commit_log::Witness;
 use super::{
     Outbox, OutboxError, State, damage, files,
     queue::Plan,
-    retention::Bytes,
+    retention::StoredBytes,
     spending::Spending,
     store,
     subscriptions::{self, Queue},
@@ -60,7 +60,7 @@ impl Outbox {
             objects: Plan::default(),
             spending: Spending::default(),
             arrived: BTreeMap::new(),
-            stored: Bytes::default(),
+            stored: StoredBytes::default(),
             seen: 0,
         };
         let pacer = Pacer::new(settings.budget.rate);

@@ -7,13 +7,13 @@ const RESERVE: f32 = 3.0;
 
 /// Close-ups that may be made now.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(super) struct CropBudget {
     per_second: f32,
     saved: f32,
     at: Option<MediaTime>,
 }
 
-impl Allowance {
+impl CropBudget {
     /// With a full reserve, unless nothing is allowed at all.
     pub(super) fn new(per_second: f64) -> Self {
         let per_second = per_second as f32;

@@ -25,9 +25,9 @@ use crate::{
     config::{DetectConfig, RoiPolicy},
     flow::{Detection, MediaTime, MotionRegion, NormRect, Size, Track, TrackState},
 };
-use crop_budget::Allowance;
+use crop_budget::CropBudget;
 use second_looks::SecondLooks;
-use window::{Eye, Target};
+use window::{CropGeometry, Target};
 
 /// Who has fewer rows than this in the model's input is looked at more closely.
 const SMALL: f32 = 48.0;
@@ -56,24 +56,24 @@ const EXPLAINED: f32 = 0.6;
 
 /// Chooses what to look at, for one camera.
 #[derive(Debug)]
-pub struct Aim {
+pub struct RoiSelector {
     policy: RoiPolicy,
     inputs: Vec<Size>,
-    allowance: Allowance,
+    crop_budget: CropBudget,
     second: SecondLooks,
     /// Close-ups of late, oldest first.
     shown: VecDeque<(MediaTime, NormRect)>,
     whole: Option<MediaTime>,
 }
 
-impl Aim {
+impl RoiSelector {
     /// For a model that can be run at the sizes `inputs`.
     #[must_use]
     pub fn new(detect: &DetectConfig, inputs: Vec<Size>) -> Self {
         Self {
             policy: detect.roi,
             inputs,
-            allowance: Allowance::new(detect.max_crops_per_second),
+            crop_budget: CropBudget::new(detect.max_crops_per_second),
             second: SecondLooks::default(),
             shown: VecDeque::new(),
             whole: None,
@@ -111,10 +111,10 @@ impl Aim {
         tracks: &[Track],
         whole: bool,
     ) -> Vec<NormRect> {
-        self.allowance.advance(time);
+        self.crop_budget.advance(time);
         self.shown.retain(|(at, _)| time.since(*at) < FORGOTTEN);
-        let eye = Eye::new(picture, &self.inputs);
-        let small = |rect: &NormRect| eye.rows(rect) < SMALL;
+        let geometry = CropGeometry::new(picture, &self.inputs);
+        let small = |rect: &NormRect| geometry.rows(rect) < SMALL;
         let mut all: Vec<Target> = tracks
             .iter()
             .map(|track| track_target(track, time))
@@ -144,15 +144,15 @@ impl Aim {
         let mut swap = recent && !whole && large.is_empty() && !tracks.iter().any(known);
         let mut swapped = false;
         let mut close = Vec::new();
-        while close.len() < MOST_AT_ONCE && (swap || self.allowance.has_one()) {
-            let Some(best) = window::best(&eye, &targets, WANTED).filter(|w| w.gain >= WORTH)
+        while close.len() < MOST_AT_ONCE && (swap || self.crop_budget.has_one()) {
+            let Some(best) = window::best(&geometry, &targets, WANTED).filter(|w| w.gain >= WORTH)
             else {
                 break;
             };
             if std::mem::take(&mut swap) {
                 swapped = true;
             } else {
-                self.allowance.spend_one();
+                self.crop_budget.spend_one();
             }
             targets.retain(|target| !window::holds(&best.rect, &target.rect));
             self.shown.push_back((time, best.rect));
@@ -160,10 +160,10 @@ impl Aim {
         }
         let square = Size::new(1, 1).nearest_shape(&self.inputs);
         if let Some(input) =
-            square.filter(|_| close.len() < MOST_AT_ONCE && self.allowance.has_one())
-            && let Some(rect) = self.second.choose(time, picture, eye.scale(), input)
+            square.filter(|_| close.len() < MOST_AT_ONCE && self.crop_budget.has_one())
+            && let Some(rect) = self.second.choose(time, picture, geometry.scale(), input)
         {
-            self.allowance.spend_one();
+            self.crop_budget.spend_one();
             close.push(rect);
         }
         let covered = !close.is_empty() && targets.is_empty() && large.is_empty();

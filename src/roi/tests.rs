@@ -12,12 +12,12 @@ const INPUTS: [Size; 3] = [
     Size::new(256, 416),
 ];
 
-fn aim(per_second: f64) -> Aim {
+fn selector(per_second: f64) -> RoiSelector {
     let detect = DetectConfig {
         max_crops_per_second: per_second,
         ..DetectConfig::default()
     };
-    Aim::new(&detect, INPUTS.to_vec())
+    RoiSelector::new(&detect, INPUTS.to_vec())
 }
 
 fn at(seconds: f64) -> MediaTime {
@@ -55,20 +55,23 @@ fn track(rect: NormRect, score: f32) -> Track {
 
 #[test]
 fn who_is_large_enough_is_seen_in_the_whole() {
-    let mut aim = aim(2.0);
+    let mut selector = selector(2.0);
     let large = [moving(0.4, 0.3, 0.5)];
     assert_eq!(
-        aim.choose(at(0.0), HD, &large, &[], false),
+        selector.choose(at(0.0), HD, &large, &[], false),
         [NormRect::FULL]
     );
-    assert_eq!(aim.choose(at(1.0), HD, &[], &[], false), [NormRect::FULL]);
+    assert_eq!(
+        selector.choose(at(1.0), HD, &[], &[], false),
+        [NormRect::FULL]
+    );
 }
 
 #[test]
 fn who_is_small_gets_a_close_up_in_which_he_is_large() {
-    let mut aim = aim(2.0);
+    let mut selector = selector(2.0);
     let small = [moving(0.4, 0.3, 0.1)];
-    let parts = aim.choose(at(0.0), HD, &small, &[], false);
+    let parts = selector.choose(at(0.0), HD, &small, &[], false);
     assert_eq!((parts.len(), parts[0]), (2, NormRect::FULL));
     assert!(window::holds(&parts[1], &small[0].rect));
     // 108 pixels: 72 rows want a window of 384 of the 1080.
@@ -77,44 +80,45 @@ fn who_is_small_gets_a_close_up_in_which_he_is_large() {
         "{parts:?}"
     );
     // Nothing else lives, so the close-up alone will do; but not for ever.
-    let later = aim.choose(at(0.6), HD, &small, &[], false);
+    let later = selector.choose(at(0.6), HD, &small, &[], false);
     assert!(!later.contains(&NormRect::FULL), "{later:?}");
     assert!(
-        aim.choose(at(1.6), HD, &small, &[], false)
+        selector
+            .choose(at(1.6), HD, &small, &[], false)
             .contains(&NormRect::FULL)
     );
     // A picture chosen for scoring, or one that wakes, is seen as a whole in any case.
     assert_eq!(
-        aim.choose(at(1.8), HD, &small, &[], true)[0],
+        selector.choose(at(1.8), HD, &small, &[], true)[0],
         NormRect::FULL
     );
 }
 
 #[test]
 fn neighbours_share_a_close_up_and_a_clear_track_waits() {
-    let mut aim = aim(2.0);
+    let mut selector = selector(2.0);
     let pair = [moving(0.40, 0.3, 0.1), moving(0.48, 0.32, 0.1)];
-    let parts = aim.choose(at(0.0), HD, &pair, &[], true);
+    let parts = selector.choose(at(0.0), HD, &pair, &[], true);
     assert_eq!(parts.len(), 2);
     assert!(pair.iter().all(|one| window::holds(&parts[1], &one.rect)));
 
     let doubtful = track(NormRect::new(0.1, 0.5, 0.13, 0.6), 0.4);
     let clear = track(NormRect::new(0.8, 0.5, 0.83, 0.6), 0.9);
-    let mut aim = self::aim(1.0);
-    aim.allowance = Allowance::new(1.0);
-    let parts = aim.choose(at(0.0), HD, &[], &[clear, doubtful.clone()], true);
+    let mut selector = self::selector(1.0);
+    selector.crop_budget = CropBudget::new(1.0);
+    let parts = selector.choose(at(0.0), HD, &[], &[clear, doubtful.clone()], true);
     assert!(window::holds(&parts[1], &doubtful.rect), "{parts:?}");
 }
 
 #[test]
 fn whoever_may_just_have_come_gets_a_close_up_in_each_look() {
     let close_ups = |state| {
-        let mut aim = aim(10.0);
+        let mut selector = selector(10.0);
         let mut new = track(moving(0.5, 0.5, 0.08).rect, 0.45);
         new.state = state;
         let looks = (0..5).map(|look| f64::from(look) / 10.0);
         looks
-            .map(|t| aim.choose(at(t), HD, &[], std::slice::from_ref(&new), false))
+            .map(|t| selector.choose(at(t), HD, &[], std::slice::from_ref(&new), false))
             .filter(|parts| parts.iter().any(|part| *part != NormRect::FULL))
             .count()
     };
@@ -125,9 +129,10 @@ fn whoever_may_just_have_come_gets_a_close_up_in_each_look() {
 #[test]
 fn while_only_small_things_move_a_close_up_takes_the_place_of_the_whole() {
     let looks = |tracks: &[Track]| {
-        let mut aim = aim(0.0);
+        let mut selector = selector(0.0);
         let patch = [moving(0.5, 0.5, 0.08)];
-        let look = |tenth: i32| aim.choose(at(0.1 * f64::from(tenth)), HD, &patch, tracks, false);
+        let look =
+            |tenth: i32| selector.choose(at(0.1 * f64::from(tenth)), HD, &patch, tracks, false);
         (0..15).map(look).collect::<Vec<_>>()
     };
     let nobody = looks(&[]);
@@ -142,12 +147,12 @@ fn while_only_small_things_move_a_close_up_takes_the_place_of_the_whole() {
 
 #[test]
 fn when_the_allowance_is_short_all_get_their_turn() {
-    let mut aim = aim(1.0);
+    let mut selector = selector(1.0);
     let four: Vec<_> = [0.02, 0.3, 0.6, 0.9].map(|x| moving(x, 0.2, 0.08)).to_vec();
     let mut turns = [0u32; 4];
     let mut runs = 0;
     for look in 0..200 {
-        let parts = aim.choose(at(f64::from(look) / 5.0), HD, &four, &[], true);
+        let parts = selector.choose(at(f64::from(look) / 5.0), HD, &four, &[], true);
         runs += parts.len() - 1;
         for (turn, one) in turns.iter_mut().zip(&four) {
             let shown = |part: &NormRect| *part != NormRect::FULL && window::holds(part, &one.rect);
@@ -168,14 +173,14 @@ fn when_the_allowance_is_short_all_get_their_turn() {
 fn without_an_allowance_and_on_request_only_the_whole_is_looked_at() {
     let small = [moving(0.4, 0.3, 0.05)];
     assert_eq!(
-        aim(0.0).choose(at(0.0), HD, &small, &[], false),
+        selector(0.0).choose(at(0.0), HD, &small, &[], false),
         [NormRect::FULL]
     );
     let whole = DetectConfig {
         roi: RoiPolicy::Whole,
         ..DetectConfig::default()
     };
-    let mut whole = Aim::new(&whole, INPUTS.to_vec());
+    let mut whole = RoiSelector::new(&whole, INPUTS.to_vec());
     assert_eq!(
         whole.choose(at(0.0), HD, &small, &[], false),
         [NormRect::FULL]
@@ -188,9 +193,9 @@ fn regions_are_squares_around_what_moves() {
         roi: RoiPolicy::Regions,
         ..DetectConfig::default()
     };
-    let mut aim = Aim::new(&detect, INPUTS.to_vec());
+    let mut selector = RoiSelector::new(&detect, INPUTS.to_vec());
     let apart = [moving(0.1, 0.3, 0.05), moving(0.8, 0.3, 0.05)];
-    let parts = aim.choose(at(0.0), HD, &apart, &[], false);
+    let parts = selector.choose(at(0.0), HD, &apart, &[], false);
     assert_eq!(parts.len(), 2);
     for (part, one) in parts.iter().zip(&apart) {
         assert!(window::holds(part, &one.rect));
@@ -210,13 +215,13 @@ proptest! {
         width in 1u32..4000,
         height in 1u32..4000,
     ) {
-        let mut aim = aim(2.0);
+        let mut selector = selector(2.0);
         let mut runs = 0;
         let seconds = looks.len() as f64 / 5.0;
         for (number, patches) in looks.iter().enumerate() {
             let motion: Vec<_> = patches.iter().map(|&(x, y, h)| moving(x, y, h)).collect();
             let time = at(number as f64 / 5.0);
-            let parts = aim.choose(time, Size::new(width, height), &motion, &[], false);
+            let parts = selector.choose(time, Size::new(width, height), &motion, &[], false);
             prop_assert!(!parts.is_empty());
             runs += parts.len();
             for part in parts.iter().filter(|part| **part != NormRect::FULL) {

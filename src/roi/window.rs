@@ -28,14 +28,14 @@ pub(super) struct Window {
 
 /// How the model sees a picture of this size.
 #[derive(Debug)]
-pub(super) struct Eye {
+pub(super) struct CropGeometry {
     picture: (f32, f32),
     /// Input rows per picture row in a look at the whole.
     scale: f32,
     inputs: Vec<Size>,
 }
 
-impl Eye {
+impl CropGeometry {
     pub(super) fn new(picture: Size, inputs: &[Size]) -> Self {
         let pixels = (picture.width.max(1) as f32, picture.height.max(1) as f32);
         let input = picture.nearest_shape(inputs).unwrap_or(picture);
@@ -80,10 +80,10 @@ pub(super) fn holds(window: &NormRect, rect: &NormRect) -> bool {
 }
 
 /// The window that gathers most: around each target, and around the middle of all that it then holds.
-pub(super) fn best(eye: &Eye, targets: &[Target], wanted: f32) -> Option<Window> {
+pub(super) fn best(geometry: &CropGeometry, targets: &[Target], wanted: f32) -> Option<Window> {
     let mut best: Option<Window> = None;
     for anchor in targets {
-        for size in eye.windows(&anchor.rect, wanted) {
+        for size in geometry.windows(&anchor.rect, wanted) {
             let first = gather(place(anchor.rect.centre(), size), targets);
             let second = middle(&first, targets)
                 .map(|centre| gather(place(centre, size), targets))

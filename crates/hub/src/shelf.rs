@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 
 use super::{HubError, home::Home};
 use crate::{
-    base::{seldom::Seldom, tasks},
+    base::{log_throttle::LogThrottle, tasks},
     config::UploadConfig,
     net::s3,
     wire::{Item, ObjectKey},
@@ -59,7 +59,7 @@ pub(super) struct Shelf {
     known: Arc<Mutex<HashMap<ObjectKey, About>>>,
     /// When the store could not be read last.
     trouble: Arc<Mutex<Option<Instant>>>,
-    tells: Arc<Seldom>,
+    tells: Arc<LogThrottle>,
 }
 
 impl Shelf {
@@ -70,7 +70,7 @@ impl Shelf {
             home: None,
             known: Arc::default(),
             trouble: Arc::default(),
-            tells: Arc::new(Seldom::new(TELL_EVERY)),
+            tells: Arc::new(LogThrottle::new(TELL_EVERY)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The HTTP client below receivers that speak it: bodies leave in pieces at the pace of the link, and what has left is counted.
 //!
-//! In: requests of `object_store`, or our own. Out: answers of bounded length, and through the request's [`Exchange`] what else is
+//! In: requests of `object_store`, or our own. Out: answers of bounded length, and through the request's [`TransferStats`] what else is
 //! learnt: how much of the body has left, and for how long the receiver asks to be left alone. It never tries anything twice and
 //! follows no redirect: what was meant for one receiver, with its login or signature, is for nobody else.
 
@@ -41,13 +41,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// What is learnt of one upload beside its answer. Travels in the request's extensions.
 #[derive(Debug, Default)]
-pub struct Exchange {
+pub struct TransferStats {
     /// Bytes of the body that have left.
     sent: AtomicU64,
     retry_after: Mutex<Option<Duration>>,
 }
 
-impl Exchange {
+impl TransferStats {
     /// Bytes of the body that have left.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
@@ -139,13 +139,13 @@ impl PacedClient {
         &self,
         mut request: reqwest::Request,
         body: Bytes,
-        exchange: Option<&Arc<Exchange>>,
+        transfer: Option<&Arc<TransferStats>>,
         longest: usize,
     ) -> Result<Answer, reqwest::Error> {
-        *request.body_mut() = Some(self.body(body, exchange.cloned()));
+        *request.body_mut() = Some(self.body(body, transfer.cloned()));
         let mut response = self.client.execute(request).await?;
-        if let Some(exchange) = exchange {
-            *exchange.retry_after.lock() = retry_after(&response);
+        if let Some(transfer) = transfer {
+            *transfer.retry_after.lock() = retry_after(&response);
         }
         let mut answer = BytesMut::new();
         while let Some(more) = response.chunk().await? {
@@ -167,22 +167,22 @@ impl PacedClient {
         self.client.request(method, url)
     }
 
-    fn body(&self, bytes: Bytes, exchange: Option<Arc<Exchange>>) -> reqwest::Body {
+    fn body(&self, bytes: Bytes, transfer: Option<Arc<TransferStats>>) -> reqwest::Body {
         if bytes.is_empty() {
             return reqwest::Body::from(bytes);
         }
         let pacer = Arc::clone(&self.pacer);
         reqwest::Body::wrap_stream(stream::unfold(bytes, move |mut left| {
-            let (pacer, exchange) = (Arc::clone(&pacer), exchange.clone());
+            let (pacer, transfer) = (Arc::clone(&pacer), transfer.clone());
             async move {
                 if left.is_empty() {
                     return None;
                 }
                 let piece = left.split_to(pacer.piece().min(left.len()));
                 pacer.piece_may_leave(piece.len()).await;
-                if let Some(exchange) = exchange {
+                if let Some(transfer) = transfer {
                     let bytes = piece.len() as u64;
-                    exchange.sent.fetch_add(bytes, Ordering::Relaxed);
+                    transfer.sent.fetch_add(bytes, Ordering::Relaxed);
                 }
                 Some((Ok::<_, std::io::Error>(piece), left))
             }
@@ -222,11 +222,11 @@ impl HttpService for PacedClient {
             .to_string()
             .parse()
             .map_err(|error: url::ParseError| HttpError::new(HttpErrorKind::Request, error))?;
-        let exchange = parts.extensions.get::<Arc<Exchange>>();
+        let transfer = parts.extensions.get::<Arc<TransferStats>>();
         let mut out = reqwest::Request::new(parts.method, url);
         *out.headers_mut() = parts.headers;
         let body = whole(body).await?;
-        let answer = self.send(out, body, exchange, LONGEST_ANSWER).await;
+        let answer = self.send(out, body, transfer, LONGEST_ANSWER).await;
         let answer = answer.map_err(failed)?;
         let mut given = HttpResponse::new(answer.body.into());
         *given.status_mut() = answer.status;

@@ -8,9 +8,9 @@ use super::*;
 use crate::{
     app::health,
     base::{
-        board::Board,
         clock::SystemClock,
         cpu::StageCpu,
+        health_registry::HealthRegistry,
         telemetry::{CameraLabel, CameraPartLabel, Metrics},
     },
     camera::{Shared, Stills},
@@ -112,8 +112,8 @@ impl Rig {
             infer: Arc::new(infer),
             outbox: outbox.unwrap(),
             live: LiveState::new(&site),
-            diary: None,
-            board: Board::new(),
+            decision_log: None,
+            health_registry: HealthRegistry::new(),
             metrics,
             stages,
             receiving: Some(crate::ingest::Receiving::start().unwrap()),
@@ -273,9 +273,10 @@ fn commands_go_through_while_a_camera_is_started_again() {
     wait_for("the restart", || again.lock().is_some());
     assert_eq!(*again.lock(), Some(true));
     wait_for("both to be disarmed", || {
-        let board = rig.shared.board.view();
-        board.cameras.len() == 2
-            && (board.cameras.values()).all(|camera| camera.state == CameraState::Suspended)
+        let health_registry = rig.shared.health_registry.view();
+        health_registry.cameras.len() == 2
+            && (health_registry.cameras.values())
+                .all(|camera| camera.state == CameraState::Suspended)
     });
     rig.stop();
 }

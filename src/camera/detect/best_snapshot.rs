@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     base::cpu::StageCpu,
-    camera::updates::View,
+    camera::updates::SnapshotCandidate,
     config::DecoderChoice,
     flow::{Frame, IncidentId, Label, MediaTime, Packet, Polygon},
     ingest::{Decoder, Feed},
@@ -31,7 +31,7 @@ const KEYS: usize = 4;
 
 /// A view that is better than the picture that is shown.
 struct Better {
-    view: View,
+    view: SnapshotCandidate,
     /// The keyframe that shows it in full quality.
     key: Option<Packet>,
     quality: f32,
@@ -116,7 +116,7 @@ impl Pictures {
     }
 
     /// Takes in a view; answers with a picture where it is time for one.
-    pub(in crate::camera) fn view(&mut self, view: View) -> Option<View> {
+    pub(in crate::camera) fn view(&mut self, view: SnapshotCandidate) -> Option<SnapshotCandidate> {
         let (incident, now) = (view.incident, view.frame.time);
         let shown = self.open.get_mut(&incident)?;
         if shown.label.replace(view.label) != Some(view.label) {
@@ -141,7 +141,7 @@ impl Pictures {
     }
 
     /// The last better picture of an incident that is over, if there is one.
-    pub(in crate::camera) fn ended(&mut self, incident: IncidentId) -> Option<View> {
+    pub(in crate::camera) fn ended(&mut self, incident: IncidentId) -> Option<SnapshotCandidate> {
         let mut shown = self.open.remove(&incident)?;
         let at_last = shown.since + APART;
         let last = shown.due(at_last);
@@ -157,10 +157,10 @@ impl Pictures {
     }
 
     /// The view in full quality, where that can be decoded.
-    fn sharpened(&mut self, better: Better) -> View {
+    fn sharpened(&mut self, better: Better) -> SnapshotCandidate {
         let Better { view, key, .. } = better;
         match key.and_then(|key| self.decode(&key)) {
-            Some(frame) => View { frame, ..view },
+            Some(frame) => SnapshotCandidate { frame, ..view },
             None => view,
         }
     }
@@ -218,7 +218,7 @@ mod tests {
             }
         }
 
-        fn note(&mut self, at: f64, shown: Option<View>) {
+        fn note(&mut self, at: f64, shown: Option<SnapshotCandidate>) {
             self.shown.extend(shown.map(|view| (at, view.quality)));
             let news = self.pictures.take_news();
             assert!(news.iter().all(|incident| *incident == self.incident));
@@ -231,7 +231,7 @@ mod tests {
 
         fn view_of(&mut self, label: Label, at: f64, quality: f32) {
             let time = MediaTime::from_secs_f64(at);
-            let view = View {
+            let view = SnapshotCandidate {
                 incident: self.incident,
                 label,
                 frame: Painter::new(16, 16).frame(time, |_, _| [100, 128, 128]),

@@ -19,9 +19,9 @@ use crate::{
     camera::{
         IDLE_TICK, TICK,
         attention::Attention,
-        pipeline::{CameraPipeline, Keeper, Note},
+        pipeline::{CameraPipeline, Keeper, RecordEvent},
         stills::Stills,
-        updates::View,
+        updates::SnapshotCandidate,
     },
     flow::{EndReason, MediaTime, Mode, Packet},
     outbox::OutboxError,
@@ -32,20 +32,20 @@ const LAST_TRIES: Duration = Duration::from_secs(3);
 
 /// The record job's links, as the detect job sees them.
 pub(in crate::camera) struct RecordLinks {
-    pub(in crate::camera) notes: Sender<Note>,
-    pub(in crate::camera) views: Sender<View>,
+    pub(in crate::camera) record_events: Sender<RecordEvent>,
+    pub(in crate::camera) views: Sender<SnapshotCandidate>,
 }
 
 impl Keeper for RecordLinks {
-    fn note(&mut self, note: Note) -> Result<(), Note> {
-        match self.notes.offer(note) {
+    fn note(&mut self, note: RecordEvent) -> Result<(), RecordEvent> {
+        match self.record_events.offer(note) {
             // The whole camera is started again when its record job is lost.
-            Err(_) if self.notes.is_closed() => Ok(()),
+            Err(_) if self.record_events.is_closed() => Ok(()),
             taken => taken,
         }
     }
 
-    fn view(&mut self, view: View) {
+    fn view(&mut self, view: SnapshotCandidate) {
         let _taken = self.views.send(view);
     }
 }

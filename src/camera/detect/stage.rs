@@ -9,13 +9,13 @@ use crate::{
     base::{
         clock::Clock,
         cpu::{Stage, StageCpu},
-        link::Bell,
+        link::WakeSignal,
         telemetry::{CameraLabel, Metrics},
     },
     camera::{
         Shared,
         stills::Stills,
-        updates::{Report, View},
+        updates::{IncidentUpdate, SnapshotCandidate},
     },
     config::CameraConfig,
     event::{Events, Refusal, Step, Want},
@@ -23,10 +23,10 @@ use crate::{
         CameraId, DecodeDemand, Detection, EndReason, Frame, IncidentId, IncidentState, Label,
         MediaTime, Mode, Packet, Track,
     },
-    infer::{CameraInfer, Look, Rank, Seen, Trigger},
+    infer::{CameraInfer, DetectRequest, DetectResult, Priority, Trigger},
     ingest::{DecodeError, OnDemand},
     outbox::sinks::LiveState,
-    roi::Aim,
+    roi::RoiSelector,
     track::{Tracker, TrackerConfig},
 };
 
@@ -43,7 +43,7 @@ pub enum Pace {
 
 /// What one person look saw, for scoring.
 #[derive(Debug, Clone)]
-pub struct Sighting {
+pub struct RawDetections {
     /// Presentation time of the picture.
     pub time: MediaTime,
     /// All boxes, doubtful ones too.
@@ -53,12 +53,12 @@ pub struct Sighting {
 }
 
 /// One camera's eyes and judgement.
-pub struct Watch {
+pub struct DetectStage {
     id: CameraId,
     pace: Pace,
     decoder: OnDemand,
-    eyes: CameraInfer,
-    aim: Aim,
+    detector: CameraInfer,
+    roi: RoiSelector,
     tracker: Tracker,
     events: Events,
     demand: DecodeDemand,
@@ -66,9 +66,9 @@ pub struct Watch {
     newest: MediaTime,
     /// The open incident, and what it is called after.
     open: Option<(IncidentId, Label)>,
-    reports: Vec<Report>,
-    view: Option<View>,
-    sightings: Vec<Sighting>,
+    reports: Vec<IncidentUpdate>,
+    view: Option<SnapshotCandidate>,
+    sightings: Vec<RawDetections>,
     live: LiveState,
     stills: Stills,
     metrics: Arc<Metrics>,
@@ -81,19 +81,19 @@ pub struct Watch {
     undecodable: Option<DecodeError>,
 }
 
-impl Watch {
-    /// The eyes of the camera `config`, in mode `mode`. `bell` is rung when a look is done.
+impl DetectStage {
+    /// The eyes of the camera `config`, in mode `mode`. `wake_signal` is raised when a look is done.
     #[must_use]
     pub fn new(
         config: &CameraConfig,
         mode: Mode,
         pace: Pace,
         shared: &Shared,
-        bell: &Bell,
+        wake_signal: &WakeSignal,
     ) -> Self {
-        let eyes = shared.infer.camera(&config.id, &config.detect, bell);
+        let detector = shared.infer.camera(&config.id, &config.detect, wake_signal);
         let tracker = Tracker::new(TrackerConfig {
-            sighting_score: eyes.threshold(),
+            sighting_score: detector.threshold(),
             ..TrackerConfig::default()
         });
         let mut events = Events::new(
@@ -114,8 +114,8 @@ impl Watch {
                 shared.stages.clone(),
                 &shared.decoders,
             ),
-            aim: Aim::new(&config.detect, eyes.input_sizes().to_vec()),
-            eyes,
+            roi: RoiSelector::new(&config.detect, detector.input_sizes().to_vec()),
+            detector,
             tracker,
             events,
             demand,
@@ -196,10 +196,10 @@ impl Watch {
     /// Motion first; persons where it matters.
     fn look(&mut self, frame: Frame) {
         let asleep = self.demand == DecodeDemand::Asleep;
-        if self.eyes.withdraw(frame.time) {
+        if self.detector.withdraw(frame.time) {
             self.events.not_looked();
         }
-        let report = match self.eyes.motion(&frame) {
+        let report = match self.detector.motion(&frame) {
             Ok(report) => report,
             Err(error) => {
                 tracing::debug!(camera = %self.id, %error, "no answer from the motion model");
@@ -209,8 +209,8 @@ impl Watch {
         self.live.motion(&self.id, report.moving());
         let want = match self.pace {
             Pace::OnDemand => {
-                let eyes = &mut self.eyes;
-                let turn = || eyes.turn(report.time);
+                let detector = &mut self.detector;
+                let turn = || detector.turn(report.time);
                 self.events.wants_person(&report, turn)
             }
             Pace::Every(_) | Pace::All => Some(Want::Now),
@@ -224,28 +224,28 @@ impl Watch {
         if let Some(want) = want {
             let trigger = match (self.pace, asleep) {
                 (Pace::OnDemand, true) => Trigger::Wake,
-                (Pace::OnDemand, false) => Trigger::Watch,
+                (Pace::OnDemand, false) => Trigger::Awake,
                 _ => Trigger::Fixed,
             };
             // A picture that was chosen beforehand, and the first one at waking, are seen as a whole.
-            let whole = trigger != Trigger::Watch;
+            let whole = trigger != Trigger::Awake;
             let mut regions = report.regions.clone();
             if regions.is_empty() {
                 regions.extend(report.unseen);
             }
             let (regions, tracks) = (&regions, self.tracker.tracks());
             let parts = self.stages.time(Stage::Track, || {
-                self.aim
+                self.roi
                     .choose(frame.time, frame.size, regions, tracks, whole)
             });
-            self.eyes.offer(Look {
+            self.detector.offer(DetectRequest {
                 parts,
                 frame,
                 trigger,
-                rank: match want {
-                    Want::Spare => Rank::Spare,
-                    Want::Now if asleep || self.open.is_some() => Rank::Urgent,
-                    Want::Now => Rank::Routine,
+                priority: match want {
+                    Want::Spare => Priority::Spare,
+                    Want::Now if asleep || self.open.is_some() => Priority::Urgent,
+                    Want::Now => Priority::Routine,
                 },
             });
         }
@@ -253,15 +253,15 @@ impl Watch {
 
     /// Takes the person looks that are done, without waiting.
     pub fn collect(&mut self) {
-        while let Some(seen) = self.eyes.take() {
+        while let Some(seen) = self.detector.take() {
             self.seen(seen);
         }
     }
 
     /// Takes the person looks that are asked for, and waits for them: lock-step.
     pub fn settle(&mut self) {
-        while self.eyes.pending() {
-            match self.eyes.wait(Duration::from_secs(30)) {
+        while self.detector.pending() {
+            match self.detector.wait(Duration::from_secs(30)) {
                 Some(seen) => self.seen(seen),
                 None => {
                     tracing::error!(camera = %self.id, "the person model gave no answer in 30 s");
@@ -271,7 +271,7 @@ impl Watch {
         }
     }
 
-    fn seen(&mut self, seen: Seen) {
+    fn seen(&mut self, seen: DetectResult) {
         let detections = match seen.detections {
             Ok(detections) => detections,
             Err(error) => {
@@ -284,7 +284,7 @@ impl Watch {
         let tracks = self.stages.time(Stage::Track, || {
             self.tracker.step(time, &detections).to_vec()
         });
-        self.aim.seen(time, &detections, &tracks);
+        self.roi.seen(time, &detections, &tracks);
         let best = detections.first().map_or(0.0, |best| best.score);
         let step = self.judge(|events| events.seen(time, &tracks, best));
         self.follow(step, Some(&seen.frame), Some(&tracks));
@@ -295,9 +295,9 @@ impl Watch {
         }
         self.view = self
             .open
-            .and_then(|open| View::best(open, &seen.frame, self.members(&tracks)));
+            .and_then(|open| SnapshotCandidate::best(open, &seen.frame, self.members(&tracks)));
         if self.pace != Pace::OnDemand {
-            self.sightings.push(Sighting {
+            self.sightings.push(RawDetections {
                 time,
                 detections,
                 tracks,
@@ -328,7 +328,7 @@ impl Watch {
         for change in step.changes {
             let incident = &change.incident;
             let view = frame.zip(tracks).and_then(|(frame, tracks)| {
-                View::best((incident.id, incident.label), frame, self.members(tracks))
+                SnapshotCandidate::best((incident.id, incident.label), frame, self.members(tracks))
             });
             match incident.state {
                 IncidentState::Began => {
@@ -342,7 +342,7 @@ impl Watch {
                     tracing::info!(camera = %self.id, incident = %incident.id, reason = incident.end_reason.map_or("", EndReason::as_str), "incident ended");
                 }
             }
-            self.reports.push(Report {
+            self.reports.push(IncidentUpdate {
                 view: view.filter(|_| incident.state == IncidentState::Began),
                 confirmed_by: frame.map(|frame| frame.arrived),
                 newest: self.newest,
@@ -377,17 +377,17 @@ impl Watch {
     }
 
     /// The changes since the last call, in order.
-    pub fn take_reports(&mut self) -> Vec<Report> {
+    pub fn take_updates(&mut self) -> Vec<IncidentUpdate> {
         std::mem::take(&mut self.reports)
     }
 
     /// The newest view of an open incident since the last call.
-    pub fn take_view(&mut self) -> Option<View> {
+    pub fn take_view(&mut self) -> Option<SnapshotCandidate> {
         self.view.take()
     }
 
     /// What the person looks saw since the last call; only with a fixed grid.
-    pub fn take_sightings(&mut self) -> Vec<Sighting> {
+    pub fn take_raw_detections(&mut self) -> Vec<RawDetections> {
         std::mem::take(&mut self.sightings)
     }
 
@@ -400,7 +400,7 @@ impl Watch {
     /// Whether something is under way in which time matters: it is awake, an incident is open, or an answer is to come.
     #[must_use]
     pub fn busy(&self) -> bool {
-        self.attentive() || self.open.is_some() || self.eyes.pending()
+        self.attentive() || self.open.is_some() || self.detector.pending()
     }
 
     /// Why no picture was ever decoded, if none was.

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    base::{board::Board, pool::Lease},
+    base::{health_registry::HealthRegistry, pool::Lease},
     camera::Shared,
     flow::{CameraId, IncidentId, MediaFile, MediaKind, MediaTime, Problem, Rendition},
     outbox::Outbox,
@@ -61,7 +61,7 @@ impl OpenClips {
 pub(in crate::camera) struct ClipEntry {
     camera: CameraId,
     outbox: Arc<Outbox>,
-    board: Board,
+    health_registry: HealthRegistry,
     lease: Lease,
     open: OpenClips,
     summaries: BTreeMap<IncidentId, ClipSummary>,
@@ -74,7 +74,7 @@ impl ClipEntry {
         Self {
             camera: camera.clone(),
             outbox: shared.outbox.clone(),
-            board: shared.board.clone(),
+            health_registry: shared.health_registry.clone(),
             lease: Lease::default(),
             open: OpenClips::default(),
             summaries: BTreeMap::new(),
@@ -104,7 +104,7 @@ impl ClipEntry {
         }
         let entered = match event {
             ClipEvent::File(file) => {
-                self.board.part("disk", None);
+                self.health_registry.part("disk", None);
                 self.sum_up(file.incident, &file);
                 self.opened(file.incident, file.rendition);
                 self.outbox.media(&file)
@@ -186,7 +186,7 @@ impl ClipEntry {
                    and check that this user may write to data_dir"
                 .to_owned(),
         };
-        if self.board.part("disk", Some(problem)) {
+        if self.health_registry.part("disk", Some(problem)) {
             tracing::error!(camera = %self.camera, "{message}");
         }
     }

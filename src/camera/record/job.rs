@@ -5,24 +5,24 @@ use std::{sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::stage::Record;
+use super::stage::RecordStage;
 use crate::{
     base::{
         clock::Clock,
         link::Receiver,
         pool::{Job, Next, SLICE},
     },
-    camera::{IDLE_TICK, TICK, pipeline::Note, updates::View},
+    camera::{IDLE_TICK, TICK, pipeline::RecordEvent, updates::SnapshotCandidate},
     flow::{Packet, StreamRole},
     live::Taps,
 };
 
 /// One camera's work for the record pool.
 pub(in crate::camera) struct RecordJob {
-    pub(in crate::camera) record: Record,
+    pub(in crate::camera) record: RecordStage,
     pub(in crate::camera) packets: Receiver<Packet>,
-    pub(in crate::camera) notes: Receiver<Note>,
-    pub(in crate::camera) views: Receiver<View>,
+    pub(in crate::camera) record_events: Receiver<RecordEvent>,
+    pub(in crate::camera) views: Receiver<SnapshotCandidate>,
     /// Streams with a new live viewer, which needs the packets since the last keyframe.
     pub(in crate::camera) watched: Receiver<StreamRole>,
     pub(in crate::camera) taps: Taps,
@@ -40,10 +40,10 @@ impl Job for RecordJob {
         {
             self.record.packet(&first);
         }
-        while let Some(note) = self.notes.try_recv() {
+        while let Some(note) = self.record_events.try_recv() {
             match note {
-                Note::Report(report) => self.record.report(&report),
-                Note::Mode(mode) => self.record.set_mode(mode),
+                RecordEvent::IncidentUpdate(report) => self.record.report(&report),
+                RecordEvent::Mode(mode) => self.record.set_mode(mode),
             }
         }
         if let Some(view) = self.views.try_recv() {

@@ -11,7 +11,7 @@ use crate::{
         Shared,
         detect::best_snapshot::Pictures,
         transcode::{Route, Transcode, Transcoder},
-        updates::{Report, View},
+        updates::{IncidentUpdate, SnapshotCandidate},
     },
     config::{CameraConfig, ClipConfig},
     flow::{
@@ -25,7 +25,7 @@ use crate::{
 const THUMBNAIL_WIDTH: u32 = 640;
 
 /// One camera's memory: what was, and what is being kept.
-pub struct Record {
+pub struct RecordStage {
     id: CameraId,
     clip: ClipConfig,
     streams: Vec<(StreamRole, Recorder)>,
@@ -65,7 +65,7 @@ pub(in crate::camera) struct Routes {
     pub(in crate::camera) preview: Option<Route>,
 }
 
-impl Record {
+impl RecordStage {
     /// The recorder of the camera `config`, which transcodes in line.
     #[must_use]
     pub fn new(config: &CameraConfig, mode: Mode, shared: &Shared) -> Self {
@@ -187,7 +187,7 @@ impl Record {
     }
 
     /// Follows a change of an incident. Its alert is already safe.
-    pub fn report(&mut self, report: &Report) {
+    pub fn report(&mut self, report: &IncidentUpdate) {
         let incident = &report.change.incident;
         match incident.state {
             IncidentState::Began => {
@@ -249,7 +249,7 @@ impl Record {
     }
 
     /// Takes in a view of somebody in an open incident: perhaps a better picture.
-    pub fn view(&mut self, view: View) {
+    pub fn view(&mut self, view: SnapshotCandidate) {
         if let Some(best) = self.pictures.view(view) {
             self.show(&best);
         }
@@ -266,7 +266,7 @@ impl Record {
     }
 
     /// Keeps and publishes a picture.
-    fn show(&mut self, view: &View) {
+    fn show(&mut self, view: &SnapshotCandidate) {
         let stored = self.stages.time(Stage::Clip, || -> anyhow::Result<()> {
             let thumb = thumbnail(&view.frame, Some(view.rect), THUMBNAIL_WIDTH)?;
             self.outbox

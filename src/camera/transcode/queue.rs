@@ -14,7 +14,7 @@ use super::{
     spill::{Extent, Spill},
 };
 use crate::{
-    base::link::Bell,
+    base::link::WakeSignal,
     flow::{CameraId, Packet},
 };
 
@@ -37,7 +37,7 @@ pub(in crate::camera) struct TranscodeQueue {
     camera: CameraId,
     limits: Limits,
     state: Mutex<State>,
-    bell: Bell,
+    wake_signal: WakeSignal,
     lost: Counter,
 }
 
@@ -64,11 +64,11 @@ struct Waiting {
 }
 
 impl TranscodeQueue {
-    /// An empty queue that rings `bell`. What is left out is added to `lost`.
+    /// An empty queue that raises `wake_signal`. What is left out is added to `lost`.
     pub(in crate::camera) fn new(
         camera: &CameraId,
         limits: Limits,
-        bell: Bell,
+        wake_signal: WakeSignal,
         lost: Counter,
     ) -> Self {
         let spill = limits.spill.clone();
@@ -86,7 +86,7 @@ impl TranscodeQueue {
                 closed: false,
                 told: false,
             }),
-            bell,
+            wake_signal,
             lost,
         }
     }
@@ -111,7 +111,7 @@ impl TranscodeQueue {
         };
         drop(state);
         if wake {
-            self.bell.ring();
+            self.wake_signal.raise();
         }
     }
 
@@ -156,7 +156,7 @@ impl TranscodeQueue {
     /// There will be no more.
     pub(in crate::camera) fn close(&self) {
         self.state.lock().closed = true;
-        self.bell.ring();
+        self.wake_signal.raise();
     }
 
     /// Whether there will be no more.

@@ -1,7 +1,7 @@
 //! Why there was an incident, and why there was none: a readable line for each.
 
 use crate::{
-    camera::Report,
+    camera::IncidentUpdate,
     event::{Refusal, Refused},
     flow::{EndReason, IncidentState, MediaTime, NormRect, Rule, RuleHit},
 };
@@ -23,7 +23,7 @@ pub(super) fn refusal(refusal: &Refusal) -> String {
 }
 
 /// A change of an incident.
-pub(super) fn change(report: &Report) -> String {
+pub(super) fn change(report: &IncidentUpdate) -> String {
     let incident = &report.change.incident;
     let subject = report.change.subject.map(place).unwrap_or_default();
     let at = time(report.newest);

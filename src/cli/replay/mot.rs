@@ -6,14 +6,14 @@ use std::{
 };
 
 use crate::{
-    camera::Sighting,
+    camera::RawDetections,
     flow::{MediaTime, Size, TrackState},
 };
 
 /// Lines of the MOT challenge's format, in pixels of the source, frames from 1.
 pub(super) fn write_mot(
     mot: Option<&mut BufWriter<File>>,
-    seen: &Sighting,
+    seen: &RawDetections,
     size: Size,
     frame: u64,
 ) -> io::Result<()> {

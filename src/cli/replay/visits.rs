@@ -11,14 +11,14 @@ use super::{
     report::{Event, rounded},
 };
 use crate::{
-    camera::{ClipSummary, Keeper, Note, Record, Report, View},
+    camera::{ClipSummary, IncidentUpdate, Keeper, RecordEvent, RecordStage, SnapshotCandidate},
     event::Refusal,
     flow::{IncidentId, IncidentState, MediaTime},
 };
 
 /// What is known of an incident until it is told.
 pub(super) struct Visit {
-    report: Report,
+    report: IncidentUpdate,
     first_alert: MediaTime,
     clip: Option<ClipSummary>,
 }
@@ -28,15 +28,15 @@ pub(super) struct Visits<'a> {
     pub(super) name: &'a str,
     pub(super) json: bool,
     pub(super) explain: bool,
-    pub(super) record: Record,
+    pub(super) record: RecordStage,
     pub(super) visits: BTreeMap<IncidentId, Visit>,
 }
 
 impl Keeper for Visits<'_> {
-    fn note(&mut self, note: Note) -> Result<(), Note> {
+    fn note(&mut self, note: RecordEvent) -> Result<(), RecordEvent> {
         let report = match note {
-            Note::Report(report) => *report,
-            Note::Mode(mode) => {
+            RecordEvent::IncidentUpdate(report) => *report,
+            RecordEvent::Mode(mode) => {
                 self.record.set_mode(mode);
                 return Ok(());
             }
@@ -57,7 +57,7 @@ impl Keeper for Visits<'_> {
         Ok(())
     }
 
-    fn view(&mut self, view: View) {
+    fn view(&mut self, view: SnapshotCandidate) {
         self.record.view(view);
     }
 

@@ -9,14 +9,14 @@ const CHANGED: f32 = 24.0;
 
 /// The masked cells of one camera at the last look.
 #[derive(Debug, Default)]
-pub(super) struct Hidden {
+pub(super) struct MaskedMotion {
     /// Luma of the masked cells, in order.
     before: Vec<u8>,
     changed: Vec<u8>,
     finder: Finder,
 }
 
-impl Hidden {
+impl MaskedMotion {
     /// The largest patch of at least `least` of the picture that has changed since the last look where `masked` is; rows
     /// of `width` cells.
     pub(super) fn look(

@@ -12,7 +12,7 @@ use std::time::Duration;
 use ort::{environment::Environment, value::TensorRef};
 
 use changed::Changed;
-use masked_motion::Hidden;
+use masked_motion::MaskedMotion;
 use regions::Finder;
 
 use super::{
@@ -70,7 +70,7 @@ pub(super) struct MotionState {
     any_masked: bool,
     /// Foreground, masked places removed.
     mask: Vec<u8>,
-    hidden: Hidden,
+    hidden: MaskedMotion,
     changed: Changed,
     last: Option<MediaTime>,
     /// Looks since learning began.

@@ -34,14 +34,14 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How a card does against its sibling on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct Comparison {
     /// Whether it is the one of the two that runs best here.
     pub best: bool,
     /// CPU time of one look, on one thread: its own and its sibling's, where they could be timed.
     pub looks: Option<(Duration, Duration)>,
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |look: Duration| look.as_secs_f64() * 1e3;
         match self.looks {
@@ -178,11 +178,11 @@ impl<'a> Referee<'a> {
     }
 
     /// How `card` does against its sibling.
-    fn standing(&self, dir: &Path, card: &Card) -> Option<Standing> {
+    fn comparison(&self, dir: &Path, card: &Card) -> Option<Comparison> {
         let pair = Pair::of(dir, card)?;
         let (integers, times) = self.integers_win(&pair);
         let is_int8 = card.precision == Precision::Int8;
-        Some(Standing {
+        Some(Comparison {
             best: integers == is_int8,
             looks: times.map(|times| {
                 if is_int8 {
@@ -199,20 +199,20 @@ impl<'a> Referee<'a> {
         if card.precision == Precision::Float {
             return Ok((card, None));
         }
-        let standing = self.standing(dir, &card);
-        match (&card.sibling, standing) {
-            (Some(sibling), Some(Standing { best: false, looks })) => {
+        let comparison = self.comparison(dir, &card);
+        match (&card.sibling, comparison) {
+            (Some(sibling), Some(Comparison { best: false, looks })) => {
                 let looks = looks.map(|(own, other)| (other, own));
                 let card = model_folder::card(dir, sibling, task)?;
-                Ok((card, Some(Standing { best: true, looks })))
+                Ok((card, Some(Comparison { best: true, looks })))
             }
-            _ => Ok((card, standing)),
+            _ => Ok((card, comparison)),
         }
     }
 }
 
 /// A card, and how it does against its sibling where the two were compared.
-pub(in crate::infer) type Choice = (Card, Option<Standing>);
+pub(in crate::infer) type Choice = (Card, Option<Comparison>);
 
 /// The card to use where `name` is configured: itself, or where it is of integers and this machine runs its float
 /// sibling faster, that one. Who names the card of floats gets it.
@@ -230,7 +230,7 @@ pub(in crate::infer) fn choose(
 
 /// A card among those of its folder.
 #[derive(Debug)]
-pub struct Shelved {
+pub struct ModelEntry {
     /// Its name.
     pub name: String,
     /// The card, or what is wrong with it or with its model's file.
@@ -238,13 +238,13 @@ pub struct Shelved {
     /// Whether it is taken, with the configuration as it is.
     pub in_use: bool,
     /// How it does against its sibling, where it has one.
-    pub standing: Option<Standing>,
+    pub comparison: Option<Comparison>,
 }
 
 /// Every card in the folder of `config`, sorted by name. Siblings are timed where that was not done before, which
 /// takes a second; without ONNX Runtime they are not compared.
 #[must_use]
-pub fn survey(config: &ModelsConfig) -> Vec<Shelved> {
+pub fn survey(config: &ModelsConfig) -> Vec<ModelEntry> {
     let environment = runtime::environment(config.onnxruntime.as_deref())
         .inspect_err(|error| tracing::warn!(%error, "models cannot be compared"))
         .ok();
@@ -259,12 +259,12 @@ pub fn survey(config: &ModelsConfig) -> Vec<Shelved> {
             .and_then(|referee| referee.choose(&config.dir, name, task).ok());
         choice.map_or(name.clone(), |(card, _)| card.name)
     });
-    let shelved = |(name, card): (String, Result<Card, InferError>)| Shelved {
+    let shelved = |(name, card): (String, Result<Card, InferError>)| ModelEntry {
         in_use: taken.contains(&name),
-        standing: referee
+        comparison: referee
             .as_ref()
             .zip(card.as_ref().ok())
-            .and_then(|(referee, card)| referee.standing(&config.dir, card)),
+            .and_then(|(referee, card)| referee.comparison(&config.dir, card)),
         name,
         card,
     };

@@ -102,16 +102,16 @@ fn they_are_timed_once_on_one_machine() {
 
     // Another process, in which it would have turned out otherwise.
     let (two, asked) = first(times(2_000, 9_000));
-    let (card, standing) = two.choose(dir.path(), "person", Task::Person).unwrap();
+    let (card, comparison) = two.choose(dir.path(), "person", Task::Person).unwrap();
     assert_eq!((card.name.as_str(), asked.get()), ("person-f32", 0));
     assert_eq!(
-        standing.unwrap().to_string(),
+        comparison.unwrap().to_string(),
         "2.0 ms a look, sibling 9.0 ms"
     );
     let int8 = Card::read(dir.path(), "person").unwrap();
-    let standing = two.standing(dir.path(), &int8).unwrap();
-    assert!(!standing.best);
-    assert_eq!(standing.to_string(), "9.0 ms a look, sibling 2.0 ms");
+    let comparison = two.comparison(dir.path(), &int8).unwrap();
+    assert!(!comparison.best);
+    assert_eq!(comparison.to_string(), "9.0 ms a look, sibling 2.0 ms");
 
     // A damaged file, another runtime and another processor: it is timed anew.
     fs::write(&path, "{").unwrap();

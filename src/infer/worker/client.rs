@@ -8,8 +8,8 @@ use std::{
 use prometheus_client::metrics::counter::Counter;
 
 use super::{
-    inference_worker::{Rank, Seat, deadline},
-    spare_turns::Turn,
+    inference_worker::{ClientSlot, Priority, deadline},
+    spare_turns::SpareTurn,
 };
 use crate::{
     flow::{Detection, Frame, Label, MediaTime, MotionReport, NormRect, Size},
@@ -29,14 +29,14 @@ pub enum Trigger {
     /// Something moved at a sleeping camera.
     Wake,
     /// The camera is awake.
-    Watch,
+    Awake,
     /// The picture was chosen beforehand, whatever is in it.
     Fixed,
 }
 
 /// A request to look for persons.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct DetectRequest {
     /// The picture.
     pub frame: Frame,
     /// Parts of it to look at, a run of the model each; the whole may be among them.
@@ -44,12 +44,12 @@ pub struct Look {
     /// Why.
     pub trigger: Trigger,
     /// Urgent where an alert may wait for it; spare where nothing moves and [`CameraInfer::turn`] has come.
-    pub rank: Rank,
+    pub priority: Priority,
 }
 
-/// The answer to a [`Look`].
+/// The answer to a [`DetectRequest`].
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct DetectResult {
     /// The picture.
     pub frame: Frame,
     /// Why it was looked at.
@@ -60,24 +60,24 @@ pub struct Seen {
     /// [`CameraInfer::threshold`]. An error is no sign of an empty scene.
     pub detections: Result<Vec<Detection>, InferError>,
     /// As it was asked for.
-    pub rank: Rank,
+    pub priority: Priority,
     /// From the request to the answer: waiting for the model's thread, and the look itself.
     pub elapsed: Duration,
 }
 
-pub(in crate::infer) struct Question {
-    pub(in crate::infer) look: Look,
+pub(in crate::infer) struct TimedRequest {
+    pub(in crate::infer) look: DetectRequest,
     pub(in crate::infer) asked: Instant,
 }
 
-pub(in crate::infer) struct MotionQuestion {
+pub(in crate::infer) struct MotionRequest {
     pub(in crate::infer) frame: Frame,
     pub(in crate::infer) rules: Arc<MotionRules>,
     /// Goes there and back with the question.
     pub(in crate::infer) state: Box<MotionState>,
 }
 
-pub(in crate::infer) struct MotionAnswer {
+pub(in crate::infer) struct MotionResult {
     pub(in crate::infer) state: Box<MotionState>,
     pub(in crate::infer) report: Result<MotionReport, InferError>,
 }
@@ -102,9 +102,9 @@ impl Counts {
 
 /// One camera's way to both models.
 pub struct CameraInfer {
-    pub(in crate::infer) motion: Seat<MotionQuestion, MotionAnswer>,
-    pub(in crate::infer) person: Seat<Question, Seen>,
-    pub(in crate::infer) turn: Turn,
+    pub(in crate::infer) motion: ClientSlot<MotionRequest, MotionResult>,
+    pub(in crate::infer) person: ClientSlot<TimedRequest, DetectResult>,
+    pub(in crate::infer) turn: SpareTurn,
     pub(in crate::infer) state: Box<MotionState>,
     /// The last question's answer did not come in time, and is still to come.
     pub(in crate::infer) motion_late: bool,
@@ -148,12 +148,12 @@ impl CameraInfer {
             let late = self.motion.take().ok_or_else(no_motion_answer)?;
             (self.state, self.motion_late) = (late.state, false);
         }
-        let question = MotionQuestion {
+        let request = MotionRequest {
             frame: frame.clone(),
             rules: Arc::clone(&self.rules),
             state: std::mem::take(&mut self.state),
         };
-        self.motion.ask(question, Rank::Routine);
+        self.motion.ask(request, Priority::Routine);
         let Some(answer) = self.motion.wait(deadline(MOTION_WAIT)) else {
             self.motion_late = self.motion.pending();
             return Err(if self.motion_late {
@@ -185,25 +185,29 @@ impl CameraInfer {
     }
 
     /// Asks for a look and returns at once. An older look that has not begun is replaced, and counted as dropped.
-    pub fn offer(&mut self, look: Look) {
-        let rank = look.rank;
+    pub fn offer(&mut self, look: DetectRequest) {
+        let priority = look.priority;
         if !self.motion_late {
-            self.state.looked_at(rank == Rank::Spare);
+            self.state.looked_at(priority == Priority::Spare);
         }
         let asked = Instant::now();
-        if self.person.ask(Question { look, asked }, rank).is_some() {
+        if self
+            .person
+            .ask(TimedRequest { look, asked }, priority)
+            .is_some()
+        {
             self.replaced.inc();
         }
     }
 
     /// What was seen, if a look has ended since the last call.
-    pub fn take(&mut self) -> Option<Seen> {
+    pub fn take(&mut self) -> Option<DetectResult> {
         let seen = self.person.take();
         seen.map(|seen| self.finish(seen))
     }
 
     /// Waits for what is seen, at most for `timeout`; none when nothing was offered or the models have been stopped.
-    pub fn wait(&mut self, timeout: Duration) -> Option<Seen> {
+    pub fn wait(&mut self, timeout: Duration) -> Option<DetectResult> {
         let seen = self.person.wait(deadline(timeout));
         seen.map(|seen| self.finish(seen))
     }
@@ -214,10 +218,10 @@ impl CameraInfer {
         self.person.pending()
     }
 
-    fn finish(&mut self, mut seen: Seen) -> Seen {
+    fn finish(&mut self, mut seen: DetectResult) -> DetectResult {
         self.person_counts.count(seen.runs, &seen.detections);
         self.state.was_looked_at();
-        if seen.elapsed > self.due && seen.rank != Rank::Spare {
+        if seen.elapsed > self.due && seen.priority != Priority::Spare {
             self.late.inc();
         }
         if let Ok(detections) = &mut seen.detections {

@@ -1,6 +1,6 @@
-//! A desk: one worker, one seat for each client. The newest question of a client replaces its older one; seats are
-//! served in turn, so that no camera can starve another. Urgent questions come first and spare ones last, but not always:
-//! when time is short, all get slower, and none stops.
+//! One worker thread with a slot for each client. A client's newest request replaces its older one; slots are served
+//! in turn, so that no camera can starve another. Urgent requests come first and spare ones last, but not always: when
+//! time is short, all get slower, and none stops.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -14,11 +14,11 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{link::Bell, tasks::Tasks};
+use crate::base::{link::WakeSignal, tasks::Tasks};
 
-/// How much an answer is waited for.
+/// How soon an answer is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rank {
+pub enum Priority {
     /// Comes when nobody else asks.
     Spare,
     /// Comes in turn.
@@ -27,59 +27,59 @@ pub enum Rank {
     Urgent,
 }
 
-/// What the worker of a desk does.
-pub(in crate::infer) trait Work<Q, A> {
-    /// Answers a question.
-    fn answer(&mut self, question: &mut Q) -> A;
+/// What the worker does.
+pub(in crate::infer) trait Handler<Q, A> {
+    /// Answers a request.
+    fn answer(&mut self, request: &mut Q) -> A;
 
-    /// It rests when no question has come for so long.
+    /// It rests when no request has come for so long.
     fn rest_after(&self) -> Option<Duration> {
         None
     }
 
-    /// Called once after a question, and once after the start, where none follows.
+    /// Called once after a request, and once after the start, where none follows.
     fn rest(&mut self) {}
 }
 
-impl<Q, A, F: FnMut(&mut Q) -> A> Work<Q, A> for F {
-    fn answer(&mut self, question: &mut Q) -> A {
-        self(question)
+impl<Q, A, F: FnMut(&mut Q) -> A> Handler<Q, A> for F {
+    fn answer(&mut self, request: &mut Q) -> A {
+        self(request)
     }
 }
 
 /// What comes next for the worker.
-enum Turn<Q> {
-    /// A question and the number of its seat.
-    Question(u64, Q),
+enum Next<Q> {
+    /// A request and the number of its slot.
+    Request(u64, Q),
     Rest,
 }
 
 /// An answer that takes longer than this never comes: the worker hangs.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// So many urgent questions are answered before a routine one that waits.
-const MOST_FAVOURS: u32 = 3;
+/// So many urgent requests are answered before a routine one that waits.
+const MAX_URGENT_BURST: u32 = 3;
 /// So many others are answered before a spare one that waits.
-const MOST_PASSED: u32 = 30;
+const MAX_BEFORE_SPARE: u32 = 30;
 
-struct Place<Q, A> {
+struct Slot<Q, A> {
     number: u64,
-    question: Option<(Q, Rank)>,
-    /// The worker has a question of this seat in hand.
+    request: Option<(Q, Priority)>,
+    /// The worker has a request of this slot in hand.
     busy: bool,
     answer: Option<A>,
-    bell: Bell,
+    wake_signal: WakeSignal,
 }
 
 struct State<Q, A> {
-    places: Vec<Place<Q, A>>,
-    /// Index of the seat whose turn is next, among those of each rank.
+    slots: Vec<Slot<Q, A>>,
+    /// Index of the slot whose turn is next, among those of each priority.
     turns: [usize; 3],
-    /// Urgent questions that were put before a routine one since the last of those.
-    favours: u32,
-    /// Questions that were put before a spare one since the last of those.
+    /// Urgent requests that were put before a routine one since the last of those.
+    urgent_burst: u32,
+    /// Requests that were put before a spare one since the last of those.
     passed: u32,
-    seats_so_far: u64,
+    slots_so_far: u64,
     open: bool,
 }
 
@@ -91,41 +91,41 @@ struct Inner<Q, A> {
     busy: AtomicU64,
 }
 
-/// Where questions are put. Cheap to clone.
-pub(in crate::infer) struct Desk<Q, A>(Arc<Inner<Q, A>>);
+/// Where requests are put. Cheap to clone.
+pub(in crate::infer) struct InferenceWorker<Q, A>(Arc<Inner<Q, A>>);
 
-impl<Q, A> Clone for Desk<Q, A> {
+impl<Q, A> Clone for InferenceWorker<Q, A> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
-    /// Starts the worker thread `name`. `work` answers a question; where it panics, `sorry` does. The thread and the
-    /// desk end with `tasks`.
+impl<Q: Send + 'static, A: Send + 'static> InferenceWorker<Q, A> {
+    /// Starts the worker thread `name`. `handler` answers a request; where it panics, `on_panic` does. The thread
+    /// ends with `tasks`.
     ///
     /// # Errors
     /// When the system has no thread to give.
     pub(in crate::infer) fn start(
         name: &str,
         tasks: &Tasks,
-        mut work: impl Work<Q, A> + Send + 'static,
-        sorry: impl Fn(Q) -> A + Send + 'static,
+        mut handler: impl Handler<Q, A> + Send + 'static,
+        on_panic: impl Fn(Q) -> A + Send + 'static,
     ) -> std::io::Result<Self> {
-        let desk = Self(Arc::new(Inner {
+        let worker = Self(Arc::new(Inner {
             state: Mutex::new(State {
-                places: Vec::new(),
+                slots: Vec::new(),
                 turns: [0; 3],
-                favours: 0,
+                urgent_burst: 0,
                 passed: 0,
-                seats_so_far: 0,
+                slots_so_far: 0,
                 open: true,
             }),
             asked: Condvar::new(),
             answered: Condvar::new(),
             busy: AtomicU64::new(0),
         }));
-        let worker = desk.clone();
+        let serving = worker.clone();
         let pulse = tasks
             .heartbeats()
             .expect_busy(&format!("{name} model"), PATIENCE);
@@ -133,53 +133,53 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
             let mut rested = false;
             loop {
                 pulse.rest();
-                let Some(turn) = worker.next(work.rest_after().filter(|_| !rested)) else {
+                let Some(turn) = serving.next(handler.rest_after().filter(|_| !rested)) else {
                     return;
                 };
                 pulse.beat();
-                rested = matches!(turn, Turn::Rest);
-                let Turn::Question(number, mut question) = turn else {
-                    // A panic is logged where it happens; questions are answered all the same.
-                    let _ = catch_unwind(AssertUnwindSafe(|| work.rest()));
+                rested = matches!(turn, Next::Rest);
+                let Next::Request(number, mut request) = turn else {
+                    // A panic is logged where it happens; requests are answered all the same.
+                    let _ = catch_unwind(AssertUnwindSafe(|| handler.rest()));
                     continue;
                 };
                 let began = Instant::now();
-                let answer = catch_unwind(AssertUnwindSafe(|| work.answer(&mut question)));
-                let answer = answer.unwrap_or_else(|_| sorry(question));
+                let answer = catch_unwind(AssertUnwindSafe(|| handler.answer(&mut request)));
+                let answer = answer.unwrap_or_else(|_| on_panic(request));
                 let spent = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                worker.0.busy.fetch_add(spent, Ordering::Relaxed);
-                worker.answer(number, answer);
+                serving.0.busy.fetch_add(spent, Ordering::Relaxed);
+                serving.answer(number, answer);
             }
         })?;
-        let closing = desk.clone();
+        let closing = worker.clone();
         let token: CancellationToken = tasks.token().clone();
         tasks.spawn(&format!("{name}-stop"), async move {
             token.cancelled().await;
             closing.close();
         });
-        Ok(desk)
+        Ok(worker)
     }
 
-    /// A new seat; `bell` is rung at each answer.
-    pub(in crate::infer) fn seat(&self, bell: &Bell) -> Seat<Q, A> {
+    /// A new slot; `wake_signal` is raised at each answer.
+    pub(in crate::infer) fn slot(&self, wake_signal: &WakeSignal) -> ClientSlot<Q, A> {
         let mut state = self.0.state.lock();
-        let number = state.seats_so_far;
-        state.seats_so_far += 1;
-        state.places.push(Place {
+        let number = state.slots_so_far;
+        state.slots_so_far += 1;
+        state.slots.push(Slot {
             number,
-            question: None,
+            request: None,
             busy: false,
             answer: None,
-            bell: bell.clone(),
+            wake_signal: wake_signal.clone(),
         });
-        Seat {
-            desk: self.clone(),
+        ClientSlot {
+            worker: self.clone(),
             number,
         }
     }
 
-    /// Waits for a question, and no longer than `rest_after`; none when the desk has closed.
-    fn next(&self, rest_after: Option<Duration>) -> Option<Turn<Q>> {
+    /// Waits for a request, and no longer than `rest_after`; none when the worker has ended.
+    fn next(&self, rest_after: Option<Duration>) -> Option<Next<Q>> {
         let rest = rest_after.and_then(deadline);
         let mut state = self.0.state.lock();
         loop {
@@ -187,16 +187,16 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
                 return None;
             }
             if let Some(index) = state.choose() {
-                let place = &mut state.places[index];
-                let number = place.number;
-                if let Some((question, _)) = place.question.take() {
-                    place.busy = true;
-                    return Some(Turn::Question(number, question));
+                let slot = &mut state.slots[index];
+                let number = slot.number;
+                if let Some((request, _)) = slot.request.take() {
+                    slot.busy = true;
+                    return Some(Next::Request(number, request));
                 }
             }
             match rest {
                 None => self.0.asked.wait(&mut state),
-                Some(at) if Instant::now() >= at => return Some(Turn::Rest),
+                Some(at) if Instant::now() >= at => return Some(Next::Rest),
                 Some(at) => {
                     let _ = self.0.asked.wait_until(&mut state, at);
                 }
@@ -211,11 +211,11 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
 
     fn answer(&self, number: u64, answer: A) {
         let mut state = self.0.state.lock();
-        // The seat may have been given up meanwhile.
-        if let Some(place) = state.place(number) {
-            place.busy = false;
-            place.answer = Some(answer);
-            place.bell.ring();
+        // The slot may have been given up meanwhile.
+        if let Some(slot) = state.slot(number) {
+            slot.busy = false;
+            slot.answer = Some(answer);
+            slot.wake_signal.raise();
             self.0.answered.notify_all();
         }
     }
@@ -223,8 +223,8 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
     fn close(&self) {
         let mut state = self.0.state.lock();
         state.open = false;
-        for place in &state.places {
-            place.bell.ring();
+        for slot in &state.slots {
+            slot.wake_signal.raise();
         }
         self.0.asked.notify_all();
         self.0.answered.notify_all();
@@ -232,98 +232,100 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
 }
 
 impl<Q, A> State<Q, A> {
-    fn place(&mut self, number: u64) -> Option<&mut Place<Q, A>> {
-        self.places.iter_mut().find(|place| place.number == number)
+    fn slot(&mut self, number: u64) -> Option<&mut Slot<Q, A>> {
+        self.slots.iter_mut().find(|slot| slot.number == number)
     }
 
-    /// The seat whose question comes next; its turn is over then.
+    /// The slot whose request comes next; its turn is over then.
     fn choose(&mut self) -> Option<usize> {
-        let [spare, routine, urgent] =
-            [Rank::Spare, Rank::Routine, Rank::Urgent].map(|rank| self.next_of(rank));
-        let starved = self.passed >= MOST_PASSED;
-        let favoured = self.favours < MOST_FAVOURS;
-        let (index, rank) = match (urgent, routine, spare) {
-            (None, None, Some(spare)) => (spare, Rank::Spare),
-            (_, _, Some(spare)) if starved => (spare, Rank::Spare),
-            (Some(urgent), Some(_), _) if favoured => {
-                self.favours += 1;
-                (urgent, Rank::Urgent)
+        let [spare, routine, urgent] = [Priority::Spare, Priority::Routine, Priority::Urgent]
+            .map(|priority| self.next_of(priority));
+        let starved = self.passed >= MAX_BEFORE_SPARE;
+        let may_go_first = self.urgent_burst < MAX_URGENT_BURST;
+        let (index, priority) = match (urgent, routine, spare) {
+            (None, None, Some(spare)) => (spare, Priority::Spare),
+            (_, _, Some(spare)) if starved => (spare, Priority::Spare),
+            (Some(urgent), Some(_), _) if may_go_first => {
+                self.urgent_burst += 1;
+                (urgent, Priority::Urgent)
             }
             (_, Some(routine), _) => {
-                self.favours = 0;
-                (routine, Rank::Routine)
+                self.urgent_burst = 0;
+                (routine, Priority::Routine)
             }
-            (Some(urgent), None, _) => (urgent, Rank::Urgent),
+            (Some(urgent), None, _) => (urgent, Priority::Urgent),
             (None, None, None) => return None,
         };
-        let waits = rank != Rank::Spare && spare.is_some();
+        let waits = priority != Priority::Spare && spare.is_some();
         self.passed = if waits { self.passed + 1 } else { 0 };
-        self.turns[rank as usize] = (index + 1) % self.places.len();
+        self.turns[priority as usize] = (index + 1) % self.slots.len();
         Some(index)
     }
 
-    fn next_of(&self, rank: Rank) -> Option<usize> {
-        let count = self.places.len();
+    fn next_of(&self, priority: Priority) -> Option<usize> {
+        let count = self.slots.len();
         (0..count)
-            .map(|step| (self.turns[rank as usize] + step) % count)
+            .map(|step| (self.turns[priority as usize] + step) % count)
             .find(|&index| {
-                let question = &self.places[index].question;
-                question.as_ref().is_some_and(|(_, r)| *r == rank)
+                let request = &self.slots[index].request;
+                request.as_ref().is_some_and(|(_, r)| *r == priority)
             })
     }
 
-    fn mine(&mut self, number: u64) -> &mut Place<Q, A> {
-        self.place(number)
-            .expect("a seat's place is there until the seat is given up")
+    fn mine(&mut self, number: u64) -> &mut Slot<Q, A> {
+        self.slot(number)
+            .expect("a slot is there until its client gives it up")
     }
 }
 
-/// One client's seat. Giving it up forgets its question and its answer.
-pub(in crate::infer) struct Seat<Q, A> {
-    desk: Desk<Q, A>,
+/// One client's slot. Giving it up forgets its request and its answer.
+pub(in crate::infer) struct ClientSlot<Q, A> {
+    worker: InferenceWorker<Q, A>,
     number: u64,
 }
 
-impl<Q, A> Seat<Q, A> {
-    /// Puts a question. An older one that nobody took up is returned; it leaves its rank to the new one.
-    pub(in crate::infer) fn ask(&self, question: Q, rank: Rank) -> Option<Q> {
-        let mut state = self.desk.0.state.lock();
-        let place = state.mine(self.number);
-        let replaced = place.question.take();
-        let rank = replaced.as_ref().map_or(rank, |(_, old)| rank.max(*old));
-        place.question = Some((question, rank));
-        self.desk.0.asked.notify_one();
-        replaced.map(|(question, _)| question)
+impl<Q, A> ClientSlot<Q, A> {
+    /// Puts a request. An older one that nobody took up is returned; it leaves its priority to the new one.
+    pub(in crate::infer) fn ask(&self, request: Q, priority: Priority) -> Option<Q> {
+        let mut state = self.worker.0.state.lock();
+        let slot = state.mine(self.number);
+        let replaced = slot.request.take();
+        let priority = replaced
+            .as_ref()
+            .map_or(priority, |(_, old)| priority.max(*old));
+        slot.request = Some((request, priority));
+        self.worker.0.asked.notify_one();
+        replaced.map(|(request, _)| request)
     }
 
-    /// Takes back a spare question that nobody took up.
+    /// Takes back a spare request that nobody took up.
     pub(in crate::infer) fn withdraw(&self) -> Option<Q> {
-        let mut state = self.desk.0.state.lock();
-        let waits = &mut state.mine(self.number).question;
-        let spare = waits.take_if(|(_, rank)| *rank == Rank::Spare);
-        spare.map(|(question, _)| question)
+        let mut state = self.worker.0.state.lock();
+        let waits = &mut state.mine(self.number).request;
+        let spare = waits.take_if(|(_, priority)| *priority == Priority::Spare);
+        spare.map(|(request, _)| request)
     }
 
     /// The answer, if there is one.
     pub(in crate::infer) fn take(&self) -> Option<A> {
-        self.desk.0.state.lock().mine(self.number).answer.take()
+        self.worker.0.state.lock().mine(self.number).answer.take()
     }
 
-    /// Waits for the answer, at most until `deadline`; none when nothing was asked or the desk has closed. What somebody
+    /// Waits for the answer, at most until `deadline`; none when nothing was asked or the worker has ended. What somebody
     /// waits for is not spare.
     pub(in crate::infer) fn wait(&self, deadline: Option<Instant>) -> Option<A> {
-        let inner = &*self.desk.0;
+        let inner = &*self.worker.0;
         let mut state = inner.state.lock();
-        if let Some((_, rank)) = &mut state.mine(self.number).question {
-            *rank = Rank::Routine.max(*rank);
+        if let Some((_, priority)) = &mut state.mine(self.number).request {
+            *priority = Priority::Routine.max(*priority);
         }
         loop {
             let open = state.open;
-            let place = state.mine(self.number);
-            if let Some(answer) = place.answer.take() {
+            let slot = state.mine(self.number);
+            if let Some(answer) = slot.answer.take() {
                 return Some(answer);
             }
-            if !(place.busy || open && place.question.is_some()) {
+            if !(slot.busy || open && slot.request.is_some()) {
                 return None;
             }
             match deadline {
@@ -337,20 +339,20 @@ impl<Q, A> Seat<Q, A> {
         }
     }
 
-    /// Whether a question is open or its answer has not been taken.
+    /// Whether a request is open or its answer has not been taken.
     pub(in crate::infer) fn pending(&self) -> bool {
-        let mut state = self.desk.0.state.lock();
+        let mut state = self.worker.0.state.lock();
         let open = state.open;
-        let place = state.mine(self.number);
-        place.busy || place.answer.is_some() || open && place.question.is_some()
+        let slot = state.mine(self.number);
+        slot.busy || slot.answer.is_some() || open && slot.request.is_some()
     }
 }
 
-impl<Q, A> Drop for Seat<Q, A> {
+impl<Q, A> Drop for ClientSlot<Q, A> {
     fn drop(&mut self) {
-        let mut state = self.desk.0.state.lock();
-        state.places.retain(|place| place.number != self.number);
-        let count = state.places.len();
+        let mut state = self.worker.0.state.lock();
+        state.slots.retain(|slot| slot.number != self.number);
+        let count = state.slots.len();
         for turn in state.turns.iter_mut().filter(|turn| **turn >= count) {
             *turn = 0;
         }

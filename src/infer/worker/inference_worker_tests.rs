@@ -1,4 +1,4 @@
-//! Desks and their workers.
+//! Workers and their clients.
 
 use std::sync::mpsc;
 
@@ -15,7 +15,7 @@ fn tasks() -> (tokio::runtime::Runtime, Tasks) {
 
 /// A desk whose worker tells what it takes up and waits for leave to answer.
 struct Slow {
-    desk: Desk<&'static str, String>,
+    worker: InferenceWorker<&'static str, String>,
     taken: mpsc::Receiver<&'static str>,
     leave: mpsc::Sender<()>,
 }
@@ -23,54 +23,58 @@ struct Slow {
 fn slow(tasks: &Tasks) -> Slow {
     let (tell, taken) = mpsc::channel();
     let (leave, wait) = mpsc::channel();
-    let work = move |question: &mut &'static str| {
-        tell.send(*question).unwrap();
+    let handler = move |request: &mut &'static str| {
+        tell.send(*request).unwrap();
         let _ = wait.recv();
-        question.to_uppercase()
+        request.to_uppercase()
     };
-    let desk = Desk::start("slow", tasks, work, str::to_owned).unwrap();
-    Slow { desk, taken, leave }
+    let worker = InferenceWorker::start("slow", tasks, handler, str::to_owned).unwrap();
+    Slow {
+        worker,
+        taken,
+        leave,
+    }
 }
 
 const SOON: Duration = Duration::from_secs(5);
 
 #[test]
-fn the_newest_question_wins_and_the_bell_rings() {
+fn the_newest_request_wins_and_the_signal_is_raised() {
     let (_runtime, tasks) = tasks();
     let slow = slow(&tasks);
-    let bell = Bell::new();
-    let seat = slow.desk.seat(&bell);
-    assert!(!seat.pending() && seat.wait(None).is_none());
-    assert_eq!(seat.ask("a", Rank::Routine), None);
+    let wake_signal = WakeSignal::new();
+    let slot = slow.worker.slot(&wake_signal);
+    assert!(!slot.pending() && slot.wait(None).is_none());
+    assert_eq!(slot.ask("a", Priority::Routine), None);
     assert_eq!(slow.taken.recv_timeout(SOON).unwrap(), "a");
-    assert_eq!(seat.ask("b", Rank::Routine), None);
-    assert_eq!(seat.ask("c", Rank::Routine), Some("b"));
-    assert!(seat.pending() && seat.take().is_none());
-    assert!(seat.wait(deadline(Duration::from_millis(1))).is_none());
+    assert_eq!(slot.ask("b", Priority::Routine), None);
+    assert_eq!(slot.ask("c", Priority::Routine), Some("b"));
+    assert!(slot.pending() && slot.take().is_none());
+    assert!(slot.wait(deadline(Duration::from_millis(1))).is_none());
     slow.leave.send(()).unwrap();
-    assert!(bell.wait(deadline(SOON)));
-    assert_eq!(seat.take().unwrap(), "A");
+    assert!(wake_signal.wait(deadline(SOON)));
+    assert_eq!(slot.take().unwrap(), "A");
     slow.leave.send(()).unwrap();
-    assert_eq!(seat.wait(deadline(SOON)).unwrap(), "C");
-    assert!(!seat.pending());
+    assert_eq!(slot.wait(deadline(SOON)).unwrap(), "C");
+    assert!(!slot.pending());
 }
 
 #[test]
 fn seats_are_served_in_turn() {
     let (_runtime, tasks) = tasks();
     let slow = slow(&tasks);
-    let seats = [(); 3].map(|()| slow.desk.seat(&Bell::new()));
-    seats[1].ask("b1", Rank::Routine);
+    let slots = [(); 3].map(|()| slow.worker.slot(&WakeSignal::new()));
+    slots[1].ask("b1", Priority::Routine);
     let mut order = vec![slow.taken.recv_timeout(SOON).unwrap()];
-    for (seat, question) in seats.iter().zip(["a", "b2", "c"]) {
-        seat.ask(question, Rank::Routine);
+    for (slot, request) in slots.iter().zip(["a", "b2", "c"]) {
+        slot.ask(request, Priority::Routine);
     }
     for _ in 0..3 {
         slow.leave.send(()).unwrap();
         order.push(slow.taken.recv_timeout(SOON).unwrap());
     }
     assert_eq!(order, ["b1", "c", "a", "b2"]);
-    drop(seats);
+    drop(slots);
     drop(slow.leave);
     assert!(tasks.close(SOON).is_empty());
 }
@@ -79,28 +83,28 @@ fn seats_are_served_in_turn() {
 fn urgent_questions_come_first_and_the_others_wait_no_longer_than_for_three() {
     let (_runtime, tasks) = tasks();
     let slow = slow(&tasks);
-    let seats = [(); 3].map(|()| slow.desk.seat(&Bell::new()));
-    seats[0].ask("routine", Rank::Routine);
+    let slots = [(); 3].map(|()| slow.worker.slot(&WakeSignal::new()));
+    slots[0].ask("routine", Priority::Routine);
     let mut order = vec![slow.taken.recv_timeout(SOON).unwrap()];
-    seats[0].ask("routine", Rank::Routine);
+    slots[0].ask("routine", Priority::Routine);
     let urgent = ["u1", "u2"];
-    for (seat, question) in seats[1..].iter().zip(urgent) {
-        seat.ask(question, Rank::Urgent);
+    for (slot, request) in slots[1..].iter().zip(urgent) {
+        slot.ask(request, Priority::Urgent);
     }
     for _ in 0..7 {
         slow.leave.send(()).unwrap();
         order.push(slow.taken.recv_timeout(SOON).unwrap());
         // A camera that was served requests its next turn at once.
         match order[order.len() - 1] {
-            "u1" => seats[1].ask("u1", Rank::Urgent),
-            "u2" => seats[2].ask("u2", Rank::Urgent),
-            _ => seats[0].ask("routine", Rank::Routine),
+            "u1" => slots[1].ask("u1", Priority::Urgent),
+            "u2" => slots[2].ask("u2", Priority::Urgent),
+            _ => slots[0].ask("routine", Priority::Routine),
         };
     }
     let expected = ["u1", "u2", "u1", "routine", "u2", "u1", "u2"];
     assert_eq!(order[1..], expected);
-    assert!(slow.desk.busy() > Duration::ZERO);
-    drop(seats);
+    assert!(slow.worker.busy() > Duration::ZERO);
+    drop(slots);
     drop(slow.leave);
     assert!(tasks.close(SOON).is_empty());
 }
@@ -109,27 +113,27 @@ fn urgent_questions_come_first_and_the_others_wait_no_longer_than_for_three() {
 fn spare_questions_come_last_but_not_never_and_can_be_taken_back() {
     let (_runtime, tasks) = tasks();
     let slow = slow(&tasks);
-    let seats = [(); 4].map(|()| slow.desk.seat(&Bell::new()));
-    seats[0].ask("first", Rank::Routine);
+    let slots = [(); 4].map(|()| slow.worker.slot(&WakeSignal::new()));
+    slots[0].ask("first", Priority::Routine);
     let mut order = vec![slow.taken.recv_timeout(SOON).unwrap()];
-    seats[1].ask("given up", Rank::Spare);
-    seats[2].ask("spare", Rank::Spare);
-    seats[3].ask("routine", Rank::Routine);
-    assert_eq!(seats[1].withdraw(), Some("given up"));
-    assert_eq!(seats[1].withdraw(), None);
-    assert_eq!(seats[3].withdraw(), None, "not spare");
+    slots[1].ask("given up", Priority::Spare);
+    slots[2].ask("spare", Priority::Spare);
+    slots[3].ask("routine", Priority::Routine);
+    assert_eq!(slots[1].withdraw(), Some("given up"));
+    assert_eq!(slots[1].withdraw(), None);
+    assert_eq!(slots[3].withdraw(), None, "not spare");
     while order[order.len() - 1] != "spare" {
         slow.leave.send(()).unwrap();
         order.push(slow.taken.recv_timeout(SOON).unwrap());
-        seats[3].ask("routine", Rank::Routine);
+        slots[3].ask("routine", Priority::Routine);
     }
-    assert_eq!(order.len() as u32, 2 + MOST_PASSED);
+    assert_eq!(order.len() as u32, 2 + MAX_BEFORE_SPARE);
     // An urgent question leaves its rank to what replaces it.
-    seats[1].ask("urgent", Rank::Urgent);
-    seats[1].ask("newer", Rank::Spare);
+    slots[1].ask("urgent", Priority::Urgent);
+    slots[1].ask("newer", Priority::Spare);
     slow.leave.send(()).unwrap();
     assert_eq!(slow.taken.recv_timeout(SOON).unwrap(), "newer");
-    drop(seats);
+    drop(slots);
     drop(slow.leave);
     assert!(tasks.close(SOON).is_empty());
 }
@@ -137,9 +141,9 @@ fn spare_questions_come_last_but_not_never_and_can_be_taken_back() {
 #[test]
 fn a_worker_without_questions_rests_once() {
     struct Idler(mpsc::Sender<()>);
-    impl Work<u32, u32> for Idler {
-        fn answer(&mut self, question: &mut u32) -> u32 {
-            *question + 1
+    impl Handler<u32, u32> for Idler {
+        fn answer(&mut self, request: &mut u32) -> u32 {
+            *request + 1
         }
         fn rest_after(&self) -> Option<Duration> {
             Some(Duration::from_millis(20))
@@ -151,13 +155,13 @@ fn a_worker_without_questions_rests_once() {
     }
     let (_runtime, tasks) = tasks();
     let (tell, rests) = mpsc::channel();
-    let desk = Desk::start("idler", &tasks, Idler(tell), |question| question).unwrap();
-    let seat = desk.seat(&Bell::new());
-    for question in [1, 2] {
+    let worker = InferenceWorker::start("idler", &tasks, Idler(tell), |request| request).unwrap();
+    let slot = worker.slot(&WakeSignal::new());
+    for request in [1, 2] {
         rests.recv_timeout(SOON).unwrap();
         assert!(rests.recv_timeout(Duration::from_millis(60)).is_err());
-        seat.ask(question, Rank::Routine);
-        assert_eq!(seat.wait(deadline(SOON)), Some(question + 1));
+        slot.ask(request, Priority::Routine);
+        assert_eq!(slot.wait(deadline(SOON)), Some(request + 1));
     }
     assert!(tasks.close(SOON).is_empty());
 }
@@ -165,15 +169,15 @@ fn a_worker_without_questions_rests_once() {
 #[test]
 fn a_panic_is_one_bad_answer_and_closing_frees_those_who_wait() {
     let (_runtime, tasks) = tasks();
-    let work = |question: &mut u32| 100u32.checked_div(*question).expect("asked for it");
-    let desk = Desk::start("panics", &tasks, work, |question| question).unwrap();
-    let seat = desk.seat(&Bell::new());
-    seat.ask(0, Rank::Routine);
-    assert_eq!(seat.wait(deadline(SOON)), Some(0));
-    seat.ask(4, Rank::Routine);
-    assert_eq!(seat.wait(deadline(SOON)), Some(25));
+    let handler = |request: &mut u32| 100u32.checked_div(*request).expect("asked for it");
+    let worker = InferenceWorker::start("panics", &tasks, handler, |request| request).unwrap();
+    let slot = worker.slot(&WakeSignal::new());
+    slot.ask(0, Priority::Routine);
+    assert_eq!(slot.wait(deadline(SOON)), Some(0));
+    slot.ask(4, Priority::Routine);
+    assert_eq!(slot.wait(deadline(SOON)), Some(25));
     assert!(tasks.close(SOON).is_empty());
-    seat.ask(5, Rank::Routine);
-    assert_eq!(seat.wait(None), None);
-    assert!(!seat.pending());
+    slot.ask(5, Priority::Routine);
+    assert_eq!(slot.wait(None), None);
+    assert!(!slot.pending());
 }

@@ -1,4 +1,4 @@
-//! The models at work: a thread for each, a seat for each camera.
+//! The models at work: a thread for each, a slot for each camera.
 
 use std::{
     sync::Arc,
@@ -6,14 +6,16 @@ use std::{
 };
 
 use super::{
-    client::{CameraInfer, Counts, Look, MotionAnswer, MotionQuestion, Question, Seen},
-    inference_worker::{Desk, Rank, Work},
-    spare_turns::Turns,
+    client::{
+        CameraInfer, Counts, DetectRequest, DetectResult, MotionRequest, MotionResult, TimedRequest,
+    },
+    inference_worker::{Handler, InferenceWorker, Priority},
+    spare_turns::SpareBudget,
 };
 use crate::{
     base::{
         cpu::{Stage, StageCpu},
-        link::Bell,
+        link::WakeSignal,
         memory,
         tasks::Tasks,
         telemetry::{CameraLabel, CameraPartLabel, Metrics},
@@ -38,12 +40,12 @@ const LOAD_OVER: Duration = Duration::from_secs(5);
 /// Both models, loaded and waiting for pictures. Cheap to clone; they stop with the tasks that they were started with.
 #[derive(Clone)]
 pub struct Infer {
-    motion: Desk<MotionQuestion, MotionAnswer>,
-    person: Desk<Question, Seen>,
+    motion: InferenceWorker<MotionRequest, MotionResult>,
+    person: InferenceWorker<TimedRequest, DetectResult>,
     motion_card: Arc<Card>,
     person_card: Arc<Card>,
     score: f32,
-    turns: Turns,
+    turns: SpareBudget,
     metrics: Arc<Metrics>,
 }
 
@@ -74,7 +76,7 @@ impl Infer {
             model: card.name.clone(),
             reason: error.to_string(),
         };
-        let turns = Turns::new();
+        let turns = SpareBudget::new();
         Ok(Self {
             motion: start_motion(motion, tasks, stages.clone())
                 .map_err(|e| no_thread(&motion_card, e))?,
@@ -124,17 +126,22 @@ impl Infer {
         &self.person_card
     }
 
-    /// A camera's seat at both models. `bell` is rung when a [`Seen`] is ready.
+    /// A camera's slot at both models. `wake_signal` is raised when a [`DetectResult`] is ready.
     #[must_use]
-    pub fn camera(&self, camera: &CameraId, detect: &DetectConfig, bell: &Bell) -> CameraInfer {
+    pub fn camera(
+        &self,
+        camera: &CameraId,
+        detect: &DetectConfig,
+        wake_signal: &WakeSignal,
+    ) -> CameraInfer {
         let label = |part| CameraPartLabel {
             camera: camera.to_string(),
             part,
         };
         let (metrics, motion, person) = (&self.metrics, label("motion"), label("person"));
         CameraInfer {
-            motion: self.motion.seat(&Bell::new()),
-            person: self.person.seat(bell),
+            motion: self.motion.slot(&WakeSignal::new()),
+            person: self.person.slot(wake_signal),
             turn: self.turns.camera(),
             state: Box::default(),
             motion_late: false,
@@ -166,36 +173,36 @@ fn start_motion(
     mut model: MotionModel,
     tasks: &Tasks,
     stages: StageCpu,
-) -> std::io::Result<Desk<MotionQuestion, MotionAnswer>> {
+) -> std::io::Result<InferenceWorker<MotionRequest, MotionResult>> {
     let name = model.card().name.clone();
     let mut trouble = Trouble::default();
-    let work = move |question: &mut MotionQuestion| {
-        let MotionQuestion {
+    let work = move |request: &mut MotionRequest| {
+        let MotionRequest {
             frame,
             rules,
             state,
-        } = question;
+        } = request;
         let report = stages.time(Stage::Motion, || model.look(frame, rules, state));
         trouble.note(&report);
-        MotionAnswer {
+        MotionResult {
             state: std::mem::take(state),
             report,
         }
     };
     // What a look that panicked left of the state cannot be trusted.
-    let sorry = move |_| MotionAnswer {
+    let on_panic = move |_| MotionResult {
         state: Box::default(),
         report: Err(panicked(&name)),
     };
-    Desk::start("motion", tasks, work, sorry)
+    InferenceWorker::start("motion", tasks, work, on_panic)
 }
 
 fn start_person(
     model: PersonModel,
     tasks: &Tasks,
     stages: StageCpu,
-    turns: Turns,
-) -> std::io::Result<Desk<Question, Seen>> {
+    turns: SpareBudget,
+) -> std::io::Result<InferenceWorker<TimedRequest, DetectResult>> {
     let name = model.card().name.clone();
     let work = PersonWork {
         model,
@@ -204,18 +211,18 @@ fn start_person(
         trouble: Trouble::default(),
         at_work: false,
     };
-    let sorry = move |question| seen(&question, Err(panicked(&name)));
-    Desk::start("person", tasks, work, sorry)
+    let on_panic = move |request| seen(&request, Err(panicked(&name)));
+    InferenceWorker::start("person", tasks, work, on_panic)
 }
 
-fn seen(question: &Question, detections: Result<Vec<Detection>, InferError>) -> Seen {
-    Seen {
-        frame: question.look.frame.clone(),
-        trigger: question.look.trigger,
-        runs: question.look.parts.len(),
+fn seen(request: &TimedRequest, detections: Result<Vec<Detection>, InferError>) -> DetectResult {
+    DetectResult {
+        frame: request.look.frame.clone(),
+        trigger: request.look.trigger,
+        runs: request.look.parts.len(),
         detections,
-        rank: question.look.rank,
-        elapsed: question.asked.elapsed(),
+        priority: request.look.priority,
+        elapsed: request.asked.elapsed(),
     }
 }
 
@@ -225,28 +232,31 @@ const REST_AFTER: Duration = Duration::from_secs(5);
 struct PersonWork {
     model: PersonModel,
     stages: StageCpu,
-    turns: Turns,
+    turns: SpareBudget,
     trouble: Trouble,
     /// It has looked since it last rested.
     at_work: bool,
 }
 
-impl Work<Question, Seen> for PersonWork {
-    fn answer(&mut self, question: &mut Question) -> Seen {
-        let Look {
-            frame, parts, rank, ..
-        } = &question.look;
+impl Handler<TimedRequest, DetectResult> for PersonWork {
+    fn answer(&mut self, request: &mut TimedRequest) -> DetectResult {
+        let DetectRequest {
+            frame,
+            parts,
+            priority,
+            ..
+        } = &request.look;
         let model = &mut self.model;
         if !std::mem::replace(&mut self.at_work, true) {
             memory::keep_for_work();
         }
         let began = Instant::now();
         let detections = self.stages.time(Stage::Person, || model.look(frame, parts));
-        if *rank == Rank::Spare {
+        if *priority == Priority::Spare {
             self.turns.took(began.elapsed());
         }
         self.trouble.note(&detections);
-        seen(question, detections)
+        seen(request, detections)
     }
 
     fn rest_after(&self) -> Option<Duration> {

@@ -48,25 +48,28 @@ impl Drop for Rig {
     }
 }
 
-fn camera(rig: &Rig, name: &str, bell: &Bell) -> CameraInfer {
-    rig.infer
-        .camera(&name.parse().unwrap(), &DetectConfig::default(), bell)
+fn camera(rig: &Rig, name: &str, wake_signal: &WakeSignal) -> CameraInfer {
+    rig.infer.camera(
+        &name.parse().unwrap(),
+        &DetectConfig::default(),
+        wake_signal,
+    )
 }
 
-fn look(frame: &Frame) -> Look {
-    Look {
+fn look(frame: &Frame) -> DetectRequest {
+    DetectRequest {
         frame: frame.clone(),
         parts: vec![NormRect::FULL],
-        trigger: Trigger::Watch,
-        rank: Rank::Routine,
+        trigger: Trigger::Awake,
+        priority: Priority::Routine,
     }
 }
 
 #[test]
 fn a_look_comes_back_with_the_cameras_labels_and_is_counted() {
     let rig = rig();
-    let bell = Bell::new();
-    let mut camera = camera(&rig, "door", &bell);
+    let wake_signal = WakeSignal::new();
+    let mut camera = camera(&rig, "door", &wake_signal);
     assert_eq!(
         camera.threshold(),
         rig.infer.person_card().thresholds().unwrap().score
@@ -75,12 +78,12 @@ fn a_look_comes_back_with_the_cameras_labels_and_is_counted() {
     let frame = models::golden_picture();
     camera.offer(look(&frame));
     assert!(camera.pending());
-    assert!(bell.wait(deadline(SOON)));
+    assert!(wake_signal.wait(deadline(SOON)));
     let seen = camera.take().unwrap();
     assert!(!camera.pending());
     assert_eq!(
         (seen.frame.time, seen.trigger),
-        (frame.time, Trigger::Watch)
+        (frame.time, Trigger::Awake)
     );
     let detections = seen.detections.unwrap();
     assert!(detections[0].score >= camera.threshold());
@@ -106,7 +109,7 @@ fn a_look_that_takes_longer_than_to_the_next_is_counted_as_late() {
         ..DetectConfig::default()
     };
     let id = "door".parse().unwrap();
-    let mut camera = rig.infer.camera(&id, &hasty, &Bell::new());
+    let mut camera = rig.infer.camera(&id, &hasty, &WakeSignal::new());
     camera.offer(look(&models::golden_picture()));
     assert!(camera.wait(SOON).is_some());
     let text = rig.metrics.render().unwrap();
@@ -131,7 +134,7 @@ fn other_classes_are_seen_where_a_camera_asks_for_them() {
     };
     let asking = |config: &DetectConfig, name: &str| {
         rig.infer
-            .camera(&name.parse().unwrap(), config, &Bell::new())
+            .camera(&name.parse().unwrap(), config, &WakeSignal::new())
     };
     let (mut all, mut persons) = (
         asking(&wanted, "yard"),
@@ -162,8 +165,8 @@ fn other_classes_are_seen_where_a_camera_asks_for_them() {
 fn cameras_share_the_models_and_a_broken_picture_harms_nobody() {
     let rig = rig();
     let (mut one, mut two) = (
-        camera(&rig, "one", &Bell::new()),
-        camera(&rig, "two", &Bell::new()),
+        camera(&rig, "one", &WakeSignal::new()),
+        camera(&rig, "two", &WakeSignal::new()),
     );
     let frame = models::golden_picture();
     let mut broken = frame.clone();
@@ -193,7 +196,7 @@ fn cameras_share_the_models_and_a_broken_picture_harms_nobody() {
 #[test]
 fn the_newest_of_many_looks_wins() {
     let rig = rig();
-    let mut camera = camera(&rig, "door", &Bell::new());
+    let mut camera = camera(&rig, "door", &WakeSignal::new());
     let mut frame = models::golden_picture();
     for second in 0..50 {
         frame.time = MediaTime::from_secs_f64(f64::from(second));
@@ -216,9 +219,9 @@ fn the_newest_of_many_looks_wins() {
 }
 
 /// Each look of `camera` at the whole of `frame` that may wait.
-fn spare(frame: &Frame) -> Look {
-    Look {
-        rank: Rank::Spare,
+fn spare(frame: &Frame) -> DetectRequest {
+    DetectRequest {
+        priority: Priority::Spare,
         ..look(frame)
     }
 }
@@ -231,9 +234,9 @@ fn a_spare_look_gives_way_to_what_moves_and_is_neither_dropped_nor_late() {
         ..DetectConfig::default()
     };
     let id = "door".parse().unwrap();
-    let mut door = rig.infer.camera(&id, &hasty, &Bell::new());
+    let mut door = rig.infer.camera(&id, &hasty, &WakeSignal::new());
     let mut others: Vec<_> = (0..20)
-        .map(|n| camera(&rig, &format!("c{n}"), &Bell::new()))
+        .map(|n| camera(&rig, &format!("c{n}"), &WakeSignal::new()))
         .collect();
     let mut frame = models::golden_picture();
     door.motion(&frame).unwrap();
@@ -253,7 +256,10 @@ fn a_spare_look_gives_way_to_what_moves_and_is_neither_dropped_nor_late() {
     }
     assert!(pictures > 0 && others.iter_mut().all(|other| other.take().is_some()));
     let seen = door.wait(SOON).unwrap();
-    assert_eq!((seen.frame.time, seen.rank), (frame.time, Rank::Spare));
+    assert_eq!(
+        (seen.frame.time, seen.priority),
+        (frame.time, Priority::Spare)
+    );
     let text = rig.metrics.render().unwrap();
     let counted = |name: &str| {
         let of = |line: &&str| line.starts_with(name) && line.contains("\"door\"");
@@ -271,7 +277,7 @@ fn a_spare_look_gives_way_to_what_moves_and_is_neither_dropped_nor_late() {
 #[test]
 fn after_the_stop_nothing_waits() {
     let rig = rig();
-    let mut camera = camera(&rig, "door", &Bell::new());
+    let mut camera = camera(&rig, "door", &WakeSignal::new());
     let frame = models::golden_picture();
     camera.motion(&frame).unwrap();
     assert!(rig.tasks.close(SOON).is_empty());

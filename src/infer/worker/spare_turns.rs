@@ -31,9 +31,9 @@ struct Counter {
 
 /// The one counter of a box. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Turns(Arc<Mutex<Counter>>);
+pub(super) struct SpareBudget(Arc<Mutex<Counter>>);
 
-impl Turns {
+impl SpareBudget {
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(Counter {
             next: None,
@@ -43,9 +43,9 @@ impl Turns {
     }
 
     /// A camera's hand at the counter.
-    pub(super) fn camera(&self) -> Turn {
+    pub(super) fn camera(&self) -> SpareTurn {
         self.0.lock().cameras += 1;
-        Turn {
+        SpareTurn {
             turns: self.clone(),
             drawn: None,
         }
@@ -73,12 +73,12 @@ impl Turns {
 
 /// One camera's turn.
 #[derive(Debug)]
-pub(in crate::infer) struct Turn {
-    turns: Turns,
+pub(in crate::infer) struct SpareTurn {
+    turns: SpareBudget,
     drawn: Option<MediaTime>,
 }
 
-impl Turn {
+impl SpareTurn {
     /// Whether a picture taken at `now` may be looked at. If not, the camera keeps its turn.
     pub(super) fn has_come(&mut self, now: MediaTime) -> bool {
         self.drawn.take_if(|turn| now.since(*turn) > GOOD_FOR);
@@ -96,7 +96,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for SpareTurn {
     fn drop(&mut self) {
         self.turns.0.lock().cameras -= 1;
     }
@@ -110,8 +110,8 @@ mod tests {
         MediaTime::from_secs_f64(seconds)
     }
 
-    fn counter(cameras: usize, millis: u64) -> (Turns, Vec<Turn>) {
-        let turns = Turns::new();
+    fn counter(cameras: usize, millis: u64) -> (SpareBudget, Vec<SpareTurn>) {
+        let turns = SpareBudget::new();
         turns.took(Duration::from_millis(millis));
         let cameras = (0..cameras).map(|_| turns.camera()).collect();
         (turns, cameras)
@@ -126,7 +126,11 @@ mod tests {
     }
 
     /// Each camera shows a keyframe each `gop` seconds and wants `looks` looks: when each had its last.
-    fn storm(cameras: &mut [Turn], gop: impl Fn(usize) -> f64, looks: usize) -> Vec<(f64, usize)> {
+    fn storm(
+        cameras: &mut [SpareTurn],
+        gop: impl Fn(usize) -> f64,
+        looks: usize,
+    ) -> Vec<(f64, usize)> {
         let mut due: Vec<f64> = (0..cameras.len()).map(|n| n as f64 * 0.001).collect();
         let mut left = vec![looks; cameras.len()];
         let mut made = Vec::new();

@@ -9,12 +9,12 @@ use std::{sync::Arc, time::Duration};
 use bytes::{BufMut, Bytes, BytesMut};
 use gstreamer as gst;
 
-use super::{keyframe_gate::Entries, nal, presentation_order::Order, unit::Unit};
+use super::{keyframe_gate::Entries, nal, presentation_order::PresentationOrder, unit::Unit};
 use crate::{
     flow::{Codec, MediaTime, Size, StreamFormat, Turn},
     ingest::{
         IngestError,
-        codec::sync_pipeline::{Line, Output},
+        codec::sync_pipeline::{Output, SyncPipeline},
         setup,
     },
 };
@@ -30,34 +30,34 @@ pub(in crate::ingest) fn codec_of(caps: &gst::CapsRef) -> Codec {
 
 /// Parses one stream. A change of capabilities at the input is announced by [`set_caps`](Self::set_caps).
 pub(in crate::ingest) struct Parser {
-    line: Option<Line>,
+    line: Option<SyncPipeline>,
     formats: Formats,
     held: Option<Unit>,
     entries: Entries,
-    order: Order,
+    order: PresentationOrder,
 }
 
 impl Parser {
     /// A parser for a live stream with such capabilities.
     pub(in crate::ingest) fn new(caps: &gst::Caps) -> Result<Self, IngestError> {
-        Self::ordered(caps, Order::live())
+        Self::ordered(caps, PresentationOrder::live())
     }
 
     /// A parser for a file's stream, whose pictures are to be turned. It holds some units back, which a camera's must not be.
     pub(in crate::ingest) fn of_file(caps: &gst::Caps, turn: Turn) -> Result<Self, IngestError> {
-        let mut parser = Self::ordered(caps, Order::of_file())?;
+        let mut parser = Self::ordered(caps, PresentationOrder::of_file())?;
         parser.formats.turn = turn;
         Ok(parser)
     }
 
-    fn ordered(caps: &gst::Caps, order: Order) -> Result<Self, IngestError> {
+    fn ordered(caps: &gst::Caps, order: PresentationOrder) -> Result<Self, IngestError> {
         let (parser, wanted) = match codec_of(caps) {
             Codec::H264 => ("h264parse", "video/x-h264,stream-format=avc,alignment=au"),
             Codec::H265 => ("h265parse", "video/x-h265,stream-format=hvc1,alignment=au"),
             Codec::Other => return Ok(Self::around(None, order)),
         };
         let wanted: gst::Caps = wanted.parse().expect("capabilities written here are valid");
-        let line = Line::new(vec![setup::element(parser)?], &wanted).map_err(|error| {
+        let line = SyncPipeline::new(vec![setup::element(parser)?], &wanted).map_err(|error| {
             IngestError::Start {
                 detail: error.to_string(),
             }
@@ -68,11 +68,11 @@ impl Parser {
     }
 
     /// A parser of a live stream around `line`, whose elements end in one that parses; none: buffers are access units already.
-    pub(in crate::ingest) fn with(line: Option<Line>) -> Self {
-        Self::around(line, Order::live())
+    pub(in crate::ingest) fn with(line: Option<SyncPipeline>) -> Self {
+        Self::around(line, PresentationOrder::live())
     }
 
-    fn around(line: Option<Line>, order: Order) -> Self {
+    fn around(line: Option<SyncPipeline>, order: PresentationOrder) -> Self {
         Self {
             line,
             formats: Formats::default(),

@@ -25,7 +25,7 @@ const MOST_HELD: usize = 64;
 const DOUBTS: u32 = 2;
 
 /// Puts presentation times on the units of one stream.
-pub(super) struct Order {
+pub(super) struct PresentationOrder {
     window: Window,
     counter: Counter,
     format: Option<Arc<StreamFormat>>,
@@ -74,7 +74,7 @@ struct Held {
     time: Option<MediaTime>,
 }
 
-impl Order {
+impl PresentationOrder {
     /// For a file, which is read ahead until it is known what its times are.
     pub(super) fn of_file() -> Self {
         Self::new(Window::File)

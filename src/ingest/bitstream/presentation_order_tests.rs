@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{nal, presentation_order::Order, unit::Unit};
+use super::{nal, presentation_order::PresentationOrder, unit::Unit};
 use crate::{
     flow::{MediaTime, Packet},
     ingest::samples::{Studio, packets, x264, x265},
@@ -33,7 +33,7 @@ fn tenths(units: &[Unit]) -> Vec<i64> {
     units.iter().map(tenth).collect()
 }
 
-fn run(order: &mut Order, units: impl Iterator<Item = Unit>) -> Vec<Unit> {
+fn run(order: &mut PresentationOrder, units: impl Iterator<Item = Unit>) -> Vec<Unit> {
     let mut out: Vec<_> = units.flat_map(|unit| order.push(unit)).collect();
     out.extend(order.finish());
     out
@@ -77,11 +77,14 @@ fn the_slices_order_what_comes_without_times_as_the_container_would() {
             let key = packet.key.then(|| at(n));
             unit(packet, key, Some(at(n)))
         };
-        let got = run(&mut Order::of_file(), packets.iter().enumerate().map(avi));
+        let got = run(
+            &mut PresentationOrder::of_file(),
+            packets.iter().enumerate().map(avi),
+        );
         assert_eq!(tenths(&got), right, "{name} in AVI");
         let raw = packets.iter().map(|packet| unit(packet, None, None));
         assert_eq!(
-            tenths(&run(&mut Order::of_file(), raw)),
+            tenths(&run(&mut PresentationOrder::of_file(), raw)),
             right,
             "{name} raw"
         );
@@ -90,7 +93,7 @@ fn the_slices_order_what_comes_without_times_as_the_container_would() {
             .iter()
             .map(|packet| unit(packet, Some(packet.time), None));
         assert_eq!(
-            tenths(&run(&mut Order::of_file(), mp4)),
+            tenths(&run(&mut PresentationOrder::of_file(), mp4)),
             right,
             "{name} in MP4"
         );
@@ -100,7 +103,7 @@ fn the_slices_order_what_comes_without_times_as_the_container_would() {
 #[test]
 fn a_camera_that_stamps_as_it_codes_is_put_right_and_never_held_for_long() {
     for (name, packets) in reordering(&Studio::new()) {
-        let mut order = Order::live();
+        let mut order = PresentationOrder::live();
         let (mut given, mut most) = (Vec::new(), 0);
         for (n, packet) in packets.iter().enumerate() {
             given.extend(order.push(unit(packet, Some(at(n)), None)));
@@ -120,14 +123,14 @@ fn a_camera_that_stamps_as_it_codes_is_put_right_and_never_held_for_long() {
 fn a_camera_with_right_stamps_is_not_held_back() {
     let studio = Studio::new();
     let plain = packets(&studio.video("plain.mp4", 40, &x264(10, 0)));
-    let mut order = Order::live();
+    let mut order = PresentationOrder::live();
     for packet in &plain {
         let given = order.push(unit(packet, Some(packet.time), None));
         assert_eq!(given.len(), 1);
         assert_eq!(given[0].pts, Some(packet.time));
     }
     for (name, packets) in reordering(&studio) {
-        let mut order = Order::live();
+        let mut order = PresentationOrder::live();
         let mut given = Vec::new();
         for (n, packet) in packets.iter().enumerate() {
             given.extend(order.push(unit(packet, Some(packet.time), None)));
@@ -147,7 +150,7 @@ fn a_camera_with_right_stamps_is_not_held_back() {
 fn a_clock_that_jumps_once_is_no_order_of_coding() {
     for (name, packets) in reordering(&Studio::new()) {
         for jump in 30..40 {
-            let mut order = Order::live();
+            let mut order = PresentationOrder::live();
             let stamped = packets.iter().enumerate().map(|(n, packet)| {
                 let jumped = Duration::from_secs(if n < jump { 0 } else { 7 });
                 unit(packet, Some(packet.time + jumped), None)
@@ -166,7 +169,7 @@ fn a_clock_that_jumps_once_is_no_order_of_coding() {
 fn stamps_that_turn_out_wrong_begin_a_new_run() {
     // Nothing says that this stream reorders: its declaration is cut out by starting without one.
     let (_, packets) = reordering(&Studio::new()).remove(0);
-    let mut order = Order::live();
+    let mut order = PresentationOrder::live();
     let start = packets.iter().take(40).map(|p| unit(p, Some(p.time), None));
     let first: Vec<_> = start.flat_map(|unit| order.push(unit)).collect();
     let wrong = (40..80).map(|n| unit(&packets[n], Some(at(n)), None));

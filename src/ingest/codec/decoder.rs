@@ -10,7 +10,7 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 
 use super::{
-    engine::Engine, error::DecodeError, privacy_mask::Mask, rotation, sync_pipeline::Output,
+    engine::Engine, error::DecodeError, privacy_mask::PrivacyMask, rotation, sync_pipeline::Output,
 };
 use crate::{
     base::cpu::{Stage, StageCpu},
@@ -39,7 +39,7 @@ pub enum Feed {
 pub struct Decoder {
     engine: Engine,
     format: Arc<StreamFormat>,
-    mask: Mask,
+    mask: PrivacyMask,
     stages: StageCpu,
     pending: VecDeque<Pending>,
     feed: Feed,
@@ -66,7 +66,12 @@ impl Decoder {
         stages: StageCpu,
     ) -> Result<Self, DecodeError> {
         let engine = Engine::in_hardware(name, format)?;
-        Ok(Self::with(engine, format, Mask::new(Vec::new()), stages))
+        Ok(Self::with(
+            engine,
+            format,
+            PrivacyMask::new(Vec::new()),
+            stages,
+        ))
     }
 
     /// Puts `engine` to work on a stream of its capabilities. It holds nothing of another stream after
@@ -74,7 +79,7 @@ impl Decoder {
     pub(in crate::ingest) fn with(
         engine: Engine,
         format: &Arc<StreamFormat>,
-        mask: Mask,
+        mask: PrivacyMask,
         stages: StageCpu,
     ) -> Self {
         Self {

@@ -11,7 +11,7 @@ use gstreamer_video as gst_video;
 
 use gst::prelude::*;
 
-use super::sync_pipeline::Line;
+use super::sync_pipeline::SyncPipeline;
 use crate::{
     base::cpu::{Stage, StageCpu},
     flow::{ColourMatrix, ColourRange, Frame, MediaTime, Packet, PixelLayout, Size, StreamRole},
@@ -54,7 +54,7 @@ impl Purpose {
 
 /// Encodes one run of frames of one size.
 pub struct Encoder {
-    line: Line,
+    line: SyncPipeline,
     formats: Formats,
     source: (Size, PixelLayout),
     stages: StageCpu,
@@ -111,7 +111,7 @@ impl Encoder {
         ];
         let caps = "video/x-h264,stream-format=avc,alignment=au";
         let caps: gst::Caps = caps.parse().expect("capabilities written here are valid");
-        let line = Line::new(elements, &caps).map_err(|error| refused(&error))?;
+        let line = SyncPipeline::new(elements, &caps).map_err(|error| refused(&error))?;
         let input = caps_of(frame).ok_or_else(|| refused(&"no such pictures"))?;
         if !line.set_caps(&input) {
             return Err(refused(&"the H.264 encoder refuses the pictures"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 
-use super::{error::DecodeError, sync_pipeline::Line};
+use super::{error::DecodeError, sync_pipeline::SyncPipeline};
 use crate::{
     config::DecoderChoice,
     flow::{Codec, StreamFormat},
@@ -14,7 +14,7 @@ use crate::{
 
 /// The elements of a decoder, which are of no stream while none is decoded.
 pub(in crate::ingest) struct Engine {
-    pub(in crate::ingest) line: Line,
+    pub(in crate::ingest) line: SyncPipeline,
     pub(in crate::ingest) hardware: bool,
     /// Its streams have these capabilities, to the letter.
     pub(in crate::ingest) caps: String,
@@ -53,7 +53,7 @@ impl Engine {
         let wanted = gst_video::VideoCapsBuilder::new()
             .format_list([gst_video::VideoFormat::I420, gst_video::VideoFormat::Nv12])
             .build();
-        let line = Line::new(elements, &wanted).map_err(|_| refused())?;
+        let line = SyncPipeline::new(elements, &wanted).map_err(|_| refused())?;
         if !line.set_caps(&caps) {
             return Err(refused());
         }

@@ -17,7 +17,7 @@ use super::{
     decoder::{Decoder, Feed},
     engine::Engine,
     error::DecodeError,
-    privacy_mask::Mask,
+    privacy_mask::PrivacyMask,
     software::{is_hardware, software},
 };
 use crate::{
@@ -86,7 +86,7 @@ impl Decoder {
         Ok(Self::with(
             engine,
             format,
-            Mask::new(privacy_mask.to_vec()),
+            PrivacyMask::new(privacy_mask.to_vec()),
             stages,
         ))
     }

@@ -9,9 +9,9 @@ const GREY: u8 = 128;
 
 /// Polygons that nobody may look into.
 #[derive(Debug, Clone, Default)]
-pub(in crate::ingest) struct Mask(Vec<Polygon>);
+pub(in crate::ingest) struct PrivacyMask(Vec<Polygon>);
 
-impl Mask {
+impl PrivacyMask {
     pub(in crate::ingest) fn new(polygons: Vec<Polygon>) -> Self {
         Self(polygons)
     }
@@ -124,7 +124,7 @@ mod tests {
         let half = Polygon(half.map(|(x, y)| NormPoint { x, y }).to_vec());
         for layout in [PixelLayout::I420, PixelLayout::Nv12] {
             let before = grey_frame(layout);
-            let after = Mask::new(vec![half.clone()]).paint(before.clone());
+            let after = PrivacyMask::new(vec![half.clone()]).paint(before.clone());
             for row in 0..8 {
                 assert_eq!(after.luma_row(row)[..8], [16; 8]);
                 assert_eq!(after.luma_row(row)[8..], [200; 8]);
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn without_masks_nothing_is_copied() {
         let frame = grey_frame(PixelLayout::I420);
-        let same = Mask::default().paint(frame.clone());
+        let same = PrivacyMask::default().paint(frame.clone());
         assert_eq!(same.data.as_ptr(), frame.data.as_ptr());
     }
 }

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 pub(in crate::ingest) type Output = (gst::Buffer, gst::Caps);
 
 /// The chain. Stopped and released when dropped.
-pub(in crate::ingest) struct Line {
+pub(in crate::ingest) struct SyncPipeline {
     elements: Vec<gst::Element>,
     input: gst::Pad,
     output: gst::Pad,
@@ -33,7 +33,7 @@ pub(in crate::ingest) struct Line {
 #[error("the elements {0} cannot be put to work")]
 pub(in crate::ingest) struct LineError(String);
 
-impl Line {
+impl SyncPipeline {
     /// Links `elements` in this order and starts them. What comes out matches `wanted`.
     pub(in crate::ingest) fn new(
         elements: Vec<gst::Element>,
@@ -122,7 +122,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for SyncPipeline {
     fn drop(&mut self) {
         // Stopping software elements cannot fail, and there is nothing to be done if it does.
         let _ = self.input.set_active(false);
@@ -214,7 +214,7 @@ mod tests {
         let packets = packets(&studio.video("v.mp4", 5, &x264(5, 0)));
         let caps: gst::Caps = packets[0].format.caps.parse().unwrap();
         let parser = gst::ElementFactory::make("h264parse").build().unwrap();
-        let line = Line::new(vec![parser], &gst::Caps::new_any()).unwrap();
+        let line = SyncPipeline::new(vec![parser], &gst::Caps::new_any()).unwrap();
         assert!(line.set_caps(&caps) && line.segment(gst::SegmentFlags::empty()));
         for packet in &packets {
             line.push(gst::Buffer::from_slice(packet.data.clone()))

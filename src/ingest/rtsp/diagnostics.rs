@@ -31,7 +31,7 @@ pub(super) enum Way {
 }
 
 /// The ailments of one session.
-pub(super) struct Quality {
+pub(super) struct Diagnostics {
     host: String,
     way: Way,
     /// What the description says, and what comes.
@@ -50,7 +50,7 @@ enum Ailment {
     Codec,
 }
 
-impl Quality {
+impl Diagnostics {
     /// Nothing is known yet of the camera at `host`.
     pub(super) fn new(host: &str, way: Way) -> Self {
         Self {
@@ -199,9 +199,9 @@ mod tests {
 
     #[test]
     fn losses_are_told_once_and_come_before_the_clock() {
-        let mut quality = Quality::new("10.0.0.2", Way::Datagrams { capped: None });
+        let mut quality = Diagnostics::new("10.0.0.2", Way::Datagrams { capped: None });
         let start = Instant::now();
-        let count = |quality: &mut Quality, seconds, arrived, lost| {
+        let count = |quality: &mut Diagnostics, seconds, arrived, lost| {
             let now = start + Duration::from_secs(seconds);
             told(quality.losses(Arrivals { arrived, lost }, now))
         };

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::{
-    end_reason::End,
+    end_reason::SessionEnd,
     observer::Window,
     protocol::{
         control_url,
@@ -50,7 +50,7 @@ pub(super) struct Dialogue {
     early_bytes: usize,
 }
 
-impl From<Broken> for End {
+impl From<Broken> for SessionEnd {
     fn from(broken: Broken) -> Self {
         match broken {
             Broken::Closed => Self::Closed,
@@ -62,7 +62,7 @@ impl From<Broken> for End {
 
 impl Dialogue {
     /// Connects.
-    pub(super) async fn open(config: &SourceConfig, window: &Window) -> Result<Self, End> {
+    pub(super) async fn open(config: &SourceConfig, window: &Window) -> Result<Self, SessionEnd> {
         let mut camera = config.url.clone();
         // An address holds no password by the configuration's contract; make sure that none gets any farther.
         let _ = camera.set_username("");
@@ -105,14 +105,14 @@ impl Dialogue {
     }
 
     /// Takes in what a refusal asks for; whether only the nonce was too old.
-    pub(super) fn challenged(&mut self, headers: &Headers) -> Result<bool, End> {
+    pub(super) fn challenged(&mut self, headers: &Headers) -> Result<bool, SessionEnd> {
         let challenges = headers.all("WWW-Authenticate");
         self.login
             .challenged(challenges)
             .map_err(|none| match none {
-                NoAnswer::NoUser => End::NoUser,
-                NoAnswer::Unspoken(offered) if offered.is_empty() => End::Refused,
-                NoAnswer::Unspoken(offered) => End::UnknownLogin { offered },
+                NoAnswer::NoUser => SessionEnd::NoUser,
+                NoAnswer::Unspoken(offered) if offered.is_empty() => SessionEnd::Refused,
+                NoAnswer::Unspoken(offered) => SessionEnd::UnknownLogin { offered },
             })
     }
 
@@ -164,7 +164,7 @@ impl Dialogue {
         method: &'static str,
         uri: &str,
         headers: &[(&str, &str)],
-    ) -> Result<Response, End> {
+    ) -> Result<Response, SessionEnd> {
         let mut refusals = 0;
         let mut reconnected = 0;
         let mut fresh = false;
@@ -173,14 +173,14 @@ impl Dialogue {
             let cseq = self.send(method, uri, headers);
             let answer = timeout_at(deadline, self.answer(cseq)).await;
             match answer {
-                Err(_) => return Err(End::Mute),
-                Ok(Ok(response)) if response.http => return Err(End::Http),
+                Err(_) => return Err(SessionEnd::Mute),
+                Ok(Ok(response)) if response.http => return Err(SessionEnd::Http),
                 Ok(Ok(response)) if response.status == 401 => {
                     refusals += 1;
                     let stale = self.challenged(&response.headers)?;
                     // With a nonce of this very request it is the password that is wrong.
                     if refusals >= MOST_REFUSALS || (fresh && !stale) {
-                        return Err(End::Refused);
+                        return Err(SessionEnd::Refused);
                     }
                     fresh = true;
                 }
@@ -191,7 +191,7 @@ impl Dialogue {
                         Connection::open(&self.camera, self.trust.as_ref(), &self.window).await?;
                 }
                 Ok(Err(Broken::Closed)) if self.cseq == 1 && self.link.silent() => {
-                    return Err(End::Mute);
+                    return Err(SessionEnd::Mute);
                 }
                 Ok(Err(broken)) => return Err(broken.into()),
             }
@@ -199,7 +199,7 @@ impl Dialogue {
     }
 
     /// Asks for the description. Gives the answer and the address that was asked in the end.
-    pub(super) async fn describe(&mut self) -> Result<(Response, String), End> {
+    pub(super) async fn describe(&mut self) -> Result<(Response, String), SessionEnd> {
         let mut asked = control_url::plain(&self.camera);
         for _ in 0..=MOST_REDIRECTS {
             let accept = [("Accept", "application/sdp")];
@@ -223,7 +223,7 @@ impl Dialogue {
                             }
                         }
                         control_url::Redirect::Elsewhere(host) => {
-                            return Err(End::Redirected { host });
+                            return Err(SessionEnd::Redirected { host });
                         }
                         control_url::Redirect::Nowhere => {
                             return Err(status(response.status, "DESCRIBE"));
@@ -233,7 +233,7 @@ impl Dialogue {
                 other => return Err(status(other, "DESCRIBE")),
             }
         }
-        Err(End::Protocol)
+        Err(SessionEnd::Protocol)
     }
 
     /// Whether the camera hangs up after what it has just said.
@@ -275,13 +275,13 @@ impl Dialogue {
 }
 
 /// What a status other than success means.
-pub(super) fn status(status: u16, method: &'static str) -> End {
+pub(super) fn status(status: u16, method: &'static str) -> SessionEnd {
     match status {
-        401 => End::Refused,
-        403 => End::Forbidden,
-        404 | 410 => End::NotFound,
-        453 | 503 => End::Busy,
-        461 => End::TransportRefused,
-        status => End::Status { status, method },
+        401 => SessionEnd::Refused,
+        403 => SessionEnd::Forbidden,
+        404 | 410 => SessionEnd::NotFound,
+        453 | 503 => SessionEnd::Busy,
+        461 => SessionEnd::TransportRefused,
+        status => SessionEnd::Status { status, method },
     }
 }

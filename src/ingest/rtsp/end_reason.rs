@@ -26,7 +26,7 @@ pub(super) enum Distrust {
 
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum SessionEnd {
     /// The token was cancelled.
     Stopped,
     /// Wrong user name or password.
@@ -104,7 +104,7 @@ pub(super) enum End {
     Protocol,
 }
 
-impl End {
+impl SessionEnd {
     /// What happened as one sentence, and what to do.
     #[allow(
         clippy::too_many_lines,
@@ -284,9 +284,9 @@ mod tests {
     fn addresses_are_told_without_what_may_be_secret() {
         let secret = config("rtsp://10.0.0.2/user=admin_password=S3CRET.sdp?token=S3CRET");
         for end in [
-            End::NotFound,
-            End::Forbidden,
-            End::NoVideo {
+            SessionEnd::NotFound,
+            SessionEnd::Forbidden,
+            SessionEnd::NoVideo {
                 offered: "VP8".to_owned(),
             },
         ] {
@@ -294,14 +294,14 @@ mod tests {
             assert!(!problem.message.contains("S3CRET"), "{}", problem.message);
             assert!(problem.message.contains("10.0.0.2"));
         }
-        let plain = End::NotFound.problem(&config("rtsp://10.0.0.2/door"));
+        let plain = SessionEnd::NotFound.problem(&config("rtsp://10.0.0.2/door"));
         assert_eq!(plain.message, "camera 10.0.0.2 has no stream at /door");
     }
 
     #[test]
     fn what_a_camera_writes_is_cut() {
         let offered = format!("NTLM\n{}", "x".repeat(500));
-        let problem = End::UnknownLogin { offered }.problem(&config("rtsp://cam/"));
+        let problem = SessionEnd::UnknownLogin { offered }.problem(&config("rtsp://cam/"));
         assert!(problem.message.len() < 200 && !problem.message.contains('\n'));
         assert!(problem.message.contains("NTLM"));
     }

@@ -1,16 +1,16 @@
 //! By what the packets of a session travel (RTSP's lower transport: RFC 2326, 12.39), and what is tried after it failed. Pure.
 
-use super::end_reason::End;
+use super::end_reason::SessionEnd;
 use crate::config::{SourceConfig, Transport};
 
 /// What carries the packets of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Carrier {
+pub(super) enum LowerTransport {
     Tcp,
     Udp,
 }
 
-impl Carrier {
+impl LowerTransport {
     /// The one to try first.
     pub(super) fn first(transport: Transport) -> Self {
         match transport {
@@ -20,14 +20,14 @@ impl Carrier {
     }
 
     /// The one to try after a session that ended so. Nobody's pictures go unencrypted because TLS was asked for.
-    pub(super) fn after(self, end: &End, config: &SourceConfig) -> Self {
+    pub(super) fn after(self, end: &SessionEnd, config: &SourceConfig) -> Self {
         let other = match self {
             Self::Tcp => Self::Udp,
             Self::Udp => Self::Tcp,
         };
         let free = config.transport == Transport::Auto && config.url.scheme() != "rtsps";
         match end {
-            End::TransportRefused if free => other,
+            SessionEnd::TransportRefused if free => other,
             _ => self,
         }
     }

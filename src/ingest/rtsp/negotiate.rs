@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     dialogue::{Dialogue, status},
-    end_reason::End,
+    end_reason::SessionEnd,
     protocol::message::Response,
     transport::udp::Ports,
 };
@@ -14,7 +14,7 @@ pub(super) async fn setup(
     dialogue: &mut Dialogue,
     tracks: &[String],
     ports: Option<&Ports>,
-) -> Result<Response, End> {
+) -> Result<Response, SessionEnd> {
     let transport = ports.map_or_else(
         || "RTP/AVP/TCP;unicast;interleaved=0-1".to_owned(),
         |ports| {
@@ -40,7 +40,7 @@ pub(super) async fn setup(
 }
 
 /// Starts the pictures; from the beginning where what is served has one.
-pub(super) async fn play(dialogue: &mut Dialogue, uri: &str) -> Result<Response, End> {
+pub(super) async fn play(dialogue: &mut Dialogue, uri: &str) -> Result<Response, SessionEnd> {
     let range: &[(&str, &str)] = &[("Range", "npt=0.000-")];
     let mut refused = 0;
     for headers in [range, &[]] {

@@ -14,8 +14,8 @@ use tracing::debug;
 
 use super::{
     dialogue::Dialogue,
-    end_reason::End,
-    lower_transport::Carrier,
+    end_reason::SessionEnd,
+    lower_transport::LowerTransport,
     observer::Window,
     protocol::{control_url, keepalive::KeepAlive, message::Response},
     rtp::{receive::Receiver, rtcp},
@@ -41,22 +41,22 @@ pub(super) struct Context<'a> {
     pub(super) config: &'a SourceConfig,
     pub(super) role: StreamRole,
     pub(super) clock: &'a Arc<dyn Clock>,
-    pub(super) carrier: Carrier,
+    pub(super) lower_transport: LowerTransport,
     pub(super) token: &'a CancellationToken,
     pub(super) window: &'a Window,
 }
 
 /// How a session ended.
 pub(super) struct Outcome {
-    pub(super) end: End,
+    pub(super) end: SessionEnd,
     /// For how long pictures had come.
     pub(super) online_for: Option<Duration>,
     /// The next session will do something else.
     pub(super) learned: bool,
 }
 
-impl From<End> for Outcome {
-    fn from(end: End) -> Self {
+impl From<SessionEnd> for Outcome {
+    fn from(end: SessionEnd) -> Self {
         Self {
             end,
             online_for: None,
@@ -73,12 +73,12 @@ pub(super) async fn run(
 ) -> Outcome {
     let mut entry = tokio::select! {
         biased;
-        () = context.token.cancelled() => return End::Stopped.into(),
+        () = context.token.cancelled() => return SessionEnd::Stopped.into(),
         entry = connect_limit::enter(&context.config.url) => entry,
     };
     let opened = tokio::select! {
         biased;
-        () = context.token.cancelled() => Err(End::Stopped),
+        () = context.token.cancelled() => Err(SessionEnd::Stopped),
         opened = entry.with(Dialogue::open(context.config, context.window)) => opened,
     };
     let mut dialogue = match opened {
@@ -87,7 +87,7 @@ pub(super) async fn run(
     };
     let prepared = tokio::select! {
         biased;
-        () = context.token.cancelled() => Err(End::Stopped),
+        () = context.token.cancelled() => Err(SessionEnd::Stopped),
         prepared = entry.with(Session::prepare(context, &mut dialogue, alive)) => prepared,
     };
     drop(entry);
@@ -98,7 +98,7 @@ pub(super) async fn run(
         }
         Err(end) => (None, end.into()),
     };
-    if outcome.end != End::Closed {
+    if outcome.end != SessionEnd::Closed {
         let uri = session
             .as_mut()
             .map(|session| std::mem::take(&mut session.uri));
@@ -159,11 +159,11 @@ impl Session {
                 .fold(next_look, Instant::min);
             tokio::select! {
                 biased;
-                () = &mut stop => break End::Stopped,
+                () = &mut stop => break SessionEnd::Stopped,
                 turn = dialogue.link.turn() => {
                     // What came before the end is not lost with it.
                     let heard = self.hear(context, dialogue, alive, sink);
-                    if let Err(end) = heard.and(turn.map_err(End::from)) {
+                    if let Err(end) = heard.and(turn.map_err(SessionEnd::from)) {
                         break end;
                     }
                     let prompt = attention.as_ref().is_none_or(|wanted| *wanted.borrow());
@@ -204,7 +204,7 @@ impl Session {
         };
         let lasted = self.started.elapsed();
         let since = self.asked_at.map(|at| at.elapsed());
-        let learned = end == End::Closed && alive.closed(lasted, since);
+        let learned = end == SessionEnd::Closed && alive.closed(lasted, since);
         Outcome {
             end: self.finished(end),
             online_for: self.first.map(|at| at.elapsed()),
@@ -213,13 +213,13 @@ impl Session {
     }
 
     /// A recording that has been played to its end has not broken off.
-    fn finished(&self, end: End) -> End {
+    fn finished(&self, end: SessionEnd) -> SessionEnd {
         match (self.length, self.first, self.last) {
             (Some(length), Some(first), Some(last))
-                if matches!(end, End::Closed | End::Stalled)
+                if matches!(end, SessionEnd::Closed | SessionEnd::Stalled)
                     && last.duration_since(first) + END_MARGIN >= length =>
             {
-                End::Finished { length }
+                SessionEnd::Finished { length }
             }
             _ => end,
         }
@@ -246,17 +246,17 @@ impl Session {
     }
 
     /// Whether something should have come by now.
-    fn overdue(&self, context: &Context<'_>, now: Instant) -> Option<End> {
+    fn overdue(&self, context: &Context<'_>, now: Instant) -> Option<SessionEnd> {
         let since = |at: Instant| now.duration_since(at);
         if let (Some(goodbye), Some(last)) = (self.goodbye, self.last)
             && since(goodbye) > GOODBYE_WITHIN
             && since(last) > GOODBYE_WITHIN
         {
-            return Some(End::Closed);
+            return Some(SessionEnd::Closed);
         }
         match self.last {
-            Some(last) if since(last) > context.config.stall_timeout => Some(End::Stalled),
-            None if since(self.started) > FIRST_PICTURE_WITHIN => Some(End::Silent),
+            Some(last) if since(last) > context.config.stall_timeout => Some(SessionEnd::Stalled),
+            None if since(self.started) > FIRST_PICTURE_WITHIN => Some(SessionEnd::Silent),
             _ => None,
         }
     }
@@ -267,7 +267,7 @@ impl Session {
         dialogue: &mut Dialogue,
         alive: &mut KeepAlive,
         sink: &mut dyn PacketSink,
-    ) -> Result<(), End> {
+    ) -> Result<(), SessionEnd> {
         loop {
             match dialogue.link.next() {
                 Ok(None) => return Ok(()),
@@ -277,7 +277,7 @@ impl Session {
                 Ok(Some(Incoming::Request(request))) => {
                     dialogue.serve(&request);
                     if request.method == "TEARDOWN" {
-                        return Err(End::Closed);
+                        return Err(SessionEnd::Closed);
                     }
                 }
                 Ok(Some(Incoming::Response(response))) => {
@@ -285,7 +285,7 @@ impl Session {
                 }
                 // Beyond repair: a new session is.
                 Err(Broken::NotRtsp | Broken::TooLong) if self.first.is_some() => {
-                    return Err(End::Closed);
+                    return Err(SessionEnd::Closed);
                 }
                 Err(broken) => return Err(broken.into()),
             }
@@ -298,7 +298,7 @@ impl Session {
         response: &Response,
         dialogue: &mut Dialogue,
         alive: &mut KeepAlive,
-    ) -> Result<(), End> {
+    ) -> Result<(), SessionEnd> {
         if self.asked.is_none() || response.headers.cseq() != self.asked {
             return Ok(());
         }

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::{
-    end_reason::End,
-    lower_transport::Carrier,
+    end_reason::SessionEnd,
+    lower_transport::LowerTransport,
     observer::{Observer, Window},
     protocol::keepalive::KeepAlive,
     session::{self, Context, Outcome},
@@ -97,11 +97,11 @@ impl RtspSource {
     async fn sessions(self, mut sink: Box<dyn PacketSink>, token: CancellationToken) {
         let mut backoff = Backoff::new(self.waits.0, self.waits.1);
         let mut refused = Backoff::new(REFUSED_WAIT, REFUSED_WAIT);
-        let mut carrier = Carrier::first(self.config.transport);
+        let mut lower_transport = LowerTransport::first(self.config.transport);
         let mut alive = KeepAlive::default();
         // Whether the session under way tries what the one before was refused.
         let mut second_try = false;
-        let mut told: Option<End> = None;
+        let mut told: Option<SessionEnd> = None;
         // A camera is often busy for a moment only, while it ends the session before.
         let mut busy = false;
         sink.state(SourceState::Connecting);
@@ -110,18 +110,18 @@ impl RtspSource {
                 config: &self.config,
                 role: self.role,
                 clock: &self.clock,
-                carrier,
+                lower_transport,
                 token: &token,
                 window: &self.window,
             };
             let outcome = match setup::init() {
                 Ok(()) => session::run(&context, &mut alive, &mut *sink).await,
-                Err(error) => Outcome::from(End::Setup {
+                Err(error) => Outcome::from(SessionEnd::Setup {
                     message: error.to_string(),
                 }),
             };
             let end = outcome.end;
-            if end == End::Stopped {
+            if end == SessionEnd::Stopped {
                 break;
             }
             if outcome.online_for.is_some_and(|time| time >= HEALTHY) {
@@ -136,20 +136,23 @@ impl RtspSource {
                 );
                 continue;
             }
-            let other = carrier.after(&end, &self.config);
-            if other != carrier && !second_try {
-                debug!(?other, "the camera does not send by {carrier:?}");
-                (carrier, second_try) = (other, true);
+            let other = lower_transport.after(&end, &self.config);
+            if other != lower_transport && !second_try {
+                debug!(?other, "the camera does not send by {lower_transport:?}");
+                (lower_transport, second_try) = (other, true);
                 continue;
             }
             second_try = false;
             let retry_in = match end {
-                End::Refused | End::NoUser | End::UnknownLogin { .. } => refused.wait(),
+                SessionEnd::Refused | SessionEnd::NoUser | SessionEnd::UnknownLogin { .. } => {
+                    refused.wait()
+                }
                 _ => backoff.wait(),
             };
             let problem = end.problem(&self.config);
             debug!(?retry_in, "{}", problem.message);
-            let first = end == End::Busy && !std::mem::replace(&mut busy, end == End::Busy);
+            let first =
+                end == SessionEnd::Busy && !std::mem::replace(&mut busy, end == SessionEnd::Busy);
             if told.as_ref() != Some(&end) && !first {
                 sink.state(SourceState::Away { problem, retry_in });
                 told = Some(end);

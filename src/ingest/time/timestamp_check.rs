@@ -136,10 +136,10 @@ mod tests {
             trust.broke(at(n * 200));
         }
         assert!(!trust.judge(at(601), at(601)));
-        let mut seldom = Trust::default();
+        let mut log_throttle = Trust::default();
         for n in 0..5 {
-            assert!(seldom.judge(at(n * 1000), at(n * 1000)));
-            seldom.broke(at(n * 1000));
+            assert!(log_throttle.judge(at(n * 1000), at(n * 1000)));
+            log_throttle.broke(at(n * 1000));
         }
     }
 }

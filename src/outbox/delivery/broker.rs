@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use crate::outbox::{
     Outbox,
-    budget::Use,
+    budget::TrafficClass,
     sinks::{BrokerContext, BrokerRecords},
 };
 
@@ -22,7 +22,7 @@ impl Outbox {
 }
 
 impl BrokerRecords for Outbox {
-    fn live_may_leave(&self, what: Use, bytes: u64) -> bool {
+    fn live_may_leave(&self, what: TrafficClass, bytes: u64) -> bool {
         self.book_live(what, bytes)
     }
 

@@ -246,7 +246,7 @@ impl Outbox {
             }
             Ok(())
         })?;
-        self.book_small(&mut self.state.lock())
+        self.reserve_small(&mut self.state.lock())
     }
 
     /// Cuts records off the ledger that are older than 12 months; not while the clock is unsure. Returns how many went.

@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 
 use crate::outbox::{
     Fail, Held, Outbox, OutboxError, State, Tx,
-    budget::Use,
+    budget::TrafficClass,
     incidents::{self, ClipNotified},
     ledger::{self, Departure},
     message, playlists,
-    queue::{Class, Head, Lane, LaneKey},
-    sinks::{Body, Charge, Outcome, Parcel, Payload, Ticket},
+    queue::{Class, Lane, LaneKey, QueueHead},
+    sinks::{Body, Delivery, DeliveryId, Outcome, Payload, QuotaReservation},
 };
 use crate::{
     flow::{MediaTime, Rendition, WallTime},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What waits at the front of a lane.
-pub(in crate::outbox) fn head(db: &Connection, key: LaneKey) -> Result<Option<Head>, Fail> {
+pub(in crate::outbox) fn head(db: &Connection, key: LaneKey) -> Result<Option<QueueHead>, Fail> {
     let id = key.incident.to_string();
     let found: Option<(i64, i64, ClipNotified, i64, bool)> = db
         .prepare_cached(
@@ -46,7 +46,7 @@ pub(in crate::outbox) fn head(db: &Connection, key: LaneKey) -> Result<Option<He
         Lane::Playlist(Rendition::Sub) | Lane::Media(Rendition::Sub) => Class::Rest,
         Lane::Playlist(_) | Lane::Media(_) => Class::Full,
     };
-    Ok(Some(Head {
+    Ok(Some(QueueHead {
         class: if asked {
             class.min(Class::First)
         } else {
@@ -62,12 +62,12 @@ pub(in crate::outbox) fn head(db: &Connection, key: LaneKey) -> Result<Option<He
 }
 
 /// What an object's bytes are spent on. The small ones that complete a clip go with it.
-fn use_of(lane: Lane, class: Class) -> Use {
+fn use_of(lane: Lane, class: Class) -> TrafficClass {
     match (lane, class) {
-        (Lane::Thumb | Lane::Crop | Lane::Facts, _) => Use::Still,
-        (_, Class::First) | (Lane::Playlist(Rendition::Sub), _) => Use::First,
-        (_, Class::Full) => Use::Full,
-        _ => Use::Rest,
+        (Lane::Thumb | Lane::Crop | Lane::Facts, _) => TrafficClass::Still,
+        (_, Class::First) | (Lane::Playlist(Rendition::Sub), _) => TrafficClass::First,
+        (_, Class::Full) => TrafficClass::Full,
+        _ => TrafficClass::Rest,
     }
 }
 
@@ -80,7 +80,7 @@ fn any_segment_delivered(db: &Connection, incident: &str) -> rusqlite::Result<bo
 }
 
 impl Tx<'_> {
-    fn prepare(&self, key: LaneKey, object: i64) -> Result<Option<Parcel>, Fail> {
+    fn prepare(&self, key: LaneKey, object: i64) -> Result<Option<Delivery>, Fail> {
         type Row = (String, i64, i64, Option<[u8; 32]>);
         let found: Option<Row> = self
             .db
@@ -124,13 +124,13 @@ impl Tx<'_> {
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::File { bytes, .. } => *bytes,
         };
-        Ok(Some(Parcel {
-            ticket: Ticket {
+        Ok(Some(Delivery {
+            delivery_id: DeliveryId {
                 key,
                 row: object,
                 version,
                 bytes,
-                charge: Charge::default(),
+                reservation: QuotaReservation::default(),
             },
             payload: Payload::Object {
                 key: name,
@@ -140,8 +140,13 @@ impl Tx<'_> {
         }))
     }
 
-    fn arrived(&self, ticket: &Ticket, recipient: &str, receipt: Option<&str>) -> Result<(), Fail> {
-        let incident = ticket.key.incident;
+    fn arrived(
+        &self,
+        delivery_id: &DeliveryId,
+        recipient: &str,
+        receipt: Option<&str>,
+    ) -> Result<(), Fail> {
+        let incident = delivery_id.key.incident;
         let now = self.wall();
         let kind: Option<String> = self
             .db
@@ -152,11 +157,11 @@ impl Tx<'_> {
             )?
             .query_row(
                 params![
-                    ticket.row,
+                    delivery_id.row,
                     now.0,
                     receipt,
-                    ticket.bytes as i64,
-                    ticket.version
+                    delivery_id.bytes as i64,
+                    delivery_id.version
                 ],
                 |row| row.get(0),
             )
@@ -170,14 +175,14 @@ impl Tx<'_> {
             incident,
             camera: &row.facts.camera,
             recipient,
-            bytes: ticket.bytes,
+            bytes: delivery_id.bytes,
             purpose: &row.facts.purpose,
             until: self.kept_until(row.start, &kind),
             receipt,
         };
         ledger::append(self.db, &what)?;
-        match ticket.key.lane {
-            Lane::Media(_) if kind == "media" => self.changed(ticket.row)?,
+        match delivery_id.key.lane {
+            Lane::Media(_) if kind == "media" => self.changed(delivery_id.row)?,
             Lane::Thumb => self.tell_arrived(incident)?,
             Lane::Playlist(_) => {
                 if row.notified == ClipNotified::None {
@@ -187,14 +192,14 @@ impl Tx<'_> {
             }
             _ => {}
         }
-        self.touch(incident, ticket.key.lane);
+        self.touch(incident, delivery_id.key.lane);
         Ok(())
     }
 }
 
 /// What came of writing an object's content.
 enum Prepared {
-    Ready(Parcel),
+    Ready(Delivery),
     /// The data plan has no room for it.
     Held,
     /// It is gone, or was parked.
@@ -203,23 +208,23 @@ enum Prepared {
 
 impl Outbox {
     /// The object to send next, if any waits.
-    pub(in crate::outbox) fn next_object(&self) -> Result<Option<Parcel>, OutboxError> {
+    pub(in crate::outbox) fn next_object(&self) -> Result<Option<Delivery>, OutboxError> {
         loop {
-            let Some(parcel) = self.next_prepared()? else {
+            let Some(delivery) = self.next_prepared()? else {
                 return Ok(None);
             };
             // A picture may be replaced while it is on its way, so it is read whole: before it leaves, and not while the database
             // is held.
-            if !matches!(parcel.ticket.key.lane, Lane::Thumb | Lane::Crop) {
-                return Ok(Some(parcel));
+            if !matches!(delivery.delivery_id.key.lane, Lane::Thumb | Lane::Crop) {
+                return Ok(Some(delivery));
             }
-            if let Some(parcel) = self.with_picture(parcel)? {
-                return Ok(Some(parcel));
+            if let Some(delivery) = self.with_picture(delivery)? {
+                return Ok(Some(delivery));
             }
         }
     }
 
-    fn next_prepared(&self) -> Result<Option<Parcel>, OutboxError> {
+    fn next_prepared(&self) -> Result<Option<Delivery>, OutboxError> {
         let mut state = self.state.lock();
         self.refresh_budget(&mut state)?;
         loop {
@@ -234,7 +239,7 @@ impl Outbox {
                 return Ok(None);
             };
             match self.prepared(&mut state, key, &head) {
-                Ok(Prepared::Ready(parcel)) => return Ok(Some(parcel)),
+                Ok(Prepared::Ready(delivery)) => return Ok(Some(delivery)),
                 Ok(Prepared::Held) => {}
                 Ok(Prepared::Nothing) => {
                     state.objects.release(key);
@@ -250,45 +255,45 @@ impl Outbox {
 
     /// The parcel with its picture's content. None where it has been replaced since its row was read, and is sent later, or where
     /// its file is not what was written, and is put aside.
-    fn with_picture(&self, mut parcel: Parcel) -> Result<Option<Parcel>, OutboxError> {
+    fn with_picture(&self, mut delivery: Delivery) -> Result<Option<Delivery>, OutboxError> {
         let Payload::Object {
             body: body @ Body::File { .. },
             ..
-        } = &mut parcel.payload
+        } = &mut delivery.payload
         else {
-            return Ok(Some(parcel));
+            return Ok(Some(delivery));
         };
         let Body::File { path, sha256, .. } = &*body else {
-            return Ok(Some(parcel));
+            return Ok(Some(delivery));
         };
-        let ticket = &parcel.ticket;
+        let delivery_id = &delivery.delivery_id;
         let reason = {
             let _one = self.pictures.lock();
             match std::fs::read(path) {
                 Ok(jpeg) if <[u8; 32]>::from(Sha256::digest(&jpeg)) == *sha256 => {
                     *body = Body::Bytes(jpeg.into());
-                    return Ok(Some(parcel));
+                    return Ok(Some(delivery));
                 }
                 Ok(_) => "it has changed on disk since it was written".to_owned(),
                 Err(error) => format!("it cannot be read from disk ({error})"),
             }
         };
         let mut state = self.state.lock();
-        let charge = &ticket.charge;
-        self.book_back(&mut state, charge.what, charge.booked, 0)?;
+        let reservation = &delivery_id.reservation;
+        self.refund(&mut state, reservation.what, reservation.reserved, 0)?;
         let done = self.write_in(&mut state, |tx| {
             let version: Option<i64> = tx
                 .db
                 .prepare_cached("SELECT version FROM objects WHERE id = ?1 AND waiting = 1")?
-                .query_row([ticket.row], |row| row.get(0))
+                .query_row([delivery_id.row], |row| row.get(0))
                 .optional()?;
-            if version == Some(ticket.version) {
-                tx.park(ticket.row, &reason)?;
+            if version == Some(delivery_id.version) {
+                tx.park(delivery_id.row, &reason)?;
             }
             Ok(())
         });
-        state.objects.release(ticket.key);
-        self.refresh(&mut state, ticket.key)?;
+        state.objects.release(delivery_id.key);
+        self.refresh(&mut state, delivery_id.key)?;
         done.map(|()| None)
     }
 
@@ -320,14 +325,14 @@ impl Outbox {
         &self,
         state: &mut Held<'_>,
         key: LaneKey,
-        head: &Head,
+        head: &QueueHead,
     ) -> Result<Prepared, OutboxError> {
-        let Some(mut parcel) = self.write_in(state, |tx| tx.prepare(key, head.row))? else {
+        let Some(mut delivery) = self.write_in(state, |tx| tx.prepare(key, head.row))? else {
             return Ok(Prepared::Nothing);
         };
-        let bytes = parcel.ticket.bytes;
+        let bytes = delivery.delivery_id.bytes;
         let wall = self.clock.wall();
-        let real = Head { bytes, ..*head };
+        let real = QueueHead { bytes, ..*head };
         if self.metered.load(Ordering::Relaxed) && !state.spending.may_leave(&real, wall) {
             // What is written for each sending turned out larger than the plan has room for.
             state.objects.release(key);
@@ -339,46 +344,48 @@ impl Outbox {
         {
             self.write_in(state, |tx| tx.hold(key.incident, rendition, false))?;
         }
-        parcel.ticket.charge.what = head.what;
+        delivery.delivery_id.reservation.what = head.what;
         if self.metered.load(Ordering::Relaxed) {
-            parcel.ticket.charge.booked = self.book(state, head.what, bytes)?;
+            delivery.delivery_id.reservation.reserved = self.reserve(state, head.what, bytes)?;
         }
-        Ok(Prepared::Ready(parcel))
+        Ok(Prepared::Ready(delivery))
     }
 
     /// Takes the store's answer for an object.
     pub(in crate::outbox) fn settle_object(
         &self,
-        ticket: &Ticket,
+        delivery_id: &DeliveryId,
         recipient: &str,
         outcome: &Outcome,
         until: Option<MediaTime>,
     ) -> Result<(), OutboxError> {
         let mut state = self.state.lock();
-        let charge = &ticket.charge;
+        let reservation = &delivery_id.reservation;
         let mut result = self.write_in(&mut state, |tx| match outcome {
-            Outcome::Delivered { receipt } => tx.arrived(ticket, recipient, receipt.as_deref()),
+            Outcome::Delivered { receipt } => {
+                tx.arrived(delivery_id, recipient, receipt.as_deref())
+            }
             Outcome::Retry { reason, .. } => {
                 tx.db
                     .prepare_cached(
                         "UPDATE objects SET problem = ?2, attempts = attempts + 1 WHERE id = ?1",
                     )?
-                    .execute(params![ticket.row, reason])?;
+                    .execute(params![delivery_id.row, reason])?;
                 Ok(())
             }
-            Outcome::Reject { reason } => tx.park(ticket.row, reason),
+            Outcome::Reject { reason } => tx.park(delivery_id.row, reason),
         });
         match until {
-            Some(until) => state.objects.postpone(ticket.key, until),
-            None => state.objects.release(ticket.key),
+            Some(until) => state.objects.postpone(delivery_id.key, until),
+            None => state.objects.release(delivery_id.key),
         }
         if !matches!(outcome, Outcome::Delivered { .. }) {
-            let sent = charge.exchange.sent();
-            let back = self.book_back(&mut state, charge.what, charge.booked, sent);
+            let sent = reservation.transfer.sent();
+            let back = self.refund(&mut state, reservation.what, reservation.reserved, sent);
             result = result.and(back);
         }
         // Also when the row could not be written: the object is not on its way any more.
-        self.refresh(&mut state, ticket.key)?;
+        self.refresh(&mut state, delivery_id.key)?;
         result
     }
 }

@@ -24,7 +24,7 @@ use crate::base::{
 use crate::outbox::{
     Outbox, OutboxError,
     queue::LaneKey,
-    sinks::{Outcome, Parcel, Scope, Sink, Takes, Ticket},
+    sinks::{Delivery, DeliveryId, Outcome, Scope, Sink, Takes},
 };
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -120,7 +120,7 @@ impl Outbox {
 }
 
 /// Of which delivery, when it began, and what came of it.
-type Answer = (Ticket, Instant, Outcome);
+type Answer = (DeliveryId, Instant, Outcome);
 
 struct Pump {
     outbox: Arc<Outbox>,
@@ -164,10 +164,10 @@ impl Pump {
             while !paused && on_way.len() < sink.at_once() && sink.ready().now_or_never().is_some()
             {
                 match self.pick() {
-                    Ok(Some(parcel)) => {
-                        let (ticket, began) = (parcel.ticket.clone(), Instant::now());
-                        let answer = move |outcome| (ticket, began, outcome);
-                        on_way.push(sink.deliver(parcel).map(answer));
+                    Ok(Some(delivery)) => {
+                        let (delivery_id, began) = (delivery.delivery_id.clone(), Instant::now());
+                        let answer = move |outcome| (delivery_id, began, outcome);
+                        on_way.push(sink.deliver(delivery).map(answer));
                     }
                     Ok(None) => break,
                     Err(error) => {
@@ -200,7 +200,7 @@ impl Pump {
         }
     }
 
-    fn pick(&self) -> Result<Option<Parcel>, OutboxError> {
+    fn pick(&self) -> Result<Option<Delivery>, OutboxError> {
         match self.sink.takes() {
             Takes::Alerts => {
                 let on_top = self.sink.metered().then(|| self.sink.on_top());
@@ -239,7 +239,7 @@ impl Pump {
         wait
     }
 
-    fn settle(&mut self, (ticket, began, outcome): Answer) {
+    fn settle(&mut self, (delivery_id, began, outcome): Answer) {
         let label = SinkLabel {
             sink: self.sink.name(),
         };
@@ -251,8 +251,8 @@ impl Pump {
                 metrics
                     .delivered_bytes
                     .get_or_create(&label)
-                    .inc_by(ticket.bytes);
-                self.backoffs.remove(&ticket.key);
+                    .inc_by(delivery_id.bytes);
+                self.backoffs.remove(&delivery_id.key);
                 self.sink_backoff.reset();
                 self.failures_in_row = 0;
                 self.taken = Some(Instant::now());
@@ -267,7 +267,7 @@ impl Pump {
                 }
             }
             Outcome::Retry {
-                scope: Scope::Parcel,
+                scope: Scope::Delivery,
                 after,
                 reason,
             } => {
@@ -275,7 +275,7 @@ impl Pump {
                 tracing::debug!(sink = self.sink.name(), %reason, "a delivery failed and will be tried again");
                 let backoff = self
                     .backoffs
-                    .entry(ticket.key)
+                    .entry(delivery_id.key)
                     .or_insert_with(|| Backoff::new(FIRST_WAIT, LONGEST_WAIT));
                 let wait = after.unwrap_or_else(|| backoff.wait());
                 until = (!wait.is_zero()).then(|| self.outbox.clock.now() + wait);
@@ -302,10 +302,10 @@ impl Pump {
             }
             Outcome::Reject { reason } => {
                 metrics.delivery_failures.get_or_create(&label).inc();
-                self.backoffs.remove(&ticket.key);
+                self.backoffs.remove(&delivery_id.key);
                 tracing::warn!(
                     sink = self.sink.name(),
-                    incident = %ticket.key.incident,
+                    incident = %delivery_id.key.incident,
                     "{reason}; it is parked: see \"lares outbox ls\""
                 );
             }
@@ -313,11 +313,12 @@ impl Pump {
         let settled = match self.sink.takes() {
             Takes::Alerts => {
                 let to = (self.sink.name(), &*self.recipient);
-                self.outbox.settle_alert(&ticket, to, &outcome, until)
+                self.outbox.settle_alert(&delivery_id, to, &outcome, until)
             }
-            Takes::Objects => self
-                .outbox
-                .settle_object(&ticket, &self.recipient, &outcome, until),
+            Takes::Objects => {
+                self.outbox
+                    .settle_object(&delivery_id, &self.recipient, &outcome, until)
+            }
         };
         if let Err(error) = settled {
             // The row still waits: it is sent once more, which receivers must bear anyway.

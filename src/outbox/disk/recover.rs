@@ -8,7 +8,7 @@ use rusqlite::params;
 use crate::outbox::{
     Outbox, OutboxError, State,
     queue::{Lane, LaneKey},
-    retention::Bytes,
+    retention::StoredBytes,
 };
 use crate::{
     base::durable,
@@ -140,7 +140,7 @@ impl Outbox {
                     ),
                 }
             }
-            Ok((lanes, Bytes::count(&state.db)?))
+            Ok((lanes, StoredBytes::count(&state.db)?))
         };
         let (lanes, stored) = read(state).map_err(|error| {
             OutboxError::sqlite(&self.dir.join(crate::outbox::store::FILE), error)

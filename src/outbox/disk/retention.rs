@@ -25,12 +25,12 @@ use crate::{
 
 /// Bytes of files on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::outbox) struct Bytes {
+pub(in crate::outbox) struct StoredBytes {
     pub(in crate::outbox) clips: u64,
     pub(in crate::outbox) pictures: u64,
 }
 
-impl Bytes {
+impl StoredBytes {
     pub(in crate::outbox) fn all(self) -> u64 {
         self.clips + self.pictures
     }
@@ -122,7 +122,7 @@ impl Outbox {
         }
     }
 
-    fn excess(&self, stored: Bytes) -> Excess {
+    fn excess(&self, stored: StoredBytes) -> Excess {
         let settings = &self.settings;
         Excess {
             clips: stored.clips.saturating_sub(settings.clips.quota.0),
@@ -158,7 +158,7 @@ impl Outbox {
             let mut state = self.state.lock();
             // A picture that replaced another was counted beside it.
             state.stored =
-                Bytes::count(&state.db).map_err(|error| Fail::Sql(error).at(&self.dir))?;
+                StoredBytes::count(&state.db).map_err(|error| Fail::Sql(error).at(&self.dir))?;
         }
         touched += self.age_files()?;
         touched += self.shrink()?;

@@ -29,7 +29,7 @@ impl Outbox {
         let allowance = |period: budget::Period| Allowance {
             limit: period.limit,
             spent: period.spent.total(),
-            text: period.spent.of(budget::Use::Text),
+            text: period.spent.of(budget::TrafficClass::Text),
             ends: period.ends,
         };
         let held = {
@@ -42,7 +42,7 @@ impl Outbox {
         Ok(BudgetHealth {
             last_day,
             last_30_days,
-            rung: budget.limited().then(|| budget.rung(WallTime(now))),
+            rung: budget.limited().then(|| budget.level(WallTime(now))),
             forecast: budget.forecast(WallTime(now)),
             day: budget.day.map(allowance),
             month: budget.month.map(allowance),

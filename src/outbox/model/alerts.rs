@@ -7,13 +7,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::outbox::{
     Fail, Outbox, OutboxError, Tx,
-    budget::Use,
+    budget::TrafficClass,
     commit_log,
     incidents::{self, IncidentRow, parse_facts, to_json},
     ledger::{self, Departure},
     message::{Place, compose},
-    queue::{Class, Head, Lane, LaneKey},
-    sinks::{Charge, MQTT, NEAR, Outcome, Parcel, Payload, Ticket},
+    queue::{Class, Lane, LaneKey, QueueHead},
+    sinks::{Delivery, DeliveryId, MQTT, NEAR, Outcome, Payload, QuotaReservation},
     store, subscriptions,
 };
 use crate::{
@@ -30,7 +30,7 @@ pub(in crate::outbox) fn head(
     incident: IncidentId,
     sink: &str,
     on_way: &BTreeSet<(IncidentId, i64)>,
-) -> Result<Option<Head>, Fail> {
+) -> Result<Option<QueueHead>, Fail> {
     let mut select = db.prepare_cached(
         "SELECT d.seq, d.n, i.start_ms, d.delivered_ms IS NOT NULL
          FROM alert_delivery d JOIN incidents i ON i.id = d.incident
@@ -43,7 +43,7 @@ pub(in crate::outbox) fn head(
             continue;
         }
         let n: Option<i64> = row.get(1)?;
-        return Ok(Some(Head {
+        return Ok(Some(QueueHead {
             class: match (n, row.get::<_, bool>(3)?) {
                 (None, _) => Class::Alert,
                 (Some(_), false) => Class::Again,
@@ -52,7 +52,7 @@ pub(in crate::outbox) fn head(
             start: WallTime(row.get(2)?),
             row: seq,
             n: n.unwrap_or(0) as u64,
-            what: Use::Text,
+            what: TrafficClass::Text,
             bytes: 0,
             asked: false,
         }));
@@ -203,7 +203,7 @@ impl Outbox {
         &self,
         sink: &str,
         on_top: Option<u64>,
-    ) -> Result<Option<Parcel>, OutboxError> {
+    ) -> Result<Option<Delivery>, OutboxError> {
         let mut state = self.state.lock();
         let now = self.clock.now();
         let queue = state.alerts.entry(sink.to_owned()).or_default();
@@ -214,15 +214,16 @@ impl Outbox {
         if let Some(queue) = state.alerts.get_mut(sink) {
             queue.plan.release(key);
         }
-        let parcel = match numbered? {
-            Some(parcel) => parcel,
+        let delivery = match numbered? {
+            Some(delivery) => delivery,
             None => {
                 self.refresh(&mut state, key)?;
                 return Ok(None);
             }
         };
         if let Some(on_top) = on_top
-            && let Err(error) = self.book(&mut state, Use::Text, parcel.bytes() + on_top)
+            && let Err(error) =
+                self.reserve(&mut state, TrafficClass::Text, delivery.bytes() + on_top)
         {
             self.refresh(&mut state, key)?;
             return Err(error);
@@ -231,42 +232,42 @@ impl Outbox {
             queue.on_way.insert((key.incident, head.row));
         }
         self.refresh(&mut state, key)?;
-        Ok(Some(parcel))
+        Ok(Some(delivery))
     }
 
     /// Takes a receiver's answer for an alert.
     pub(in crate::outbox) fn settle_alert(
         &self,
-        ticket: &Ticket,
+        delivery_id: &DeliveryId,
         (sink, recipient): (&str, &str),
         outcome: &Outcome,
         until: Option<MediaTime>,
     ) -> Result<(), OutboxError> {
-        let incident = ticket.key.incident;
+        let incident = delivery_id.key.incident;
         let mut state = self.state.lock();
         // On its way until its row says what became of it: nobody may send it again while room is made for that.
         let result = self.write_in(&mut state, |tx| {
-            tx.answered(ticket, (sink, recipient), outcome)
+            tx.answered(delivery_id, (sink, recipient), outcome)
         });
         if let Some(queue) = state.alerts.get_mut(sink) {
-            queue.on_way.remove(&(incident, ticket.row));
+            queue.on_way.remove(&(incident, delivery_id.row));
             if let Some(until) = until {
-                queue.plan.postpone(ticket.key, until);
+                queue.plan.postpone(delivery_id.key, until);
             }
         }
         // Also when the row could not be written: the alert is not on its way any more.
-        self.refresh(&mut state, ticket.key)?;
+        self.refresh(&mut state, delivery_id.key)?;
         result?;
         // How long an alert takes is how long it takes to somebody.
         if matches!(outcome, Outcome::Delivered { .. })
             && sink != NEAR
-            && let Some(arrived) = state.arrived.remove(&(incident, ticket.row))
+            && let Some(arrived) = state.arrived.remove(&(incident, delivery_id.row))
         {
             drop(state);
             let latency = self.clock.now().since(arrived);
             self.metrics.alert_latency.observe(latency.as_secs_f64());
             if let Some(observer) = &*self.observer.lock() {
-                observer(incident, ticket.row as u32, latency);
+                observer(incident, delivery_id.row as u32, latency);
             }
         }
         Ok(())
@@ -275,7 +276,7 @@ impl Outbox {
 
 impl Tx<'_> {
     /// Gives an alert its number at a receiver, if it has none, and writes the message.
-    fn number(&self, incident: IncidentId, seq: i64, sink: &str) -> Result<Option<Parcel>, Fail> {
+    fn number(&self, incident: IncidentId, seq: i64, sink: &str) -> Result<Option<Delivery>, Fail> {
         let id = incident.to_string();
         let found: Option<(String, Option<i64>)> = self
             .db
@@ -305,13 +306,13 @@ impl Tx<'_> {
             incident,
             lane: Lane::Alerts,
         };
-        Ok(Some(Parcel {
-            ticket: Ticket {
+        Ok(Some(Delivery {
+            delivery_id: DeliveryId {
                 key,
                 row: seq,
                 version: n,
                 bytes: json.len() as u64,
-                charge: Charge::default(),
+                reservation: QuotaReservation::default(),
             },
             payload: Payload::Alert {
                 camera,
@@ -340,11 +341,11 @@ impl Tx<'_> {
 
     fn answered(
         &self,
-        ticket: &Ticket,
+        delivery_id: &DeliveryId,
         (sink, recipient): (&str, &str),
         outcome: &Outcome,
     ) -> Result<(), Fail> {
-        let incident = ticket.key.incident;
+        let incident = delivery_id.key.incident;
         let id = incident.to_string();
         match outcome {
             Outcome::Delivered { receipt } => {
@@ -354,17 +355,17 @@ impl Tx<'_> {
                         "UPDATE alert_delivery SET waiting = 0, problem = NULL, delivered_ms = ?4, attempts = attempts + 1
                          WHERE incident = ?1 AND seq = ?2 AND sink = ?3",
                     )?
-                    .execute(params![id, ticket.row, sink, now.0])?;
+                    .execute(params![id, delivery_id.row, sink, now.0])?;
                 // Retention may have taken the incident while its alert was on its way.
                 if let Some(row) = incidents::row(self.db, incident)? {
-                    let n = ticket.version;
+                    let n = delivery_id.version;
                     let receipt = match receipt {
                         Some(said) => format!("{n} {said}"),
                         None => n.to_string(),
                     };
                     // A receiver may get other words than the document.
-                    let bytes = match ticket.charge.exchange.sent() {
-                        0 => ticket.bytes,
+                    let bytes = match delivery_id.reservation.transfer.sent() {
+                        0 => delivery_id.bytes,
                         sent => sent,
                     };
                     let what = Departure {
@@ -387,7 +388,7 @@ impl Tx<'_> {
                         "UPDATE alert_delivery SET problem = ?4, attempts = attempts + 1
                          WHERE incident = ?1 AND seq = ?2 AND sink = ?3",
                     )?
-                    .execute(params![id, ticket.row, sink, reason])?;
+                    .execute(params![id, delivery_id.row, sink, reason])?;
             }
             Outcome::Reject { reason } => {
                 self.db
@@ -395,7 +396,7 @@ impl Tx<'_> {
                         "UPDATE alert_delivery SET waiting = 0, problem = ?4, attempts = attempts + 1
                          WHERE incident = ?1 AND seq = ?2 AND sink = ?3",
                     )?
-                    .execute(params![id, ticket.row, sink, reason])?;
+                    .execute(params![id, delivery_id.row, sink, reason])?;
             }
         }
         Ok(())

@@ -22,7 +22,7 @@ use crate::outbox::{
     message::{self, Place},
     playlists,
     queue::Lane,
-    retention::Bytes,
+    retention::StoredBytes,
     sinks::NEAR,
 };
 use crate::{
@@ -91,7 +91,7 @@ impl Tx<'_> {
             }
         }
         let camera = incidents::known(self.db, incident)?.facts.camera;
-        let freed = Bytes::of(self.db, incident)?;
+        let freed = StoredBytes::of(self.db, incident)?;
         let (objects, bytes) = ledger_events::on_disk(self.db, incident)?;
         let why = DeletedFor::Household { account };
         self.deleted(incident, &camera, objects, bytes, why)?;
@@ -118,7 +118,7 @@ impl Tx<'_> {
 struct Forgotten {
     /// Clips that had borrowed of it.
     borrowers: Vec<(IncidentId, Rendition)>,
-    freed: Bytes,
+    freed: StoredBytes,
 }
 
 /// What stands in the way of a deletion.

@@ -3,14 +3,14 @@
 //!
 //! Text always leaves, and a twentieth of each allowance is kept for it. Everything else stays within the rest, and what matters
 //! less also leaves room for what matters more and is still to come: a clip's later segments are held back when the first segments and
-//! pictures of the visits to be expected will need the bytes. So the household meets a ladder, one [`Rung`] after the other: everything, then
+//! pictures of the visits to be expected will need the bytes. So the household meets a ladder, one [`DegradationLevel`] after the other: everything, then
 //! without full quality, then first segments only, then pictures only, then text.
 
-use crate::flow::{Rung, WallTime};
+use crate::flow::{DegradationLevel, WallTime};
 
 /// What bytes are spent on, from what always leaves to what leaves last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Use {
+pub enum TrafficClass {
     /// Alerts, and the state of the moment.
     Text,
     /// Pictures.
@@ -23,7 +23,7 @@ pub enum Use {
     Full,
 }
 
-impl Use {
+impl TrafficClass {
     /// All of them, in order.
     pub const ALL: [Self; 5] = [Self::Text, Self::Still, Self::First, Self::Rest, Self::Full];
 
@@ -42,26 +42,26 @@ impl Use {
     }
 }
 
-/// Bytes for each [`Use`].
+/// Bytes for each [`TrafficClass`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Bytes([u64; Use::ALL.len()]);
+pub struct ClassBytes([u64; TrafficClass::ALL.len()]);
 
-impl Bytes {
+impl ClassBytes {
     /// Adds `bytes` to one use.
-    pub fn add(&mut self, what: Use, bytes: u64) {
+    pub fn add(&mut self, what: TrafficClass, bytes: u64) {
         let sum = &mut self.0[what as usize];
         *sum = sum.saturating_add(bytes);
     }
 
     /// Takes `bytes` from one use.
-    pub fn take(&mut self, what: Use, bytes: u64) {
+    pub fn take(&mut self, what: TrafficClass, bytes: u64) {
         let sum = &mut self.0[what as usize];
         *sum = sum.saturating_sub(bytes);
     }
 
     /// Of one use.
     #[must_use]
-    pub fn of(&self, what: Use) -> u64 {
+    pub fn of(&self, what: TrafficClass) -> u64 {
         self.0[what as usize]
     }
 
@@ -74,7 +74,7 @@ impl Bytes {
     /// Of all but text.
     #[must_use]
     pub fn objects(&self) -> u64 {
-        self.total() - self.of(Use::Text)
+        self.total() - self.of(TrafficClass::Text)
     }
 }
 
@@ -88,7 +88,7 @@ pub struct Period {
     /// The first instant of the next one.
     pub ends: WallTime,
     /// What has left in it.
-    pub spent: Bytes,
+    pub spent: ClassBytes,
 }
 
 /// A twentieth of each limit is for text.
@@ -111,22 +111,25 @@ impl Period {
 
     /// Bytes that are free for anything but text.
     fn room(&self) -> u64 {
-        let text = self.spent.of(Use::Text).max(self.limit / TEXT_SHARE);
+        let text = self
+            .spent
+            .of(TrafficClass::Text)
+            .max(self.limit / TEXT_SHARE);
         self.limit
             .saturating_sub(text)
             .saturating_sub(self.spent.objects())
     }
 
     /// Bytes to leave for what matters more than `what` and is still to come.
-    fn expected(&self, what: Use, now: WallTime, needs: &Needs) -> u64 {
-        if what <= Use::Still {
+    fn expected(&self, what: TrafficClass, now: WallTime, needs: &Needs) -> u64 {
+        if what <= TrafficClass::Still {
             return 0;
         }
         let left = self.left(now);
         let more_urgent = [
-            (Use::Still, needs.stills),
-            (Use::First, needs.firsts),
-            (Use::Rest, needs.rests),
+            (TrafficClass::Still, needs.stills),
+            (TrafficClass::First, needs.firsts),
+            (TrafficClass::Rest, needs.rests),
         ];
         let a_day: u128 = more_urgent
             .iter()
@@ -136,13 +139,13 @@ impl Period {
         let mut bytes = a_day * left * MARGIN.0 / (u128::from(DAY_MS) * MARGIN.1);
         if !needs.known {
             // Little is known of this household yet: pictures get a tenth, and later segments are paid out evenly.
-            let share = if what == Use::First { 10 } else { 1 };
+            let share = if what == TrafficClass::First { 10 } else { 1 };
             bytes = bytes.max(u128::from(self.limit) * left / (self.length() * share));
         }
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
-    fn allows(&self, what: Use, bytes: u64, now: WallTime, needs: &Needs) -> bool {
+    fn allows(&self, what: TrafficClass, bytes: u64, now: WallTime, needs: &Needs) -> bool {
         self.room() >= bytes.saturating_add(self.expected(what, now, needs))
     }
 
@@ -194,23 +197,27 @@ impl Budget {
 
     /// Whether `bytes` may leave now for `what`. `asked`: somebody waits for it, so that nothing is held back for others.
     #[must_use]
-    pub fn allows(&self, what: Use, bytes: u64, asked: bool, now: WallTime) -> bool {
-        let what = if asked { what.min(Use::Still) } else { what };
-        what == Use::Text
+    pub fn allows(&self, what: TrafficClass, bytes: u64, asked: bool, now: WallTime) -> bool {
+        let what = if asked {
+            what.min(TrafficClass::Still)
+        } else {
+            what
+        };
+        what == TrafficClass::Text
             || self
                 .periods()
                 .all(|period| period.allows(what, bytes, now, &self.needs))
     }
 
     /// Counts what leaves.
-    pub fn spend(&mut self, what: Use, bytes: u64) {
+    pub fn spend(&mut self, what: TrafficClass, bytes: u64) {
         for period in [&mut self.day, &mut self.month].into_iter().flatten() {
             period.spent.add(what, bytes);
         }
     }
 
     /// Counts back what did not leave after all.
-    pub fn give_back(&mut self, what: Use, bytes: u64) {
+    pub fn give_back(&mut self, what: TrafficClass, bytes: u64) {
         for period in [&mut self.day, &mut self.month].into_iter().flatten() {
             period.spent.take(what, bytes);
         }
@@ -218,20 +225,20 @@ impl Budget {
 
     /// Where the household stands on the ladder.
     #[must_use]
-    pub fn rung(&self, now: WallTime) -> Rung {
+    pub fn level(&self, now: WallTime) -> DegradationLevel {
         /// What a segment and a picture take, about.
         const SEGMENT: u64 = 256_000;
         const PICTURE: u64 = 32_000;
         let steps = [
-            (Use::Full, SEGMENT, Rung::Full),
-            (Use::Rest, SEGMENT, Rung::Sub),
-            (Use::First, SEGMENT, Rung::First),
-            (Use::Still, PICTURE, Rung::Stills),
+            (TrafficClass::Full, SEGMENT, DegradationLevel::Full),
+            (TrafficClass::Rest, SEGMENT, DegradationLevel::Sub),
+            (TrafficClass::First, SEGMENT, DegradationLevel::First),
+            (TrafficClass::Still, PICTURE, DegradationLevel::Stills),
         ];
         steps
             .into_iter()
             .find(|(what, bytes, _)| self.allows(*what, *bytes, false, now))
-            .map_or(Rung::Text, |(_, _, rung)| rung)
+            .map_or(DegradationLevel::Text, |(_, _, rung)| rung)
     }
 
     /// Bytes of the whole month, if it goes on as it did.
@@ -254,12 +261,12 @@ mod tests {
             limit,
             starts: WallTime(0),
             ends: WallTime(days * DAY),
-            spent: Bytes::default(),
+            spent: ClassBytes::default(),
         }
     }
 
-    fn uses() -> impl Strategy<Value = Use> {
-        (0..Use::ALL.len()).prop_map(|at| Use::ALL[at])
+    fn uses() -> impl Strategy<Value = TrafficClass> {
+        (0..TrafficClass::ALL.len()).prop_map(|at| TrafficClass::ALL[at])
     }
 
     fn needs() -> impl Strategy<Value = Needs> {
@@ -291,11 +298,11 @@ mod tests {
                 if budget.allows(what, bytes, asked, WallTime(at)) {
                     budget.spend(what, bytes);
                 } else {
-                    prop_assert_ne!(what, Use::Text, "an alert was held");
+                    prop_assert_ne!(what, TrafficClass::Text, "an alert was held");
                 }
                 for period in budget.periods() {
                     let spent = period.spent;
-                    let text = spent.of(Use::Text);
+                    let text = spent.of(TrafficClass::Text);
                     // Text may go beyond; nothing else may, and a twentieth stays for text.
                     prop_assert!(spent.objects() <= period.limit - period.limit / TEXT_SHARE);
                     prop_assert!(spent.total() <= period.limit.max(spent.objects() + text));
@@ -315,7 +322,7 @@ mod tests {
             for (what, bytes) in spent {
                 budget.spend(what, bytes);
             }
-            let allowed: Vec<_> = Use::ALL
+            let allowed: Vec<_> = TrafficClass::ALL
                 .into_iter()
                 .map(|what| budget.allows(what, bytes, false, WallTime(at)))
                 .collect();
@@ -337,14 +344,20 @@ mod tests {
         };
         let (morning, evening) = (WallTime(0), WallTime(DAY * 9 / 10));
         // 950 kB are not text's; 900 kB are expected to be needed.
-        assert!(budget.allows(Use::Rest, 50_000, false, morning));
-        assert!(!budget.allows(Use::Rest, 50_001, false, morning));
-        assert!(budget.allows(Use::Rest, 50_001, true, morning), "asked for");
-        assert!(budget.allows(Use::First, 800_000, false, morning));
-        assert!(budget.allows(Use::Rest, 860_000, false, evening));
-        budget.spend(Use::First, 950_000);
-        assert!(!budget.allows(Use::Still, 1, true, evening), "used up");
-        assert!(budget.allows(Use::Text, 1_000_000, false, evening));
+        assert!(budget.allows(TrafficClass::Rest, 50_000, false, morning));
+        assert!(!budget.allows(TrafficClass::Rest, 50_001, false, morning));
+        assert!(
+            budget.allows(TrafficClass::Rest, 50_001, true, morning),
+            "asked for"
+        );
+        assert!(budget.allows(TrafficClass::First, 800_000, false, morning));
+        assert!(budget.allows(TrafficClass::Rest, 860_000, false, evening));
+        budget.spend(TrafficClass::First, 950_000);
+        assert!(
+            !budget.allows(TrafficClass::Still, 1, true, evening),
+            "used up"
+        );
+        assert!(budget.allows(TrafficClass::Text, 1_000_000, false, evening));
     }
 
     #[test]
@@ -359,17 +372,23 @@ mod tests {
                 known: true,
             },
         };
-        let mut rungs = vec![budget.rung(WallTime(0))];
-        while rungs.last() != Some(&Rung::Text) {
-            budget.spend(Use::First, 100_000);
-            rungs.push(budget.rung(WallTime(0)));
+        let mut levels = vec![budget.level(WallTime(0))];
+        while levels.last() != Some(&DegradationLevel::Text) {
+            budget.spend(TrafficClass::First, 100_000);
+            levels.push(budget.level(WallTime(0)));
         }
-        rungs.dedup();
+        levels.dedup();
         assert_eq!(
-            rungs,
-            [Rung::Full, Rung::Sub, Rung::First, Rung::Stills, Rung::Text]
+            levels,
+            [
+                DegradationLevel::Full,
+                DegradationLevel::Sub,
+                DegradationLevel::First,
+                DegradationLevel::Stills,
+                DegradationLevel::Text
+            ]
         );
-        assert_eq!(Budget::default().rung(WallTime(0)), Rung::Full);
+        assert_eq!(Budget::default().level(WallTime(0)), DegradationLevel::Full);
     }
 
     #[test]
@@ -378,7 +397,7 @@ mod tests {
             month: Some(period(1_000_000, 30)),
             ..Budget::default()
         };
-        budget.spend(Use::Rest, 50_000);
+        budget.spend(TrafficClass::Rest, 50_000);
         assert_eq!(
             budget.forecast(WallTime(DAY / 2)),
             Some(1_500_000),

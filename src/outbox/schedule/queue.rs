@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::{IncidentId, MediaTime, Rendition, WallTime};
-use crate::outbox::budget::Use;
+use crate::outbox::budget::TrafficClass;
 
 /// What matters more leaves first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,7 +98,7 @@ pub struct LaneKey {
 
 /// What waits at the front of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
+pub struct QueueHead {
     /// How much it matters.
     pub class: Class,
     /// Start of its incident.
@@ -108,7 +108,7 @@ pub struct Head {
     /// Its number, where the class goes by number.
     pub n: u64,
     /// What its bytes are spent on.
-    pub what: Use,
+    pub what: TrafficClass,
     /// Payload bytes, as far as they are known before it is written.
     pub bytes: u64,
     /// Somebody has asked for it.
@@ -118,7 +118,7 @@ pub struct Head {
 /// Every waiting lane of one sink.
 #[derive(Debug, Default)]
 pub struct Plan {
-    heads: BTreeMap<LaneKey, Head>,
+    heads: BTreeMap<LaneKey, QueueHead>,
     busy: BTreeSet<LaneKey>,
     postponed: BTreeMap<LaneKey, MediaTime>,
     picks: u64,
@@ -129,7 +129,7 @@ const OLDEST_EVERY: u64 = 4;
 
 impl Plan {
     /// Says what waits at the front of a lane now; none: nothing.
-    pub fn set(&mut self, key: LaneKey, head: Option<Head>) {
+    pub fn set(&mut self, key: LaneKey, head: Option<QueueHead>) {
         match head {
             Some(head) => {
                 self.heads.insert(key, head);
@@ -142,7 +142,11 @@ impl Plan {
     }
 
     /// Picks what goes next among what `may` leave, and marks its lane busy until [`Plan::release`].
-    pub fn next(&mut self, now: MediaTime, may: impl Fn(&Head) -> bool) -> Option<(LaneKey, Head)> {
+    pub fn next(
+        &mut self,
+        now: MediaTime,
+        may: impl Fn(&QueueHead) -> bool,
+    ) -> Option<(LaneKey, QueueHead)> {
         let free = |key: &LaneKey| {
             !self.busy.contains(key) && self.postponed.get(key).is_none_or(|until| *until <= now)
         };
@@ -184,13 +188,13 @@ impl Plan {
     }
 
     /// What waits at the front of each lane.
-    pub fn waiting(&self) -> impl Iterator<Item = (&LaneKey, &Head)> {
+    pub fn waiting(&self) -> impl Iterator<Item = (&LaneKey, &QueueHead)> {
         self.heads.iter()
     }
 
     /// How many lanes wait because their head may not leave.
     #[must_use]
-    pub fn held(&self, may: impl Fn(&Head) -> bool) -> usize {
+    pub fn held(&self, may: impl Fn(&QueueHead) -> bool) -> usize {
         self.heads.values().filter(|head| !may(head)).count()
     }
 
@@ -252,14 +256,14 @@ mod tests {
         proptest::collection::btree_map((0u8..12, 0i64..10), 1u8..5, 1..40)
     }
 
-    fn head(key: (u8, i64), position: u8) -> (LaneKey, Head) {
+    fn head(key: (u8, i64), position: u8) -> (LaneKey, QueueHead) {
         let lane = Lane::from_code(key.1).unwrap();
-        let head = Head {
+        let head = QueueHead {
             class: class_of(lane, position == 0),
             start: WallTime(i64::from(key.0) * 1000),
             row: i64::from(position),
             n: 0,
-            what: Use::Rest,
+            what: TrafficClass::Rest,
             bytes: 0,
             asked: false,
         };
@@ -277,7 +281,7 @@ mod tests {
     }
 
     /// Delivers everything one by one; returns the order.
-    fn drain(backlog: &BTreeMap<(u8, i64), u8>) -> Vec<(LaneKey, Head)> {
+    fn drain(backlog: &BTreeMap<(u8, i64), u8>) -> Vec<(LaneKey, QueueHead)> {
         let mut plan = filled(backlog);
         let mut done: BTreeMap<LaneKey, u8> = BTreeMap::new();
         let mut order = Vec::new();
@@ -356,7 +360,7 @@ mod tests {
                 head.asked = key.incident == held;
                 plan.set(key, Some(head));
             }
-            let may = |head: &Head| !head.asked;
+            let may = |head: &QueueHead| !head.asked;
             let mut picked = BTreeSet::new();
             while let Some((key, _)) = plan.next(MediaTime::ZERO, may) {
                 prop_assert!(key.incident != held);
@@ -377,14 +381,14 @@ mod tests {
         let (main, full) = head((1, Lane::Media(Rendition::Main).code()), 0);
         plan.set(
             sub,
-            Some(Head {
+            Some(QueueHead {
                 class: Class::Rest,
                 ..urgent
             }),
         );
         plan.set(
             main,
-            Some(Head {
+            Some(QueueHead {
                 class: Class::Full,
                 ..full
             }),

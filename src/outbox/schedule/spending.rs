@@ -1,6 +1,6 @@
 //! What has been spent of the data plan, day by day, and what the household's visits ask for.
 //!
-//! In: what is about to leave, and what did not after all. Out: the [`Budget`] of the moment. Objects and alerts are booked before they
+//! In: what is about to leave, and what did not after all. Out: the [`Budget`] of the moment. Objects and alerts are reserved before they
 //! leave, so that a power cut never makes the plan forget them; of live values it forgets those of a few minutes. Days and months are those
 //! of the box's time zone.
 
@@ -11,8 +11,8 @@ use rusqlite::{Connection, params};
 
 use crate::outbox::{
     Fail, Held, Outbox, OutboxError, State, Tx,
-    budget::{Budget, Bytes, Needs, Period, Use},
-    queue::Head,
+    budget::{Budget, ClassBytes, Needs, Period, TrafficClass},
+    queue::QueueHead,
 };
 use crate::{
     config::BudgetConfig,
@@ -33,11 +33,11 @@ const HISTORY_DAYS: i64 = 7;
 #[derive(Debug, Default)]
 pub(in crate::outbox) struct Spending {
     budget: Budget,
-    /// The day on which spending is booked.
+    /// The day on which spending is counted.
     today: Date,
     valid: std::ops::Range<i64>,
     /// Small things that are not worth a write of their own.
-    unbooked: Bytes,
+    unreserved: ClassBytes,
     /// Clips that could not begin for want of room.
     pub(in crate::outbox) held: BTreeSet<(IncidentId, Rendition)>,
 }
@@ -67,14 +67,14 @@ fn month_of(date: Date, starts: i8) -> (Date, Date) {
     (first, first.checked_add(1.month()).unwrap_or(first))
 }
 
-fn spent_between(db: &Connection, first: Date, next: Date) -> rusqlite::Result<Bytes> {
-    let mut bytes = Bytes::default();
+fn spent_between(db: &Connection, first: Date, next: Date) -> rusqlite::Result<ClassBytes> {
+    let mut bytes = ClassBytes::default();
     let mut select = db.prepare_cached(
         "SELECT use, sum(bytes) FROM spent WHERE day >= ?1 AND day < ?2 GROUP BY use",
     )?;
     let mut rows = select.query([first.to_string(), next.to_string()])?;
     while let Some(row) = rows.next()? {
-        if let Some(what) = Use::from_code(row.get(0)?) {
+        if let Some(what) = TrafficClass::from_code(row.get(0)?) {
             bytes.add(what, row.get::<_, i64>(1)? as u64);
         }
     }
@@ -145,8 +145,8 @@ impl Spending {
                 .transpose()?,
             needs: needs(db, starts, now)?,
         };
-        for what in Use::ALL {
-            self.budget.spend(what, self.unbooked.of(what));
+        for what in TrafficClass::ALL {
+            self.budget.spend(what, self.unreserved.of(what));
         }
         self.today = today;
         self.valid = now.0..ends.0.min(now.0 + LOOK_EVERY_MS);
@@ -154,7 +154,7 @@ impl Spending {
     }
 
     /// Whether the head of a lane may leave now.
-    pub(in crate::outbox) fn may_leave(&self, head: &Head, now: WallTime) -> bool {
+    pub(in crate::outbox) fn may_leave(&self, head: &QueueHead, now: WallTime) -> bool {
         let cost = on_the_wire(head.what, head.bytes);
         self.budget.allows(head.what, cost, head.asked, now)
     }
@@ -180,7 +180,7 @@ impl Outbox {
     }
 
     /// Whether `bytes` of the moment's state (not an object, not an alert) may leave for `what`; counts them if so.
-    pub(in crate::outbox) fn book_live(&self, what: Use, bytes: u64) -> bool {
+    pub(in crate::outbox) fn book_live(&self, what: TrafficClass, bytes: u64) -> bool {
         if !self.settings.budget.limited() {
             return true;
         }
@@ -191,17 +191,17 @@ impl Outbox {
         let allowed = state.spending.budget.allows(what, bytes, false, now);
         if allowed {
             state.spending.budget.spend(what, bytes);
-            state.spending.unbooked.add(what, bytes);
+            state.spending.unreserved.add(what, bytes);
         }
         allowed
     }
 
     /// Books what is about to leave, with the small things since the last time, before it leaves. Returns what was booked
     /// for it: 0 where nothing is limited.
-    pub(in crate::outbox) fn book(
+    pub(in crate::outbox) fn reserve(
         &self,
         state: &mut Held<'_>,
-        what: Use,
+        what: TrafficClass,
         bytes: u64,
     ) -> Result<u64, OutboxError> {
         if !self.settings.budget.limited() {
@@ -209,45 +209,45 @@ impl Outbox {
         }
         self.refresh_budget(state)?;
         let cost = on_the_wire(what, bytes);
-        state.spending.unbooked.add(what, cost);
+        state.spending.unreserved.add(what, cost);
         state.spending.budget.spend(what, cost);
-        let booked = self.book_small(state);
-        if booked.is_err() {
-            state.spending.unbooked.take(what, cost);
+        let reserved = self.reserve_small(state);
+        if reserved.is_err() {
+            state.spending.unreserved.take(what, cost);
             state.spending.budget.give_back(what, cost);
         }
-        booked.map(|()| cost)
+        reserved.map(|()| cost)
     }
 
     /// Books the small things since the last time.
-    pub(in crate::outbox) fn book_small(&self, state: &mut Held<'_>) -> Result<(), OutboxError> {
+    pub(in crate::outbox) fn reserve_small(&self, state: &mut Held<'_>) -> Result<(), OutboxError> {
         let day = state.spending.today;
         // Taken before it is written, as others may spend, and book, while room is made for the row.
-        let small = std::mem::take(&mut state.spending.unbooked);
-        if small == Bytes::default() {
+        let small = std::mem::take(&mut state.spending.unreserved);
+        if small == ClassBytes::default() {
             return Ok(());
         }
-        let booked = self.write_in(state, |tx| {
-            for what in Use::ALL {
+        let reserved = self.write_in(state, |tx| {
+            for what in TrafficClass::ALL {
                 tx.add_spending(day, what, small.of(what) as i64)?;
             }
             Ok(())
         });
-        if booked.is_err() {
-            for what in Use::ALL {
-                state.spending.unbooked.add(what, small.of(what));
+        if reserved.is_err() {
+            for what in TrafficClass::ALL {
+                state.spending.unreserved.add(what, small.of(what));
             }
         }
-        booked
+        reserved
     }
 
-    /// Books back what did not leave after all: of what was `booked`, all but `sent` bytes of content and what went with them. Where
+    /// Gives back what did not leave after all: of what was `reserved`, all but `sent` bytes of content and what went with them. Where
     /// not one was sent there was hardly a connection.
-    pub(in crate::outbox) fn book_back(
+    pub(in crate::outbox) fn refund(
         &self,
         state: &mut Held<'_>,
-        what: Use,
-        booked: u64,
+        what: TrafficClass,
+        reserved: u64,
         sent: u64,
     ) -> Result<(), OutboxError> {
         let gone = if sent == 0 {
@@ -255,7 +255,7 @@ impl Outbox {
         } else {
             on_the_wire(what, sent)
         };
-        let back = booked.saturating_sub(gone);
+        let back = reserved.saturating_sub(gone);
         if back == 0 {
             return Ok(());
         }
@@ -268,7 +268,7 @@ impl Outbox {
 }
 
 impl Tx<'_> {
-    fn add_spending(&self, day: Date, what: Use, bytes: i64) -> Result<(), Fail> {
+    fn add_spending(&self, day: Date, what: TrafficClass, bytes: i64) -> Result<(), Fail> {
         if bytes == 0 {
             return Ok(());
         }
@@ -283,7 +283,7 @@ impl Tx<'_> {
 }
 
 /// Bytes on the wire for a payload: what HTTP or MQTT, TLS, TCP and IP add for each thing and for each packet, both ways.
-fn on_the_wire(what: Use, payload: u64) -> u64 {
+fn on_the_wire(what: TrafficClass, payload: u64) -> u64 {
     /// An alert: topic, properties, PUBACK, acknowledgements.
     const EACH_TEXT: u64 = 300;
     /// An object: head of a signed request, its answer, acknowledgements.
@@ -292,7 +292,7 @@ fn on_the_wire(what: Use, payload: u64) -> u64 {
     const PACKET: u64 = 1_400;
     const WITH_EACH_PACKET: u64 = 70;
     let each = match what {
-        Use::Text => EACH_TEXT,
+        TrafficClass::Text => EACH_TEXT,
         _ => EACH_OBJECT,
     };
     payload + each + payload.div_ceil(PACKET) * WITH_EACH_PACKET

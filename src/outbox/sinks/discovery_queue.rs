@@ -20,9 +20,9 @@ struct Document {
 
 /// Documents in the order in which they are sent.
 #[derive(Debug, Default)]
-pub(super) struct Announced(Mutex<Vec<Document>>);
+pub(super) struct DiscoveryQueue(Mutex<Vec<Document>>);
 
-impl Announced {
+impl DiscoveryQueue {
     /// A new document, or a new content of one.
     pub(super) fn put(&self, topic: String, payload: Bytes) {
         let mut documents = self.0.lock();
@@ -83,7 +83,7 @@ impl Announced {
 mod tests {
     use super::*;
 
-    fn sent(announced: &Announced) -> Vec<String> {
+    fn sent(announced: &DiscoveryQueue) -> Vec<String> {
         std::iter::from_fn(|| announced.next())
             .map(|(topic, _)| topic)
             .collect()
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_was_acknowledged_is_sent_again_only_to_who_may_have_forgotten_it() {
-        let announced = Announced::default();
+        let announced = DiscoveryQueue::default();
         let content = Bytes::from_static(b"{}");
         for topic in ["box", "door", "attic"] {
             announced.put(topic.to_owned(), content.clone());
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_deletion_is_tried_until_it_is_acknowledged_and_then_forgotten() {
-        let announced = Announced::default();
+        let announced = DiscoveryQueue::default();
         announced.put("attic".to_owned(), Bytes::new());
         assert_eq!(sent(&announced), ["attic"]);
         announced.all_again();
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_of_an_older_content_counts_for_nothing() {
-        let announced = Announced::default();
+        let announced = DiscoveryQueue::default();
         let (old, new) = (Bytes::from_static(b"1"), Bytes::from_static(b"2"));
         announced.put("box".to_owned(), old.clone());
         assert_eq!(sent(&announced), ["box"]);

@@ -18,7 +18,7 @@ const NEEDS_A_PERSON: Duration = Duration::from_secs(60);
 
 /// Of one receiver.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct EndpointHealth {
     /// Pause after what a person has to put right.
     pause: Duration,
     /// Until when the receiver asked to be left alone.
@@ -27,7 +27,7 @@ pub(super) struct Standing {
     problem: Mutex<Option<String>>,
 }
 
-impl Standing {
+impl EndpointHealth {
     pub(super) fn new() -> Self {
         Self::with_pause(NEEDS_A_PERSON)
     }
@@ -61,7 +61,7 @@ impl Standing {
 
     /// This one did not get through, which may be its own fault.
     pub(super) fn stuck(&self, reason: String) -> Outcome {
-        self.wrong(Scope::Parcel, None, reason)
+        self.wrong(Scope::Delivery, None, reason)
     }
 
     fn wrong(&self, scope: Scope, after: Option<Duration>, reason: String) -> Outcome {
@@ -100,7 +100,7 @@ impl Standing {
 /// This one did not get through; nothing is said about the receiver.
 pub(super) fn later(reason: String) -> Outcome {
     Outcome::Retry {
-        scope: Scope::Parcel,
+        scope: Scope::Delivery,
         after: None,
         reason,
     }

@@ -15,12 +15,12 @@ use url::Url;
 
 use super::{
     Outcome,
-    endpoint_health::Standing,
+    endpoint_health::EndpointHealth,
     wire_cost::{PACKET, Sent},
 };
 use crate::net::{
     EndpointError,
-    http::{self, Answer, Exchange, PacedClient, innermost},
+    http::{self, Answer, PacedClient, TransferStats, innermost},
     name_is_unknown,
     pace::Pacer,
     tls,
@@ -51,7 +51,7 @@ pub(super) fn wire_cost(name: &str, sent: &Sent<'_>) -> Option<f64> {
 }
 
 /// Where alerts are posted.
-pub(super) struct Post {
+pub(super) struct HttpPost {
     client: PacedClient,
     /// Its section in the configuration, which is also its name.
     section: &'static str,
@@ -59,7 +59,7 @@ pub(super) struct Post {
     shown: String,
     pacer: Arc<Pacer>,
     patience: Duration,
-    standing: Standing,
+    health: EndpointHealth,
 }
 
 /// What a request came to, where it is neither delivered nor sorted yet.
@@ -72,7 +72,7 @@ pub(super) enum Reply {
     Refused(Answer),
 }
 
-impl Post {
+impl HttpPost {
     pub(super) fn new(
         section: &'static str,
         setting: &'static str,
@@ -94,7 +94,7 @@ impl Post {
             shown,
             pacer: Arc::clone(pacer),
             patience: PATIENCE,
-            standing: Standing::new(),
+            health: EndpointHealth::new(),
         })
     }
 
@@ -102,11 +102,11 @@ impl Post {
     #[cfg(test)]
     pub(super) fn impatient(&mut self, patience: Duration) {
         self.patience = patience;
-        self.standing = Standing::with_pause(patience);
+        self.health = EndpointHealth::with_pause(patience);
     }
 
-    pub(super) fn standing(&self) -> &Standing {
-        &self.standing
+    pub(super) fn health(&self) -> &EndpointHealth {
+        &self.health
     }
 
     pub(super) fn shown(&self) -> &str {
@@ -120,7 +120,7 @@ impl Post {
     /// Completes when the next one may leave.
     pub(super) fn ready(&self) -> BoxFuture<'_, ()> {
         async move {
-            self.standing.ready().await;
+            self.health.ready().await;
             self.pacer.text_may_leave().await;
         }
         .boxed()
@@ -131,7 +131,7 @@ impl Post {
         &self,
         request: RequestBuilder,
         body: Bytes,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Reply {
         let request = match request
             .header(reqwest::header::CONTENT_LENGTH, body.len())
@@ -143,7 +143,7 @@ impl Post {
         self.pacer.text_leaves(body.len() as u64);
         let answer = self
             .client
-            .send(request, body, Some(exchange), LONGEST_ANSWER);
+            .send(request, body, Some(transfer), LONGEST_ANSWER);
         let answer = match tokio::time::timeout(self.patience, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Reply::Sorted(self.failed(&error.without_url())),
@@ -154,14 +154,14 @@ impl Post {
                     self.shown,
                     self.patience.as_secs()
                 );
-                return Reply::Sorted(self.standing.away(reason));
+                return Reply::Sorted(self.health.away(reason));
             }
         };
         if answer.status.is_success() {
-            self.standing.good();
+            self.health.good();
             return Reply::Taken(answer);
         }
-        match self.sorted(answer.status, &answer.headers, exchange) {
+        match self.sorted(answer.status, &answer.headers, transfer) {
             Some(outcome) => Reply::Sorted(outcome),
             None => Reply::Refused(answer),
         }
@@ -171,15 +171,15 @@ impl Post {
         &self,
         status: StatusCode,
         headers: &HeaderMap,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Option<Outcome> {
         let (section, shown) = (self.section, &self.shown);
         Some(match status.as_u16() {
             408 | 425 => self
-                .standing
+                .health
                 .away(format!("the {section} {shown} was too slow ({status})")),
-            429 | 503 => self.standing.busy(
-                exchange.retry_after(),
+            429 | 503 => self.health.busy(
+                transfer.retry_after(),
                 format!("the {section} {shown} is too busy to take more now ({status})"),
             ),
             400..=499 => return None,
@@ -189,12 +189,12 @@ impl Post {
                     .get(LOCATION)
                     .and_then(|to| Url::parse(to.to_str().ok()?).ok());
                 let to = to.and_then(|to| to.host_str().map(|host| format!(" to {host}")));
-                self.standing.needs_a_person(format!(
+                self.health.needs_a_person(format!(
                     "the {section} {shown} sends alerts on{}, which is not followed: write the address itself in {section}.url",
                     to.unwrap_or_default()
                 ))
             }
-            _ => self.standing.away(format!(
+            _ => self.health.away(format!(
                 "the {section} {shown} did not take the alert ({status})"
             )),
         })
@@ -204,7 +204,7 @@ impl Post {
         let (section, shown) = (self.section, &self.shown);
         if let Some(why) = tls::distrust(error, section, "url") {
             return self
-                .standing
+                .health
                 .needs_a_person(format!("the {section} {shown} could not be trusted: {why}"));
         }
         let cause = innermost(error);
@@ -213,7 +213,7 @@ impl Post {
         } else {
             String::new()
         };
-        self.standing.away(format!(
+        self.health.away(format!(
             "the {section} {shown} cannot be reached or does not answer properly ({cause}){advice}"
         ))
     }

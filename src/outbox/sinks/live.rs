@@ -16,7 +16,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::discovery_queue::Announced;
+use super::discovery_queue::DiscoveryQueue;
 use crate::{
     flow::{CameraId, CameraState, Mode, SiteId},
     wire::{Health, Topics},
@@ -38,7 +38,7 @@ type Listener = Box<dyn Fn(&str, &Bytes) + Send + Sync>;
 struct Inner {
     topics: Topics,
     values: Mutex<BTreeMap<String, LiveValue>>,
-    announced: Announced,
+    announced: DiscoveryQueue,
     changed: Notify,
     listener: OnceLock<Listener>,
     /// Packets and bytes that the broker got beside alerts, since they were last asked for.
@@ -61,7 +61,7 @@ impl LiveState {
         Self(Arc::new(Inner {
             topics: Topics::new(site),
             values: Mutex::default(),
-            announced: Announced::default(),
+            announced: DiscoveryQueue::default(),
             changed: Notify::new(),
             listener: OnceLock::new(),
             packets: AtomicU64::new(0),

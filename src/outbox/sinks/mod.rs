@@ -1,6 +1,6 @@
 //! Receivers. Each takes one kind of thing and answers for every single one: it arrived, try again, or never.
 //!
-//! In: a [`Parcel`] from the pump. Out: an [`Outcome`]. A sink keeps no queue of its own and never touches the database:
+//! In: a [`Delivery`] from the pump. Out: an [`Outcome`]. A sink keeps no queue of its own and never touches the database:
 //! what it has not answered for is still in the outbox.
 //!
 //! A receiver that the configuration can name is one file with a [`SinkKind`], and one line in [`registry`]: its connection,
@@ -35,12 +35,12 @@ pub use webhook::WebhookSink;
 
 use self::wire_cost::Sent;
 pub(crate) use super::ledger::HERE;
-use super::{budget::Use, queue::LaneKey};
+use super::{budget::TrafficClass, queue::LaneKey};
 use crate::{
     base::tasks::Tasks,
     config::Config,
     flow::{CameraId, IncidentState, WallTime},
-    net::{EndpointError, http::Exchange, pace::Pacer},
+    net::{EndpointError, http::TransferStats, pace::Pacer},
 };
 
 /// Name of the broker among receivers: it is the only one that can ask for alerts again.
@@ -135,55 +135,55 @@ pub enum Payload {
 
 /// One delivery.
 #[derive(Debug, Clone)]
-pub struct Parcel {
-    pub(crate) ticket: Ticket,
+pub struct Delivery {
+    pub(crate) delivery_id: DeliveryId,
     /// What.
     pub payload: Payload,
 }
 
-/// Where a parcel came from, to be handed back with the outcome.
+/// Where a delivery came from, to be handed back with the outcome.
 #[derive(Debug, Clone)]
-pub(crate) struct Ticket {
+pub(crate) struct DeliveryId {
     pub(crate) key: LaneKey,
     pub(crate) row: i64,
     pub(crate) version: i64,
     pub(crate) bytes: u64,
-    pub(crate) charge: Charge,
+    pub(crate) reservation: QuotaReservation,
 }
 
 /// What a delivery takes from the data plan.
 #[derive(Debug, Clone)]
-pub(crate) struct Charge {
-    pub(crate) what: Use,
-    /// Bytes on the wire, booked beforehand; 0 where nothing is limited.
-    pub(crate) booked: u64,
+pub(crate) struct QuotaReservation {
+    pub(crate) what: TrafficClass,
+    /// Bytes on the wire, reserved beforehand; 0 where nothing is limited.
+    pub(crate) reserved: u64,
     /// How much of it has really left.
-    pub(crate) exchange: Arc<Exchange>,
+    pub(crate) transfer: Arc<TransferStats>,
 }
 
-impl Default for Charge {
+impl Default for QuotaReservation {
     fn default() -> Self {
         Self {
-            what: Use::Text,
-            booked: 0,
-            exchange: Arc::default(),
+            what: TrafficClass::Text,
+            reserved: 0,
+            transfer: Arc::default(),
         }
     }
 }
 
-impl Parcel {
+impl Delivery {
     /// Payload bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.ticket.bytes
+        self.delivery_id.bytes
     }
 }
 
 /// Whom a failure concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// This parcel alone; others may go on.
-    Parcel,
+    /// This delivery alone; others may go on.
+    Delivery,
     /// The receiver as a whole: nothing else is tried before the wait is over.
     Sink,
 }
@@ -200,7 +200,7 @@ pub enum Outcome {
     Retry {
         /// Whom this concerns.
         scope: Scope,
-        /// When to try again; none: the pump's own back-off.
+        /// When to try again; none: the worker's own back-off.
         after: Option<Duration>,
         /// One sentence.
         reason: String,
@@ -237,7 +237,7 @@ pub trait Sink: Send + Sync + 'static {
     /// Completes when a delivery makes sense (at once, for a receiver without a connection).
     fn ready(&self) -> BoxFuture<'_, ()>;
     /// Delivers. What must be sent in the order of the calls is queued before this returns.
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome>;
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Outcome>;
     /// What is wrong with the connection now, in one sentence.
     fn problem(&self) -> Option<String>;
 }

@@ -18,15 +18,15 @@ use object_store::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    Around, Body, Built, Outcome, Parcel, Payload, Probe, Sink, SinkKind, Takes,
-    endpoint_health::{Standing, later},
+    Around, Body, Built, Delivery, Outcome, Payload, Probe, Sink, SinkKind, Takes,
+    endpoint_health::{EndpointHealth, later},
     wire_cost::{PACKET, Sent},
 };
 use crate::{
     config::{Config, UploadConfig},
     net::{
         EndpointError,
-        http::{Exchange, PacedClient, full_text, innermost},
+        http::{PacedClient, TransferStats, full_text, innermost},
         name_is_unknown,
         pace::Pacer,
         s3, tls,
@@ -101,7 +101,7 @@ struct Inner {
     pacer: Arc<Pacer>,
     /// Time that every upload gets.
     least_time: Duration,
-    standing: Standing,
+    health: EndpointHealth,
 }
 
 enum Target {
@@ -147,7 +147,7 @@ impl StoreSink {
             target,
             pacer: Arc::clone(pacer),
             least_time: LEAST_TIME,
-            standing: Standing::new(),
+            health: EndpointHealth::new(),
         })))
     }
 
@@ -156,7 +156,7 @@ impl StoreSink {
     pub(crate) fn impatient(mut self, patience: Duration) -> Self {
         let inner = Arc::get_mut(&mut self.0).expect("nobody else has it yet");
         inner.least_time = patience;
-        inner.standing = Standing::with_pause(patience);
+        inner.health = EndpointHealth::with_pause(patience);
         self
     }
 
@@ -192,13 +192,13 @@ impl Inner {
         key: &str,
         content_type: &'static str,
         body: Body,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Outcome {
         let bytes = match content(body).await {
             Ok(bytes) => bytes,
             Err(reason) => return Outcome::Reject { reason },
         };
-        self.put(key, content_type, bytes, exchange).await
+        self.put(key, content_type, bytes, transfer).await
     }
 
     async fn put(
@@ -206,13 +206,13 @@ impl Inner {
         key: &str,
         content_type: &'static str,
         bytes: Bytes,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Outcome {
         if let Target::Folder(folder) = &self.target
             && !folder.is_dir()
         {
             // A NAS that is not mounted: making the folder would fill the disk below it.
-            return self.standing.away(format!(
+            return self.health.away(format!(
                 "the upload folder {} is not there: create it, or mount the disk or NAS that holds it",
                 folder.display()
             ));
@@ -228,20 +228,20 @@ impl Inner {
         let mut options = PutOptions::default();
         if matches!(self.target, Target::S3 { .. }) {
             options.attributes = Attributes::from_iter([(Attribute::ContentType, content_type)]);
-            options.extensions.insert(Arc::clone(exchange));
+            options.extensions.insert(Arc::clone(transfer));
         }
         let bytes_out = bytes.len() as u64;
         let allowed = self.least_time + time_on_top(&self.pacer, bytes_out);
         let put = self.store.put_opts(&path, bytes.into(), options);
         match tokio::time::timeout(allowed, put).await {
             Ok(Ok(done)) => {
-                self.standing.good();
+                self.health.good();
                 Outcome::Delivered {
                     receipt: done.e_tag,
                 }
             }
-            Ok(Err(error)) => self.failed(key, &error, exchange.retry_after()),
-            Err(_) => self.standing.stuck(format!(
+            Ok(Err(error)) => self.failed(key, &error, transfer.retry_after()),
+            Err(_) => self.health.stuck(format!(
                 "{key} did not get through in {} s",
                 allowed.as_secs()
             )),
@@ -255,25 +255,25 @@ impl Inner {
         };
         if let Some(why) = tls::distrust(error, "upload", "endpoint") {
             let reason = format!("the store {endpoint} could not be trusted: {why}");
-            return self.standing.needs_a_person(reason);
+            return self.health.needs_a_person(reason);
         }
         let text = full_text(error);
         match error {
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 if text.contains("RequestTimeTooSkewed") {
-                    return self.standing.needs_a_person(format!(
+                    return self.health.needs_a_person(format!(
                         "the store {endpoint} refuses uploads because this box's clock is wrong: let it synchronise (NTP)"
                     ));
                 }
-                self.standing.needs_a_person(format!(
+                self.health.needs_a_person(format!(
                     "the store {endpoint} refuses {key} in bucket \"{bucket}\": check upload.access_key, \
                      upload.secret_key_file and that this key may write there"
                 ))
             }
-            Error::NotFound { .. } => self.standing.needs_a_person(format!(
+            Error::NotFound { .. } => self.health.needs_a_person(format!(
                 "the store {endpoint} has no bucket \"{bucket}\": create it, or correct upload.url"
             )),
-            _ if asks_to_wait(&text) => self.standing.busy(
+            _ if asks_to_wait(&text) => self.health.busy(
                 retry_after,
                 format!("the store {endpoint} is too busy to take more now"),
             ),
@@ -288,7 +288,7 @@ impl Inner {
                 } else {
                     ""
                 };
-                self.standing.away(format!(
+                self.health.away(format!(
                     "the store {endpoint} cannot be reached or does not answer properly ({cause}){advice}"
                 ))
             }
@@ -297,11 +297,11 @@ impl Inner {
 
     fn folder_failed(&self, error: &Error) -> Outcome {
         let Target::Folder(folder) = &self.target else {
-            return self.standing.away(error.to_string());
+            return self.health.away(error.to_string());
         };
         let folder = folder.display();
         let cause = innermost(error);
-        self.standing.away(format!(
+        self.health.away(format!(
             "the upload folder {folder} cannot be written ({cause}): check that it has room and that this user may write there"
         ))
     }
@@ -375,19 +375,19 @@ impl Sink for StoreSink {
     }
 
     fn ready(&self) -> BoxFuture<'_, ()> {
-        self.0.standing.ready()
+        self.0.health.ready()
     }
 
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Outcome> {
         let inner = Arc::clone(&self.0);
-        let exchange = parcel.ticket.charge.exchange;
+        let transfer = delivery.delivery_id.reservation.transfer;
         async move {
-            match parcel.payload {
+            match delivery.payload {
                 Payload::Object {
                     key,
                     content_type,
                     body,
-                } => inner.send(&key, content_type, body, &exchange).await,
+                } => inner.send(&key, content_type, body, &transfer).await,
                 Payload::Alert { .. } => Outcome::Reject {
                     reason: "a store takes no alerts".to_owned(),
                 },
@@ -397,6 +397,6 @@ impl Sink for StoreSink {
     }
 
     fn problem(&self) -> Option<String> {
-        self.0.standing.problem()
+        self.0.health.problem()
     }
 }

@@ -14,14 +14,14 @@ use sha2::Sha256;
 use url::Url;
 
 use super::{
-    Around, Built, Outcome, Parcel, Payload, Probe, Sink, SinkKind, Takes,
-    http_post::{self, ON_TOP, Post, Reply, receipt, words},
+    Around, Built, Delivery, Outcome, Payload, Probe, Sink, SinkKind, Takes,
+    http_post::{self, HttpPost, ON_TOP, Reply, receipt, words},
 };
 use crate::{
     base::clock::{Clock, SystemClock},
     config::{Config, Secret, WebhookConfig},
     flow::WallTime,
-    net::{EndpointError, http::Exchange, pace::Pacer},
+    net::{EndpointError, http::TransferStats, pace::Pacer},
 };
 
 /// The header with time, number and code.
@@ -62,7 +62,7 @@ fn probe<'a>(config: &'a Config, pacer: &'a Arc<Pacer>) -> Option<Probe<'a>> {
 pub struct WebhookSink(Arc<Inner>);
 
 struct Inner {
-    post: Post,
+    post: HttpPost,
     url: Url,
     secret: Secret,
 }
@@ -95,7 +95,7 @@ impl WebhookSink {
     /// # Errors
     /// When the certificates are of no use.
     pub fn new(config: &WebhookConfig, pacer: &Arc<Pacer>) -> Result<Self, EndpointError> {
-        let post = Post::new(
+        let post = HttpPost::new(
             NAME,
             "webhook.url",
             &config.url,
@@ -132,7 +132,13 @@ impl WebhookSink {
 }
 
 impl Inner {
-    async fn send(&self, n: u64, sent: WallTime, body: Bytes, exchange: &Arc<Exchange>) -> Outcome {
+    async fn send(
+        &self,
+        n: u64,
+        sent: WallTime,
+        body: Bytes,
+        transfer: &Arc<TransferStats>,
+    ) -> Outcome {
         let signature = HeaderValue::from_str(&signature(&self.secret, sent, n, &body))
             .expect("digits and letters");
         let request = self
@@ -140,7 +146,7 @@ impl Inner {
             .request(&self.url)
             .header(CONTENT_TYPE, "application/json")
             .header(SIGNATURE, signature);
-        let answer = match self.post.send(request, body, exchange).await {
+        let answer = match self.post.send(request, body, transfer).await {
             Reply::Sorted(outcome) => return outcome,
             Reply::Taken(answer) => {
                 let named = answer.headers.get(RECEIPT);
@@ -155,13 +161,13 @@ impl Inner {
         match status.as_u16() {
             // It has this number already: our last try arrived, and its answer did not.
             409 => {
-                self.post.standing().good();
+                self.post.health().good();
                 Outcome::Delivered {
                     receipt: Some(status.as_str().to_owned()),
                 }
             }
             // All others would be refused as well.
-            401 | 403 => self.post.standing().needs_a_person(format!(
+            401 | 403 => self.post.health().needs_a_person(format!(
                 "the webhook {shown} refuses the signature ({status}): check that both sides have the secret of webhook.secret_file, \
                  and both clocks"
             )),
@@ -202,18 +208,18 @@ impl Sink for WebhookSink {
         self.0.post.ready()
     }
 
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
-        let Payload::Alert { n, sent, json, .. } = parcel.payload else {
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Outcome> {
+        let Payload::Alert { n, sent, json, .. } = delivery.payload else {
             let reason = "a webhook takes no objects".to_owned();
             return ready(Outcome::Reject { reason }).boxed();
         };
         let inner = Arc::clone(&self.0);
-        let exchange = parcel.ticket.charge.exchange;
-        async move { inner.send(n, sent, json, &exchange).await }.boxed()
+        let transfer = delivery.delivery_id.reservation.transfer;
+        async move { inner.send(n, sent, json, &transfer).await }.boxed()
     }
 
     fn problem(&self) -> Option<String> {
-        self.0.post.standing().problem()
+        self.0.post.health().problem()
     }
 }
 

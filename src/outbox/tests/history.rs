@@ -56,13 +56,13 @@ impl Moody {
             let (failures, alerts) = (Arc::clone(failures), Arc::clone(alerts));
             let objects = Arc::clone(&self.objects);
             let sink: Arc<dyn Sink> =
-                Scripted::named(name, takes, Wants::default(), move |parcel| {
+                Scripted::named(name, takes, Wants::default(), move |delivery| {
                     let mut failures = failures.lock();
                     if *failures > 0 {
                         *failures -= 1;
                         return Outcome::Retry {
                             scope: if failures.is_multiple_of(2) {
-                                Scope::Parcel
+                                Scope::Delivery
                             } else {
                                 Scope::Sink
                             },
@@ -70,7 +70,7 @@ impl Moody {
                             reason: "not now".to_owned(),
                         };
                     }
-                    match &parcel.payload {
+                    match &delivery.payload {
                         Payload::Alert { json, .. } => alerts
                             .lock()
                             .push(IncidentMessage::from_json(json).unwrap()),

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Outbox, OutboxError,
-    sinks::{HERE, NEAR, Outcome, Parcel, Payload, Sink, Takes, Wants},
+    sinks::{Delivery, HERE, NEAR, Outcome, Payload, Sink, Takes, Wants},
 };
 use crate::{
     base::{clock::SystemClock, tasks::Tasks, telemetry::Metrics},
@@ -212,7 +212,7 @@ fn whole_visit(outbox: &Outbox, at: f64, segments: u32) -> Incident {
     incident
 }
 
-type Script = Box<dyn FnMut(&Parcel) -> Outcome + Send>;
+type Script = Box<dyn FnMut(&Delivery) -> Outcome + Send>;
 
 /// A receiver that does what a test tells it to and remembers what it took.
 struct Scripted {
@@ -220,7 +220,7 @@ struct Scripted {
     name: &'static str,
     wants: Wants,
     script: Mutex<Script>,
-    taken: Mutex<Vec<Parcel>>,
+    taken: Mutex<Vec<Delivery>>,
 }
 
 fn delivered() -> Outcome {
@@ -228,7 +228,7 @@ fn delivered() -> Outcome {
 }
 
 impl Scripted {
-    fn new(takes: Takes, script: impl FnMut(&Parcel) -> Outcome + Send + 'static) -> Arc<Self> {
+    fn new(takes: Takes, script: impl FnMut(&Delivery) -> Outcome + Send + 'static) -> Arc<Self> {
         let name = match takes {
             Takes::Alerts => "mqtt",
             Takes::Objects => "upload",
@@ -240,7 +240,7 @@ impl Scripted {
         name: &'static str,
         takes: Takes,
         wants: Wants,
-        script: impl FnMut(&Parcel) -> Outcome + Send + 'static,
+        script: impl FnMut(&Delivery) -> Outcome + Send + 'static,
     ) -> Arc<Self> {
         Arc::new(Self {
             takes,
@@ -257,7 +257,7 @@ impl Scripted {
     }
 
     fn alerts(&self) -> Vec<IncidentMessage> {
-        let read = |parcel: &Parcel| match &parcel.payload {
+        let read = |delivery: &Delivery| match &delivery.payload {
             Payload::Alert { json, .. } => IncidentMessage::from_json(json).unwrap(),
             Payload::Object { key, .. } => panic!("{key} is no alert"),
         };
@@ -266,7 +266,7 @@ impl Scripted {
 
     /// Keys in the order taken, from the incident's id on.
     fn keys(&self) -> Vec<String> {
-        let read = |parcel: &Parcel| match &parcel.payload {
+        let read = |delivery: &Delivery| match &delivery.payload {
             Payload::Object { key, .. } => key.splitn(5, '/').last().unwrap().to_owned(),
             Payload::Alert { .. } => panic!("an alert is no object"),
         };
@@ -297,10 +297,10 @@ impl Sink for Scripted {
     fn ready(&self) -> BoxFuture<'_, ()> {
         futures::future::ready(()).boxed()
     }
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
-        let outcome = (self.script.lock())(&parcel);
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Outcome> {
+        let outcome = (self.script.lock())(&delivery);
         if matches!(outcome, Outcome::Delivered { .. }) {
-            self.taken.lock().push(parcel);
+            self.taken.lock().push(delivery);
         }
         futures::future::ready(outcome).boxed()
     }

@@ -252,7 +252,7 @@ fn a_much_better_picture_is_told_once_it_has_arrived() {
         .lock()
         .iter()
         .rev()
-        .find_map(|parcel| match &parcel.payload {
+        .find_map(|delivery| match &delivery.payload {
             Payload::Object {
                 key,
                 body: sinks::Body::Bytes(json),
@@ -286,9 +286,9 @@ fn a_bad_item_waits_alone_and_a_refused_one_is_parked_until_asked_for() {
     let refused = whole_visit(home.outbox(), 10.0, 1);
     let good = whole_visit(home.outbox(), 20.0, 1);
     let (bad_id, refused_id) = (bad.id.to_string(), refused.id.to_string());
-    let sink = Scripted::new(Takes::Objects, move |parcel| match &parcel.payload {
+    let sink = Scripted::new(Takes::Objects, move |delivery| match &delivery.payload {
         Payload::Object { key, .. } if key.contains(&bad_id) => Outcome::Retry {
-            scope: Scope::Parcel,
+            scope: Scope::Delivery,
             after: Some(Duration::from_secs(3600)),
             reason: "not now".to_owned(),
         },

@@ -179,7 +179,7 @@ fn an_alert_that_has_not_arrived_somewhere_is_not_deleted_for_room() {
 #[test]
 fn what_one_refuses_is_listed_and_tried_again_there_alone() {
     let home = Home::new();
-    let never = |_: &Parcel| Outcome::Reject {
+    let never = |_: &Delivery| Outcome::Reject {
         reason: "never".to_owned(),
     };
     let webhook = Scripted::named("webhook", Takes::Alerts, Wants::default(), never);
@@ -256,7 +256,7 @@ fn the_plan_counts_the_text_of_each() {
             home.outbox().waiting(Takes::Alerts).unwrap() == 0
         });
         let day = home.outbox().budget_now().unwrap().day.unwrap();
-        day.spent.of(outbox::budget::Use::Text)
+        day.spent.of(outbox::budget::TrafficClass::Text)
     };
     let one = spent(vec![willing("mqtt")]);
     let two = spent(vec![willing("mqtt"), willing("webhook")]);

@@ -11,9 +11,9 @@ use super::*;
 use crate::{
     base::clock::SimClock,
     config::{BitRate, ByteSize},
-    flow::{Rung, WallTime},
+    flow::{DegradationLevel, WallTime},
     net::pace::Pacer,
-    outbox::{PictureKind, budget::Use, clips, incidents},
+    outbox::{PictureKind, budget::TrafficClass, clips, incidents},
     wire::{ClipState, ObjectKey},
 };
 
@@ -149,19 +149,24 @@ impl House {
     }
 
     fn send_text(&mut self) {
-        while let Some(parcel) = self.outbox.next_alert("mqtt", Some(0)).unwrap() {
-            self.spend_time(parcel.bytes() as usize);
-            let id = parcel.ticket.key.incident;
+        while let Some(delivery) = self.outbox.next_alert("mqtt", Some(0)).unwrap() {
+            self.spend_time(delivery.bytes() as usize);
+            let id = delivery.delivery_id.key.incident;
             let took = self.now + ROUND_TRIP - self.began[&id];
             self.latencies.entry(id).or_insert(took);
             self.outbox
-                .settle_alert(&parcel.ticket, ("mqtt", "a broker"), &delivered(), None)
+                .settle_alert(
+                    &delivery.delivery_id,
+                    ("mqtt", "a broker"),
+                    &delivered(),
+                    None,
+                )
                 .unwrap();
         }
     }
 
-    fn arrive(&mut self, parcel: &Parcel) {
-        let Payload::Object { key, .. } = &parcel.payload else {
+    fn arrive(&mut self, delivery: &Delivery) {
+        let Payload::Object { key, .. } = &delivery.payload else {
             unreachable!("objects come from next_object")
         };
         let item = key.parse::<ObjectKey>().unwrap().item;
@@ -176,13 +181,13 @@ impl House {
         };
         *self.arrived.entry(name).or_default() += 1;
         self.outbox
-            .settle_object(&parcel.ticket, "a store", &delivered(), None)
+            .settle_object(&delivery.delivery_id, "a store", &delivered(), None)
             .unwrap();
     }
 
     /// Lives until `end`, in seconds since midnight of the first day.
     fn live(&mut self, mut day: VecDeque<(f64, Happens)>, end: f64) {
-        let mut uploading: Option<(Parcel, usize)> = None;
+        let mut uploading: Option<(Delivery, usize)> = None;
         while self.now < end {
             while day.front().is_some_and(|(at, _)| *at <= self.now) {
                 let (_, what) = day.pop_front().unwrap();
@@ -190,20 +195,20 @@ impl House {
             }
             self.send_text();
             if uploading.is_none() {
-                let parcel = self.outbox.next_object().unwrap();
-                uploading = parcel.map(|parcel| {
-                    let bytes = parcel.bytes() as usize;
-                    (parcel, bytes)
+                let delivery = self.outbox.next_object().unwrap();
+                uploading = delivery.map(|delivery| {
+                    let bytes = delivery.bytes() as usize;
+                    (delivery, bytes)
                 });
             }
             match uploading.take() {
-                Some((parcel, left)) => {
+                Some((delivery, left)) => {
                     let piece = left.min(self.link.piece());
                     self.spend_time(piece);
                     if left > piece {
-                        uploading = Some((parcel, left - piece));
+                        uploading = Some((delivery, left - piece));
                     } else {
-                        self.arrive(&parcel);
+                        self.arrive(&delivery);
                     }
                 }
                 None => {
@@ -227,7 +232,7 @@ impl House {
         clip.unwrap().state
     }
 
-    fn spent(&self) -> crate::outbox::budget::Bytes {
+    fn spent(&self) -> crate::outbox::budget::ClassBytes {
         self.outbox.budget_now().unwrap().day.unwrap().spent
     }
 }
@@ -253,8 +258,8 @@ fn twenty_megabytes_a_day_at_64_kilobit() {
     assert!(spent.total() <= LIMIT, "{} bytes", spent.total());
     // Every picture, and then as many first segments as the rest of the bytes has room for.
     assert_eq!(house.arrived("thumb"), visits);
-    let room = LIMIT - LIMIT / 20 - spent.of(Use::Still);
-    let each = spent.of(Use::First) / house.arrived("first segment") as u64;
+    let room = LIMIT - LIMIT / 20 - spent.of(TrafficClass::Still);
+    let each = spent.of(TrafficClass::First) / house.arrived("first segment") as u64;
     let most = (room / each) as usize;
     assert!(
         most < visits,
@@ -267,7 +272,10 @@ fn twenty_megabytes_a_day_at_64_kilobit() {
         house.arrived("later segment"),
     );
     let day = house.outbox.budget().unwrap();
-    assert!(day.held > 0 && day.rung > Some(Rung::First), "{day:?}");
+    assert!(
+        day.held > 0 && day.rung > Some(DegradationLevel::First),
+        "{day:?}"
+    );
     eprintln!(
         "{visits} visits, slowest alert {slowest:.1} s, {} of {most} first segments, {} later ones, {} of {LIMIT} bytes",
         house.arrived("first segment"),
@@ -364,7 +372,7 @@ fn what_turns_out_larger_than_there_is_room_for_is_held() {
         ..OutboxConfig::default()
     });
     // A twentieth is for text; what is left has room for the head of a request and not for its content.
-    assert!(home.outbox().book_live(Use::Still, 948_200));
+    assert!(home.outbox().book_live(TrafficClass::Still, 948_200));
     let incident = visit(0.0);
     home.outbox().alert(&incident, None).unwrap();
     home.outbox().alert(&ended(&incident, 5.0), None).unwrap();

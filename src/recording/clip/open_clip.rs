@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{
     files::Content,
     segments::Piece,
-    write_queue::{Spool, header_name, segment_name},
+    write_queue::{WriteQueue, header_name, segment_name},
 };
 use crate::{
     flow::{IncidentId, MediaFile, MediaKind, MediaTime, Rendition, StreamFormat},
@@ -111,8 +111,13 @@ impl Clip {
     }
 
     /// Puts `piece` into a file of its own, after the header that it needs.
-    pub(super) fn store(&mut self, piece: &Piece, spool: &mut Spool, now: MediaTime) -> Stored {
-        let header = self.header(piece, spool, now);
+    pub(super) fn store(
+        &mut self,
+        piece: &Piece,
+        write_queue: &mut WriteQueue,
+        now: MediaTime,
+    ) -> Stored {
+        let header = self.header(piece, write_queue, now);
         self.last_segment += 1;
         let number = self.last_segment;
         let content: Content = fmp4::segment(number, piece.decode_time, &piece.samples).into();
@@ -130,7 +135,7 @@ impl Clip {
             frames: u32::try_from(piece.samples.len()).unwrap_or(u32::MAX),
             discontinuity: self.breaks_before(piece.chain, piece.first_seq),
         };
-        spool.write(media.clone(), content, now);
+        write_queue.write(media.clone(), content, now);
         let stored = Stored {
             header,
             media,
@@ -145,16 +150,16 @@ impl Clip {
     }
 
     /// Takes up a piece that lies in another clip's folder.
-    pub(super) fn borrow(&mut self, stored: &Stored, spool: &mut Spool) {
+    pub(super) fn borrow(&mut self, stored: &Stored, write_queue: &mut WriteQueue) {
         let incident = self.incident;
         if !self.borrowed.contains(&stored.header.path) {
             self.borrowed.push(stored.header.path.clone());
             let file = stored.header.clone();
-            spool.tell(ClipEvent::Uses { incident, file });
+            write_queue.tell(ClipEvent::Uses { incident, file });
         }
         let mut file = stored.media.clone();
         file.discontinuity = self.breaks_before(stored.chain, stored.first_seq);
-        spool.tell(ClipEvent::Uses { incident, file });
+        write_queue.tell(ClipEvent::Uses { incident, file });
         self.note(stored);
     }
 
@@ -176,7 +181,7 @@ impl Clip {
         self.span = Some((start, stored.end));
     }
 
-    fn header(&mut self, piece: &Piece, spool: &mut Spool, now: MediaTime) -> MediaFile {
+    fn header(&mut self, piece: &Piece, write_queue: &mut WriteQueue, now: MediaTime) -> MediaFile {
         let known = |(format, _): &&(Arc<StreamFormat>, _)| same_pictures(format, &piece.format);
         if let Some((_, header)) = self.headers.iter().find(known) {
             return header.clone();
@@ -199,7 +204,7 @@ impl Clip {
             frames: 0,
             discontinuity: false,
         };
-        spool.write(header.clone(), content, now);
+        write_queue.write(header.clone(), content, now);
         self.headers
             .push((Arc::clone(&piece.format), header.clone()));
         header

@@ -14,7 +14,7 @@ use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 use super::{
     open_clip::{Clip, Stored, Wants},
     segments::{CutRule, Piece, Segmenter},
-    write_queue::Spool,
+    write_queue::WriteQueue,
 };
 use crate::{
     config::ClipConfig,
@@ -47,7 +47,7 @@ pub struct Recorder {
     clips: Vec<Clip>,
     /// Pieces that a new clip may still use, oldest first.
     stored: VecDeque<Stored>,
-    spool: Spool,
+    write_queue: WriteQueue,
     format: Option<Arc<StreamFormat>>,
     /// Why the present format gives no clips.
     unsuited: bool,
@@ -72,7 +72,7 @@ impl Recorder {
             segmenter: Segmenter::new(rule),
             clips: Vec::new(),
             stored: VecDeque::new(),
-            spool: Spool::new(most_bytes),
+            write_queue: WriteQueue::new(most_bytes),
             format: None,
             unsuited: false,
             now: MediaTime::ZERO,
@@ -199,7 +199,7 @@ impl Recorder {
     /// Whether no clip is open and no file waits for the disk: time may pass unnoticed.
     #[must_use]
     pub fn at_rest(&self) -> bool {
-        self.clips.is_empty() && self.spool.is_empty()
+        self.clips.is_empty() && self.write_queue.is_empty()
     }
 
     /// Whether no clip is open.
@@ -293,8 +293,8 @@ impl Recorder {
         let mut stored: Option<Stored> = None;
         for clip in self.clips.iter_mut().filter(|clip| clip.takes(piece)) {
             match &stored {
-                Some(stored) => clip.borrow(stored, &mut self.spool),
-                None => stored = Some(clip.store(piece, &mut self.spool, self.now)),
+                Some(stored) => clip.borrow(stored, &mut self.write_queue),
+                None => stored = Some(clip.store(piece, &mut self.write_queue, self.now)),
             }
         }
         self.stored.extend(stored);
@@ -310,7 +310,7 @@ impl Recorder {
         self.clips[place].wants = Wants::Nothing;
         if self.clips[place].ending {
             let clip = self.clips.remove(place);
-            self.spool.tell(ClipEvent::Closed {
+            self.write_queue.tell(ClipEvent::Closed {
                 incident: clip.incident,
                 rendition: self.rendition,
                 span: clip.span,
@@ -330,7 +330,7 @@ impl Recorder {
                     rendition,
                     error,
                 }),
-                (span, _) => self.spool.tell(ClipEvent::Closed {
+                (span, _) => self.write_queue.tell(ClipEvent::Closed {
                     incident,
                     rendition,
                     span,
@@ -350,7 +350,7 @@ impl Recorder {
 
     /// Brings files to disk and returns what can be told.
     fn deliver(&mut self, last: bool, mut events: Vec<ClipEvent>) -> Vec<ClipEvent> {
-        for lost in self.spool.run(self.now, last, &mut events) {
+        for lost in self.write_queue.run(self.now, last, &mut events) {
             self.stored.retain(|piece| piece.media.path != lost.path);
             if lost.kind == MediaKind::Init {
                 for clip in &mut self.clips {

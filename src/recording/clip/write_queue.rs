@@ -35,7 +35,7 @@ enum Entry {
 
 /// A queue in front of the disk.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(super) struct WriteQueue {
     most_bytes: u64,
     queue: VecDeque<Entry>,
     bytes: u64,
@@ -45,7 +45,7 @@ pub(super) struct Spool {
     lost: HashSet<PathBuf>,
 }
 
-impl Spool {
+impl WriteQueue {
     /// Holds at most `most_bytes` while the disk refuses.
     pub(super) fn new(most_bytes: u64) -> Self {
         Self {
@@ -210,30 +210,30 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("sub");
         fs::write(&folder, b"in the way").unwrap();
-        let mut spool = Spool::new(2500);
+        let mut write_queue = WriteQueue::new(2500);
         let mut events = Vec::new();
         let header = file(MediaKind::Init, 1, &folder);
-        spool.write(header.clone(), kilobyte(), at(0.0));
+        write_queue.write(header.clone(), kilobyte(), at(0.0));
         let incident = IncidentId::new();
-        spool.tell(ClipEvent::Uses {
+        write_queue.tell(ClipEvent::Uses {
             incident,
             file: header,
         });
-        spool.write(file(MediaKind::Media, 1, &folder), kilobyte(), at(0.0));
-        assert!(spool.run(at(0.0), false, &mut events).is_empty());
+        write_queue.write(file(MediaKind::Media, 1, &folder), kilobyte(), at(0.0));
+        assert!(write_queue.run(at(0.0), false, &mut events).is_empty());
         assert!(matches!(
             events[..],
             [ClipEvent::Trouble { lost: false, .. }]
         ));
         // One more is too many: the header goes, and without it the segments are of no use.
-        spool.write(file(MediaKind::Media, 2, &folder), kilobyte(), at(0.2));
-        let lost = spool.run(at(0.2), false, &mut events);
+        write_queue.write(file(MediaKind::Media, 2, &folder), kilobyte(), at(0.2));
+        let lost = write_queue.run(at(0.2), false, &mut events);
         assert_eq!(lost.len(), 3);
         assert!(
             matches!(events[1..], [ClipEvent::Trouble { lost: true, .. }]),
             "{events:?}"
         );
-        assert_eq!(spool.bytes, 0);
+        assert_eq!(write_queue.bytes, 0);
     }
 
     #[test]
@@ -241,16 +241,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("sub");
         fs::write(&folder, b"in the way").unwrap();
-        let mut spool = Spool::new(1 << 20);
+        let mut write_queue = WriteQueue::new(1 << 20);
         let mut events = Vec::new();
         for number in [1, 2] {
-            spool.write(file(MediaKind::Media, number, &folder), kilobyte(), at(0.0));
+            write_queue.write(file(MediaKind::Media, number, &folder), kilobyte(), at(0.0));
         }
-        spool.run(at(0.0), false, &mut events);
+        write_queue.run(at(0.0), false, &mut events);
         fs::remove_file(&folder).unwrap();
-        spool.run(at(0.5), false, &mut events);
+        write_queue.run(at(0.5), false, &mut events);
         assert_eq!(events.len(), 1, "not yet");
-        spool.run(at(1.0), false, &mut events);
+        write_queue.run(at(1.0), false, &mut events);
         let numbers: Vec<_> = events
             .iter()
             .filter_map(|event| match event {

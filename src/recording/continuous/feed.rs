@@ -7,7 +7,7 @@ use std::sync::{
 
 use crate::{
     base::{
-        link::{Bell, Sender},
+        link::{Sender, WakeSignal},
         recordings::Why,
     },
     flow::{Mode, Packet, StreamRole},
@@ -24,7 +24,7 @@ pub(super) struct End {
     pub(super) role: StreamRole,
     pub(super) to: Sender<Packet>,
     pub(super) state: Arc<State>,
-    pub(super) bell: Bell,
+    pub(super) wake_signal: WakeSignal,
 }
 
 /// What a stream's writer needs to know beside its packets.
@@ -135,7 +135,7 @@ impl Feed {
     pub fn set_mode(&self, mode: Mode) {
         for end in self.0.iter().flat_map(|ends| &ends.0) {
             end.state.pause(mode == Mode::Disarmed);
-            end.bell.ring();
+            end.wake_signal.raise();
         }
     }
 
@@ -148,7 +148,7 @@ impl Drop for Ends {
     fn drop(&mut self) {
         for end in &self.0 {
             end.state.gone.store(true, Relaxed);
-            end.bell.ring();
+            end.wake_signal.raise();
         }
     }
 }

@@ -61,9 +61,9 @@ use self::{
 };
 use crate::{
     base::{
-        board::Board,
         clock::Clock,
-        link::{Bell, Receiver, Sender},
+        health_registry::HealthRegistry,
+        link::{Receiver, Sender, WakeSignal},
         reserve::free_bytes,
         tasks::Tasks,
         telemetry::Metrics,
@@ -76,7 +76,7 @@ use crate::{
 const FLOOR: u64 = 256_000_000;
 
 /// A link of packets whose receiver such a bell wakes.
-pub type MakeLink = fn(&Bell) -> (Sender<Packet>, Receiver<Packet>);
+pub type MakeLink = fn(&WakeSignal) -> (Sender<Packet>, Receiver<Packet>);
 
 /// The recordings of a box. Cheap to clone; the default records nothing.
 #[derive(Clone, Default)]
@@ -106,12 +106,12 @@ struct Inner {
     site: SiteId,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    board: Board,
+    health_registry: HealthRegistry,
     /// Where the thread is started; none where nothing is written.
     tasks: Option<Tasks>,
     /// Bytes of the disk that stay free.
     floor: u64,
-    bell: Bell,
+    wake_signal: WakeSignal,
     /// The thread runs.
     started: Mutex<bool>,
     /// Streams that the thread has not taken up yet.
@@ -134,10 +134,16 @@ impl Recordings {
         data_dir: &Path,
         site: &SiteId,
         clock: Arc<dyn Clock>,
-        (metrics, board): (Arc<Metrics>, Board),
+        (metrics, health_registry): (Arc<Metrics>, HealthRegistry),
         tasks: &Tasks,
     ) -> io::Result<Self> {
-        let inner = Inner::new(data_dir, site, clock, (metrics, board), Some(tasks));
+        let inner = Inner::new(
+            data_dir,
+            site,
+            clock,
+            (metrics, health_registry),
+            Some(tasks),
+        );
         let recordings = Self(Some(Arc::new(inner)));
         if data_dir.join(place::FOLDER).is_dir() {
             recordings.start()?;
@@ -169,7 +175,7 @@ impl Recordings {
             if !wanted.is_some_and(|wanted| wanted.streams.has(role)) {
                 continue;
             }
-            let ((to, packets), state) = (link(&inner.bell), Arc::new(State::default()));
+            let ((to, packets), state) = (link(&inner.wake_signal), Arc::new(State::default()));
             streams.push(Stream::new(
                 config.id.clone(),
                 role,
@@ -180,7 +186,7 @@ impl Recordings {
                 role,
                 to,
                 state,
-                bell: inner.bell.clone(),
+                wake_signal: inner.wake_signal.clone(),
             });
         }
         let policy = Policy {
@@ -216,7 +222,7 @@ impl Recordings {
     /// What lies in `data_dir`, for commands: nothing is written, and nothing mended.
     #[must_use]
     pub fn read_only(data_dir: &Path, site: &SiteId, clock: Arc<dyn Clock>) -> Self {
-        let parts = (Metrics::new(), Board::new());
+        let parts = (Metrics::new(), HealthRegistry::new());
         let inner = Inner::new(data_dir, site, clock, parts, None);
         load::Loader::new(&inner.root, false).step(&inner, None);
         Self(Some(Arc::new(inner)))
@@ -228,7 +234,7 @@ impl Inner {
         data_dir: &Path,
         site: &SiteId,
         clock: Arc<dyn Clock>,
-        (metrics, board): (Arc<Metrics>, Board),
+        (metrics, health_registry): (Arc<Metrics>, HealthRegistry),
         tasks: Option<&Tasks>,
     ) -> Self {
         Self {
@@ -236,10 +242,10 @@ impl Inner {
             site: site.clone(),
             clock,
             metrics,
-            board,
+            health_registry,
             tasks: tasks.cloned(),
             floor: FLOOR,
-            bell: Bell::new(),
+            wake_signal: WakeSignal::new(),
             started: Mutex::default(),
             arrivals: Mutex::default(),
             policies: Mutex::default(),
@@ -316,6 +322,6 @@ impl Inner {
     fn tell(&self, troubles: &BTreeMap<CameraId, String>) {
         let mut all: Vec<String> = troubles.values().cloned().collect();
         all.extend(self.late.lock().iter().cloned());
-        self.board.troubles("recordings", &all);
+        self.health_registry.troubles("recordings", &all);
     }
 }

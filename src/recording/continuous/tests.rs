@@ -39,7 +39,7 @@ impl Rig {
 
     fn with(dir: tempfile::TempDir, floor: u64) -> Self {
         let clock = SimClock::new(WallTime(BEGAN));
-        let parts = (Metrics::new(), Board::new());
+        let parts = (Metrics::new(), HealthRegistry::new());
         let site = "home".parse().unwrap();
         let mut inner = Inner::new(dir.path(), &site, clock.clone(), parts, None);
         inner.floor = floor;
@@ -56,7 +56,7 @@ impl Rig {
     }
 
     fn stream(&self) -> Stream {
-        let (_, packets) = link(1, WhenFull::NewestWins, &Bell::new());
+        let (_, packets) = link(1, WhenFull::NewestWins, &WakeSignal::new());
         Stream::new(door(), StreamRole::Sub, packets, Arc::default())
     }
 

@@ -41,6 +41,6 @@ pub(super) fn run(inner: &Arc<Inner>, stop: &CancellationToken) {
             sweep.run(inner);
             swept = Some(Instant::now());
         }
-        inner.bell.wait(Some(Instant::now() + TICK));
+        inner.wake_signal.wait(Some(Instant::now() + TICK));
     }
 }

@@ -22,6 +22,6 @@ mod work;
 
 pub use disk::{durable, reserve, sqlite};
 pub use process::{memory, program, socket};
-pub use report::{board, cpu, seldom, telemetry};
+pub use report::{cpu, health_registry, log_throttle, telemetry};
 pub use time::{ageing, backoff, clock, rate, zone};
 pub use work::{evidence, heartbeat, link, live, pool, tasks};

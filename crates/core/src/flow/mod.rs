@@ -31,7 +31,7 @@ pub use language::Language;
 pub use motion::{MotionRegion, MotionReport};
 pub use packet::{Codec, Packet, StreamFormat, StreamRole};
 pub use segment::{MediaFile, MediaKind, Rendition};
-pub use status::{CameraState, Problem, Rung};
+pub use status::{CameraState, DegradationLevel, Problem};
 pub use time::{ClockState, MediaTime, WallTime};
 pub use track::{Track, TrackState};
 pub use turn::Turn;

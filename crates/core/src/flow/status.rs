@@ -38,7 +38,7 @@ pub struct Problem {
 /// What leaves now. Each step down leaves out one more thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Rung {
+pub enum DegradationLevel {
     /// Everything.
     Full,
     /// No full quality where there are two streams.
@@ -51,7 +51,7 @@ pub enum Rung {
     Text,
 }
 
-impl Rung {
+impl DegradationLevel {
     /// What leaves, as a readable text.
     #[must_use]
     pub fn sentence(self) -> &'static str {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::VERSION;
-use crate::flow::{CameraId, ClockState, Rung, SiteId, WallTime};
+use crate::flow::{CameraId, ClockState, DegradationLevel, SiteId, WallTime};
 
 /// The whole report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ pub struct BudgetHealth {
     /// In the last 30 days.
     pub last_30_days: u64,
     /// What leaves now; none where nothing is limited.
-    pub rung: Option<Rung>,
+    pub rung: Option<DegradationLevel>,
     /// Today's bytes, where they are limited.
     pub day: Option<Allowance>,
     /// This month's bytes, where they are limited.

@@ -19,7 +19,7 @@ pub use health::Health;
 pub use incident::{Clip, ClipState, Facts, IncidentMessage};
 pub use keys::{Item, ObjectKey};
 pub use topics::{Command, CommandError, Incoming, Topics};
-pub use why::WhyNote;
+pub use why::DecisionRecord;
 
 /// Version of every JSON document and of the key grammar.
 pub const VERSION: u32 = 1;

@@ -19,7 +19,7 @@ pub enum About {
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WhyNote {
+pub struct DecisionRecord {
     /// Version of this document.
     pub v: u32,
     /// When it was written, UTC milliseconds.
@@ -49,7 +49,7 @@ pub struct WhyNote {
     pub place: Option<NormRect>,
 }
 
-impl WhyNote {
+impl DecisionRecord {
     /// An empty note.
     #[must_use]
     pub fn new(at: WallTime, camera: CameraId, about: About, reason: &str) -> Self {

@@ -16,7 +16,7 @@ use super::{
     script::{Fault, Script},
     video::Video,
 };
-use crate::base::link::Bell;
+use crate::base::link::WakeSignal;
 
 /// A script with all that its steps act on.
 pub(super) struct Director {
@@ -26,7 +26,7 @@ pub(super) struct Director {
     videos: BTreeMap<PathBuf, Arc<Video>>,
     mounts: Vec<Arc<Mount>>,
     listener: Arc<Listener>,
-    bell: Bell,
+    wake_signal: WakeSignal,
 }
 
 /// A fault begins, or ends.
@@ -60,7 +60,7 @@ impl Director {
         script: &Script,
         mounts: Vec<Arc<Mount>>,
         listener: Arc<Listener>,
-        bell: Bell,
+        wake_signal: WakeSignal,
     ) -> Result<Self, VcamError> {
         let asked = script.steps.iter().filter_map(|step| step.camera).max();
         if let Some(camera) = asked.filter(|camera| *camera >= mounts.len()) {
@@ -76,11 +76,11 @@ impl Director {
             videos,
             mounts,
             listener,
-            bell,
+            wake_signal,
         })
     }
 
-    /// The thread's work: until the script's end, or `stop`. A stop rings its bell.
+    /// The thread's work: until the script's end, or `stop`. A stop raises its signal.
     pub(super) fn run(&self, stop: &CancellationToken) {
         let (at_once, later) = self
             .cues
@@ -90,7 +90,7 @@ impl Director {
             if stop.is_cancelled() {
                 return;
             }
-            self.bell.wait(None);
+            self.wake_signal.wait(None);
         }
         let mut begun = Instant::now();
         let mut cues = later;
@@ -115,7 +115,7 @@ impl Director {
     /// Waits for `until`; false when the end has come.
     fn wait(&self, until: Instant, stop: &CancellationToken) -> bool {
         while !stop.is_cancelled() && Instant::now() < until {
-            self.bell.wait(Some(until));
+            self.wake_signal.wait(Some(until));
         }
         !stop.is_cancelled()
     }

@@ -15,7 +15,7 @@ use gstreamer_rtsp_server::prelude::*;
 use parking_lot::Mutex;
 
 use super::VcamError;
-use crate::base::link::Bell;
+use crate::base::link::WakeSignal;
 
 /// How often sessions of UDP clients that vanished are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -32,12 +32,12 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Binds the address now, so that the caller learns at once when it is taken. Rings `bell` for each client.
+    /// Binds the address now, so that the caller learns at once when it is taken. Rings `wake_signal` for each client.
     pub(super) fn open(
         server: rtsp::RTSPServer,
         context: glib::MainContext,
         address: SocketAddr,
-        bell: Bell,
+        wake_signal: WakeSignal,
     ) -> Result<Self, VcamError> {
         // A thread for each client: one that waits for its camera's first keyframe must not hold up the others.
         let threads = rtsp::RTSPThreadPool::new();
@@ -49,7 +49,7 @@ impl Listener {
         let seen = Arc::clone(&visited);
         server.connect_client_connected(move |_, _| {
             seen.store(true, Ordering::Release);
-            bell.ring();
+            wake_signal.raise();
         });
         let accept = attach(&server, &context, address)?;
         let port = u16::try_from(server.bound_port()).unwrap_or(address.port());

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{tamper::Faults, video::Video};
-use crate::base::link::Bell;
+use crate::base::link::WakeSignal;
 
 /// How videos are played.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ struct Player {
 struct Shared {
     players: Mutex<Vec<Player>>,
     ids: AtomicU64,
-    bell: Bell,
+    wake_signal: WakeSignal,
 }
 
 /// Handle to the feeding thread's work; cheap to clone.
@@ -97,7 +97,7 @@ impl Pacer {
             Some(began) => player.join(&self.pace, began),
         }
         self.shared.players.lock().push(player);
-        self.shared.bell.ring();
+        self.shared.wake_signal.raise();
         PlayerId(id)
     }
 
@@ -108,7 +108,7 @@ impl Pacer {
             player.started.get_or_insert_with(Instant::now);
         }
         drop(players);
-        self.shared.bell.ring();
+        self.shared.wake_signal.raise();
     }
 
     /// The session is over.
@@ -121,7 +121,7 @@ impl Pacer {
 
     /// Wakes the thread, so that it sees its token.
     pub(super) fn wake(&self) {
-        self.shared.bell.ring();
+        self.shared.wake_signal.raise();
     }
 
     /// The thread's work: until `stop`.
@@ -136,7 +136,7 @@ impl Pacer {
                     .filter_map(|player| player.deadline(&self.pace))
                     .min()
             };
-            self.shared.bell.wait(earliest);
+            self.shared.wake_signal.wait(earliest);
         }
         self.shared.players.lock().clear();
     }

@@ -28,7 +28,7 @@ use super::{
     video::Video,
 };
 use crate::{
-    base::{link::Bell, tasks::Tasks},
+    base::{link::WakeSignal, tasks::Tasks},
     config::Transport,
 };
 
@@ -46,7 +46,7 @@ pub struct VirtualCameras {
     cameras: Vec<Camera>,
     pacer: Pacer,
     /// Wakes the script's thread.
-    bell: Bell,
+    wake_signal: WakeSignal,
     tasks: Tasks,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -100,15 +100,16 @@ impl VirtualCameras {
 
         let context = glib::MainContext::new();
         let main = glib::MainLoop::new(Some(&context), false);
-        let bell = Bell::default();
-        let listener = Listener::open(server, context.clone(), options.listen, bell.clone())?;
+        let wake_signal = WakeSignal::default();
+        let listener =
+            Listener::open(server, context.clone(), options.listen, wake_signal.clone())?;
         let listener = Arc::new(listener);
         let mounts = cameras.iter().map(|camera| Arc::clone(&camera.mount));
         let director = Director::new(
             &options.script,
             mounts.collect(),
             Arc::clone(&listener),
-            bell.clone(),
+            wake_signal.clone(),
         )?;
 
         // Threads come from `Tasks`, which asks for a runtime; no async work runs on this one.
@@ -123,7 +124,7 @@ impl VirtualCameras {
             secure: options.tls.is_some(),
             cameras,
             pacer,
-            bell,
+            wake_signal,
             tasks,
             runtime: Some(runtime),
         };
@@ -248,7 +249,7 @@ impl VirtualCameras {
 impl Drop for VirtualCameras {
     fn drop(&mut self) {
         self.tasks.token().cancel();
-        self.bell.ring();
+        self.wake_signal.raise();
         self.listener.refuse();
         self.disconnect_all();
         // Asked from inside, so that a loop which has not begun yet hears it too.

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Memory, database::Database, strangers::Strangers};
 use crate::{
     HubError,
-    base::{clock::Clock, seldom::Seldom, tasks::Tasks},
+    base::{clock::Clock, log_throttle::LogThrottle, tasks::Tasks},
 };
 
 /// Changes that may wait.
@@ -90,7 +90,7 @@ struct Clerk {
     again: VecDeque<Lasting>,
     version: i64,
     summed: Instant,
-    tells: Seldom,
+    tells: LogThrottle,
 }
 
 impl Clerk {
@@ -100,7 +100,7 @@ impl Clerk {
             papers,
             again: VecDeque::new(),
             summed: Instant::now(),
-            tells: Seldom::new(SUM_EVERY),
+            tells: LogThrottle::new(SUM_EVERY),
         }
     }
 

@@ -23,7 +23,7 @@ use tokio::{
 use super::connect;
 use crate::{
     base::{
-        seldom::{Sum, Tally},
+        log_throttle::{Sum, Tally},
         tasks::Tasks,
     },
     net::server::{

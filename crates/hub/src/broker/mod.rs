@@ -41,7 +41,7 @@ use super::{
 use crate::{
     base::{
         durable,
-        seldom::{Sum, Tally},
+        log_throttle::{Sum, Tally},
         tasks::Tasks,
     },
     config::HubConfig,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::House;
 use crate::{
-    flow::{CameraId, Mode, Rung, SiteId, WallTime},
+    flow::{CameraId, DegradationLevel, Mode, SiteId, WallTime},
     wire::Health,
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct SiteView {
 struct BudgetView {
     last_day: u64,
     last_30_days: u64,
-    rung: Option<Rung>,
+    rung: Option<DegradationLevel>,
 }
 
 /// A camera, as the page sees it.

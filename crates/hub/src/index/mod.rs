@@ -32,7 +32,7 @@ use crate::{
     base::{
         ageing::{kept_since, newest},
         clock::Clock,
-        seldom::Seldom,
+        log_throttle::LogThrottle,
         sqlite::Safety,
     },
     flow::{ClockState, IncidentId, SiteId, WallTime},
@@ -68,7 +68,7 @@ pub(super) struct Index {
     most_bytes: u64,
     /// Counts how often it began empty.
     generation: AtomicU64,
-    unreadable: Seldom,
+    unreadable: LogThrottle,
     /// A message about a deleted incident is ignored, and a kept one stays in the list.
     marks: Marks,
 }
@@ -83,7 +83,7 @@ impl Index {
             sizes: Mutex::default(),
             most_bytes: MOST_BYTES,
             generation: AtomicU64::new(0),
-            unreadable: Seldom::new(TELL_EVERY),
+            unreadable: LogThrottle::new(TELL_EVERY),
             marks,
         }
     }

@@ -11,7 +11,7 @@ use rumqttc::v5::{
 
 use super::{Listener, share::Kind};
 use crate::{
-    base::seldom::Sum,
+    base::log_throttle::Sum,
     flow::{CameraId, SiteId},
     wire::{Health, IncidentMessage, range},
 };

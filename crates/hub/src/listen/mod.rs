@@ -36,7 +36,7 @@ use super::{
     parts::{Part, Parts},
 };
 use crate::{
-    base::{backoff::Backoff, clock::Clock, seldom::Tally},
+    base::{backoff::Backoff, clock::Clock, log_throttle::Tally},
     flow::{CameraId, Mode, SiteId},
     net::mqtt::why_it_ended,
 };

@@ -41,7 +41,7 @@ use super::{
 use crate::{
     base::{
         clock::Clock,
-        seldom::{Sum, Tally},
+        log_throttle::{Sum, Tally},
     },
     flow::ClockState,
     keys::Keys,

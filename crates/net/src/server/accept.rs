@@ -8,7 +8,7 @@ use super::{
     Limits,
     crowd::{Crowd, Place},
 };
-use crate::base::{seldom::Seldom, tasks::Tasks};
+use crate::base::{log_throttle::LogThrottle, tasks::Tasks};
 
 /// After a failure to accept: the process has too many files open, or the system no memory.
 const BREATH: Duration = Duration::from_millis(100);
@@ -26,8 +26,8 @@ pub async fn accept<F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let crowd = Crowd::new(limits);
-    let tells = Seldom::new(TELL_EVERY);
-    let tells_crowded = Seldom::new(TELL_EVERY);
+    let tells = LogThrottle::new(TELL_EVERY);
+    let tells_crowded = LogThrottle::new(TELL_EVERY);
     let stop = tasks.token().clone();
     loop {
         let accepted = tokio::select! {

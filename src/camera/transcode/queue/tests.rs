@@ -44,7 +44,7 @@ fn rig(packets: usize, bytes: u64, spill: Option<u64>) -> Rig {
         spill: spill.map(|most| (dir.path().to_owned(), most)),
     };
     let camera = "door".parse().unwrap();
-    let queue = TranscodeQueue::new(&camera, limits, Bell::new(), lost.clone());
+    let queue = TranscodeQueue::new(&camera, limits, WakeSignal::new(), lost.clone());
     Rig { queue, lost, dir }
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::ingest::{
     IngestError,
     bitstream::{parser::Parser, unit::Unit},
-    codec::sync_pipeline::Line,
+    codec::sync_pipeline::SyncPipeline,
     rtsp::protocol::sdp::{Encoding, Track},
     setup,
 };
@@ -51,7 +51,8 @@ impl Depacketizer {
             made.insert(1, filter);
         }
         let start = |detail: String| IngestError::Start { detail };
-        let line = Line::new(made, &caps(wanted)).map_err(|error| start(error.to_string()))?;
+        let line =
+            SyncPipeline::new(made, &caps(wanted)).map_err(|error| start(error.to_string()))?;
         let rtp = format!(
             "application/x-rtp,media=video,payload={PAYLOAD_TYPE},clock-rate=90000,encoding-name={name}"
         );

@@ -19,7 +19,7 @@ use crate::{
         IngestError, PacketSink, SourceState,
         bitstream::{keyframe_gate::StartGate, unit::Unit},
         rtsp::{
-            diagnostics::Quality,
+            diagnostics::Diagnostics,
             protocol::sdp::{Encoding, Track},
             transport::batch::Batches,
         },
@@ -46,7 +46,7 @@ pub(in crate::ingest::rtsp) struct Receiver {
     /// The next packet begins a run.
     fresh: bool,
     last_pts: MediaTime,
-    pub(in crate::ingest::rtsp) quality: Quality,
+    pub(in crate::ingest::rtsp) quality: Diagnostics,
     losses: Losses,
     /// Arrival of the last picture that was of use, or of the session's first data.
     used: Option<MediaTime>,
@@ -62,7 +62,7 @@ impl Receiver {
         role: StreamRole,
         track: Track,
         ssrc: Option<u32>,
-        quality: Quality,
+        quality: Diagnostics,
     ) -> Result<Self, IngestError> {
         // Nothing said: most likely, until the stream shows what it is.
         let encoding = track.encoding.unwrap_or(Encoding::H264);

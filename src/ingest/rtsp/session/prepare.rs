@@ -6,10 +6,10 @@ use tracing::debug;
 
 use super::{Context, Session};
 use crate::ingest::rtsp::{
-    diagnostics::{Quality, Way},
+    diagnostics::{Diagnostics, Way},
     dialogue::Dialogue,
-    end_reason::End,
-    lower_transport::Carrier,
+    end_reason::SessionEnd,
+    lower_transport::LowerTransport,
     negotiate::{self, Transport},
     protocol::{
         control_url,
@@ -26,27 +26,27 @@ impl Session {
         context: &Context<'_>,
         dialogue: &mut Dialogue,
         alive: &mut KeepAlive,
-    ) -> Result<Self, End> {
+    ) -> Result<Self, SessionEnd> {
         let asked = control_url::plain(&dialogue.camera);
         let options = dialogue.call("OPTIONS", &asked, &[]).await?;
         alive.offered(options.headers.get("Public"));
         let (described, asked) = dialogue.describe().await?;
         let description = Description::read(&described.body);
-        let track = description.video().ok_or_else(|| End::NoVideo {
+        let track = description.video().ok_or_else(|| SessionEnd::NoVideo {
             offered: description.offered(),
         })?;
         let header = |name| described.headers.get(name);
         let content_base = header("Content-Base").or(header("Content-Location"));
         let base = control_url::base(content_base, &asked, &dialogue.camera);
         let uri = control_url::aggregate(description.control.as_deref(), &base, &dialogue.camera);
-        let mut ports = match context.carrier {
-            Carrier::Tcp => None,
-            Carrier::Udp => {
+        let mut ports = match context.lower_transport {
+            LowerTransport::Tcp => None,
+            LowerTransport::Udp => {
                 let (local, peer) = (dialogue.link.local().ip(), dialogue.link.peer().ip());
                 Some(
                     Ports::open(local, peer)
                         .await
-                        .map_err(|_| End::TransportRefused)?,
+                        .map_err(|_| SessionEnd::TransportRefused)?,
                 )
             }
         };
@@ -60,14 +60,14 @@ impl Session {
         }
         if let Some(ports) = &mut ports {
             if transport.channel.is_some() {
-                return Err(End::TransportRefused);
+                return Err(SessionEnd::TransportRefused);
             }
             let (rtp, rtcp) = transport.server_port.unwrap_or_default();
             ports.knock(rtp, rtcp, transport.source).await;
         }
         let play = negotiate::play(dialogue, &uri).await?;
         let answered = play.headers.get("Range").and_then(sdp::length);
-        debug!(encoding = ?track.encoding, carrier = ?context.carrier, "session stands");
+        debug!(encoding = ?track.encoding, lower_transport = ?context.lower_transport, "session stands");
         Self::new(
             context,
             track,
@@ -85,7 +85,7 @@ impl Session {
         ports: Option<Ports>,
         uri: String,
         length: Option<Duration>,
-    ) -> Result<Self, End> {
+    ) -> Result<Self, SessionEnd> {
         let host = context.config.url.host_str().unwrap_or_default();
         let way = match &ports {
             Some(ports) => Way::Datagrams {
@@ -93,11 +93,11 @@ impl Session {
             },
             None => Way::Connection,
         };
-        let quality = Quality::new(host, way);
+        let quality = Diagnostics::new(host, way);
         let receiver = Receiver::new(context.role, track, transport.ssrc, quality);
         Ok(Self {
             uri,
-            receiver: receiver.map_err(|error| End::Setup {
+            receiver: receiver.map_err(|error| SessionEnd::Setup {
                 message: error.to_string(),
             })?,
             ports,

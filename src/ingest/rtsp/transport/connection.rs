@@ -22,7 +22,7 @@ use super::tls::{self, Trust};
 use crate::{
     base::socket,
     ingest::rtsp::{
-        end_reason::{Distrust, End},
+        end_reason::{Distrust, SessionEnd},
         observer::Window,
         protocol::message::{self, Message, Parsed, Request, Response},
     },
@@ -161,27 +161,30 @@ impl Connection {
         url: &Url,
         trust: Option<&Trust>,
         window: &Window,
-    ) -> Result<Self, End> {
+    ) -> Result<Self, SessionEnd> {
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = crate::ingest::rtsp::protocol::control_url::port(url);
         let tcp = timeout(CONNECT_WITHIN, TcpStream::connect((host, port))).await;
-        let tcp = tcp.ok().and_then(Result::ok).ok_or(End::Unreachable)?;
+        let tcp = tcp
+            .ok()
+            .and_then(Result::ok)
+            .ok_or(SessionEnd::Unreachable)?;
         // Small messages leave at once; where this cannot be set they leave later.
         let _ = tcp.set_nodelay(true);
         let (peer, local) = match (tcp.peer_addr(), tcp.local_addr()) {
             (Ok(peer), Ok(local)) => (peer, local),
-            _ => return Err(End::Unreachable),
+            _ => return Err(SessionEnd::Unreachable),
         };
         let io = match trust {
             None => Io::Plain(tcp),
             Some(trust) => {
-                let name = tls::server_name(host).ok_or(End::Untrusted(Distrust::Name))?;
+                let name = tls::server_name(host).ok_or(SessionEnd::Untrusted(Distrust::Name))?;
                 let connector = TlsConnector::from(trust.client());
                 match timeout(SECURE_WITHIN, connector.connect(name, tcp)).await {
                     Ok(Ok(stream)) => Io::Secure(Box::new(stream)),
                     Ok(Err(error)) => return Err(tls::diagnosis(&error)),
-                    Err(_) => return Err(End::Mute),
+                    Err(_) => return Err(SessionEnd::Mute),
                 }
             }
         };

@@ -17,7 +17,7 @@ use rustls::{
 
 use crate::{
     config::SourceConfig,
-    ingest::rtsp::end_reason::{Distrust, End},
+    ingest::rtsp::end_reason::{Distrust, SessionEnd},
 };
 
 /// What TLS sessions to one camera have in common.
@@ -26,7 +26,7 @@ pub(in crate::ingest::rtsp) struct Trust(Arc<ClientConfig>);
 
 impl Trust {
     /// For a `rtsps://` camera; none for others.
-    pub(in crate::ingest::rtsp) fn new(config: &SourceConfig) -> Result<Option<Self>, End> {
+    pub(in crate::ingest::rtsp) fn new(config: &SourceConfig) -> Result<Option<Self>, SessionEnd> {
         if config.url.scheme() != "rtsps" {
             return Ok(None);
         }
@@ -57,7 +57,7 @@ impl Trust {
         };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|_| End::OldTls)?
+            .map_err(|_| SessionEnd::OldTls)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
@@ -69,8 +69,8 @@ impl Trust {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, End> {
-    let unfit = |reason: String| End::Authorities {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SessionEnd> {
+    let unfit = |reason: String| SessionEnd::Authorities {
         path: path.to_owned(),
         reason,
     };
@@ -89,16 +89,16 @@ pub(in crate::ingest::rtsp) fn server_name(host: &str) -> Option<ServerName<'sta
 }
 
 /// What became of a TLS handshake.
-pub(in crate::ingest::rtsp) fn diagnosis(error: &io::Error) -> End {
+pub(in crate::ingest::rtsp) fn diagnosis(error: &io::Error) -> SessionEnd {
     let Some(error) = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>())
     else {
-        return End::Unreachable;
+        return SessionEnd::Unreachable;
     };
     use rustls::{AlertDescription as Alert, CertificateError as Why};
     match error {
-        Error::InvalidCertificate(why) => End::Untrusted(match why {
+        Error::InvalidCertificate(why) => SessionEnd::Untrusted(match why {
             Why::NotValidForName | Why::NotValidForNameContext { .. } => Distrust::Name,
             Why::Expired
             | Why::ExpiredContext { .. }
@@ -112,10 +112,10 @@ pub(in crate::ingest::rtsp) fn diagnosis(error: &io::Error) -> End {
         Error::AlertReceived(
             Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity,
         )
-        | Error::PeerIncompatible(_) => End::OldTls,
+        | Error::PeerIncompatible(_) => SessionEnd::OldTls,
         // Something that is not TLS, most often RTSP without it.
-        Error::InvalidMessage(_) => End::NotTls,
-        _ => End::OldTls,
+        Error::InvalidMessage(_) => SessionEnd::NotTls,
+        _ => SessionEnd::OldTls,
     }
 }
 

@@ -4,12 +4,12 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::{flow::SiteId, net::pace::Pacer, outbox::budget::Use};
+use crate::{flow::SiteId, net::pace::Pacer, outbox::budget::TrafficClass};
 
 /// What the connection to a broker asks of the outbox. Both calls may wait for the disk.
 pub trait BrokerRecords: Send + Sync + 'static {
     /// Whether the data plan has room now for `bytes` on the wire; where it has, they are counted.
-    fn live_may_leave(&self, what: Use, bytes: u64) -> bool;
+    fn live_may_leave(&self, what: TrafficClass, bytes: u64) -> bool;
     /// Notes that the broker keeps nothing on `topic` any more.
     fn announcement_is_gone(&self, topic: &str);
 }

@@ -6,7 +6,7 @@ use rumqttc::v5::mqttbytes::v5::ConnAck;
 use tokio::time::Instant;
 
 use crate::{
-    base::{rate::RateLimit, seldom::Seldom},
+    base::{log_throttle::LogThrottle, rate::RateLimit},
     flow::MediaTime,
 };
 
@@ -23,7 +23,7 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct CommandLimit {
     began: Instant,
     rate: RateLimit,
-    tells: Seldom,
+    tells: LogThrottle,
 }
 
 impl CommandLimit {
@@ -31,7 +31,7 @@ impl CommandLimit {
         Self {
             began: Instant::now(),
             rate: RateLimit::new(COMMANDS_AT_ONCE, COMMAND_EVERY),
-            tells: Seldom::new(TELL_EVERY),
+            tells: LogThrottle::new(TELL_EVERY),
         }
     }
 

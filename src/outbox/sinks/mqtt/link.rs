@@ -40,7 +40,7 @@ use crate::{
         mqtt::{End, end, sort},
         pace::Pacer,
     },
-    outbox::budget::Use,
+    outbox::budget::TrafficClass,
     wire::Topics,
 };
 
@@ -313,7 +313,11 @@ impl Link {
         }
         let bytes = (topic.len() + payload.len()) as u64 + PUBLISH_HEAD;
         // What is retained is text; what is not is a picture.
-        let what = if retain { Use::Text } else { Use::Still };
+        let what = if retain {
+            TrafficClass::Text
+        } else {
+            TrafficClass::Still
+        };
         let may = self.here
             || self
                 .records

@@ -32,8 +32,8 @@ pub use self::{
 
 use self::link::Link;
 use super::{
-    Around, Built, HERE, LiveState, MQTT, Outcome, Parcel, Payload, Probe, Scope, Sink, SinkError,
-    SinkKind, Takes,
+    Around, Built, Delivery, HERE, LiveState, MQTT, Outcome, Payload, Probe, Scope, Sink,
+    SinkError, SinkKind, Takes,
     wire_cost::{PACKET, Sent},
 };
 use crate::{
@@ -332,8 +332,8 @@ impl Sink for MqttSink {
         .boxed()
     }
 
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
-        let Payload::Alert { camera, json, .. } = parcel.payload else {
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Outcome> {
+        let Payload::Alert { camera, json, .. } = delivery.payload else {
             let reason = "a broker takes no objects".to_owned();
             return futures::future::ready(Outcome::Reject { reason }).boxed();
         };
@@ -345,7 +345,7 @@ impl Sink for MqttSink {
             answer,
         };
         let lost = || Outcome::Retry {
-            scope: Scope::Parcel,
+            scope: Scope::Delivery,
             after: Some(Duration::ZERO),
             reason: "the connection to the broker was lost".to_owned(),
         };

@@ -16,14 +16,14 @@ use url::Url;
 
 use self::wording::{tag, text};
 use super::{
-    Around, Built, Outcome, Parcel, Payload, Probe, Sink, SinkKind, Takes, Wants,
-    http_post::{self, ON_TOP, Post, Reply, receipt, words},
+    Around, Built, Delivery, Outcome, Payload, Probe, Sink, SinkKind, Takes, Wants,
+    http_post::{self, HttpPost, ON_TOP, Reply, receipt, words},
 };
 use crate::{
     base::zone,
     config::{Config, NtfyConfig},
     flow::{CameraId, IncidentId, IncidentState, Language},
-    net::{EndpointError, http::Exchange, pace::Pacer},
+    net::{EndpointError, http::TransferStats, pace::Pacer},
     wire::IncidentMessage,
 };
 
@@ -66,7 +66,7 @@ fn probe<'a>(config: &'a Config, pacer: &'a Arc<Pacer>) -> Option<Probe<'a>> {
 pub struct NtfySink(Arc<Inner>);
 
 struct Inner {
-    post: Post,
+    post: HttpPost,
     config: NtfyConfig,
     /// Where messages are published, whatever their topic.
     root: Url,
@@ -111,7 +111,7 @@ impl NtfySink {
         let topic = config.url.path().trim_matches('/').to_owned();
         // Anybody who knows a topic can read it: only the server is shown.
         let ca_file = config.ca_file.as_deref();
-        let post = Post::new(NAME, "ntfy.url", &root, root.to_string(), ca_file, pacer)?;
+        let post = HttpPost::new(NAME, "ntfy.url", &root, root.to_string(), ca_file, pacer)?;
         Ok(Self(Arc::new(Inner {
             post,
             config: config.clone(),
@@ -187,7 +187,7 @@ impl Inner {
         )
     }
 
-    async fn send(&self, body: Bytes, exchange: &Arc<Exchange>) -> Outcome {
+    async fn send(&self, body: Bytes, transfer: &Arc<TransferStats>) -> Outcome {
         let mut request = self
             .post
             .request(&self.root)
@@ -198,7 +198,7 @@ impl Inner {
             let password = self.config.password.as_ref();
             request = request.basic_auth(user, password.map(|secret| secret.expose()));
         }
-        let answer = match self.post.send(request, body, exchange).await {
+        let answer = match self.post.send(request, body, transfer).await {
             Reply::Sorted(outcome) => return outcome,
             Reply::Taken(answer) => {
                 let published = serde_json::from_slice::<Published>(&answer.body).ok();
@@ -211,7 +211,7 @@ impl Inner {
         };
         let (shown, status) = (self.post.shown(), answer.status);
         match status.as_u16() {
-            401 | 403 => self.post.standing().needs_a_person(format!(
+            401 | 403 => self.post.health().needs_a_person(format!(
                 "the ntfy {shown} does not let this box publish there: check ntfy.token_file, or ntfy.user and ntfy.password_file"
             )),
             _ => Outcome::Reject {
@@ -269,16 +269,16 @@ impl Sink for NtfySink {
         self.0.post.ready()
     }
 
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
-        let Payload::Alert { json, .. } = parcel.payload else {
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Outcome> {
+        let Payload::Alert { json, .. } = delivery.payload else {
             let reason = "ntfy takes no objects".to_owned();
             return ready(Outcome::Reject { reason }).boxed();
         };
         let inner = Arc::clone(&self.0);
-        let exchange = parcel.ticket.charge.exchange;
+        let transfer = delivery.delivery_id.reservation.transfer;
         async move {
             match IncidentMessage::from_json(&json) {
-                Ok(alert) => inner.send(inner.compose(&alert), &exchange).await,
+                Ok(alert) => inner.send(inner.compose(&alert), &transfer).await,
                 Err(error) => Outcome::Reject {
                     reason: format!("the alert cannot be put into words ({error})"),
                 },
@@ -288,7 +288,7 @@ impl Sink for NtfySink {
     }
 
     fn problem(&self) -> Option<String> {
-        self.0.post.standing().problem()
+        self.0.post.health().problem()
     }
 }
 

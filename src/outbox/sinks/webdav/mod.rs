@@ -20,8 +20,8 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    Around, Body, Built, Outcome, Parcel, Payload, Probe, Sink, SinkKind, Takes,
-    endpoint_health::Standing,
+    Around, Body, Built, Delivery, Outcome, Payload, Probe, Sink, SinkKind, Takes,
+    endpoint_health::EndpointHealth,
     store::{AT_ONCE, LEAST_TIME, content, time_on_top},
     wire_cost::{PACKET, Sent},
 };
@@ -29,7 +29,7 @@ use crate::{
     config::{Config, Secret, UploadConfig},
     net::{
         EndpointError,
-        http::{self, Answer, Exchange, PacedClient},
+        http::{self, Answer, PacedClient, TransferStats},
         pace::Pacer,
     },
 };
@@ -101,7 +101,7 @@ struct Inner {
     pacer: Arc<Pacer>,
     /// Time that every upload gets.
     least_time: Duration,
-    standing: Standing,
+    health: EndpointHealth,
     /// Folders that are there, as far as is known.
     folders: Mutex<BTreeSet<String>>,
 }
@@ -140,7 +140,7 @@ impl WebDavSink {
             password: config.password.clone(),
             pacer: Arc::clone(pacer),
             least_time: LEAST_TIME,
-            standing: Standing::new(),
+            health: EndpointHealth::new(),
             folders: Mutex::default(),
         })))
     }
@@ -150,7 +150,7 @@ impl WebDavSink {
     pub(crate) fn impatient(mut self, patience: Duration) -> Self {
         let inner = Arc::get_mut(&mut self.0).expect("nobody else has it yet");
         inner.least_time = patience;
-        inner.standing = Standing::with_pause(patience);
+        inner.health = EndpointHealth::with_pause(patience);
         self
     }
 
@@ -203,11 +203,11 @@ impl Inner {
         &self,
         request: RequestBuilder,
         body: Bytes,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Result<Answer, reqwest::Error> {
         let request = request.build()?;
         self.client
-            .send(request, body, Some(exchange), LONGEST_ANSWER)
+            .send(request, body, Some(transfer), LONGEST_ANSWER)
             .await
     }
 
@@ -216,18 +216,18 @@ impl Inner {
         key: &str,
         content_type: &'static str,
         bytes: Bytes,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Outcome {
         let length = bytes.len() as u64;
         let allowed = self.least_time + time_on_top(&self.pacer, length);
-        let steps = self.steps(key, content_type, bytes, exchange);
+        let steps = self.steps(key, content_type, bytes, transfer);
         match tokio::time::timeout(allowed, steps).await {
             Ok(Ok(receipt)) => {
-                self.standing.good();
+                self.health.good();
                 Outcome::Delivered { receipt }
             }
             Ok(Err(Failed(outcome))) => outcome,
-            Err(_) => self.standing.stuck(format!(
+            Err(_) => self.health.stuck(format!(
                 "{key} did not get through in {} s",
                 allowed.as_secs()
             )),
@@ -240,7 +240,7 @@ impl Inner {
         key: &str,
         content_type: &'static str,
         bytes: Bytes,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Result<Option<String>, Failed> {
         let unfinished = format!("{key}{UNFINISHED}");
         let (Some(part), Some(whole)) = (self.url(&unfinished), self.url(key)) else {
@@ -248,15 +248,15 @@ impl Inner {
                 reason: format!("{key} is no name for an object"),
             }));
         };
-        self.make_folders(key, exchange).await?;
+        self.make_folders(key, transfer).await?;
         let length = bytes.len() as u64;
         let request = self
             .request(Method::PUT, part.clone())
             .header(CONTENT_TYPE, content_type)
             .header(CONTENT_LENGTH, length);
-        let put = self.answer(key, request, bytes, exchange).await?;
+        let put = self.answer(key, request, bytes, transfer).await?;
         if !put.status.is_success() {
-            return Err(self.refused(key, "PUT", &put, exchange));
+            return Err(self.refused(key, "PUT", &put, transfer));
         }
         let destination = HeaderValue::from_str(whole.as_str()).map_err(|_| {
             Failed(Outcome::Reject {
@@ -267,14 +267,14 @@ impl Inner {
             .request(method("MOVE"), part)
             .header("Destination", destination)
             .header("Overwrite", "T");
-        let moved = self.answer(key, request, Bytes::new(), exchange).await?;
+        let moved = self.answer(key, request, Bytes::new(), transfer).await?;
         if !moved.status.is_success() || moved.status == StatusCode::MULTI_STATUS {
-            return Err(self.refused(key, "MOVE", &moved, exchange));
+            return Err(self.refused(key, "MOVE", &moved, transfer));
         }
         let tag = header(&moved.headers, ETAG).or_else(|| header(&put.headers, ETAG));
         match tag {
             Some(tag) => Ok(Some(tag)),
-            None => self.measure(key, whole, length, exchange).await,
+            None => self.measure(key, whole, length, transfer).await,
         }
     }
 
@@ -284,10 +284,10 @@ impl Inner {
         key: &str,
         url: Url,
         length: u64,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Result<Option<String>, Failed> {
         let request = self.request(Method::HEAD, url);
-        let answer = self.answer(key, request, Bytes::new(), exchange).await?;
+        let answer = self.answer(key, request, Bytes::new(), transfer).await?;
         if !answer.status.is_success() {
             // Some let write what they do not let read.
             return Ok(None);
@@ -298,7 +298,7 @@ impl Inner {
         let there = header(&answer.headers, CONTENT_LENGTH);
         let there: Option<u64> = there.and_then(|text| text.parse().ok());
         match there {
-            Some(there) if there != length => Err(Failed(self.standing.stuck(format!(
+            Some(there) if there != length => Err(Failed(self.health.stuck(format!(
                 "the store {} has {there} bytes of {key}, not {length}",
                 self.shown
             )))),
@@ -308,7 +308,7 @@ impl Inner {
     }
 
     /// Makes the folders of `key` that are not known to be there, from the top down.
-    async fn make_folders(&self, key: &str, exchange: &Arc<Exchange>) -> Result<(), Failed> {
+    async fn make_folders(&self, key: &str, transfer: &Arc<TransferStats>) -> Result<(), Failed> {
         let slashes = key.match_indices('/').map(|(at, _)| &key[..=at]);
         for folder in slashes {
             if self.folders.lock().contains(folder) {
@@ -318,17 +318,17 @@ impl Inner {
                 continue;
             };
             let request = self.request(method("MKCOL"), url);
-            let answer = self.answer(key, request, Bytes::new(), exchange).await?;
+            let answer = self.answer(key, request, Bytes::new(), transfer).await?;
             let there = answer.status.is_success() || exists(&answer);
             let lost = matches!(answer.status.as_u16(), 404 | 409);
             if lost && folder.matches('/').count() == 1 {
-                return Err(Failed(self.standing.needs_a_person(format!(
+                return Err(Failed(self.health.needs_a_person(format!(
                     "the store {} has no such folder: create it, or correct upload.url",
                     self.shown
                 ))));
             }
             if !there {
-                return Err(self.refused(key, "MKCOL", &answer, exchange));
+                return Err(self.refused(key, "MKCOL", &answer, transfer));
             }
             let mut folders = self.folders.lock();
             if folders.len() >= MOST_FOLDERS {
@@ -344,9 +344,9 @@ impl Inner {
         key: &str,
         request: RequestBuilder,
         body: Bytes,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Result<Answer, Failed> {
-        let answer = self.ask(request, body, exchange).await;
+        let answer = self.ask(request, body, transfer).await;
         answer.map_err(|error| Failed(self.failed(key, &error.without_url())))
     }
 }
@@ -381,14 +381,14 @@ impl Sink for WebDavSink {
     }
 
     fn ready(&self) -> BoxFuture<'_, ()> {
-        self.0.standing.ready()
+        self.0.health.ready()
     }
 
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'static, Outcome> {
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Outcome> {
         let inner = Arc::clone(&self.0);
-        let exchange = parcel.ticket.charge.exchange;
+        let transfer = delivery.delivery_id.reservation.transfer;
         async move {
-            let (key, content_type, body): (String, &'static str, Body) = match parcel.payload {
+            let (key, content_type, body): (String, &'static str, Body) = match delivery.payload {
                 Payload::Object {
                     key,
                     content_type,
@@ -401,7 +401,7 @@ impl Sink for WebDavSink {
                 }
             };
             match content(body).await {
-                Ok(bytes) => inner.put(&key, content_type, bytes, &exchange).await,
+                Ok(bytes) => inner.put(&key, content_type, bytes, &transfer).await,
                 Err(reason) => Outcome::Reject { reason },
             }
         }
@@ -409,6 +409,6 @@ impl Sink for WebDavSink {
     }
 
     fn problem(&self) -> Option<String> {
-        self.0.standing.problem()
+        self.0.health.problem()
     }
 }

@@ -8,7 +8,7 @@ use url::Url;
 use super::{Failed, Inner, header};
 use crate::{
     net::{
-        http::{Answer, Exchange, innermost},
+        http::{Answer, TransferStats, innermost},
         name_is_unknown, tls,
     },
     outbox::sinks::{Outcome, endpoint_health::later},
@@ -20,7 +20,7 @@ impl Inner {
         let shown = &self.shown;
         if let Some(why) = tls::distrust(error, "upload", "url") {
             return self
-                .standing
+                .health
                 .needs_a_person(format!("the store {shown} could not be trusted: {why}"));
         }
         let cause = innermost(error);
@@ -34,7 +34,7 @@ impl Inner {
         } else {
             ""
         };
-        self.standing.away(format!(
+        self.health.away(format!(
             "the store {shown} cannot be reached or does not answer properly ({cause}){advice}"
         ))
     }
@@ -45,13 +45,13 @@ impl Inner {
         key: &str,
         step: &str,
         answer: &Answer,
-        exchange: &Arc<Exchange>,
+        transfer: &Arc<TransferStats>,
     ) -> Failed {
         let (shown, status) = (&self.shown, answer.status);
-        let standing = &self.standing;
+        let health = &self.health;
         let outcome = match status.as_u16() {
-            401 => standing.needs_a_person(self.login_refused(&answer.headers)),
-            403 => standing.needs_a_person(format!(
+            401 => health.needs_a_person(self.login_refused(&answer.headers)),
+            403 => health.needs_a_person(format!(
                 "the store {shown} does not let this user write {key}: give upload.user the right to write there"
             )),
             404 | 409 => {
@@ -59,7 +59,7 @@ impl Inner {
                 self.folders.lock().clear();
                 later(format!("a folder of {key} is not in the store {shown} any more"))
             }
-            405 | 501 => standing.needs_a_person(format!(
+            405 | 501 => health.needs_a_person(format!(
                 "the store {shown} does not know {step}: it is no WebDAV server, or upload.url is not the address of its WebDAV"
             )),
             413 => Outcome::Reject {
@@ -70,18 +70,18 @@ impl Inner {
             423 => later(format!(
                 "{key} is locked in the store {shown}: close whatever has it open there"
             )),
-            429 | 503 => standing.busy(
-                exchange.retry_after(),
+            429 | 503 => health.busy(
+                transfer.retry_after(),
                 format!("the store {shown} is too busy to take more now"),
             ),
-            507 => standing.needs_a_person(format!(
+            507 => health.needs_a_person(format!(
                 "the store {shown} is full: make room there, or raise this user's quota"
             )),
-            300..=399 => standing.needs_a_person(format!(
+            300..=399 => health.needs_a_person(format!(
                 "the store {shown} sends uploads elsewhere{}: write that address in upload.url",
                 header(&answer.headers, LOCATION).map_or_else(String::new, |to| format!(" ({})", bare(&to)))
             )),
-            502 if step == "MOVE" => standing.needs_a_person(format!(
+            502 if step == "MOVE" => health.needs_a_person(format!(
                 "the store {shown} does not know its own address in \"Destination\" ({status}): let the proxy before it pass that header with the address that upload.url names"
             )),
             _ => later(format!("the store {shown} did not take {key} ({step}: {status})")),

@@ -37,7 +37,7 @@ impl Recorder {
             while let Some(hole) = holes.pop_if(|hole| hole.start < piece.first_seq) {
                 self.fill(place, hole);
             }
-            self.clips[place].borrow(&piece, &mut self.spool);
+            self.clips[place].borrow(&piece, &mut self.write_queue);
         }
         for hole in holes {
             self.fill(place, hole);
@@ -61,7 +61,7 @@ impl Recorder {
         }
         pieces.extend(std::iter::from_fn(|| segmenter.next_piece(None, true)));
         for piece in pieces {
-            let stored = self.clips[place].store(&piece, &mut self.spool, self.now);
+            let stored = self.clips[place].store(&piece, &mut self.write_queue, self.now);
             let before = |other: &Stored| other.first_seq < stored.first_seq;
             let position = self.stored.partition_point(before);
             self.stored.insert(position, stored);

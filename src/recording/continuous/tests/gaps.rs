@@ -9,9 +9,9 @@ fn pauses_and_losses_are_gaps_with_their_cause() {
     rig.record(&mut stream, &pictures(&mut camera, 100));
     let feed = Feed(Some(Arc::new(Ends(vec![End {
         role: StreamRole::Sub,
-        to: link(1, WhenFull::NewestWins, &Bell::new()).0,
+        to: link(1, WhenFull::NewestWins, &WakeSignal::new()).0,
         state: Arc::clone(&stream.state),
-        bell: Bell::new(),
+        wake_signal: WakeSignal::new(),
     }]))));
     feed.set_mode(Mode::Disarmed);
     assert!(stream.work(rig.inner()));
@@ -53,12 +53,12 @@ fn pauses_and_losses_are_gaps_with_their_cause() {
 #[test]
 fn packets_of_before_a_pause_are_not_joined_with_those_after() {
     let state = Arc::<State>::default();
-    let (to, packets) = link(64, WhenFull::Refuse, &Bell::new());
+    let (to, packets) = link(64, WhenFull::Refuse, &WakeSignal::new());
     let feed = Feed(Some(Arc::new(Ends(vec![End {
         role: StreamRole::Sub,
         to,
         state,
-        bell: Bell::new(),
+        wake_signal: WakeSignal::new(),
     }]))));
     let mut camera = scripted::Camera::new(5);
     let mut send = |count| {

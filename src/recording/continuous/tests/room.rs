@@ -60,7 +60,7 @@ fn a_nearly_full_disk_takes_the_oldest_and_then_the_recording_waits() {
     rig.record(&mut stream, &pictures(&mut camera, 100));
     assert_eq!(rig.files().len(), 0);
     assert!(stream.state.disk.load(Relaxed));
-    let told = rig.inner().board.view().troubles["recordings"].clone();
+    let told = rig.inner().health_registry.view().troubles["recordings"].clone();
     assert!(
         told.len() == 1 && told[0].contains("the disk is full"),
         "{told:?}"
@@ -75,6 +75,6 @@ fn a_disk_that_refuses_is_a_gap_and_told() {
     let mut camera = scripted::Camera::new(10);
     rig.record(&mut stream, &pictures(&mut camera, 100));
     assert!(stream.state.disk.load(Relaxed));
-    let told = rig.inner().board.view().troubles["recordings"].clone();
+    let told = rig.inner().health_registry.view().troubles["recordings"].clone();
     assert!(told[0].contains("cannot be written"), "{told:?}");
 }

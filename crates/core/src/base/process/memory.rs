@@ -4,9 +4,9 @@
 //! Unsafe code (docs/decisions/0015-memory.md); all else of it in the library is in [`socket`](crate::base::socket).
 
 /// Gives back what can be: a few milliseconds of CPU, and as much later for what is needed again.
-pub fn give_back() {
+pub fn trim_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    linux::give_back();
+    linux::trim_heap();
 }
 
 /// Has the heap keep little of what it has given out once. To be called at the start of the program.
@@ -26,7 +26,7 @@ pub fn keep_for_work() {
 pub fn rest() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     linux::set(linux::OWN_BLOCK, linux::KEPT);
-    give_back();
+    trim_heap();
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -63,7 +63,7 @@ mod linux {
         }
     }
 
-    pub(in crate::base) fn give_back() {
+    pub(in crate::base) fn trim_heap() {
         // SAFETY: both may be called at any time and from any thread; `let_go` is what `dl_iterate_phdr` asks for, and
         // touches no data.
         unsafe {

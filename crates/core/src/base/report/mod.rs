@@ -1,6 +1,6 @@
 //! What a program says about itself: log, metrics, states, and its CPU time.
 
-pub mod board;
 pub mod cpu;
-pub mod seldom;
+pub mod health_registry;
+pub mod log_throttle;
 pub mod telemetry;

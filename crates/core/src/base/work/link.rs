@@ -1,7 +1,7 @@
 //! Bounded links between threads and jobs. Each says on its constructor what it does when it is full, and counts what it
 //! loses. A sender never waits, and learns whether its item was taken.
 //!
-//! A receiver reads several links; one [`Bell`] wakes it for all of them. Sending without ringing is how packets reach a
+//! A receiver reads several links; one [`WakeSignal`] wakes it for all of them. Sending without raising it is how packets reach a
 //! sleeping camera without waking its job. When the receiver is dropped, by the end of its job or by a panic, the link is
 //! closed: nothing is kept in it any more.
 
@@ -19,7 +19,7 @@ use parking_lot::{Condvar, Mutex};
 
 /// Wakes one thread, or one job of a pool. Rings while nobody waits are remembered, many count as one.
 #[derive(Clone)]
-pub struct Bell(Wakes);
+pub struct WakeSignal(Wakes);
 
 #[derive(Clone)]
 enum Wakes {
@@ -27,39 +27,39 @@ enum Wakes {
     Job(Arc<dyn Fn() + Send + Sync>),
 }
 
-impl fmt::Debug for Bell {
+impl fmt::Debug for WakeSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Wakes::Thread(_) => "Bell(thread)",
-            Wakes::Job(_) => "Bell(job)",
+            Wakes::Thread(_) => "WakeSignal(thread)",
+            Wakes::Job(_) => "WakeSignal(job)",
         })
     }
 }
 
-impl Default for Bell {
+impl Default for WakeSignal {
     fn default() -> Self {
         Self(Wakes::Thread(Arc::default()))
     }
 }
 
-impl Bell {
-    /// A silent bell for a thread, which waits for it.
+impl WakeSignal {
+    /// A signal for a thread, which waits for it.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A bell that calls `wake` at each ring: the way to a job's place in its pool.
+    /// A signal that calls `wake` each time it is raised: the way to a job's place in its pool.
     pub(in crate::base) fn calling(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Wakes::Job(Arc::new(wake)))
     }
 
     /// Wakes the waiting thread, or the next one to wait; or has the job run once more.
-    pub fn ring(&self) {
+    pub fn raise(&self) {
         match &self.0 {
-            Wakes::Thread(bell) => {
-                let (rung, condvar) = &**bell;
-                if !std::mem::replace(&mut *rung.lock(), true) {
+            Wakes::Thread(wake_signal) => {
+                let (raised, condvar) = &**wake_signal;
+                if !std::mem::replace(&mut *raised.lock(), true) {
                     condvar.notify_one();
                 }
             }
@@ -67,24 +67,24 @@ impl Bell {
         }
     }
 
-    /// Waits for a ring, at most until `deadline`. True when it was rung. A job's bell is not waited for: the pool does.
+    /// Waits for the signal, at most until `deadline`. True when it was raised. A job's signal is not waited for: the pool does.
     pub fn wait(&self, deadline: Option<Instant>) -> bool {
-        let Wakes::Thread(bell) = &self.0 else {
+        let Wakes::Thread(wake_signal) = &self.0 else {
             return false;
         };
-        let (rung, condvar) = &**bell;
-        let mut rung = rung.lock();
-        while !*rung {
+        let (raised, condvar) = &**wake_signal;
+        let mut raised = raised.lock();
+        while !*raised {
             match deadline {
-                None => condvar.wait(&mut rung),
+                None => condvar.wait(&mut raised),
                 Some(at) => {
-                    if condvar.wait_until(&mut rung, at).timed_out() {
+                    if condvar.wait_until(&mut raised, at).timed_out() {
                         break;
                     }
                 }
             }
         }
-        std::mem::take(&mut *rung)
+        std::mem::take(&mut *raised)
     }
 }
 
@@ -104,7 +104,7 @@ struct Inner<T> {
     capacity: usize,
     when_full: WhenFull<T>,
     dropped: AtomicU64,
-    bell: Bell,
+    wake_signal: WakeSignal,
 }
 
 struct Queue<T> {
@@ -124,9 +124,13 @@ impl<T> Clone for Sender<T> {
     }
 }
 
-/// Makes a link of at most `capacity` items whose receiver is woken by `bell`.
+/// Makes a link of at most `capacity` items whose receiver is woken by `wake_signal`.
 #[must_use]
-pub fn link<T>(capacity: usize, when_full: WhenFull<T>, bell: &Bell) -> (Sender<T>, Receiver<T>) {
+pub fn link<T>(
+    capacity: usize,
+    when_full: WhenFull<T>,
+    wake_signal: &WakeSignal,
+) -> (Sender<T>, Receiver<T>) {
     let inner = Arc::new(Inner {
         queue: Mutex::new(Queue {
             items: VecDeque::new(),
@@ -135,7 +139,7 @@ pub fn link<T>(capacity: usize, when_full: WhenFull<T>, bell: &Bell) -> (Sender<
         capacity: capacity.max(1),
         when_full,
         dropped: AtomicU64::new(0),
-        bell: bell.clone(),
+        wake_signal: wake_signal.clone(),
     });
     (Sender(Arc::clone(&inner)), Receiver(inner))
 }
@@ -147,7 +151,7 @@ impl<T> Sender<T> {
     /// The item itself, when the link is closed, or full and refuses.
     pub fn offer(&self, item: T) -> Result<(), T> {
         let taken = self.offer_quietly(item);
-        self.0.bell.ring();
+        self.0.wake_signal.raise();
         taken
     }
 
@@ -245,7 +249,7 @@ mod tests {
 
     #[test]
     fn newest_wins_and_counts_the_losers() {
-        let (tx, rx) = link(1, WhenFull::NewestWins, &Bell::new());
+        let (tx, rx) = link(1, WhenFull::NewestWins, &WakeSignal::new());
         assert!((0..5).all(|n| tx.send(n)));
         assert_eq!(rx.try_recv(), Some(4));
         assert_eq!(rx.try_recv(), None);
@@ -254,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_full_link_that_refuses_gives_the_item_back() {
-        let (tx, rx) = link(2, WhenFull::Refuse, &Bell::new());
+        let (tx, rx) = link(2, WhenFull::Refuse, &WakeSignal::new());
         assert!(tx.send(1) && tx.send_quietly(2));
         assert_eq!(tx.offer(3), Err(3));
         assert_eq!(rx.try_recv(), Some(1));
@@ -264,8 +268,8 @@ mod tests {
 
     #[test]
     fn a_link_whose_receiver_is_gone_takes_nothing_and_keeps_nothing() {
-        let bell = Bell::new();
-        let (tx, rx) = link(2, WhenFull::NewestWins, &bell);
+        let wake_signal = WakeSignal::new();
+        let (tx, rx) = link(2, WhenFull::NewestWins, &wake_signal);
         let kept = Arc::new(());
         assert!(tx.send(kept.clone()));
         assert!(!tx.is_closed());
@@ -286,7 +290,7 @@ mod tests {
             queue.drain(..2);
             2
         };
-        let (tx, rx) = link(3, WhenFull::DropOldest(drop_two), &Bell::new());
+        let (tx, rx) = link(3, WhenFull::DropOldest(drop_two), &WakeSignal::new());
         assert!((0..4).all(|n| tx.send(n)));
         assert_eq!(
             std::iter::from_fn(|| rx.try_recv()).collect::<Vec<_>>(),
@@ -297,10 +301,10 @@ mod tests {
 
     #[test]
     fn a_ring_before_the_wait_is_remembered_once() {
-        let bell = Bell::new();
-        bell.ring();
-        bell.ring();
-        assert!(bell.wait(Some(Instant::now())));
-        assert!(!bell.wait(Some(Instant::now())));
+        let wake_signal = WakeSignal::new();
+        wake_signal.raise();
+        wake_signal.raise();
+        assert!(wake_signal.wait(Some(Instant::now())));
+        assert!(!wake_signal.wait(Some(Instant::now())));
     }
 }

@@ -1,6 +1,6 @@
 //! A pool: a fixed number of named threads that run the jobs of all cameras.
 //!
-//! In: jobs, rings of their bells, times at which they want to run. Out: their runs, and a [`Loss`] for each job that hung
+//! In: jobs, raised signals, times at which they want to run. Out: their runs, and a [`Loss`] for each job that hung
 //! or panicked. A job is never run by two threads at once, so that the order of its work is kept. It works for a bounded
 //! slice and goes to the back of the queue when it is not done; nothing interrupts it. A thread whose job hangs is never
 //! joined: [`Pool::abandon_hung`] lets it be and starts another one in its place.
@@ -34,9 +34,9 @@ pub const SLICE: Duration = Duration::from_millis(50);
 /// What a job wants after a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// To run when its bell rings.
+    /// To run when its signal is raised.
     Idle,
-    /// To run at this time, or earlier when its bell rings.
+    /// To run at this time, or earlier when its signal is raised.
     At(Instant),
     /// To go on as soon as the others have had their turn.
     Again,

@@ -1,11 +1,11 @@
-//! A place in a pool: a job's bell and lease, before the job is there.
+//! A place in a pool: a job's signal and lease, before the job is there.
 
 use std::sync::Arc;
 
 use super::{Job, Lease, Pool};
-use crate::base::link::Bell;
+use crate::base::link::WakeSignal;
 
-/// A place in the pool for a job, whose bell others may have before the job is there.
+/// A place in the pool for a job, whose signal others may have before the job is there.
 pub struct Place {
     pub(super) pool: Pool,
     pub(super) key: u64,
@@ -16,9 +16,9 @@ pub struct Place {
 impl Place {
     /// Has the job run; also before there is one.
     #[must_use]
-    pub fn bell(&self) -> Bell {
+    pub fn wake_signal(&self) -> WakeSignal {
         let (pool, key) = (Arc::downgrade(&self.pool.0), self.key);
-        Bell::calling(move || {
+        WakeSignal::calling(move || {
             if let Some(inner) = pool.upgrade() {
                 Pool(inner).ring(key);
             }

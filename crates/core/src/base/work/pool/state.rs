@@ -42,7 +42,7 @@ pub(super) struct Entry {
 
 /// What a job is at.
 pub(super) enum Stage {
-    /// Has a bell, and no job yet.
+    /// Has a signal, and no job yet.
     Reserved {
         rung: bool,
     },

@@ -3,7 +3,7 @@ use std::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::base::link::Bell;
+use crate::base::link::WakeSignal;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -43,11 +43,11 @@ impl Rig {
         }
     }
 
-    fn start(&self, name: &str, run: impl FnMut() -> Next + Send + 'static) -> Bell {
+    fn start(&self, name: &str, run: impl FnMut() -> Next + Send + 'static) -> WakeSignal {
         let place = self.pool.place(&self.tasks, name, &camera());
-        let bell = place.bell();
+        let wake_signal = place.wake_signal();
         place.start(Steps(run));
-        bell
+        wake_signal
     }
 }
 
@@ -64,11 +64,11 @@ fn said(next: Next) -> (mpsc::Receiver<()>, impl FnMut() -> Next + Send + 'stati
 fn a_job_runs_at_the_start_and_at_each_ring() {
     let rig = Rig::new(2, SOON);
     let (runs, job) = said(Next::Idle);
-    let bell = rig.start("job", job);
+    let wake_signal = rig.start("job", job);
     for _ in 0..20 {
         runs.recv_timeout(SOON).unwrap();
         assert!(runs.recv_timeout(Duration::from_millis(5)).is_err());
-        bell.ring();
+        wake_signal.raise();
     }
 }
 
@@ -78,8 +78,8 @@ fn a_ring_during_a_run_is_remembered_once_and_one_before_the_start_is_not_lost()
     let (tell, runs) = mpsc::channel();
     let (leave, wait) = mpsc::channel::<()>();
     let place = rig.pool.place(&rig.tasks, "job", &camera());
-    let bell = place.bell();
-    bell.ring();
+    let wake_signal = place.wake_signal();
+    wake_signal.raise();
     assert!(runs.try_recv().is_err());
     place.start(Steps(move || {
         tell.send(()).unwrap();
@@ -88,7 +88,7 @@ fn a_ring_during_a_run_is_remembered_once_and_one_before_the_start_is_not_lost()
     }));
     runs.recv_timeout(SOON).unwrap();
     for _ in 0..3 {
-        bell.ring();
+        wake_signal.raise();
     }
     leave.send(()).unwrap();
     runs.recv_timeout(SOON).unwrap();
@@ -117,9 +117,9 @@ fn timers_fire_in_order_and_a_ring_comes_before_its_timer() {
         assert!(after >= Duration::from_millis(wait), "{wait}: {after:?}");
     }
     let (runs, job) = said(Next::At(begin + SOON * 100));
-    let bell = rig.start("patient", job);
+    let wake_signal = rig.start("patient", job);
     runs.recv_timeout(SOON).unwrap();
-    bell.ring();
+    wake_signal.raise();
     runs.recv_timeout(SOON).unwrap();
 }
 
@@ -164,7 +164,7 @@ fn one_job_is_never_run_by_two_threads() {
     let running = Arc::new(AtomicBool::new(false));
     let (tell, ended) = mpsc::channel();
     let (busy, mut runs) = (running.clone(), 0);
-    let bell = rig.start("job", move || {
+    let wake_signal = rig.start("job", move || {
         assert!(!busy.swap(true, Ordering::SeqCst), "run twice at a time");
         std::thread::yield_now();
         busy.store(false, Ordering::SeqCst);
@@ -176,7 +176,7 @@ fn one_job_is_never_run_by_two_threads() {
         Next::Again
     });
     while ended.try_recv().is_err() {
-        bell.ring();
+        wake_signal.raise();
         assert!(rig.losses.try_recv().is_err());
     }
     assert!(rig.tasks.close(SOON).is_empty());

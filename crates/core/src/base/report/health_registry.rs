@@ -1,4 +1,4 @@
-//! The board where every part writes how it is doing and from which health pages are read.
+//! The registry where every part writes how it is doing and from which health pages are read.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -27,7 +27,7 @@ pub struct PartStatus {
 
 /// All of it at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct BoardView {
+pub struct HealthView {
     /// Cameras by id.
     pub cameras: BTreeMap<CameraId, CameraStatus>,
     /// Their display names, where they are known.
@@ -38,7 +38,7 @@ pub struct BoardView {
     pub troubles: BTreeMap<&'static str, Vec<String>>,
 }
 
-impl BoardView {
+impl HealthView {
     /// Whether nothing is wrong; a suspended camera is not wrong.
     #[must_use]
     pub fn healthy(&self) -> bool {
@@ -48,12 +48,12 @@ impl BoardView {
     }
 }
 
-/// The board; cheap to clone.
+/// The registry; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<BoardView>>);
+pub struct HealthRegistry(Arc<Mutex<HealthView>>);
 
-impl Board {
-    /// An empty board.
+impl HealthRegistry {
+    /// An empty registry.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -88,7 +88,7 @@ impl Board {
 
     /// All of it now.
     #[must_use]
-    pub fn view(&self) -> BoardView {
+    pub fn view(&self) -> HealthView {
         self.0.lock().clone()
     }
 }
@@ -99,16 +99,16 @@ mod tests {
 
     #[test]
     fn only_changes_are_news() {
-        let board = Board::new();
+        let health_registry = HealthRegistry::new();
         let door: CameraId = "door".parse().unwrap();
-        assert!(board.camera(&door, CameraState::Online, None));
-        assert!(!board.camera(&door, CameraState::Online, None));
+        assert!(health_registry.camera(&door, CameraState::Online, None));
+        assert!(!health_registry.camera(&door, CameraState::Online, None));
         let problem = Problem {
             message: "the broker is away".to_owned(),
             hint: "start it".to_owned(),
         };
-        assert!(board.view().healthy());
-        assert!(board.part("mqtt", Some(problem)));
-        assert!(!board.view().healthy());
+        assert!(health_registry.view().healthy());
+        assert!(health_registry.part("mqtt", Some(problem)));
+        assert!(!health_registry.view().healthy());
     }
 }

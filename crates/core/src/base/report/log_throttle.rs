@@ -9,12 +9,12 @@ use parking_lot::Mutex;
 
 /// Says yes at most once in a while.
 #[derive(Debug)]
-pub struct Seldom {
+pub struct LogThrottle {
     every: Duration,
     last: Mutex<Option<Instant>>,
 }
 
-impl Seldom {
+impl LogThrottle {
     /// Yes at once, and then not again before `every` has passed.
     #[must_use]
     pub fn new(every: Duration) -> Self {
@@ -129,10 +129,10 @@ mod tests {
 
     #[test]
     fn once_and_then_not_for_a_while() {
-        let long = Seldom::new(Duration::from_secs(3600));
+        let long = LogThrottle::new(Duration::from_secs(3600));
         assert!(long.may());
         assert!(!long.may());
-        let always = Seldom::new(Duration::ZERO);
+        let always = LogThrottle::new(Duration::ZERO);
         assert!(always.may() && always.may());
     }
 
