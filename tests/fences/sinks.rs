@@ -15,7 +15,8 @@ fn root() -> &'static Path {
 
 /// What the row of the table names, with `NAME` in it for the sink's.
 fn promised() -> Vec<String> {
-    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/architecture.md"))
+        .expect("the file or folder is in the repository");
     let row = text.lines().find(|line| line.starts_with("| a sink |"));
     let row = row.expect("docs/architecture.md says what a sink touches");
     let quoted = row.split('`').skip(1).step_by(2);
@@ -24,8 +25,10 @@ fn promised() -> Vec<String> {
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("the file or folder is in the repository") {
+        let path = entry
+            .expect("the file or folder is in the repository")
+            .path();
         if path.is_dir() {
             collect(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -52,12 +55,14 @@ fn touched(sink: &str) -> Vec<String> {
         collect(&root().join(folder), &mut files);
     }
     let short = |path: &PathBuf| {
-        let short = path.strip_prefix(root()).unwrap();
+        let short = path
+            .strip_prefix(root())
+            .expect("the file or folder is in the repository");
         short.to_string_lossy().into_owned()
     };
     let of_tests = |path: &String| path.contains("/tests");
     let files = files.iter().filter(|path| {
-        let text = fs::read_to_string(path).unwrap();
+        let text = fs::read_to_string(path).expect("the file or folder is in the repository");
         names(&text, sink)
     });
     files.map(short).filter(|path| !of_tests(path)).collect()
@@ -86,7 +91,8 @@ fn a_sink_touches_what_the_table_says_and_nothing_else() {
         );
         let own = touched.iter().filter(|file| file.contains(sink)).count();
         assert!(own >= 1 && touched.len() >= 5, "{touched:?}");
-        let registry = fs::read_to_string(root().join("src/outbox/sinks/registry.rs")).unwrap();
+        let registry = fs::read_to_string(root().join("src/outbox/sinks/registry.rs"))
+            .expect("the file or folder is in the repository");
         let lines = registry.lines().filter(|line| line.contains("::KIND"));
         let own = lines.filter(|line| line.contains(sink)).count();
         assert_eq!(own, 1, "lines of the registry");
