@@ -1,6 +1,6 @@
 //! What the page costs with 10,000 incidents: server time of its first view, and memory of the hub.
 //!
-//! `cargo bench --bench hub`. The hub is a process of its own, as `lares hub`; its index is made anew from the store, which is
+//! `cargo bench --bench hub`. The hub is a process of its own, as `lares hub`; its index is made again from the store, which is
 //! measured too. Ends with status 1 when a promise is not kept.
 #![allow(missing_docs, clippy::print_stdout)]
 
@@ -159,7 +159,7 @@ fn main() -> ExitCode {
         std::thread::sleep(Duration::from_millis(50));
     }
     println!(
-        "index of {INCIDENTS} incidents made anew in {:.1} s",
+        "index of {INCIDENTS} incidents made again in {:.1} s",
         began.elapsed().as_secs_f64()
     );
     let before = used(hub.0.id()).0;

@@ -304,7 +304,7 @@ impl Transcoder {
 
     fn cannot(&mut self, error: &dyn std::fmt::Display) {
         if !std::mem::replace(&mut self.told, true) {
-            tracing::warn!(camera = %self.camera, "clips of this camera cannot be encoded anew: {error}");
+            tracing::warn!(camera = %self.camera, "clips of this camera cannot be encoded again: {error}");
         }
     }
 }

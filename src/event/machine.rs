@@ -266,7 +266,7 @@ impl Open {
         if visitor.join(self.incident.id) {
             self.incident.tracks += 1;
         }
-        // Whoever gets out of a car is what the visit is about from then on.
+        // From then on the visit is about the person who gets out of the car.
         if visitor.label == Label::Person {
             self.incident.label = Label::Person;
         }

@@ -1,5 +1,9 @@
 //! Where the hub listens.
 
+pub(crate) mod needed;
+pub(crate) mod ports;
+pub(crate) mod probe;
+
 use std::net::SocketAddr;
 
 use rustix::process::{Resource, getrlimit, setrlimit};

@@ -3,6 +3,8 @@
 //! In: what the box keeps, and what people have said of incidents. Out: rows of an index that has missed something, and the box told
 //! what to keep and what to delete. The hub deletes nothing of the box by age or quota: the box does.
 
+pub(crate) mod near;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

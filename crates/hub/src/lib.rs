@@ -10,12 +10,12 @@
 //! | `open` | how they are started |
 //! | `keys` | everybody's secrets |
 //! | `doors` | where it listens |
-//! | `probe` | whether it could |
-//! | `ports` | who may connect, and how |
+//! | `doors::needed` | which of them anybody needs |
+//! | `doors::ports` | who may connect, and how |
+//! | `doors::probe` | whether it could listen |
 //! | `marks` | what people said of incidents: kept longer, a false alarm, deleted |
-//! | `near` | the box in this program: what it says is heard without a broker |
-//! | `home` | the same box: what it keeps |
-//! | `needed` | which doors anybody needs |
+//! | `home` | the box in this program: what it keeps |
+//! | `home::near` | the same box: what it says is heard without a broker |
 //! | `broker` | mosquitto as a child, and the gate before it |
 //! | `store` | S3 over a folder |
 //! | `shelf` | objects as the page reads them, there or in another store |
@@ -40,13 +40,9 @@ mod index;
 mod keys;
 mod listen;
 mod marks;
-mod near;
-mod needed;
 mod open;
 mod pages;
 mod parts;
-mod ports;
-mod probe;
 mod rebuild;
 mod shelf;
 mod store;
@@ -67,21 +63,23 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 pub use accounts::AccountBook;
+pub use doors::{
+    ports::{Access, access},
+    probe::probe,
+};
 pub use error::HubError;
+pub use home::near::Near;
 pub use keys::{HOUSE_USER, Keys};
-pub use near::Near;
-pub use ports::{Access, access};
-pub use probe::probe;
 
 use self::{
     broker::Broker,
+    doors::{needed::Needed, ports},
     home::Home,
     house::House,
     index::Index,
     keys::HUB_USER,
     listen::{Listener, Listens},
     marks::Marks,
-    needed::Needed,
     open::Opening,
     pages::Stills,
     parts::{Observer, Part, Parts},

@@ -243,7 +243,7 @@ impl TranscodeQueue {
                 tracing::error!(camera = %self.camera, %error, "packets that wait to be encoded cannot be written to the data disk: pictures are left out");
             }
             None => {
-                tracing::warn!(camera = %self.camera, "this machine is too slow to encode the camera's clips anew: pictures are left out");
+                tracing::warn!(camera = %self.camera, "this machine is too slow to encode the camera's clips again: pictures are left out");
             }
         }
     }

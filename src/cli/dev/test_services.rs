@@ -76,7 +76,7 @@ impl CameraProcess {
         let mut process = Neighbour::spawn(
             &mut command,
             "the virtual camera",
-            "Build the program anew.",
+            "Build the program again.",
         )?;
         let lines = process
             .stdout()
@@ -144,7 +144,7 @@ impl HubProcess {
             .arg(&config)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        let mut process = Neighbour::spawn(&mut command, "the hub", "Build the program anew.")?;
+        let mut process = Neighbour::spawn(&mut command, "the hub", "Build the program again.")?;
         let deadline = Instant::now() + HUB_STARTS;
         while [broker, store]
             .iter()

@@ -141,14 +141,14 @@ impl Outbox {
             let camera = incidents::known(tx.db, incident)?.facts.camera;
             tx.deleted(incident, &camera, files.len() as u64, freed, why)?;
             for file in files {
-                // One that was written anew meanwhile stays, unless that was the one that was deleted.
-                let anew = self.path(&file.key).exists();
+                // A file that was written again meanwhile stays, unless that was the one that was deleted.
+                let written_again = self.path(&file.key).exists();
                 let waiting: Option<bool> = tx
                     .db
                     .prepare_cached(
                         "UPDATE objects SET gone = 1 WHERE id = ?1 AND (version = ?2 OR NOT ?3) RETURNING waiting",
                     )?
-                    .query_row(params![file.object, file.version, anew], |row| row.get(0))
+                    .query_row(params![file.object, file.version, written_again], |row| row.get(0))
                     .optional()?;
                 if waiting == Some(true) {
                     tx.park(file.object, reason)?;

@@ -46,7 +46,7 @@ pub(crate) enum Fault {
     },
     /// The record is another one.
     #[error(
-        "record {known} of the ledger is not the one that {witness} knows: the ledger was written anew"
+        "record {known} of the ledger is not the one that {witness} knows: the ledger was written again"
     )]
     Other {
         /// Which.

@@ -1,10 +1,12 @@
-//! Picture and clip of an incident as they lie on this box.
+//! Image and clip of an incident as they lie on this box, whether or not anything has left it.
+//!
+//! In: rows of the outbox. Out: what a document for the hub in this program says of them.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::{
     flow::IncidentId,
-    outbox::{Fail, clips::rendition_of, incidents::IncidentRow},
+    outbox::{Fail, clips, incidents::IncidentRow},
     wire::{Clip, ClipState, Item},
 };
 
@@ -33,12 +35,7 @@ pub(in crate::outbox) fn clip(
              FROM clip_uses u JOIN objects o ON o.id = u.object WHERE u.incident = ?1 AND o.gone = 0",
         )?
         .query_row([&id], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    let lead: Option<String> = db
-        .prepare_cached(
-            "SELECT rendition FROM clips WHERE incident = ?1 ORDER BY rendition = 'sub' DESC LIMIT 1",
-        )?
-        .query_row([&id], |r| r.get(0))
-        .optional()?;
+    let lead = clips::lead(db, &id)?;
     let state = match lead {
         None => ClipState::None,
         Some(_) if segments == 0 => ClipState::None,
@@ -46,8 +43,6 @@ pub(in crate::outbox) fn clip(
         Some(_) => ClipState::First,
     };
     let key = lead
-        .as_deref()
-        .and_then(rendition_of)
         .filter(|_| state != ClipState::None)
         .map(|rendition| format!("{}/{}", row.prefix, Item::Playlist(rendition)));
     Ok(Clip {

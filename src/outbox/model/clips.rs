@@ -41,6 +41,20 @@ pub(in crate::outbox) fn thumbnail(
     .optional()
 }
 
+/// The rendition that is shown of a clip: the watched stream, where there is one.
+pub(in crate::outbox) fn lead(
+    db: &Connection,
+    incident: &str,
+) -> rusqlite::Result<Option<Rendition>> {
+    let name: Option<String> = db
+        .prepare_cached(
+            "SELECT rendition FROM clips WHERE incident = ?1 ORDER BY rendition = 'sub' DESC LIMIT 1",
+        )?
+        .query_row([incident], |row| row.get(0))
+        .optional()?;
+    Ok(name.as_deref().and_then(rendition_of))
+}
+
 /// How much of an incident's clip has arrived.
 pub(in crate::outbox) fn clip(
     db: &Connection,
@@ -57,12 +71,7 @@ pub(in crate::outbox) fn clip(
              FROM clip_uses u JOIN objects o ON o.id = u.object WHERE u.incident = ?1",
         )?
         .query_row([&id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
-    let lead: Option<String> = db
-        .prepare_cached(
-            "SELECT rendition FROM clips WHERE incident = ?1 ORDER BY rendition = 'sub' DESC LIMIT 1",
-        )?
-        .query_row([&id], |r| r.get(0))
-        .optional()?;
+    let lead = lead(db, &id)?;
     let all_there = i64::from(segments) == uses;
     let held = segments == 0
         && db
@@ -80,8 +89,6 @@ pub(in crate::outbox) fn clip(
         ClipState::Sending
     };
     let key = lead
-        .as_deref()
-        .and_then(rendition_of)
         .filter(|_| state != ClipState::None)
         .map(|rendition| format!("{}/{}", row.prefix, Item::Playlist(rendition)));
     Ok(Clip {

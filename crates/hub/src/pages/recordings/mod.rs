@@ -210,7 +210,7 @@ async fn file(
     let wanted = Wanted::of(&page, &camera)?;
     let content = wanted.ask(move |source, camera| source.file(camera, &name));
     let content = content.await?;
-    // Whoever knows the name needs no playlist.
+    // A client that knows the name needs no playlist.
     wanted.note_visit(&page, &session);
     let common = [
         (header::CONTENT_TYPE, "video/mp4"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{HubError, house::House, index::Index};
+use crate::{HubError, house::House, index::Index};
 use crate::{
     base::clock::Clock,
     flow::{CameraId, SiteId},
@@ -20,10 +20,10 @@ const LONGEST_WORD: usize = 16;
 /// Hears the box in this program. Cheap to clone.
 #[derive(Clone)]
 pub struct Near {
-    pub(super) site: SiteId,
-    pub(super) index: Arc<Index>,
-    pub(super) house: House,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(crate) site: SiteId,
+    pub(crate) index: Arc<Index>,
+    pub(crate) house: House,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Near {

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use super::{HubError, keys::write_private, needed::Needed};
+use super::needed::Needed;
+use crate::{HubError, keys::write_private};
 use crate::{
     base::tasks::Tasks,
     config::HubConfig,
@@ -42,7 +43,7 @@ const UPLOADS: Pace = Pace {
 ///
 /// # Errors
 /// When its certificate cannot be used.
-pub(super) fn page(config: &HubConfig, tasks: &Tasks) -> Result<Server, HubError> {
+pub(crate) fn page(config: &HubConfig, tasks: &Tasks) -> Result<Server, HubError> {
     let (strangers, known, life) = BROWSERS;
     let limits = Limits::new(strangers, known, life, REQUESTS);
     server("page", limits, config.listen, config, tasks)
@@ -52,7 +53,7 @@ pub(super) fn page(config: &HubConfig, tasks: &Tasks) -> Result<Server, HubError
 ///
 /// # Errors
 /// When its certificate cannot be used.
-pub(super) fn store(config: &HubConfig, tasks: &Tasks) -> Result<Server, HubError> {
+pub(crate) fn store(config: &HubConfig, tasks: &Tasks) -> Result<Server, HubError> {
     let (strangers, known, life) = BOXES;
     let limits = Limits::new(strangers, known, life, UPLOADS);
     server("store", limits, config.store_listen, config, tasks)
@@ -77,7 +78,7 @@ fn server(
 ///
 /// # Errors
 /// When it cannot be used or made.
-pub(super) fn broker_tls(config: &HubConfig, tasks: &Tasks) -> Result<Option<Tls>, HubError> {
+pub(crate) fn broker_tls(config: &HubConfig, tasks: &Tasks) -> Result<Option<Tls>, HubError> {
     watched("broker", config, config.broker_listen, tasks)
 }
 
@@ -97,12 +98,12 @@ fn watched(
 }
 
 /// Whether a port at `address` has TLS.
-pub(super) fn has_tls(config: &HubConfig, address: SocketAddr) -> bool {
+pub(crate) fn has_tls(config: &HubConfig, address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback() && !config.plain_http
 }
 
 /// Where browsers find what listens at `address`.
-pub(super) fn url(config: &HubConfig, address: SocketAddr) -> String {
+pub(crate) fn url(config: &HubConfig, address: SocketAddr) -> String {
     let scheme = if has_tls(config, address) {
         "https"
     } else {
@@ -115,7 +116,7 @@ pub(super) fn url(config: &HubConfig, address: SocketAddr) -> String {
 ///
 /// # Errors
 /// When it cannot be used or made.
-pub(super) fn tls(config: &HubConfig, address: SocketAddr) -> Result<Option<Tls>, HubError> {
+pub(crate) fn tls(config: &HubConfig, address: SocketAddr) -> Result<Option<Tls>, HubError> {
     if !has_tls(config, address) {
         return Ok(None);
     }
@@ -145,7 +146,7 @@ fn files(config: &HubConfig) -> Files {
 ///
 /// # Errors
 /// When it cannot be used.
-pub(super) fn certificate(config: &HubConfig) -> Result<String, HubError> {
+pub(crate) fn certificate(config: &HubConfig) -> Result<String, HubError> {
     let mut ports = vec![config.listen];
     let needed = Needed::of(config);
     ports.extend(needed.store.then_some(config.store_listen));

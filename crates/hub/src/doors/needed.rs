@@ -2,21 +2,21 @@
 //!
 //! In: the configuration, and whether Home Assistant's key was ever given out. Out: what is started.
 
-use super::keys::Keys;
 use crate::config::HubConfig;
+use crate::keys::Keys;
 
 /// What is started beside the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Needed {
+pub(crate) struct Needed {
     /// Mosquitto and its gate.
-    pub(super) broker: bool,
+    pub(crate) broker: bool,
     /// The S3 endpoint.
-    pub(super) store: bool,
+    pub(crate) store: bool,
 }
 
 impl Needed {
     /// Other boxes need both. Home Assistant needs the broker: the configuration says so, or its key is there.
-    pub(super) fn of(config: &HubConfig) -> Self {
+    pub(crate) fn of(config: &HubConfig) -> Self {
         let others = config.has_other_boxes();
         let house = Keys::has_house(&config.dir.join("keys"));
         Self {

@@ -1,12 +1,7 @@
 //! What `lares check` says of a hub: whether it could start, or runs.
 
-use super::{
-    HubError, broker,
-    doors::{BROKER, PAGE, STORE},
-    needed::Needed,
-    ports,
-};
-use crate::config::HubConfig;
+use super::{BROKER, PAGE, STORE, needed::Needed, ports};
+use crate::{HubError, broker, config::HubConfig};
 
 /// Whether a hub with such a configuration could start, or is running; what it would say.
 ///
