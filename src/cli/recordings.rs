@@ -136,7 +136,12 @@ fn recordings(args: &RecordingsArgs) -> anyhow::Result<Recordings> {
         dir.display()
     );
     let site = site_id(&config)?;
-    Ok(Recordings::read_only(dir, &site, SystemClock::start()))
+    Ok(Recordings::read_only(
+        dir,
+        &site,
+        SystemClock::start(),
+        &config.cameras,
+    ))
 }
 
 fn time(at: WallTime) -> String {

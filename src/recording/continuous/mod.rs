@@ -219,11 +219,26 @@ impl Recordings {
         self.0.as_ref().is_some_and(|inner| inner.make_room(bytes))
     }
 
-    /// What lies in `data_dir`, for commands: nothing is written, and nothing mended.
+    /// What lies in `data_dir` of these `cameras` and of others, for commands: nothing is written, and nothing mended. A camera with a
+    /// privacy mask shows nothing, as on the page.
     #[must_use]
-    pub fn read_only(data_dir: &Path, site: &SiteId, clock: Arc<dyn Clock>) -> Self {
+    pub fn read_only(
+        data_dir: &Path,
+        site: &SiteId,
+        clock: Arc<dyn Clock>,
+        cameras: &[CameraConfig],
+    ) -> Self {
         let parts = (Metrics::new(), HealthRegistry::new());
         let inner = Inner::new(data_dir, site, clock, parts, None);
+        let masked = cameras.iter().filter(|one| !one.privacy_mask.is_empty());
+        inner.policies.lock().extend(masked.map(|camera| {
+            let policy = Policy {
+                config: None,
+                masked: true,
+                states: Vec::new(),
+            };
+            (camera.id.clone(), policy)
+        }));
         load::Loader::new(&inner.root, false).step(&inner, None);
         Self(Some(Arc::new(inner)))
     }

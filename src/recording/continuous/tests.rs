@@ -13,7 +13,8 @@ use crate::{
         link::{WhenFull, link},
         recordings::{Gap, LONGEST, NoRecording, Range, RecordingSource, Timeline, Why},
     },
-    flow::{ClockState, Codec, MediaTime, Size, WallTime},
+    config::{Config, Environment},
+    flow::{ClockState, Codec, MediaTime, NormPoint, Polygon, Size, WallTime},
     recording::scripted,
     testing::encoded::Encoded,
 };
@@ -287,6 +288,22 @@ fn a_masked_camera_shows_nothing_of_before() {
         NoRecording::Masked
     );
     assert!(rig.recordings.list().is_empty());
+
+    // Nor does a command, which knows the camera by its configuration alone.
+    let mut config = Config::for_camera("rtsp://10.0.0.2/live", &Environment::new()).unwrap();
+    let camera = &mut config.cameras[0];
+    camera.id = door();
+    let corner = |x, y| NormPoint { x, y };
+    let half = [corner(0.0, 0.0), corner(1.0, 0.0), corner(1.0, 0.5)];
+    camera.privacy_mask = vec![Polygon(half.to_vec())];
+    let site = "home".parse().unwrap();
+    let read = |cameras| {
+        Recordings::read_only(rig.dir.path(), &site, rig.clock.clone(), cameras)
+            .export(&door(), range, None)
+            .map(|_| ())
+    };
+    assert_eq!(read(&[]), Ok(()));
+    assert_eq!(read(&config.cameras), Err(NoRecording::Masked));
 }
 
 #[test]

@@ -81,8 +81,12 @@ fn a_closed_file_whose_table_was_lost_is_read_again() {
         },
     ] {
         fs::write(&file, change).unwrap();
-        let only_read =
-            Recordings::read_only(rig.dir.path(), &"home".parse().unwrap(), rig.clock.clone());
+        let only_read = Recordings::read_only(
+            rig.dir.path(),
+            &"home".parse().unwrap(),
+            rig.clock.clone(),
+            &[],
+        );
         let range = before.spans[0];
         let read = only_read.timeline(&door(), range).unwrap();
         assert_eq!(read.spans, before.spans);
